@@ -1,0 +1,1 @@
+@main struct Gauntlet { static func main() {} }
