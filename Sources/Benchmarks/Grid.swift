@@ -1,0 +1,62 @@
+/// One axis of a benchmark's grid, such as `severity` with the values 1 to 5.
+public struct GridAxis: Sendable, Hashable, Codable {
+  /// The axis's name, which becomes the dimension's name in the archive.
+  public let name: String
+  /// The axis's values in the order of the archive's coordinate variable.
+  public let values: [String]
+  /// Whether the values are numbers, so that the archive stores them as such.
+  public let isNumeric: Bool
+
+  /// An axis of the given values, in their order.
+  public init(name: String, values: [String], isNumeric: Bool = false) {
+    self.name = name
+    self.values = values
+    self.isNumeric = isNumeric
+  }
+}
+
+/// One cell of a benchmark's grid: a value for each axis, in the order of the axes.
+public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// The place of the condition in the grid, counted with the last axis running fastest.
+  public let index: Int
+  /// One value an axis, in the order of the grid's axes.
+  public let values: [String]
+
+  /// A condition at a place of a grid.
+  public init(index: Int, values: [String]) {
+    self.index = index
+    self.values = values
+  }
+
+  /// The values as people write them: `fog, severity 3` is `fog/3`; a grid without axes has the one condition `all`.
+  public var description: String { values.isEmpty ? "all" : values.joined(separator: "/") }
+}
+
+/// The product of a benchmark's condition axes. A grid without axes has one condition.
+public struct Grid: Sendable, Hashable, Codable {
+  /// The axes, slowest first.
+  public let axes: [GridAxis]
+
+  /// The product of the given axes.
+  public init(axes: [GridAxis]) {
+    self.axes = axes
+  }
+
+  /// How many conditions there are.
+  public var count: Int { axes.reduce(1) { $0 * $1.values.count } }
+
+  /// The condition at an index, or nil where the grid has no such place.
+  public func condition(at index: Int) -> Condition? {
+    guard index >= 0, index < count else { return nil }
+    var rest = index
+    var values: [String] = []
+    for axis in axes.reversed() {
+      values.append(axis.values[rest % axis.values.count])
+      rest /= axis.values.count
+    }
+    return Condition(index: index, values: values.reversed())
+  }
+
+  /// Every condition, the last axis running fastest.
+  public var conditions: [Condition] { (0..<count).compactMap(condition(at:)) }
+}

@@ -1,0 +1,113 @@
+import Yams
+
+/// A place in the YAML tree that knows its path and its line, so that every refusal names both.
+struct ManifestNode {
+  let node: Node
+  let file: String
+  /// The key path for people: `models[0].preprocess`.
+  let path: String
+
+  func failure(_ problem: String) -> ManifestError {
+    ManifestError(file: file, line: node.mark?.line, column: node.mark?.column, problem: problem)
+  }
+
+  /// The mapping's values by key.
+  ///
+  /// - Throws: where this is no mapping, a key stands twice, or a key is none of `known`.
+  func mapping(known: [String]) throws -> [String: ManifestNode] {
+    guard case .mapping(let mapping) = node else { throw failure("\(path) must be a mapping of keys to values") }
+    var result: [String: ManifestNode] = [:]
+    for (key, value) in mapping {
+      let place = ManifestNode(node: key, file: file, path: path)
+      guard let name = key.string else { throw place.failure("a key of \(path) is not text") }
+      guard known.contains(name) else {
+        throw place.failure(
+          "unknown key \"\(name)\" in \(path); it takes \(known.sorted().joined(separator: ", "))"
+            + Self.suggestion(for: name, among: known))
+      }
+      let child = ManifestNode(node: value, file: file, path: path == "the manifest" ? name : "\(path).\(name)")
+      if result.updateValue(child, forKey: name) != nil { throw place.failure("key \"\(name)\" stands twice") }
+    }
+    return result
+  }
+
+  /// The sequence's elements.
+  func sequence() throws -> [ManifestNode] {
+    guard case .sequence(let sequence) = node else { throw failure("\(path) must be a list") }
+    return sequence.enumerated().map { ManifestNode(node: $1, file: file, path: "\(path)[\($0)]") }
+  }
+
+  func text() throws -> String {
+    guard let text = node.string, case .scalar = node, !text.isEmpty else { throw failure("\(path) must be text") }
+    return text
+  }
+
+  func integer(in range: ClosedRange<Int>) throws -> Int {
+    guard let value = node.int, case .scalar = node else { throw failure("\(path) must be a whole number") }
+    guard range.contains(value) else {
+      throw failure("\(path) is \(value), but must be from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  /// A name that goes into paths and archive groups.
+  func identifier() throws -> String {
+    let name = try text()
+    let allowed = name.unicodeScalars.allSatisfy {
+      $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_.+".unicodeScalars.contains($0))
+    }
+    guard allowed, !name.hasPrefix("."), name.utf8.count <= 100 else {
+      throw failure("\(path) is \"\(name)\", but may hold only ASCII letters, digits, - _ + and ., at most 100")
+    }
+    return name
+  }
+
+  /// One of a closed set of words.
+  func choice<Value>(_ choices: [(word: String, value: Value)]) throws -> Value {
+    let word = try text()
+    guard let match = choices.first(where: { $0.word == word }) else {
+      let words = choices.map(\.word)
+      throw failure(
+        "\(path) is \"\(word)\", but must be one of \(words.joined(separator: ", "))"
+          + Self.suggestion(for: word, among: words))
+    }
+    return match.value
+  }
+
+  /// Seconds from `120`, `120s`, `2m` or `1h`.
+  func seconds(in range: ClosedRange<Double>) throws -> Double {
+    let word = try text()
+    let units: [(suffix: String, factor: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1)]
+    for unit in units where word.hasSuffix(unit.suffix) {
+      guard let number = Double(word.dropLast(unit.suffix.count)), number.isFinite else { continue }
+      let value = number * unit.factor
+      guard range.contains(value) else {
+        throw failure("\(path) is \(word), but must be from \(range.lowerBound) s to \(range.upperBound) s")
+      }
+      return value
+    }
+    throw failure("\(path) is \"\(word)\", but must be a duration such as 500ms, 120s, 2m or 1h")
+  }
+
+  /// A hint where a word is one or two slips away from a known one.
+  static func suggestion(for word: String, among known: [String]) -> String {
+    let near = known.map { ($0, editDistance(word, $0)) }.min { $0.1 < $1.1 }
+    guard let near, near.1 <= 2 else { return "" }
+    return "; did you mean \"\(near.0)\"?"
+  }
+
+  private static func editDistance(_ left: String, _ right: String) -> Int {
+    let right = Array(right.prefix(64))
+    var row = Array(0...right.count)
+    for (i, character) in left.prefix(64).enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in right.indices {
+        let above = row[j + 1]
+        row[j + 1] = min(above + 1, row[j] + 1, diagonal + (character == right[j] ? 0 : 1))
+        diagonal = above
+      }
+    }
+    return row[right.count]
+  }
+}

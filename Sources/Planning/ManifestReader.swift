@@ -1,0 +1,228 @@
+import Benchmarks
+import Foundation
+import Imaging
+import Kernels
+import Networks
+import Yams
+
+/// Reads a manifest and refuses what cannot be run, before anything starts.
+public struct ManifestReader {
+  private let file: String
+  private let folder: String
+
+  /// A reader of the manifest at `file`; relative paths in it are taken from the manifest's own folder.
+  public init(file: String) {
+    self.file = file
+    folder = URL(fileURLWithPath: file).standardizedFileURL.deletingLastPathComponent().path
+  }
+
+  /// The largest manifest that is read, bytes; a person does not write a longer one.
+  static let maximumBytes = 4 << 20
+
+  /// Reads the file.
+  ///
+  /// - Throws: `ManifestError` with line and column of the first thing that cannot be used.
+  public func read() throws -> Manifest {
+    guard let handle = FileHandle(forReadingAtPath: file) else {
+      throw ManifestError(file: file, line: nil, column: nil, problem: "there is no such manifest, or it is unreadable")
+    }
+    defer { try? handle.close() }
+    guard let data = try? handle.read(upToCount: Self.maximumBytes + 1) else {
+      throw ManifestError(file: file, line: nil, column: nil, problem: "is not a readable file")
+    }
+    guard data.count <= Self.maximumBytes, let text = String(data: data, encoding: .utf8) else {
+      throw ManifestError(file: file, line: nil, column: nil, problem: "is not UTF-8 text of at most 4 MiB")
+    }
+    return try parse(text)
+  }
+
+  /// Parses a manifest's text, with this reader's file name in errors and its folder for relative paths.
+  package func parse(_ text: String) throws -> Manifest {
+    let root = ManifestNode(node: try compose(text), file: file, path: "the manifest")
+    let keys = try root.mapping(known: ["run", "seed", "models", "benchmarks", "sharding", "output"])
+    let models = try required("models", in: keys, of: root).sequence().map(model)
+    let benchmarks = try required("benchmarks", in: keys, of: root).sequence().map(benchmark)
+    if models.isEmpty { throw root.failure("models is empty; name at least one model") }
+    if benchmarks.isEmpty { throw root.failure("benchmarks is empty; name at least one benchmark") }
+    try refuseTwins(models.map(\.name), what: "model", in: keys["models"] ?? root)
+    try refuseTwins(benchmarks.map(\.name), what: "benchmark", in: keys["benchmarks"] ?? root)
+    return Manifest(
+      run: try required("run", in: keys, of: root).identifier(),
+      seed: UInt64(try keys["seed"]?.integer(in: 0...Int.max) ?? 0),
+      models: models, benchmarks: benchmarks,
+      sharding: try keys["sharding"].map(sharding) ?? Sharding(),
+      output: try keys["output"].map(output) ?? OutputOptions())
+  }
+
+  private func compose(_ text: String) throws -> Node {
+    do {
+      if let node = try Yams.compose(yaml: text) { return node }
+    } catch let error as YamlError {
+      switch error {
+      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+        .composer(_, let problem, let mark, _):
+        throw ManifestError(file: file, line: mark.line, column: mark.column, problem: "not YAML: \(problem)")
+      default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error)")
+      }
+    }
+    throw ManifestError(file: file, line: 1, column: 1, problem: "is empty; see docs/manifest.md for an example")
+  }
+
+  private func required(
+    _ key: String, in keys: [String: ManifestNode], of parent: ManifestNode
+  ) throws -> ManifestNode {
+    guard let node = keys[key] else { throw parent.failure("\(parent.path) lacks the key \"\(key)\"") }
+    return node
+  }
+
+  private func refuseTwins(_ names: [String], what: String, in node: ManifestNode) throws {
+    var seen = Set<String>()
+    for name in names where !seen.insert(name).inserted {
+      throw node.failure("two \(what)s are named \"\(name)\"; give one another name with the key \"name\"")
+    }
+  }
+
+  private func absolute(_ path: String) -> String {
+    let expanded = (path as NSString).expandingTildeInPath
+    let url = URL(fileURLWithPath: expanded, relativeTo: URL(fileURLWithPath: folder, isDirectory: true))
+    return url.standardizedFileURL.path
+  }
+
+  private func existing(_ node: ManifestNode, folder wanted: Bool) throws -> String {
+    let path = absolute(try node.text())
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      throw node.failure("\(node.path) is \(path), which does not exist")
+    }
+    guard isDirectory.boolValue == wanted else {
+      throw node.failure("\(node.path) is \(path), which is \(wanted ? "not a folder" : "a folder, not a file")")
+    }
+    return path
+  }
+}
+
+// MARK: - Models
+
+extension ManifestReader {
+  private func model(_ node: ManifestNode) throws -> ModelSpecification {
+    let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
+    let architecture = try required("architecture", in: keys, of: node).choice(
+      Architecture.all.map { (word: $0.name, value: $0) })
+    _ = try keys["precision"]?.choice([(word: "fp32", value: Precision.fp32)])
+    return ModelSpecification(
+      name: try keys["name"]?.identifier() ?? architecture.name,
+      architecture: architecture.name,
+      checkpoint: try existing(required("checkpoint", in: keys, of: node), folder: false),
+      checkpointDigest: "",
+      gemm: try keys["gemm"]?.choice([(word: "native", value: GEMMBackend.native), ("openblas", .openblas)]) ?? .native,
+      preprocessing: try preprocessing(keys["preprocess"], for: architecture))
+  }
+
+  private func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {
+    let side = architecture.inputHeight
+    let keys = try node?.mapping(known: ["resize", "crop", "interpolation", "mean", "std"]) ?? [:]
+    let crop = try keys["crop"]?.integer(in: 1...4096) ?? side
+    if let node = keys["crop"], crop != side {
+      throw node.failure("crop is \(crop), but \(architecture.name) takes \(side)x\(side) images")
+    }
+    let resize = try keys["resize"]?.integer(in: 1...4096) ?? (side == 224 ? 256 : side)
+    if let node = keys["resize"], resize < crop {
+      throw node.failure("resize is \(resize), smaller than the crop of \(crop)")
+    }
+    return Preprocessing(
+      resize: resize, crop: crop,
+      interpolation: try keys["interpolation"]?.choice(
+        Interpolation.allCases.map { (word: $0.rawValue, value: $0) }) ?? .bicubic,
+      mean: try channels(keys["mean"], named: ImageStatistics.imageNetMean, positive: false),
+      std: try channels(keys["std"], named: ImageStatistics.imageNetStandardDeviation, positive: true))
+  }
+
+  /// `imagenet`, one number, or a list of three.
+  private func channels(_ node: ManifestNode?, named imagenet: [Float], positive: Bool) throws -> [Float] {
+    guard let node, node.node.string != "imagenet" else { return imagenet }
+    let numbers: [Double?]
+    if case .sequence = node.node { numbers = try node.sequence().map(\.node.float) } else { numbers = [node.node.float] }
+    let values = numbers.compactMap { $0 }.filter { $0.isFinite && (!positive || $0 > 0) }.map(Float.init)
+    guard values.count == numbers.count, values.count == 1 || values.count == 3 else {
+      throw node.failure("\(node.path) must be imagenet, one \(positive ? "positive " : "")number, or a list of three")
+    }
+    return values.count == 1 ? [values[0], values[0], values[0]] : values
+  }
+}
+
+/// The channel statistics that the manifest's word `imagenet` stands for, of values in 0...1, in RGB order.
+enum ImageStatistics {
+  static let imageNetMean: [Float] = [0.485, 0.456, 0.406]
+  static let imageNetStandardDeviation: [Float] = [0.229, 0.224, 0.225]
+}
+
+// MARK: - Benchmarks, sharding, output
+
+extension ManifestReader {
+  private func benchmark(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    guard case .mapping(let mapping) = node.node, let kindNode = mapping["kind"] else {
+      throw node.failure("\(node.path) must be a mapping with the key \"kind\"")
+    }
+    let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
+      BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
+    switch kind {
+    case .imagenetVal:
+      let keys = try node.mapping(known: ["kind", "name", "root"])
+      return .clean(
+        name: try keys["name"]?.identifier() ?? kind.rawValue,
+        root: try existing(required("root", in: keys, of: node), folder: true))
+    case .imagenetC: return try corruptions(node)
+    }
+  }
+
+  private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    let keys = try node.mapping(known: ["kind", "name", "root", "from", "corruptions", "severities"])
+    let origin: ImageOrigin
+    switch (keys["root"], keys["from"]) {
+    case (let root?, nil): origin = .published(root: try existing(root, folder: true))
+    case (nil, let from?): origin = .madeFrom(root: try existing(from, folder: true))
+    default: throw node.failure("\(node.path) needs either root (published files) or from (clean images), not both")
+    }
+    let isLive = if case .madeFrom = origin { true } else { false }
+    let known = isLive ? Corruption.allCases.map(\.rawValue) : ImageNetC.corruptions
+    let severities = try keys["severities"]?.sequence().map { try $0.integer(in: 1...5) } ?? [1, 2, 3, 4, 5]
+    if let twin = keys["severities"], Set(severities).count != severities.count || severities.isEmpty {
+      throw twin.failure("severities must be different numbers from 1 to 5")
+    }
+    let definition = BenchmarkDefinition.corruptions(
+      name: try keys["name"]?.identifier() ?? BenchmarkKind.imagenetC.rawValue, origin: origin,
+      corruptions: try corruptionNames(keys["corruptions"], known: known), severities: severities)
+    for condition in definition.grid.conditions where !isLive {
+      let path = definition.folder(of: condition)
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw node.failure("\(node.path) asks for \(condition), but there is no folder \(path)")
+      }
+    }
+    return definition
+  }
+
+  private func corruptionNames(_ node: ManifestNode?, known: [String]) throws -> [String] {
+    guard let node, node.node.string != "all" else { return known }
+    let names = try node.sequence().map { try $0.choice(known.map { (word: $0, value: $0) }) }
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw node.failure("\(node.path) must be all, or a list of different corruptions")
+    }
+    return names
+  }
+
+  private func sharding(_ node: ManifestNode) throws -> Sharding {
+    let keys = try node.mapping(known: ["images", "attempts", "lease"])
+    var sharding = Sharding()
+    if let images = keys["images"] { sharding.images = try images.integer(in: 1...10_000) }
+    if let attempts = keys["attempts"] { sharding.attempts = try attempts.integer(in: 1...100) }
+    if let lease = keys["lease"] { sharding.leaseSeconds = try lease.seconds(in: 0.1...86_400) }
+    return sharding
+  }
+
+  private func output(_ node: ManifestNode) throws -> OutputOptions {
+    let keys = try node.mapping(known: ["logits", "compression"])
+    _ = try keys["logits"]?.choice([(word: "float32", value: true)])
+    let compressed = try keys["compression"]?.choice([(word: "gzip", value: true), ("none", false)]) ?? true
+    return OutputOptions(compressed: compressed)
+  }
+}

@@ -1,0 +1,168 @@
+import Benchmarks
+import Crypto
+import Foundation
+import Networks
+
+/// A shard's place: which model, which benchmark, which condition, which images.
+public struct PlannedShard: Sendable, Hashable {
+  /// Counted from 0 over the whole plan.
+  public let id: Int64
+  /// Index into the manifest's models.
+  public let model: Int
+  /// Index into the manifest's benchmarks.
+  public let benchmark: Int
+  /// Index into the benchmark's grid.
+  public let condition: Int
+  /// The first image, an index into the benchmark's listing.
+  public let firstImage: Int
+  /// How many images.
+  public let imageCount: Int
+}
+
+/// What a run will do: the resolved manifest with every benchmark's images. Shards follow from it by counting.
+public struct Plan: Sendable {
+  /// A random name, new with each plan, that ties workers, parts and ledger to one run.
+  public let runID: String
+  /// The resolved manifest, checkpoint digests filled in.
+  public let manifest: Manifest
+  /// The manifest's text as the user wrote it.
+  public let manifestText: String
+  /// The images of each benchmark, in the manifest's order.
+  public let listings: [ImageListing]
+  /// When the plan was made, ISO 8601, UTC.
+  public let created: String
+
+  /// Plans a manifest: lists the images and digests the checkpoints.
+  ///
+  /// - Throws: `ListingError`, `CheckpointError` or a file error, before anything is started.
+  public static func make(manifestPath: String, note: (String) -> Void = { _ in }) throws -> Plan {
+    let manifest = try ManifestReader(file: manifestPath).read()
+    var models: [ModelSpecification] = []
+    for var model in manifest.models {
+      note("reading \(model.checkpoint)")
+      model.checkpointDigest = try FileDigest.sha256(of: model.checkpoint)
+      models.append(model)
+    }
+    let listings = try manifest.benchmarks.map { benchmark in
+      note("listing \(benchmark.origin.root)")
+      return try benchmark.listing()
+    }
+    let resolved = Manifest(
+      run: manifest.run, seed: manifest.seed, models: models, benchmarks: manifest.benchmarks,
+      sharding: manifest.sharding, output: manifest.output)
+    return Plan(
+      runID: UUID().uuidString.lowercased(), manifest: resolved,
+      manifestText: try String(contentsOfFile: manifestPath, encoding: .utf8), listings: listings,
+      created: Date().formatted(.iso8601))
+  }
+
+  /// Every shard, models slowest, then benchmarks, conditions and ranges of images.
+  public var shards: [PlannedShard] {
+    var shards: [PlannedShard] = []
+    for model in manifest.models.indices {
+      for (benchmark, definition) in manifest.benchmarks.enumerated() {
+        let total = listings[benchmark].paths.count
+        for condition in 0..<definition.grid.count {
+          for first in stride(from: 0, to: total, by: manifest.sharding.images) {
+            shards.append(
+              PlannedShard(
+                id: Int64(shards.count), model: model, benchmark: benchmark, condition: condition, firstImage: first,
+                imageCount: min(manifest.sharding.images, total - first)))
+          }
+        }
+      }
+    }
+    return shards
+  }
+
+  /// The archive's group of a model and a benchmark: `MODEL/BENCHMARK`.
+  public func group(model: Int, benchmark: Int) -> String {
+    manifest.models[model].name + "/" + manifest.benchmarks[benchmark].name
+  }
+}
+
+// MARK: - On disk
+
+extension Plan {
+  /// What `plan.json` holds. The listings, which can be large, have files of their own.
+  private struct Stored: Codable {
+    static let currentVersion = 1
+    var version = currentVersion
+    let runID: String
+    let created: String
+    let manifest: Manifest
+    let listingDigests: [String]
+  }
+
+  /// Writes manifest, listings and, last, the plan: a folder with a `plan.json` is whole.
+  public func write(to folder: RunFolder) throws {
+    try folder.create()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try RunFolder.writeAtomically(Data(manifestText.utf8), to: folder.manifest)
+    for (benchmark, listing) in zip(manifest.benchmarks, listings) {
+      try RunFolder.writeAtomically(try encoder.encode(listing), to: folder.listing(of: benchmark.name))
+    }
+    let stored = Stored(runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest))
+    encoder.outputFormatting.insert(.prettyPrinted)
+    try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
+  }
+
+  /// Reads the plan of a run folder.
+  ///
+  /// - Throws: `RunFolderError.notARun` or `.damaged`.
+  public static func read(from folder: RunFolder) throws -> Plan {
+    guard folder.isPlanned else { throw RunFolderError.notARun(folder.path) }
+    let stored: Stored = try decode(folder.plan)
+    guard stored.version == Stored.currentVersion else {
+      throw RunFolderError.damaged(folder.plan, reason: "version \(stored.version) is not \(Stored.currentVersion)")
+    }
+    var listings: [ImageListing] = []
+    for (benchmark, digest) in zip(stored.manifest.benchmarks, stored.listingDigests) {
+      let path = folder.listing(of: benchmark.name)
+      let listing: ImageListing = try decode(path)
+      guard listing.digest == digest, listing.paths.count == listing.labels.count else {
+        throw RunFolderError.damaged(path, reason: "its digest is not the one in plan.json")
+      }
+      listings.append(listing)
+    }
+    guard listings.count == stored.manifest.benchmarks.count else {
+      throw RunFolderError.damaged(folder.plan, reason: "it lacks a listing digest")
+    }
+    let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
+    return Plan(
+      runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings, created: stored.created)
+  }
+
+  private static func decode<Value: Decodable>(_ path: String) throws -> Value {
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch {
+      throw RunFolderError.damaged(path, reason: "\(error)")
+    }
+  }
+
+  /// Refuses to go on where a data set or a checkpoint is no longer what was planned.
+  public func checkInputsUnchanged() throws {
+    for model in manifest.models where try FileDigest.sha256(of: model.checkpoint) != model.checkpointDigest {
+      throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
+    }
+    for (benchmark, listing) in zip(manifest.benchmarks, listings) where try benchmark.listing() != listing {
+      throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
+    }
+  }
+}
+
+/// SHA-256 of files, in blocks, so that a large checkpoint is never in memory whole.
+public enum FileDigest {
+  /// The digest in hexadecimal.
+  public static func sha256(of path: String) throws -> String {
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw RunFolderError.damaged(path, reason: "it cannot be opened for reading")
+    }
+    defer { try? handle.close() }
+    var hash = SHA256()
+    while let block = try handle.read(upToCount: 4 << 20), !block.isEmpty { hash.update(data: block) }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}

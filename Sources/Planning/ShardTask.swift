@@ -1,0 +1,153 @@
+import Benchmarks
+import Foundation
+
+/// All that a worker needs to compute one shard. It holds no state of the run, so any worker can take it.
+public struct ShardTask: Sendable, Hashable, Codable {
+  /// The shard's number in the plan.
+  public let shard: Int64
+  /// The model to run.
+  public let model: ModelSpecification
+  /// The benchmark, for its layout.
+  public let benchmark: BenchmarkDefinition
+  /// The condition to evaluate.
+  public let condition: Condition
+  /// The first image's place in the benchmark's listing.
+  public let firstImage: Int
+  /// Paths below the condition's folder.
+  public let paths: [String]
+  /// The run's seed, for corruptions made on the fly.
+  public let seed: UInt64
+
+  /// The task as it goes over the wire: JSON.
+  public func encoded() throws -> Data { try JSONEncoder().encode(self) }
+
+  /// Reads a task from the wire.
+  public init(decoding data: Data) throws {
+    do {
+      self = try JSONDecoder().decode(ShardTask.self, from: data)
+    } catch {
+      throw ShardExchangeError.malformed("the task is not one this version reads: \(error)")
+    }
+  }
+
+  /// A task for the shard of a plan.
+  public init(_ shard: PlannedShard, of plan: Plan) throws {
+    guard plan.manifest.models.indices.contains(shard.model),
+      plan.manifest.benchmarks.indices.contains(shard.benchmark),
+      let condition = plan.manifest.benchmarks[shard.benchmark].grid.condition(at: shard.condition),
+      shard.firstImage >= 0, shard.imageCount >= 0,
+      shard.imageCount <= plan.listings[shard.benchmark].paths.count - shard.firstImage
+    else { throw ShardExchangeError.malformed("shard \(shard.id) is not in the plan; the ledger is another run's") }
+    self.shard = shard.id
+    model = plan.manifest.models[shard.model]
+    benchmark = plan.manifest.benchmarks[shard.benchmark]
+    self.condition = condition
+    firstImage = shard.firstImage
+    paths = Array(plan.listings[shard.benchmark].paths[shard.firstImage..<shard.firstImage + shard.imageCount])
+    seed = plan.manifest.seed
+  }
+}
+
+/// A task or an output that does not hold together.
+public enum ShardExchangeError: Error, Equatable, CustomStringConvertible {
+  /// The bytes are not what the protocol says.
+  case malformed(String)
+
+  /// What was found.
+  public var description: String {
+    switch self {
+    case .malformed(let what): what
+    }
+  }
+}
+
+/// An image that could not be evaluated, and why.
+public struct ImageFailure: Sendable, Hashable, Codable {
+  /// The image's place in the shard.
+  public let offset: Int
+  /// One sentence that names the file.
+  public let reason: String
+
+  /// A failure at a place of the shard.
+  public init(offset: Int, reason: String) {
+    self.offset = offset
+    self.reason = reason
+  }
+}
+
+/// What a worker sends back for one shard.
+public struct ShardOutput: Sendable, Equatable {
+  /// The shard's number in the plan.
+  public let shard: Int64
+  /// How many images, those that failed included.
+  public let imageCount: Int
+  /// How many logits an image.
+  public let classCount: Int
+  /// `[image, class]`, float32; NaN for the images that failed.
+  public let logits: [Float]
+  /// The images that failed.
+  public let failures: [ImageFailure]
+  /// Who computed it and how: host, instruction set, GEMM backend, version.
+  public let provenance: [String: String]
+
+  /// An output; the codec checks that the sizes hold together.
+  public init(
+    shard: Int64, imageCount: Int, classCount: Int, logits: [Float], failures: [ImageFailure],
+    provenance: [String: String]
+  ) {
+    self.shard = shard
+    self.imageCount = imageCount
+    self.classCount = classCount
+    self.logits = logits
+    self.failures = failures
+    self.provenance = provenance
+  }
+}
+
+// MARK: - Wire form: UInt32 length of the header, JSON header, then the logits as little-endian float32
+
+extension ShardOutput {
+  private struct Header: Codable {
+    let shard: Int64
+    let imageCount: Int
+    let classCount: Int
+    let failures: [ImageFailure]
+    let provenance: [String: String]
+  }
+
+  /// The output as it goes over the wire.
+  public func encoded() throws -> Data {
+    let header = try JSONEncoder().encode(
+      Header(
+        shard: shard, imageCount: imageCount, classCount: classCount, failures: failures, provenance: provenance))
+    var data = Data(capacity: 4 + header.count + logits.count * 4)
+    withUnsafeBytes(of: UInt32(header.count).littleEndian) { data.append(contentsOf: $0) }
+    data.append(header)
+    logits.withUnsafeBytes { data.append(contentsOf: $0) }
+    return data
+  }
+
+  /// Reads an output from the wire and checks every size before it is believed.
+  public init(decoding data: Data) throws {
+    let bytes = [UInt8](data.prefix(4))
+    guard bytes.count == 4 else { throw ShardExchangeError.malformed("the result is \(data.count) bytes long") }
+    let headerLength = bytes.enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
+    guard headerLength <= data.count - 4,
+      let header = try? JSONDecoder().decode(Header.self, from: data.dropFirst(4).prefix(headerLength))
+    else { throw ShardExchangeError.malformed("the result's header is not one this version reads") }
+    let payload = data.dropFirst(4 + headerLength)
+    guard (0...1_000_000).contains(header.imageCount), (0...1_000_000).contains(header.classCount),
+      payload.count == header.imageCount * header.classCount * 4,
+      header.failures.allSatisfy({ (0..<header.imageCount).contains($0.offset) })
+    else {
+      throw ShardExchangeError.malformed(
+        "the result says \(header.imageCount) images of \(header.classCount) logits in \(payload.count) bytes")
+    }
+    let logits = [Float](unsafeUninitializedCapacity: payload.count / 4) { buffer, count in
+      count = payload.copyBytes(to: buffer) / 4
+    }
+    self.init(
+      shard: header.shard, imageCount: header.imageCount, classCount: header.classCount, logits: logits,
+      failures: header.failures, provenance: header.provenance)
+  }
+}
