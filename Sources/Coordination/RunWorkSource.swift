@@ -1,0 +1,58 @@
+import Archives
+import Foundation
+import Planning
+
+/// Ties the coordinator to a run folder: tasks come from the plan, results become parts.
+public struct RunWorkSource: WorkSource {
+  private let plan: Plan
+  private let folder: RunFolder
+
+  /// The source of a planned run.
+  public init(plan: Plan, folder: RunFolder) {
+    self.plan = plan
+    self.folder = folder
+  }
+
+  /// The plan's run name.
+  public var runID: String { plan.runID }
+
+  /// The encoded task of a shard.
+  public func task(for shard: ShardDefinition, attempt: Int) throws -> Data {
+    try ShardTask(planned(shard), of: plan).encoded()
+  }
+
+  /// Checks a worker's result and writes it as a part: beside its place, synced, renamed, before this returns.
+  public func store(
+    _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String
+  ) throws -> StoredPart? {
+    let output = try ShardOutput(decoding: payload)
+    guard output.shard == shard.id, output.imageCount == shard.imageCount else {
+      throw ShardExchangeError.malformed(
+        "the result is of shard \(output.shard) with \(output.imageCount) images, "
+          + "but shard \(shard.id) has \(shard.imageCount)")
+    }
+    let relativePath = folder.relativePart(shard: shard.id)
+    var attributes = output.provenance
+    attributes["worker"] = worker
+    attributes["attempt"] = String(attempt)
+    attributes["run_id"] = plan.runID
+    let contents = PartContents(
+      shard: shard.id, group: plan.group(model: shard.model, benchmark: shard.benchmark),
+      conditionIndex: shard.condition, firstImage: shard.firstImage, imageCount: shard.imageCount,
+      classCount: output.classCount, logits: output.logits,
+      failures: output.failures.map { PartFailure(offset: $0.offset, reason: $0.reason) }, attributes: attributes)
+    let path = folder.path + "/" + relativePath
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700])
+    let written = try PartFile.write(contents, to: path)
+    return StoredPart(
+      path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count)
+  }
+
+  private func planned(_ shard: ShardDefinition) -> PlannedShard {
+    PlannedShard(
+      id: shard.id, model: shard.model, benchmark: shard.benchmark, condition: shard.condition,
+      firstImage: shard.firstImage, imageCount: shard.imageCount)
+  }
+}

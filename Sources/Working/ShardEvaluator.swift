@@ -1,0 +1,180 @@
+import Benchmarks
+import Foundation
+import Imaging
+import Kernels
+import Networks
+import Planning
+import Synchronization
+import Tensors
+
+/// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
+///
+/// Any number of threads may call it at once. Models are loaded once and shared; each thread uses a session of its own.
+public final class ShardEvaluator: ShardComputer {
+  private let batch: Int
+  private let provenance: [String: String]
+  private let models = Mutex<[ModelSpecification: LoadedModel]>([:])
+
+  /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it.
+  public init(batch: Int, version: String) {
+    self.batch = max(1, batch)
+    provenance = [
+      "host": ProcessInfo.processInfo.hostName, "process": String(ProcessInfo.processInfo.processIdentifier),
+      "instruction_set": InstructionSet.best.rawValue, "version": version,
+    ]
+  }
+
+  /// Computes the shard of an encoded `ShardTask` and gives an encoded `ShardOutput`.
+  ///
+  /// An image that cannot be read, decoded or fitted is set aside with its reason; the others keep their logits.
+  ///
+  /// - Throws: what makes the whole shard fail: a checkpoint that is missing, damaged or not the planned one.
+  public func compute(task data: Data) throws -> Data {
+    let task = try ShardTask(decoding: data)
+    let model = try loadedModel(task.model)
+    let session = try model.takeSession(maximumBatch: batch)
+    defer { model.giveBack(session) }
+    var evaluation = ShardEvaluation(task: task, classifier: model.classifier, session: session, batch: batch)
+    try evaluation.run()
+    var provenance = provenance
+    provenance["gemm"] = task.model.gemm.rawValue
+    return try evaluation.output(provenance: provenance).encoded()
+  }
+
+  private func loadedModel(_ specification: ModelSpecification) throws -> LoadedModel {
+    // Loading under the lock keeps two threads from reading the same checkpoint twice.
+    try models.withLock { models in
+      if let model = models[specification] { return model }
+      guard try FileDigest.sha256(of: specification.checkpoint) == specification.checkpointDigest else {
+        throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
+      }
+      guard let architecture = Architecture.named(specification.architecture) else {
+        throw ShardExchangeError.malformed("this worker knows no architecture \(specification.architecture)")
+      }
+      let classifier = try Classifier(
+        architecture: architecture, checkpoint: specification.checkpoint,
+        options: ComputeOptions(gemm: specification.gemm))
+      let model = LoadedModel(classifier: classifier)
+      models[specification] = model
+      return model
+    }
+  }
+}
+
+/// A classifier with the sessions that no thread uses at the moment.
+private final class LoadedModel: Sendable {
+  let classifier: Classifier
+  private let idle = Mutex<[Handover]>([])
+
+  /// A session on its way from one thread to the next; the lock orders their uses.
+  private struct Handover: @unchecked Sendable {
+    let session: InferenceSession
+  }
+
+  init(classifier: Classifier) {
+    self.classifier = classifier
+  }
+
+  func takeSession(maximumBatch: Int) throws -> InferenceSession {
+    if let handover = idle.withLock({ $0.popLast() }) { return handover.session }
+    return try classifier.makeSession(maximumBatch: maximumBatch)
+  }
+
+  func giveBack(_ session: InferenceSession) {
+    let handover = Handover(session: session)
+    idle.withLock { $0.append(handover) }
+  }
+}
+
+/// One shard on its way from paths to logits.
+private struct ShardEvaluation {
+  let task: ShardTask
+  let classifier: Classifier
+  let session: InferenceSession
+  let batch: Int
+  private var logits: [Float]
+  private var failures: [ImageFailure] = []
+
+  init(task: ShardTask, classifier: Classifier, session: InferenceSession, batch: Int) {
+    self.task = task
+    self.classifier = classifier
+    self.session = session
+    self.batch = batch
+    logits = Array(repeating: .nan, count: task.paths.count * classifier.classCount)
+  }
+
+  mutating func run() throws {
+    let imageSize = classifier.inputHeight * classifier.inputWidth * 3
+    let folder = task.benchmark.folder(of: task.condition)
+    var pixels = [Float](repeating: 0, count: batch * imageSize)
+    var waiting: [Int] = []
+    for (offset, path) in task.paths.enumerated() {
+      do {
+        let image = try prepare(path: path, in: folder)
+        try pixels.withUnsafeMutableBufferPointer { buffer in
+          let start = waiting.count * imageSize
+          try task.model.preprocessing.normalise(
+            image, into: UnsafeMutableBufferPointer(rebasing: buffer[start..<start + imageSize]))
+        }
+        waiting.append(offset)
+      } catch {
+        failures.append(ImageFailure(offset: offset, reason: "\(error)"))
+      }
+      if waiting.count == batch { try classify(&waiting, pixels) }
+    }
+    try classify(&waiting, pixels)
+  }
+
+  private func prepare(path: String, in folder: String) throws -> RGBImage {
+    let decoded = try ImageDecoder.decode(contentsOf: folder + "/" + path)
+    let image = try fitted(decoded)
+    guard image.width == classifier.inputWidth, image.height == classifier.inputHeight else {
+      throw EvaluationError.wrongSize(
+        path: folder + "/" + path, width: image.width, height: image.height, expectedWidth: classifier.inputWidth,
+        expectedHeight: classifier.inputHeight)
+    }
+    guard let (corruption, severity) = task.benchmark.liveCorruption(of: task.condition) else { return image }
+    let random = CounterRandom(
+      key: task.seed, stream: StableHash.of("\(path)\t\(corruption.rawValue)\t\(severity)"))
+    return try corruption.apply(image, severity: severity, random: random)
+  }
+
+  /// Published corruptions are at the network's size already; resizing them again would blur what they measure.
+  private func fitted(_ image: RGBImage) throws -> RGBImage {
+    if task.benchmark.kind == .imagenetC, task.benchmark.liveCorruption(of: task.condition) == nil { return image }
+    return try task.model.preprocessing.geometry(image)
+  }
+
+  private mutating func classify(_ waiting: inout [Int], _ pixels: [Float]) throws {
+    guard !waiting.isEmpty else { return }
+    let classes = classifier.classCount
+    var rows = [Float](repeating: .nan, count: waiting.count * classes)
+    try pixels.withUnsafeBufferPointer { images in
+      try rows.withUnsafeMutableBufferPointer { rows in
+        try session.logits(images: images, count: waiting.count, into: rows)
+      }
+    }
+    for (row, offset) in waiting.enumerated() {
+      logits.replaceSubrange(offset * classes..<(offset + 1) * classes, with: rows[row * classes..<(row + 1) * classes])
+    }
+    waiting.removeAll(keepingCapacity: true)
+  }
+
+  func output(provenance: [String: String]) -> ShardOutput {
+    ShardOutput(
+      shard: task.shard, imageCount: task.paths.count, classCount: classifier.classCount, logits: logits,
+      failures: failures, provenance: provenance)
+  }
+}
+
+/// An image that the network cannot take.
+enum EvaluationError: Error, CustomStringConvertible {
+  case wrongSize(path: String, width: Int, height: Int, expectedWidth: Int, expectedHeight: Int)
+
+  var description: String {
+    switch self {
+    case .wrongSize(let path, let width, let height, let expectedWidth, let expectedHeight):
+      "\(path) is \(width)x\(height), but the network takes \(expectedWidth)x\(expectedHeight)"
+    }
+  }
+}
