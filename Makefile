@@ -1,0 +1,71 @@
+# Two commands do everything on a fresh Debian machine with a Swift toolchain:
+#   make run    set up, build, draw the miniature data set, evaluate it, print the table
+#   make test   set up, run all tests
+# The rest is for those who work on Gauntlet itself.
+
+SWIFT ?= swift
+BUILD := .build/release
+GAUNTLET := $(BUILD)/gauntlet
+PYTHON := .venv/bin/python
+RUN := runs/miniature
+DATA := runs/data/miniature
+export LC_ALL := C.UTF-8
+
+.PHONY: run test build setup lint format proto train fixtures parity bench clean
+
+run: build
+	$(GAUNTLET) miniature $(DATA)
+	$(GAUNTLET) run manifests/miniature.yaml --run $(RUN)
+	@echo
+	$(GAUNTLET) collect $(RUN)
+	$(GAUNTLET) verify $(RUN)/archive.h5
+	$(GAUNTLET) report $(RUN)/archive.h5 --output $(RUN)/report.html
+	@echo "archive: $(RUN)/archive.h5"
+	@echo "report:  $(RUN)/report.html"
+
+test: setup
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+
+build: setup
+	$(SWIFT) build -c release --product gauntlet
+
+setup:
+	@tools/setup.sh
+
+# The warnings of swift format are errors, so that the tree stays clean.
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+
+format:
+	$(SWIFT) format format --in-place --recursive --parallel Sources Tests Package.swift
+
+# Regenerates the wire messages; the generated Swift is committed, so that a build needs no protoc.
+proto:
+	$(SWIFT) build -c release --product protoc-gen-swift
+	protoc --plugin=$(BUILD)/protoc-gen-swift --swift_opt=Visibility=Package \
+	  --swift_out=Sources/Messaging/Protocol -I Sources/Messaging/Protocol wire.proto
+
+$(PYTHON):
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet -r tools/requirements.txt
+
+# Trains the miniature's network anew (about ten minutes) and replaces models/replknet-nano.safetensors.
+train: build $(PYTHON)
+	$(PYTHON) tools/train_miniature.py
+
+# Writes the small reference tensors of the tests anew from PyTorch.
+fixtures: $(PYTHON)
+	$(PYTHON) tools/make_fixtures.py
+
+# Compares full-size networks and the miniature's accuracy with PyTorch.
+parity: build $(PYTHON)
+	$(PYTHON) tools/parity.py
+
+bench: build
+	$(GAUNTLET) bench kernels
+	$(GAUNTLET) bench model replknet-31b
+	$(GAUNTLET) bench coordinator
+
+clean:
+	rm -rf .build $(RUN) $(DATA)

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs what Gauntlet builds with and is not there yet; says in one sentence what is missing where it cannot.
+set -eu
+
+fail() { echo "setup: $1" >&2; exit 3; }
+
+command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PATH; install Swift 6.1 or later from swift.org."
+
+packages="libzmq3-dev libhdf5-dev libopenblas-dev libturbojpeg0-dev libpng-dev libsqlite3-dev pkg-config"
+missing=""
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+command -v apt-get >/dev/null 2>&1 ||
+  fail "these packages are missing and there is no apt-get to install them:$missing; install their like by hand."
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=""
+elif command -v sudo >/dev/null 2>&1; then
+  as_root="sudo"
+else
+  fail "these packages are missing:$missing; ask an administrator to apt-get install them (no sudo here)."
+fi
+echo "setup: installing$missing"
+$as_root apt-get update -qq || fail "apt-get update failed; check the network and the package sources."
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+  fail "apt-get could not install$missing; its message stands above."
