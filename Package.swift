@@ -77,11 +77,12 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Benchmarks", logging]),
+    library("Launching", [logging]),
     library("Reporting", ["Archives", "Benchmarks"]),
     .executableTarget(
       name: "gauntlet",
       dependencies: [
-        "Coordination", "Working", "Reporting", "Miniature", "Planning", "Archives", "Networks", "Kernels", logging,
+        "Coordination", "Working", "Launching", "Reporting", "Miniature", "Planning", "Archives", "Networks", "Kernels", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -97,6 +98,7 @@ let package = Package(
     tests("Planning", ["Benchmarks"]),
     tests("Coordination", ["Scheduling", "Messaging", "Planning", "Archives"]),
     tests("Working", ["Messaging", "Planning"]),
+    tests("Launching", []),
     tests("Reporting", ["Archives"]),
     .testTarget(name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Messaging"]),
   ],
