@@ -1,1 +1,75 @@
-@main struct Gauntlet { static func main() {} }
+import ArgumentParser
+import Foundation
+
+/// What the program ends with, as `docs/reference.md` says.
+enum ExitStatus {
+  /// The run ended, but some shards or images were set aside.
+  static let setAside = ExitCode(1)
+  /// The command line or the manifest cannot be used.
+  static let badUsage = ExitCode(2)
+  /// The program cannot go on; standard error says why.
+  static let cannotGoOn = ExitCode(3)
+}
+
+/// A mistake in what the user asked for, as opposed to something that went wrong on the way: exit status 2.
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}
+
+@main
+struct Gauntlet: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "gauntlet",
+    abstract: "Evaluates image classifiers against robustness benchmarks on many machines at once.",
+    discussion: """
+      A manifest names models and benchmarks. `gauntlet run` plans it as shards, computes them, and leaves one HDF5 \
+      archive that opens in xarray. A crash loses nothing: `gauntlet resume` goes on.
+
+      Exit status: 0 done, 1 the run ended with something set aside, 2 bad usage or manifest, 3 cannot go on.
+      """,
+    version: version,
+    subcommands: [
+      RunCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self, ResumeCommand.self,
+      CollectCommand.self, VerifyCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
+      KeysCommand.self, MiniatureCommand.self,
+    ])
+
+  static func main() {
+    // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    setvbuf(stdout, nil, _IOLBF, 0)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let code as ExitCode {
+      exit(withCode: code)
+    } catch {
+      end(with: error)
+    }
+  }
+
+  private static func exit(withCode code: ExitCode) -> Never {
+    Foundation.exit(code.rawValue)
+  }
+
+  /// Prints the error as one sentence and ends with the status that fits it.
+  private static func end(with error: Error) -> Never {
+    let parserCode = exitCode(for: error)
+    if parserCode == .success {
+      print(message(for: error))
+      exit(withCode: .success)
+    }
+    if parserCode == .validationFailure {
+      Terminal.complain(fullMessage(for: error))
+      exit(withCode: ExitStatus.badUsage)
+    }
+    Terminal.complain("gauntlet: \(error)")
+    exit(withCode: Usage.isMistake(error) ? ExitStatus.badUsage : ExitStatus.cannotGoOn)
+  }
+}
