@@ -10,6 +10,13 @@ public struct ImageListing: Sendable, Hashable, Codable {
   /// The class folders' names by class index.
   public let classNames: [String]
 
+  /// A listing; paths and labels are of one length.
+  public init(paths: [String], labels: [Int32], classNames: [String]) {
+    self.paths = paths
+    self.labels = labels
+    self.classNames = classNames
+  }
+
   /// SHA-256 over paths and labels, hexadecimal: a changed data set has another digest.
   public var digest: String {
     var hash = SHA256()
@@ -26,8 +33,6 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case missingFolder(String, reason: String)
   /// A folder holds no image in a class folder.
   case noImages(String)
-  /// Two conditions disagree on the class folders.
-  case unknownClass(String, folder: String)
 
   /// One sentence that says what was found and what to do.
   public var description: String {
@@ -36,8 +41,6 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
       "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files"
-    case .unknownClass(let name, let folder):
-      "class folder \(name) in \(folder) is in no other condition; the data set is incomplete or has a stray folder"
     }
   }
 }

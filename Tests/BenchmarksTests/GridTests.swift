@@ -1,0 +1,29 @@
+import Benchmarks
+import Testing
+
+@Suite struct GridTests {
+  @Test("conditions run with the last axis fastest, and an index finds its condition again")
+  func order() {
+    let grid = Grid(axes: [
+      GridAxis(name: "corruption", values: ["fog", "snow"]),
+      GridAxis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
+    ])
+    #expect(grid.count == 6)
+    #expect(grid.conditions.map(\.description) == ["fog/1", "fog/2", "fog/3", "snow/1", "snow/2", "snow/3"])
+    for condition in grid.conditions { #expect(grid.condition(at: condition.index) == condition) }
+    #expect(grid.condition(at: 6) == nil)
+    #expect(grid.condition(at: -1) == nil)
+  }
+
+  @Test("a grid without axes has one condition")
+  func noAxes() {
+    #expect(Grid(axes: []).conditions.map(\.description) == ["all"])
+  }
+
+  @Test("the 1,000 WordNet ids are distinct and sorted, as ImageNet's class index is")
+  func classes() {
+    #expect(ImageNetClasses.wordNetIDs.count == 1000)
+    #expect(Set(ImageNetClasses.wordNetIDs).count == 1000)
+    #expect(ImageNetClasses.wordNetIDs == ImageNetClasses.wordNetIDs.sorted())
+  }
+}

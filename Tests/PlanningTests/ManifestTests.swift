@@ -1,0 +1,94 @@
+import Benchmarks
+import Foundation
+import Planning
+import Testing
+
+@Suite struct ManifestTests {
+  let workspace: Workspace
+  let reader: ManifestReader
+
+  init() throws {
+    workspace = try Workspace()
+    reader = ManifestReader(file: workspace.path + "/m.yaml")
+  }
+
+  @Test("a whole manifest is resolved, defaults filled in")
+  func reads() throws {
+    let manifest = try reader.parse(Workspace.manifest)
+    #expect(manifest.run == "small")
+    #expect(manifest.seed == 7)
+    #expect(manifest.models[0].checkpoint == workspace.path + "/nano.safetensors")
+    #expect(manifest.models[0].preprocessing.mean == [0.485, 0.456, 0.406])
+    #expect(manifest.benchmarks.map(\.name) == ["imagenet-val", "imagenet-c"])
+    #expect(manifest.benchmarks[1].grid.count == 2)
+    #expect(manifest.sharding.leaseSeconds == 120)
+    #expect(manifest.sharding.attempts == 3)
+    #expect(manifest.output.compressed)
+  }
+
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    let find: String
+    let replace: String
+    let line: Int
+    let says: String
+    var testDescription: String { says }
+  }
+
+  static let refusals = [
+    Refusal(find: "seed: 7", replace: "sede: 7", line: 2, says: "did you mean \"seed\"?"),
+    Refusal(find: "seed: 7", replace: "seed: lucky", line: 2, says: "seed must be a whole number"),
+    Refusal(find: "seed: 7", replace: "seed: -1", line: 2, says: "seed is -1, but must be from 0"),
+    Refusal(find: "seed: 7", replace: "run: twice", line: 2, says: "stands twice"),
+    Refusal(find: "run: small", replace: "run: ../up", line: 1, says: "may hold only ASCII letters"),
+    Refusal(find: "replknet-nano", replace: "replknet-nanny", line: 5, says: "did you mean \"replknet-nano\"?"),
+    Refusal(find: "nano.safetensors", replace: "gone.pth", line: 6, says: "gone.pth, which does not exist"),
+    Refusal(find: "checkpoint: nano.safetensors", replace: "checkpoint: val", line: 6, says: "a folder, not a file"),
+    Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),
+    Refusal(find: "kind: imagenet-val", replace: "kind: imagenet-vial", line: 8, says: "did you mean"),
+    Refusal(find: "[fog]", replace: "[frog]", line: 12, says: "did you mean \"fog\"?"),
+    Refusal(find: "[fog]", replace: "[fog, fog]", line: 12, says: "different corruptions"),
+    Refusal(find: "[1, 2]", replace: "[1, 6]", line: 13, says: "must be from 1 to 5"),
+    Refusal(find: "[1, 2]", replace: "[1, 1]", line: 13, says: "different numbers"),
+    Refusal(find: "[1, 2]", replace: "[1, 3]", line: 10, says: "asks for fog/3, but there is no folder"),
+    Refusal(find: "images: 4", replace: "images: 0", line: 14, says: "from 1 to 10000"),
+    Refusal(find: "2m", replace: "soon", line: 14, says: "must be a duration"),
+    Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not YAML"),
+  ]
+
+  @Test("what cannot be run is refused with its line", arguments: refusals)
+  func refuses(_ refusal: Refusal) throws {
+    let text = Workspace.manifest.replacingOccurrences(of: refusal.find, with: refusal.replace)
+    #expect(text != Workspace.manifest)
+    let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
+    #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
+    #expect(error?.line == refusal.line, "\(String(describing: error))")
+    #expect((error?.column ?? 0) >= 1)
+  }
+
+  @Test("empty, binary and cut-off manifests are refused, never a crash")
+  func survivesGarbage() throws {
+    var state: UInt64 = 1
+    func next(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    let bytes = Array(Workspace.manifest.utf8)
+    var refused = 0
+    for _ in 0..<2000 {
+      var mutated = bytes
+      for _ in 0...next(4) {
+        switch next(3) {
+        case 0: mutated[next(mutated.count)] = UInt8(next(256))
+        case 1: mutated.removeSubrange(next(mutated.count)...)
+        default: mutated.insert(contentsOf: Array("[{:\n- &a *a".utf8), at: next(mutated.count))
+        }
+        if mutated.isEmpty { mutated = [10] }
+      }
+      do { _ = try reader.parse(String(decoding: mutated, as: UTF8.self)) } catch is ManifestError { refused += 1 }
+    }
+    #expect(refused > 1000)
+    #expect(throws: ManifestError.self) { try reader.parse("") }
+    #expect(throws: ManifestError.self) { try ManifestReader(file: workspace.path).read() }
+    #expect(throws: ManifestError.self) { try ManifestReader(file: workspace.path + "/none.yaml").read() }
+  }
+}

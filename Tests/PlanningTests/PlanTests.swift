@@ -1,0 +1,86 @@
+import Foundation
+import Planning
+import Testing
+
+@Suite struct PlanTests {
+  let workspace: Workspace
+  let plan: Plan
+
+  init() throws {
+    workspace = try Workspace()
+    try workspace.write(Workspace.manifest, to: "m.yaml")
+    plan = try Plan.make(manifestPath: workspace.path + "/m.yaml")
+  }
+
+  @Test("shards cover every image of every condition once")
+  func covers() throws {
+    var cells = Set<[Int]>()
+    for shard in plan.shards {
+      #expect((1...4).contains(shard.imageCount))
+      for image in shard.firstImage..<shard.firstImage + shard.imageCount {
+        #expect(cells.insert([shard.benchmark, shard.condition, image]).inserted)
+      }
+    }
+    #expect(cells.count == 10 + 2 * 5)
+    #expect(plan.shards.map(\.id) == Array(0..<Int64(plan.shards.count)))
+  }
+
+  @Test("a plan that is written is the plan that is read")
+  func roundTrip() throws {
+    let folder = RunFolder(workspace.path + "/run")
+    try plan.write(to: folder)
+    let read = try Plan.read(from: folder)
+    #expect(read.runID == plan.runID)
+    #expect(read.manifest == plan.manifest)
+    #expect(read.listings == plan.listings)
+    #expect(read.manifestText == Workspace.manifest)
+    try read.checkInputsUnchanged()
+  }
+
+  @Test("a changed data set, checkpoint or listing is noticed")
+  func noticesChanges() throws {
+    let folder = RunFolder(workspace.path + "/run")
+    try plan.write(to: folder)
+    try workspace.write("one more", to: "val/apple/9.JPEG")
+    #expect(throws: RunFolderError.changedData(benchmark: "imagenet-val", root: workspace.path + "/val")) {
+      try plan.checkInputsUnchanged()
+    }
+    try FileManager.default.removeItem(atPath: workspace.path + "/val/apple/9.JPEG")
+    try workspace.write("other weights", to: "nano.safetensors")
+    #expect(throws: RunFolderError.self) { try plan.checkInputsUnchanged() }
+    let listing = folder.listing(of: "imagenet-val")
+    let text = try String(contentsOfFile: listing, encoding: .utf8)
+    try text.replacingOccurrences(of: "apple/0", with: "apple/7").write(
+      toFile: listing, atomically: true, encoding: .utf8)
+    #expect(throws: RunFolderError.self) { try Plan.read(from: folder) }
+    #expect(throws: RunFolderError.notARun(workspace.path)) { try Plan.read(from: RunFolder(workspace.path)) }
+  }
+
+  @Test("a task names its images; a shard of another plan is refused")
+  func tasks() throws {
+    let shard = plan.shards[1]
+    let task = try ShardTask(decoding: ShardTask(shard, of: plan).encoded())
+    #expect(task.paths == Array(plan.listings[0].paths[4..<8]))
+    #expect(task.model.checkpointDigest.count == 64)
+    let stranger = PlannedShard(id: 9, model: 0, benchmark: 0, condition: 0, firstImage: 8, imageCount: 3)
+    #expect(throws: ShardExchangeError.self) { try ShardTask(stranger, of: plan) }
+    #expect(throws: ShardExchangeError.self) { try ShardTask(decoding: Data("{}".utf8)) }
+  }
+
+  @Test("an output survives the wire bit for bit; a cut or lying one is refused")
+  func outputs() throws {
+    let output = ShardOutput(
+      shard: 3, imageCount: 2, classCount: 3, logits: [1, -0.0, .pi, 4, 5e-42, 6],
+      failures: [ImageFailure(offset: 1, reason: "it is empty")], provenance: ["host": "a"])
+    let data = try output.encoded()
+    let read = try ShardOutput(decoding: data)
+    #expect(read.logits.map(\.bitPattern) == output.logits.map(\.bitPattern))
+    #expect(read.failures == output.failures)
+    for length in 0..<data.count {
+      #expect(throws: ShardExchangeError.self) { try ShardOutput(decoding: data.prefix(length)) }
+    }
+    let huge = ShardOutput(
+      shard: 3, imageCount: 2_000_000, classCount: 0, logits: [], failures: [], provenance: [:])
+    #expect(throws: ShardExchangeError.self) { try ShardOutput(decoding: huge.encoded()) }
+  }
+}

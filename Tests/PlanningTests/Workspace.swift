@@ -1,0 +1,44 @@
+import Foundation
+
+/// A folder of one test, removed with it, that holds a small data set and a file to pose as a checkpoint.
+final class Workspace {
+  let path = NSTemporaryDirectory() + "gauntlet-planning-" + UUID().uuidString
+
+  init() throws {
+    try write("not a real checkpoint", to: "nano.safetensors")
+    for name in ["apple", "pear"] {
+      for image in 0..<5 { try write("image \(name) \(image)", to: "val/\(name)/\(image).JPEG") }
+    }
+    for severity in 1...2 {
+      for image in 0..<5 { try write("fog", to: "c/weather/fog/\(severity)/apple/\(image).JPEG") }
+    }
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  func write(_ text: String, to name: String) throws {
+    let file = path + "/" + name
+    try FileManager.default.createDirectory(
+      atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+  }
+
+  static let manifest = """
+    run: small
+    seed: 7
+    models:
+      - name: nano
+        architecture: replknet-nano
+        checkpoint: nano.safetensors
+    benchmarks:
+      - kind: imagenet-val
+        root: val
+      - kind: imagenet-c
+        root: c
+        corruptions: [fog]
+        severities: [1, 2]
+    sharding: {images: 4, lease: 2m}
+    """
+}
