@@ -25,12 +25,7 @@ public struct RunWorkSource: WorkSource {
   public func store(
     _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String
   ) throws -> StoredPart? {
-    let output = try ShardOutput(decoding: payload)
-    guard output.shard == shard.id, output.imageCount == shard.imageCount else {
-      throw ShardExchangeError.malformed(
-        "the result is of shard \(output.shard) with \(output.imageCount) images, "
-          + "but shard \(shard.id) has \(shard.imageCount)")
-    }
+    let output = try believed(payload, for: shard)
     let relativePath = folder.relativePart(shard: shard.id)
     var attributes = output.provenance
     attributes["worker"] = worker
@@ -48,6 +43,17 @@ public struct RunWorkSource: WorkSource {
     let written = try PartFile.write(contents, to: path)
     return StoredPart(
       path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count)
+  }
+
+  private func believed(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) -> ShardOutput {
+    let output: ShardOutput
+    do { output = try ShardOutput(decoding: payload) } catch { throw InvalidResult(reason: "\(error)") }
+    guard output.shard == shard.id, output.imageCount == shard.imageCount else {
+      throw InvalidResult(
+        reason: "the result is of shard \(output.shard) with \(output.imageCount) images, "
+          + "but shard \(shard.id) has \(shard.imageCount)")
+    }
+    return output
   }
 
   private func planned(_ shard: ShardDefinition) -> PlannedShard {

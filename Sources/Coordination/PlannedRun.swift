@@ -1,0 +1,64 @@
+import Foundation
+import Planning
+
+/// A run folder with its plan and its ledger, ready to be coordinated, looked at or collected.
+public struct PlannedRun: Sendable {
+  /// Where it lies.
+  public let folder: RunFolder
+  /// What is to be done.
+  public let plan: Plan
+  /// What was done.
+  public let ledger: Ledger
+
+  /// Opens the run in a folder and changes nothing; the coordinator may be running meanwhile.
+  ///
+  /// - Throws: `RunFolderError` or `LedgerError`.
+  public static func open(_ folder: RunFolder, readOnly: Bool) throws -> PlannedRun {
+    let plan = try Plan.read(from: folder)
+    let ledger = try Ledger.open(at: folder.ledger, readOnly: readOnly)
+    guard try ledger.run()["id"] == plan.runID else {
+      throw RunFolderError.damaged(folder.ledger, reason: "it is the ledger of another run")
+    }
+    return PlannedRun(folder: folder, plan: plan, ledger: ledger)
+  }
+
+  /// Plans a manifest in a folder, or goes on with the run that is there.
+  ///
+  /// A crash between plan and ledger leaves a plan alone; the ledger follows from it.
+  ///
+  /// - Parameter note: told what is being done, for whoever waits.
+  /// - Throws: `RunFolderError.otherManifest` where the folder holds a run of a manifest with other text.
+  public static func prepare(
+    manifest: String, folder: RunFolder, note: (String) -> Void = { _ in }
+  ) throws -> PlannedRun {
+    if folder.isPlanned {
+      let run = try resume(folder)
+      guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), text == run.plan.manifestText else {
+        throw RunFolderError.otherManifest(folder.path)
+      }
+      return run
+    }
+    let plan = try Plan.make(manifestPath: manifest, note: note)
+    try plan.write(to: folder)
+    return try resume(folder)
+  }
+
+  /// Opens the run in a folder to go on with it; refuses where its inputs changed.
+  public static func resume(_ folder: RunFolder) throws -> PlannedRun {
+    let plan = try Plan.read(from: folder)
+    try plan.checkInputsUnchanged()
+    if !FileManager.default.fileExists(atPath: folder.ledger) {
+      let facts = ["id": plan.runID, "name": plan.manifest.run, "created": plan.created]
+      _ = try Ledger.create(at: folder.ledger, run: facts, shards: plan.shards.map(ShardDefinition.init))
+    }
+    return try open(folder, readOnly: false)
+  }
+}
+
+extension ShardDefinition {
+  init(_ shard: PlannedShard) {
+    self.init(
+      id: shard.id, model: shard.model, benchmark: shard.benchmark, condition: shard.condition,
+      firstImage: shard.firstImage, imageCount: shard.imageCount)
+  }
+}
