@@ -1,0 +1,64 @@
+/// A network that Gauntlet can build, by name.
+public struct Architecture: Sendable, Hashable {
+  /// The name that manifests use, such as `replknet-31b`.
+  public let name: String
+  /// The height of the images that the network takes, in pixels.
+  public let inputHeight: Int
+  /// The width of the images that the network takes, in pixels.
+  public let inputWidth: Int
+  /// The number of classes of the published weights; a checkpoint's own head decides when it is loaded.
+  public let classCount: Int
+  package let design: RepLKNetDesign
+
+  private init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
+    self.name = name
+    inputHeight = side
+    inputWidth = side
+    self.classCount = classCount
+    self.design = design
+  }
+
+  /// The architecture called `name`; nil if there is none.
+  public static func named(_ name: String) -> Architecture? {
+    all.first { $0.name == name }
+  }
+
+  /// Every architecture, the published ones first.
+  ///
+  /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
+  /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by
+  /// `tools/train_miniature.py`.
+  public static let all: [Architecture] = [
+    Architecture(
+      "replknet-31b", side: 224, classCount: 1000,
+      design: RepLKNetDesign(
+        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [128, 256, 512, 1024], smallKernel: 5)),
+    Architecture(
+      "replknet-31l", side: 384, classCount: 1000,
+      design: RepLKNetDesign(
+        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [192, 384, 768, 1536], smallKernel: 5)),
+    Architecture(
+      "replknet-xl", side: 320, classCount: 1000,
+      design: RepLKNetDesign(
+        kernels: [27, 27, 27, 13], blocks: [2, 2, 18, 2], channels: [256, 512, 1024, 2048], smallKernel: nil,
+        depthwiseHalves: 3)),
+    Architecture(
+      "replknet-nano", side: 64, classCount: 10,
+      design: RepLKNetDesign(
+        kernels: [13, 9, 7, 5], blocks: [2, 2, 2, 2], channels: [32, 64, 96, 128], smallKernel: 3)),
+  ]
+}
+
+/// The numbers that make one RepLKNet of the family; one entry a stage.
+package struct RepLKNetDesign: Sendable, Hashable {
+  /// The side of each stage's large depthwise kernel; odd.
+  package let kernels: [Int]
+  /// The pairs of a large-kernel block and a feed-forward block in each stage.
+  package let blocks: [Int]
+  /// The channels of each stage.
+  package let channels: [Int]
+  /// The side of the small kernel trained beside each large one; nil if there is none.
+  package let smallKernel: Int?
+  /// Twice the ratio of a large-kernel block's inner channels to its outer ones, so that 1.5 is a whole number.
+  package var depthwiseHalves = 2
+}
