@@ -100,7 +100,7 @@ let package = Package(
     tests("Working", ["Messaging", "Planning"]),
     tests("Launching", []),
     tests("Reporting", ["Archives"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Messaging"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,127 @@
+import Foundation
+import GRDB
+
+
+/// The coordinator's journal: which shards there are, who had them, what became of them.
+///
+/// SQLite in WAL mode with `synchronous=FULL`: a commit that has returned survives a power cut. One process writes
+/// (see ``RunLock``); any number read meanwhile, on the same host.
+public final class Ledger: Sendable {
+  /// Path of the SQLite file.
+  public let path: String
+  let database: DatabasePool
+
+  static let applicationID = 0x4741_554E  // "GAUN"
+  static let version = 1
+
+  private init(path: String, database: DatabasePool) {
+    self.path = path
+    self.database = database
+  }
+
+  /// Makes a ledger of `shards`, all pending. It appears at `path` complete or not at all.
+  ///
+  /// - Parameters:
+  ///   - path: where it goes; there must be none.
+  ///   - run: facts about the run (`id` at least, the manifest's digest, ...), for whoever opens the file later.
+  ///   - shards: in any order, with distinct numbers.
+  public static func create(
+    at path: String, run: [String: String], shards: some Sequence<ShardDefinition>
+  ) throws(LedgerError) -> Ledger {
+    guard !FileManager.default.fileExists(atPath: path) else { throw .exists(path: path) }
+    let unfinished = path + ".creating"
+    try Self.storage(path) {
+      for leftover in [unfinished, unfinished + "-wal", unfinished + "-shm"]
+      where FileManager.default.fileExists(atPath: leftover) {
+        try FileManager.default.removeItem(atPath: leftover)
+      }
+      // A rollback journal, because a WAL would have to move together with the file.
+      let queue = try DatabaseQueue(path: unfinished, configuration: configuration(readOnly: false))
+      try queue.write { try fill($0, run: run, shards: shards) }
+      try queue.close()
+      try FileManager.default.moveItem(atPath: unfinished, toPath: path)
+      try synchroniseFolder(of: path)
+    }
+    return try open(at: path)
+  }
+
+  /// Opens a ledger and checks that it is one and undamaged.
+  public static func open(at path: String, readOnly: Bool = false) throws(LedgerError) -> Ledger {
+    guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
+    return try Self.storage(path) {
+      let pool: DatabasePool
+      do {
+        pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
+        try pool.read { try check($0, path: path) }
+      } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+        throw LedgerError.foreign(path: path)
+      } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+        throw LedgerError.damaged(path: path, detail: error.message ?? "SQLITE_CORRUPT")
+      }
+      return Ledger(path: path, database: pool)
+    }
+  }
+
+  /// Closes the file. The ledger must not be used afterwards.
+  public func close() throws(LedgerError) {
+    try Self.storage(path) { try database.close() }
+  }
+
+  /// The facts that ``create(at:run:shards:)`` was given.
+  public func run() throws(LedgerError) -> [String: String] {
+    try read { database in
+      var facts: [String: String] = [:]
+      for row in try Row.fetchAll(database, sql: "SELECT key, value FROM run") { facts[row[0]] = row[1] }
+      return facts
+    }
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws(LedgerError) -> Value {
+    try Self.storage(path) { try database.read(body) }
+  }
+
+  func write<Value>(_ body: (Database) throws -> Value) throws(LedgerError) -> Value {
+    try Self.storage(path) { try database.write(body) }
+  }
+
+  /// Gives every error of SQLite and of the file system the ledger's own words.
+  private static func storage<Value>(_ path: String, _ body: () throws -> Value) throws(LedgerError) -> Value {
+    do {
+      return try body()
+    } catch let error as LedgerError {
+      throw error
+    } catch {
+      throw .storage(path: path, detail: String(describing: error))
+    }
+  }
+
+  private static func configuration(readOnly: Bool) -> Configuration {
+    var configuration = Configuration()
+    configuration.readonly = readOnly
+    configuration.label = "gauntlet.ledger"
+    configuration.busyMode = .timeout(10)
+    configuration.maximumReaderCount = 2
+    configuration.prepareDatabase { database in
+      if !readOnly { try database.execute(sql: "PRAGMA synchronous = FULL") }
+    }
+    return configuration
+  }
+
+  private static func check(_ database: Database, path: String) throws {
+    guard try Int.fetchOne(database, sql: "PRAGMA application_id") == applicationID else {
+      throw LedgerError.foreign(path: path)
+    }
+    let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    guard found == version else { throw LedgerError.version(path: path, found: found, expected: version) }
+    let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
+    guard verdict == "ok" else { throw LedgerError.damaged(path: path, detail: verdict) }
+  }
+
+  private static func synchroniseFolder(of path: String) throws {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY)
+    guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    defer { _ = Glibc.close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+  }
+}

@@ -1,0 +1,98 @@
+/// Where a shard stands in the ledger.
+public enum ShardState: Int, Sendable, Codable, CaseIterable {
+  /// To be computed, or being computed.
+  case pending = 0
+  /// Its result is on disk.
+  case recorded = 1
+  /// It failed as often as is allowed; `gauntlet resume --failed` takes it up again.
+  case setAside = 2
+}
+
+/// A shard and where it stands.
+public struct ShardRow: Sendable, Hashable {
+  /// What the shard is.
+  public let definition: ShardDefinition
+  /// Where it stands.
+  public let state: ShardState
+  /// Attempts handed out so far.
+  public let attempts: Int
+  /// Attempts that count against the shard.
+  public let failures: Int
+}
+
+/// How an attempt ended.
+public enum AttemptOutcome: String, Sendable, Codable, CaseIterable {
+  /// The result was recorded.
+  case recorded
+  /// The worker reported a failure, or its result was refused.
+  case failed
+  /// The worker fell silent.
+  case lost
+  /// The worker gave the shard back, or never had it.
+  case returned
+  /// Another attempt was recorded first.
+  case superseded
+  /// The coordinator ended before the attempt did.
+  case interrupted
+}
+
+/// One line of the journal. Times are seconds since 1970.
+public enum LedgerEntry: Sendable, Equatable {
+  /// `shard` was handed to `worker`.
+  case leased(shard: Int64, attempt: Int, worker: String, time: Double)
+  /// The attempt ended without a record. `reason` is entered among the errors for `failed` and `lost`.
+  case ended(shard: Int64, attempt: Int, worker: String, outcome: AttemptOutcome, reason: String, time: Double)
+  /// The result is on disk; `part` is nil for a shard that leaves no file.
+  case recorded(
+    shard: Int64, attempt: Int, worker: String, part: StoredPart?, computeNanoseconds: UInt64, time: Double)
+  /// The shard failed as often as is allowed.
+  case setAside(shard: Int64, reason: String, time: Double)
+}
+
+/// A recorded shard's file and the attempt that it came from.
+public struct PartRow: Sendable, Hashable {
+  /// What the shard is.
+  public let definition: ShardDefinition
+  /// The file; nil for a shard that leaves none.
+  public let part: StoredPart?
+  /// The worker that computed it.
+  public let worker: String
+  /// The attempt that was recorded.
+  public let attempt: Int
+  /// Time that the worker computed, in nanoseconds.
+  public let computeNanoseconds: UInt64
+  /// When it was recorded, in seconds since 1970.
+  public let recordedAt: Double
+}
+
+/// One handing over of a shard, for the archive's provenance.
+public struct AttemptRow: Sendable, Hashable {
+  /// The shard's number.
+  public let shard: Int64
+  /// The attempt's number, from 1.
+  public let attempt: Int
+  /// The worker that it was handed to.
+  public let worker: String
+  /// When it was handed over, in seconds since 1970.
+  public let leasedAt: Double
+  /// When it ended, in seconds since 1970; nil while it runs.
+  public let endedAt: Double?
+  /// How it ended; nil while it runs.
+  public let outcome: AttemptOutcome?
+}
+
+/// A failure or a loss, or a shard's setting aside.
+public struct ErrorRow: Sendable, Hashable, Codable {
+  /// The shard's number.
+  public let shard: Int64
+  /// The attempt's number; 0 when the shard was set aside.
+  public let attempt: Int
+  /// The worker; empty when the shard was set aside.
+  public let worker: String
+  /// `failed`, `lost` or `setAside`.
+  public let kind: String
+  /// What went wrong, as the worker told it.
+  public let reason: String
+  /// When, in seconds since 1970.
+  public let time: Double
+}

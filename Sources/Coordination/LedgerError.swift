@@ -1,0 +1,40 @@
+/// A ledger that cannot be used, and what to do about it.
+public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// There is no ledger at `path`.
+  case missing(path: String)
+  /// There is a ledger at `path` already.
+  case exists(path: String)
+  /// The file at `path` is not a ledger.
+  case foreign(path: String)
+  /// The ledger was written by another version of Gauntlet.
+  case version(path: String, found: Int, expected: Int)
+  /// SQLite's own check found the file damaged.
+  case damaged(path: String, detail: String)
+  /// A shard that the ledger cannot hold.
+  case shard(id: Int64, detail: String)
+  /// A second record of a shard, or the record of a shard that the ledger does not know.
+  case notRecordable(shard: Int64)
+  /// SQLite could not read or write.
+  case storage(path: String, detail: String)
+
+  public var description: String {
+    switch self {
+    case .missing(let path):
+      "There is no ledger at \(path); start the run with `gauntlet run` or `gauntlet coordinate`."
+    case .exists(let path):
+      "There is a ledger at \(path) already; go on with `gauntlet resume`, or choose another run folder."
+    case .foreign(let path):
+      "\(path) is not a ledger of Gauntlet; check the run folder."
+    case .version(let path, let found, let expected):
+      "The ledger \(path) has format \(found) and this program reads format \(expected); use the version that began the run."
+    case .damaged(let path, let detail):
+      "The ledger \(path) is damaged (\(detail)); restore it from a copy, or start the run in a new folder."
+    case .shard(let id, let detail):
+      "Shard \(id) cannot be entered in the ledger: \(detail)."
+    case .notRecordable(let shard):
+      "Shard \(shard) is unknown to the ledger or recorded already; its result was not entered again."
+    case .storage(let path, let detail):
+      "The ledger \(path) cannot be read or written: \(detail). Check free space and permissions, then `gauntlet resume`."
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import GRDB
+
+/// How far a run is, from its ledger alone; the coordinator may be running meanwhile, or not.
+public struct LedgerStatus: Sendable, Codable, Equatable {
+  /// Shards by state, and images by state.
+  public struct Counts: Sendable, Codable, Equatable {
+    /// Shards still to be computed, the running ones included.
+    public var pending = 0
+    /// Shards that a worker has now.
+    public var running = 0
+    /// Shards whose result is on disk.
+    public var recorded = 0
+    /// Shards that failed as often as is allowed.
+    public var setAside = 0
+    /// Images of all shards.
+    public var images = 0
+    /// Images of the recorded shards.
+    public var recordedImages = 0
+
+    /// All shards.
+    public var shards: Int { pending + recorded + setAside }
+  }
+
+  /// One condition of one benchmark for one model.
+  public struct Cell: Sendable, Codable, Equatable {
+    /// Position of the model in the plan.
+    public let model: Int
+    /// Position of the benchmark in the plan.
+    public let benchmark: Int
+    /// Position of the condition in the benchmark's grid.
+    public let condition: Int
+    /// Its shards.
+    public let counts: Counts
+  }
+
+  /// The whole run.
+  public let total: Counts
+  /// The cells in order of model, benchmark and condition.
+  public let cells: [Cell]
+  /// Images per second over the last five minutes of recording; nil before the second record.
+  public let imagesPerSecond: Double?
+  /// Shards per second over the same time.
+  public let shardsPerSecond: Double?
+  /// Seconds left at that rate; nil while there is none, 0 when nothing is pending.
+  public let secondsLeft: Double?
+  /// Workers that have a shard now.
+  public let workers: [String]
+  /// The newest errors, newest first.
+  public let recentErrors: [ErrorRow]
+
+  /// Every shard is recorded or set aside.
+  public var isComplete: Bool { total.pending == 0 }
+}
+
+extension Ledger {
+  /// How far the run is.
+  ///
+  /// - Parameters:
+  ///   - now: the time, in seconds since 1970; the rate is taken over the five minutes before it.
+  ///   - errors: how many of the newest errors to give.
+  public func status(now: Double, errors: Int = 10) throws(LedgerError) -> LedgerStatus {
+    try read { database in
+      let cells = try Self.cells(database)
+      let total = cells.reduce(into: LedgerStatus.Counts()) { $0.add($1.counts) }
+      let rate = try Self.rate(database, now: now)
+      let imagesLeft = Double(
+        try Int.fetchOne(database, sql: "SELECT coalesce(sum(count), 0) FROM shards WHERE state = 0") ?? 0)
+      let secondsLeft: Double? =
+        total.pending == 0
+        ? 0
+        : rate.flatMap { rate in
+          rate.images > 0 ? imagesLeft / rate.images : rate.shards > 0 ? Double(total.pending) / rate.shards : nil
+        }
+      return LedgerStatus(
+        total: total, cells: cells, imagesPerSecond: rate?.images, shardsPerSecond: rate?.shards,
+        secondsLeft: secondsLeft,
+        workers: try String.fetchAll(
+          database, sql: "SELECT DISTINCT worker FROM attempts WHERE outcome IS NULL ORDER BY worker"),
+        recentErrors: try Self.errors(database, limit: errors))
+    }
+  }
+
+  private static func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
+    struct Key: Hashable { let model, benchmark, condition: Int }
+    var counts: [Key: LedgerStatus.Counts] = [:]
+    var order: [Key] = []
+    let groups = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT model, benchmark, condition, state, count(*), sum(count) FROM shards
+        GROUP BY model, benchmark, condition, state ORDER BY model, benchmark, condition
+        """)
+    while let row = try groups.next() {
+      let key = Key(model: row[0], benchmark: row[1], condition: row[2])
+      if counts[key] == nil { order.append(key) }
+      counts[key, default: .init()].add(ShardState(rawValue: row[3]) ?? .pending, shards: row[4], images: row[5])
+    }
+    let running = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT model, benchmark, condition, count(DISTINCT shards.id) FROM attempts
+        JOIN shards ON shards.id = attempts.shard
+        WHERE outcome IS NULL AND state = 0 GROUP BY model, benchmark, condition
+        """)
+    while let row = try running.next() {
+      counts[Key(model: row[0], benchmark: row[1], condition: row[2])]?.running = row[3]
+    }
+    return order.compactMap { key in
+      counts[key].map {
+        LedgerStatus.Cell(model: key.model, benchmark: key.benchmark, condition: key.condition, counts: $0)
+      }
+    }
+  }
+
+  /// The rate of recording: what came after the window's first record, over the time since that one.
+  private static func rate(_ database: Database, now: Double) throws -> (shards: Double, images: Double)? {
+    guard
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT count(*), coalesce(sum(count), 0), min(recorded), max(recorded)
+          FROM parts JOIN shards ON shards.id = parts.shard WHERE recorded >= ? AND recorded <= ?
+          """, arguments: [now - 300, now]),
+      let first: Double = row[2], let last: Double = row[3], last > first
+    else { return nil }
+    let records: Double = row[0]
+    let images: Double = row[1]
+    let share = (records - 1) / records
+    return (records * share / (last - first), images * share / (last - first))
+  }
+}
+
+extension LedgerStatus.Counts {
+  fileprivate mutating func add(_ state: ShardState, shards: Int, images: Int) {
+    switch state {
+    case .pending: pending += shards
+    case .recorded:
+      recorded += shards
+      recordedImages += images
+    case .setAside: setAside += shards
+    }
+    self.images += images
+  }
+
+  fileprivate mutating func add(_ other: Self) {
+    pending += other.pending
+    running += other.running
+    recorded += other.recorded
+    setAside += other.setAside
+    images += other.images
+    recordedImages += other.recordedImages
+  }
+}

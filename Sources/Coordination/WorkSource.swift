@@ -1,0 +1,78 @@
+import Foundation
+
+/// One unit of work: one model, one benchmark, one condition, one range of images.
+public struct ShardDefinition: Sendable, Hashable {
+  /// The shard's number in its run, at least 0.
+  public let id: Int64
+  /// Position of the model in the plan.
+  public let model: Int
+  /// Position of the benchmark in the plan.
+  public let benchmark: Int
+  /// Position of the condition in the benchmark's grid.
+  public let condition: Int
+  /// First image of the range, counted in the benchmark's listing.
+  public let firstImage: Int
+  /// Images in the range.
+  public let imageCount: Int
+
+  /// A shard of `imageCount` images from `firstImage` on.
+  public init(id: Int64, model: Int, benchmark: Int, condition: Int, firstImage: Int, imageCount: Int) {
+    self.id = id
+    self.model = model
+    self.benchmark = benchmark
+    self.condition = condition
+    self.firstImage = firstImage
+    self.imageCount = imageCount
+  }
+}
+
+/// A result file that is on disk: written, synced and renamed.
+public struct StoredPart: Sendable, Hashable {
+  /// Path of the file, relative to the run's folder.
+  public let path: String
+  /// SHA-256 of the file's bytes, lower-case hexadecimal.
+  public let sha256: String
+  /// Size of the file in bytes.
+  public let bytes: Int
+  /// Images of the shard that could not be evaluated.
+  public let failedImages: Int
+
+  /// Describes a file that is already durable.
+  public init(path: String, sha256: String, bytes: Int, failedImages: Int) {
+    self.path = path
+    self.sha256 = sha256
+    self.bytes = bytes
+    self.failedImages = failedImages
+  }
+}
+
+/// A result that must not be believed: the attempt counts as failed and the worker is told that it was refused.
+///
+/// Anything else that ``WorkSource/store(_:for:attempt:worker:)`` throws (a full disk, say) stops the coordinator,
+/// because the next shard would meet the same.
+public struct InvalidResult: Error, Sendable, Equatable, CustomStringConvertible {
+  /// What was found and where, as a sentence.
+  public let reason: String
+
+  /// A refusal with its reason.
+  public init(reason: String) { self.reason = reason }
+
+  public var description: String { reason }
+}
+
+/// What the shards mean: makes the task that a worker is sent, and keeps what it sends back.
+///
+/// `task` is called on the coordinator's thread and `store` on its writer thread, each from one thread at a time.
+public protocol WorkSource: Sendable {
+  /// Names the run; a worker of another run is turned away.
+  var runID: String { get }
+
+  /// The bytes that a worker needs to compute `shard`.
+  func task(for shard: ShardDefinition, attempt: Int) throws -> Data
+
+  /// Checks `payload` and makes it durable (written, synced, renamed) before it returns.
+  ///
+  /// - Returns: the file, or nil when the shard leaves none.
+  /// - Throws: ``InvalidResult`` when the payload is wrong; any other error stops the run.
+  func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) throws -> StoredPart?
+}

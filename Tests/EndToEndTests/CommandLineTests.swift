@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+/// Every command answers a stranger: help, nonsense, missing things.
+@Suite struct CommandLineTests {
+  static let commands = [
+    "run", "coordinate", "work", "status", "resume", "collect", "verify", "report", "inspect", "bench", "keys",
+    "miniature",
+  ]
+
+  @Test("--help says how to use it", arguments: commands)
+  func help(_ command: String) throws {
+    let outcome = try CommandLineTool.run([command, "--help"])
+    #expect(outcome.status == 0)
+    #expect(outcome.output.contains("USAGE: gauntlet \(command)"))
+    #expect(outcome.output.contains("OVERVIEW:"))
+  }
+
+  @Test("an unknown option is refused with status 2", arguments: commands)
+  func unknownOption(_ command: String) throws {
+    let outcome = try CommandLineTool.run([command, "--nonsense"])
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("--nonsense"))
+  }
+
+  static let refusals: [[String]] = [
+    [], ["fly"], ["run"], ["run", "none.yaml"], ["run", "none.yaml", "--workers", "0"],
+    ["run", "none.yaml", "--workers", "many"], ["coordinate", "none.yaml", "--run", "x", "--listen", "nowhere"],
+    ["work"], ["work", "--run", "none"], ["work", "--connect", "tcp://127.0.0.1:1"],
+    ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["collect", "none"],
+    ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
+    ["bench", "model", "none"], ["miniature", "x", "--images", "0"], ["miniature", "x", "--images", "-5"],
+    ["keys", "new"],
+  ]
+
+  @Test("nonsense is refused with one sentence, never a crash", arguments: refusals)
+  func refuses(_ arguments: [String]) throws {
+    let scratch = try Scratch()
+    let outcome = try CommandLineTool.run(arguments, in: scratch.path)
+    // Without arguments the tool shows its help, as git and cargo do.
+    #expect(outcome.status == (arguments.isEmpty ? 0 : 2), "\(outcome.output)\(outcome.errors)")
+    #expect(!outcome.errors.contains("Fatal error"))
+    #expect(!(outcome.output + outcome.errors).isEmpty)
+  }
+}

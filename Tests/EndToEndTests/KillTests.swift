@@ -1,0 +1,67 @@
+import Archives
+import Coordination
+import Foundation
+import Planning
+import Testing
+
+/// The promise that users come for: processes die at any instant, and the archive is the one that nothing disturbed.
+@Suite(.serialized) struct KillTests {
+  @Test("a killed worker and a killed coordinator change no bit of the archive", .timeLimit(.minutes(10)))
+  func killsChangeNothing() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 60, shardImages: 2)
+    let quiet = scratch.path + "/quiet"
+    let undisturbed = try CommandLineTool.run(["run", manifest, "--run", quiet, "--workers", "1", "--batch", "8"])
+    try #require(undisturbed.status == 0, "\(undisturbed.errors)")
+
+    let folder = RunFolder(scratch.path + "/stormy")
+    let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path])
+    try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
+    let workers = try (0..<3).map { _ in
+      try CommandLineTool.start(["work", "--run", folder.path, "--streams", "1", "--batch", "3"])
+    }
+    let ledger = try Ledger.open(at: folder.ledger, readOnly: true)
+    func recorded() throws -> Int { try ledger.status(now: 0).total.recorded }
+    try waitUntil("shards are recorded") { try recorded() >= 20 }
+    kill(workers[0].processIdentifier, SIGKILL)
+    let atFirstKill = try recorded()
+    try waitUntil("the others go on") { try recorded() >= atFirstKill + 20 }
+    kill(coordinator.processIdentifier, SIGKILL)
+    coordinator.waitUntilExit()
+    let total = try ledger.status(now: 0).total
+    #expect(total.recorded < total.shards, "the kill came after the end; make the run longer")
+    for worker in workers { kill(worker.processIdentifier, SIGKILL) }
+    workers.forEach { $0.waitUntilExit() }
+
+    let resumed = try CommandLineTool.run(["resume", folder.path, "--workers", "2", "--batch", "5"])
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    try expectSameLogits(quiet + "/archive.h5", folder.archive)
+    let verified = try CommandLineTool.run(["verify", folder.archive])
+    #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
+  }
+
+  /// Looks again and again until `condition` holds; the test's time limit bounds it.
+  private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(240)
+    while try !condition() {
+      try #require(ContinuousClock.now < end, "waited in vain until \(what)")
+      usleep(2_000)
+    }
+  }
+
+  private func expectSameLogits(_ first: String, _ second: String) throws {
+    let archives = try [ArchiveReader(path: first), ArchiveReader(path: second)]
+    let groups = archives[0].groups
+    #expect(groups.count == 3)
+    #expect(groups.map(\.path) == archives[1].groups.map(\.path))
+    for group in groups {
+      for condition in 0..<group.conditionCount {
+        let rows = try archives.map {
+          try $0.logits(group: group.path, conditionIndex: condition, images: 0..<group.imageCount).map(\.bitPattern)
+        }
+        #expect(rows[0] == rows[1], "\(group.path), condition \(condition)")
+        #expect(!rows[0].contains(Float.nan.bitPattern))
+      }
+    }
+  }
+}
