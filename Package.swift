@@ -100,7 +100,9 @@ let package = Package(
     tests("Working", ["Messaging", "Planning"]),
     tests("Launching", []),
     tests("Reporting", ["Archives"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"],
+      exclude: ["Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )
