@@ -62,10 +62,24 @@ public struct ManifestReader {
       case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
         .composer(_, let problem, let mark, _):
         throw ManifestError(file: file, line: mark.line, column: mark.column, problem: "not YAML: \(problem)")
+      case .duplicatedKeysInMapping(let duplicates, let context):
+        let key = duplicates.first ?? ""
+        throw ManifestError(
+          file: file, line: secondLine(of: key, in: text, from: context.mark.line), column: context.mark.column,
+          problem: "the key \"\(key)\" stands twice; remove one")
       default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error)")
       }
     }
     throw ManifestError(file: file, line: 1, column: 1, problem: "is empty; see docs/manifest.md for an example")
+  }
+
+  /// Where a key stands the second time; the parser only marks the mapping that holds both.
+  private func secondLine(of key: String, in text: String, from firstLine: Int) -> Int {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let matches = lines.indices.dropFirst(max(0, firstLine - 1)).filter { index in
+      lines[index].drop { $0 == " " || $0 == "-" }.hasPrefix(key + ":")
+    }
+    return (matches.dropFirst().first ?? firstLine - 1) + 1
   }
 
   private func required(
@@ -222,7 +236,7 @@ extension ManifestReader {
   private func output(_ node: ManifestNode) throws -> OutputOptions {
     let keys = try node.mapping(known: ["logits", "compression"])
     _ = try keys["logits"]?.choice([(word: "float32", value: true)])
-    let compressed = try keys["compression"]?.choice([(word: "gzip", value: true), ("none", false)]) ?? true
+    let compressed: Bool = try keys["compression"]?.choice([(word: "gzip", value: true), ("none", false)]) ?? true
     return OutputOptions(compressed: compressed)
   }
 }

@@ -17,6 +17,16 @@ public struct PlannedShard: Sendable, Hashable {
   public let firstImage: Int
   /// How many images.
   public let imageCount: Int
+
+  /// A shard of `imageCount` images from `firstImage` on.
+  public init(id: Int64, model: Int, benchmark: Int, condition: Int, firstImage: Int, imageCount: Int) {
+    self.id = id
+    self.model = model
+    self.benchmark = benchmark
+    self.condition = condition
+    self.firstImage = firstImage
+    self.imageCount = imageCount
+  }
 }
 
 /// What a run will do: the resolved manifest with every benchmark's images. Shards follow from it by counting.

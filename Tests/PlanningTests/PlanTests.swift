@@ -70,7 +70,7 @@ import Testing
   @Test("an output survives the wire bit for bit; a cut or lying one is refused")
   func outputs() throws {
     let output = ShardOutput(
-      shard: 3, imageCount: 2, classCount: 3, logits: [1, -0.0, .pi, 4, 5e-42, 6],
+      shard: 3, imageCount: 2, classCount: 3, logits: [1, -0.0, .pi, 4, Float.leastNonzeroMagnitude, 6],
       failures: [ImageFailure(offset: 1, reason: "it is empty")], provenance: ["host": "a"])
     let data = try output.encoded()
     let read = try ShardOutput(decoding: data)
