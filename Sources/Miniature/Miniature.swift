@@ -1,1 +1,152 @@
-// Miniature
+import Dispatch
+import Foundation
+import Imaging
+import Synchronization
+import Tensors
+
+/// A data set that the project draws itself: ten classes of objects in the layouts of ImageNet's validation set and of
+/// ImageNet-C. The same options give the same bytes on every machine.
+public enum Miniature {
+  /// What to draw.
+  public struct Options: Sendable, Equatable, Codable {
+    /// The seed of all pictures and corruptions.
+    public var seed: UInt64
+    /// The pictures of the training split; 0 draws none.
+    public var trainingImages: Int
+    /// The pictures of the validation split, and of each corruption and severity.
+    public var validationImages: Int
+
+    /// What to draw; the classes take turns, so that each has its tenth.
+    public init(seed: UInt64 = 7, trainingImages: Int = 0, validationImages: Int = 500) {
+      self.seed = seed
+      self.trainingImages = trainingImages
+      self.validationImages = validationImages
+    }
+  }
+
+  /// The height and width of the pictures in pixels.
+  public static let side = 64
+
+  /// The corruptions that are applied, each at severities 1 to 5.
+  public static let corruptions: [Corruption] = [.gaussianNoise, .brightness, .contrast, .pixelate]
+
+  /// Draws the data set into a folder, which appears whole or not at all: `val/CLASS`, `imagenet-c/CORRUPTION/SEVERITY/
+  /// CLASS`, `train/CLASS` if asked for, and the classes' names in index order in `classes.json`.
+  ///
+  /// A folder that holds the data set of these options is left as it is. One that holds another data set of this kind is
+  /// replaced.
+  ///
+  /// - Parameters:
+  ///   - directory: the folder, which is made with the folders above it.
+  ///   - progress: called on the caller's thread with the finished share, 0 to 1.
+  /// - Throws: `MiniatureError` for options that give nothing to draw and for a folder that cannot be written or holds
+  ///   something else.
+  public static func write(to directory: String, options: Options, progress: (Double) -> Void) throws {
+    guard options.validationImages > 0, options.trainingImages >= 0 else { throw MiniatureError.nothingToDraw(options) }
+    let folder = try DataSetFolder(path: directory)
+    try folder.fill(for: options) { draft in
+      try Draft(folder: draft, options: options).draw(progress: progress)
+    }
+  }
+
+  /// The clean picture number `index` of a split.
+  package static func scene(split: String, index: Int, seed: UInt64) -> Scene {
+    let key = CounterRandom(key: seed, stream: StableHash.of("miniature\t\(split)"))
+    let classes = ObjectClass.allCases
+    return Scene(
+      of: classes[index % classes.count], key: UInt64(key.word(at: 0)) << 32 | UInt64(key.word(at: 1)),
+      index: UInt64(index))
+  }
+}
+
+/// A data set while it is being drawn into a folder of its own.
+private struct Draft: Sendable {
+  private static let batchSize = 40
+  /// The validation pictures' JPEG quality; the corrupted ones have the published 85.
+  private static let cleanQuality = 95
+  private static let corruptedQuality = 85
+
+  let folder: String
+  let options: Miniature.Options
+
+  func draw(progress: (Double) -> Void) throws {
+    try makeFolders()
+    let total = options.validationImages + options.trainingImages
+    for first in stride(from: 0, to: total, by: Self.batchSize) {
+      progress(Double(first) / Double(total))
+      try drawBatch(first..<min(first + Self.batchSize, total))
+    }
+    let classes = try JSONSerialization.data(withJSONObject: ObjectClass.names, options: .prettyPrinted)
+    try write([UInt8](classes), to: "classes.json")
+    progress(1)
+  }
+
+  private func makeFolders() throws {
+    var roots = ["val"] + (options.trainingImages > 0 ? ["train"] : [])
+    for corruption in Miniature.corruptions {
+      roots += (1...5).map { "imagenet-c/\(corruption.rawValue)/\($0)" }
+    }
+    for root in roots {
+      for name in ObjectClass.names { try DataSetFolder.make(folder + "/" + root + "/" + name) }
+    }
+  }
+
+  private func drawBatch(_ range: Range<Int>) throws {
+    let failure = Mutex<(any Error)?>(nil)
+    DispatchQueue.concurrentPerform(iterations: range.count) { offset in
+      let number = range.lowerBound + offset
+      do {
+        if number < options.validationImages {
+          try drawValidation(number)
+        } else {
+          try drawTraining(number - options.validationImages)
+        }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  private func drawTraining(_ index: Int) throws {
+    let picture = Miniature.scene(split: "train", index: index, seed: options.seed).render(side: Miniature.side)
+    try write(encode(picture, quality: Self.cleanQuality), to: "train/" + name(of: index, split: "train"))
+  }
+
+  /// Corruptions are those of the decoded clean file, as the published ones are, with random numbers from the same keys
+  /// as corruptions made during an evaluation.
+  private func drawValidation(_ index: Int) throws {
+    let path = name(of: index, split: "val")
+    let drawn = Miniature.scene(split: "val", index: index, seed: options.seed).render(side: Miniature.side)
+    let clean = try encode(drawn, quality: Self.cleanQuality)
+    try write(clean, to: "val/" + path)
+    let picture = try ImageDecoder.decode(clean, name: path)
+    for corruption in Miniature.corruptions {
+      for severity in 1...5 {
+        let random = CounterRandom(
+          key: options.seed, stream: StableHash.of("\(path)\t\(corruption.rawValue)\t\(severity)"))
+        let corrupted = try corruption.apply(picture, severity: severity, random: random)
+        try write(
+          encode(corrupted, quality: Self.corruptedQuality),
+          to: "imagenet-c/\(corruption.rawValue)/\(severity)/\(path)")
+      }
+    }
+  }
+
+  private func encode(_ image: RGBImage, quality: Int) throws -> [UInt8] {
+    try JPEGEncoder.encode(image, quality: quality, subsampling: .halved)
+  }
+
+  private func name(of index: Int, split: String) -> String {
+    let classes = ObjectClass.allCases
+    return "\(classes[index % classes.count].rawValue)/\(split)_\(String(format: "%08d", index + 1)).JPEG"
+  }
+
+  private func write(_ bytes: [UInt8], to path: String) throws {
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + path))
+    } catch {
+      throw MiniatureError.cannotWrite(folder + "/" + path, reason: error.localizedDescription)
+    }
+  }
+}

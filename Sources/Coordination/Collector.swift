@@ -1,0 +1,183 @@
+import Archives
+import Benchmarks
+import Foundation
+import Planning
+
+/// What collecting found.
+public struct CollectionSummary: Sendable, Equatable {
+  /// Results that the plan asks for: images, each once a condition and model.
+  public internal(set) var images = 0
+  /// Images that were set aside in shards that were recorded.
+  public internal(set) var failedImages = 0
+  /// Shards that left no result: pending or set aside.
+  public internal(set) var missingShards = 0
+  /// Images of those shards.
+  public internal(set) var imagesOfMissingShards = 0
+
+  /// Results that the archive lacks.
+  public var missingImages: Int { failedImages + imagesOfMissingShards }
+}
+
+/// Why a run cannot be collected.
+public enum CollectionError: Error, Equatable, CustomStringConvertible {
+  /// The run has not ended.
+  case unfinished(folder: String, pending: Int)
+  /// No shard was recorded, so not even the number of classes is known.
+  case nothingRecorded(group: String)
+  /// A part holds another number of classes than the other parts of its group.
+  case mixedClassCounts(path: String, found: Int, expected: Int)
+
+  /// What was found and what to do.
+  public var description: String {
+    switch self {
+    case .unfinished(let folder, let pending):
+      "\(pending) shards of \(folder) are not computed yet; go on with gauntlet resume, or collect with --partial"
+    case .nothingRecorded(let group): "no shard of \(group) was recorded; there is nothing to collect"
+    case .mixedClassCounts(let path, let found, let expected):
+      "\(path) holds \(found) classes, but other parts of the same model \(expected); compute the run anew"
+    }
+  }
+}
+
+/// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part and a few rows.
+public struct Collector {
+  private let run: PlannedRun
+  private let version: String
+
+  /// A collector of a planned run.
+  public init(run: PlannedRun, version: String) {
+    self.run = run
+    self.version = version
+  }
+
+  /// Writes the archive to `path`, whole or not at all.
+  ///
+  /// - Parameters:
+  ///   - partial: whether a run with pending shards may be collected.
+  ///   - progress: told the share that is done, 0...1.
+  /// - Throws: `CollectionError`, `ArchiveError` for a damaged part, or an error of the disk.
+  public func collect(to path: String, partial: Bool, progress: (Double) -> Void) throws -> CollectionSummary {
+    let status = try run.ledger.status(now: Date().timeIntervalSince1970)
+    guard partial || status.isComplete else {
+      throw CollectionError.unfinished(folder: run.folder.path, pending: status.total.pending)
+    }
+    var summary = CollectionSummary()
+    summary.images = status.total.images
+    summary.missingShards = status.total.shards - status.total.recorded
+    summary.imagesOfMissingShards = status.total.images - status.total.recordedImages
+
+    let writer = try ArchiveWriter(
+      path: path, attributes: rootAttributes, groups: try groupPlans(), compressed: run.plan.manifest.output.compressed)
+    var scores = ScoreTable(plan: run.plan)
+    var done = 0
+    try run.ledger.forEachPart { row in
+      done += 1
+      progress(Double(done) / Double(max(1, status.total.recorded)))
+      guard let part = row.part else { return }
+      let contents = try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
+      try writer.add(contents, fileSHA256: part.sha256)
+      summary.failedImages += contents.failures.count
+      scores.add(contents, of: row.definition)
+    }
+    for (group, metrics) in scores.metrics() { try writer.writeMetrics(group: group, metrics) }
+    try writer.writeTable("attempts", columns: try attemptColumns())
+    try writer.close()
+    return summary
+  }
+
+  private var rootAttributes: [String: String] {
+    let manifest = run.plan.manifest
+    return [
+      "title": "Robustness evaluation \(manifest.run)", "source": "gauntlet \(version)", "run": manifest.run,
+      "run_id": run.plan.runID, "seed": String(manifest.seed), "planned": run.plan.created,
+      "manifest": run.plan.manifestText,
+    ]
+  }
+
+  private func groupPlans() throws -> [ArchiveGroupPlan] {
+    let classCounts = try classCountsOfModels()
+    var groups: [ArchiveGroupPlan] = []
+    for (model, specification) in run.plan.manifest.models.enumerated() {
+      guard let classCount = classCounts[model] else {
+        throw CollectionError.nothingRecorded(group: specification.name)
+      }
+      for (benchmark, definition) in run.plan.manifest.benchmarks.enumerated() {
+        let listing = run.plan.listings[benchmark]
+        let labelled = ClassLabels(listing: listing, classCount: classCount)
+        groups.append(
+          ArchiveGroupPlan(
+            path: run.plan.group(model: model, benchmark: benchmark),
+            axes: definition.grid.axes.map { ArchiveAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
+            imagePaths: listing.paths, labels: labelled.labels, classNames: labelled.names, classCount: classCount,
+            attributes: attributes(of: specification, on: definition, digest: listing.digest)
+              .merging(labelled.attributes) { first, _ in first }))
+      }
+    }
+    return groups
+  }
+
+  /// The number of classes of each model, from its first part.
+  private func classCountsOfModels() throws -> [Int: Int] {
+    var counts: [Int: Int] = [:]
+    let wanted = run.plan.manifest.models.count
+    struct Enough: Error {}
+    do {
+      try run.ledger.forEachPart { row in
+        guard counts[row.definition.model] == nil, let part = row.part else { return }
+        let contents = try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
+        counts[row.definition.model] = contents.classCount
+        if counts.count == wanted { throw Enough() }
+      }
+    } catch is Enough {}
+    return counts
+  }
+
+  private func attributes(
+    of model: ModelSpecification, on benchmark: BenchmarkDefinition, digest: String
+  ) -> [String: String] {
+    let preprocessing = model.preprocessing
+    var attributes = [
+      "model": model.name, "architecture": model.architecture, "checkpoint": model.checkpoint,
+      "checkpoint_sha256": model.checkpointDigest, "precision": "fp32", "gemm": model.gemm.rawValue,
+      "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.origin.root,
+      "data_sha256": digest,
+      "preprocess_mean": preprocessing.mean.map { "\($0)" }.joined(separator: " "),
+      "preprocess_std": preprocessing.std.map { "\($0)" }.joined(separator: " "),
+      "preprocess_interpolation": preprocessing.interpolation.rawValue,
+    ]
+    attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
+    attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
+    if case .madeFrom = benchmark.origin { attributes["corruptions"] = "made on the fly, seed \(run.plan.manifest.seed)" }
+    return attributes
+  }
+
+  private func attemptColumns() throws -> [TableColumn] {
+    let attempts = try run.ledger.attempts()
+    return [
+      .integers("shard", attempts.map(\.shard)), .integers("attempt", attempts.map { Int64($0.attempt) }),
+      .strings("worker", attempts.map(\.worker)), .numbers("leased", attempts.map(\.leasedAt)),
+      .numbers("ended", attempts.map { $0.endedAt ?? .nan }),
+      .strings("outcome", attempts.map { $0.outcome?.rawValue ?? "running" }),
+    ]
+  }
+}
+
+/// What the archive says of classes, given the data set's folders and the network's outputs.
+private struct ClassLabels {
+  let labels: [Int32]
+  let names: [String]
+  var attributes: [String: String] = [:]
+
+  /// Folders that are not as many as the classes do not say which class is which: then no image has a label (-1).
+  init(listing: ImageListing, classCount: Int) {
+    if listing.classNames.count == classCount {
+      labels = listing.labels
+      names = listing.classNames
+    } else {
+      labels = Array(repeating: -1, count: listing.labels.count)
+      names = (0..<classCount).map(String.init)
+      attributes["labels"] =
+        "unknown: the data set has \(listing.classNames.count) class folders, the network \(classCount) classes"
+    }
+  }
+}

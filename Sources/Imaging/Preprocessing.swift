@@ -1,0 +1,87 @@
+/// What is done to a picture before the network sees it: resize, centre crop, normalise, as torchvision does.
+public struct Preprocessing: Sendable, Hashable, Codable {
+  /// The shortest side after resizing, pixels; nil leaves the size.
+  public let resize: Int?
+  /// The side of the square that is cut from the centre, pixels; nil cuts nothing.
+  public let crop: Int?
+  /// The filter.
+  public let interpolation: Interpolation
+  /// Subtracted from values in 0...1, RGB.
+  public let mean: [Float]
+  /// Divides them then, RGB.
+  public let std: [Float]
+
+  /// Mean and standard deviation have three values each.
+  public init(resize: Int?, crop: Int?, interpolation: Interpolation, mean: [Float], std: [Float]) {
+    self.resize = resize
+    self.crop = crop
+    self.interpolation = interpolation
+    self.mean = mean
+    self.std = std
+  }
+
+  /// Resizes and crops; 8 bits in, 8 bits out.
+  ///
+  /// The longer side becomes int(resize * longer / shorter) and the crop starts at round((side - crop) / 2), halves to
+  /// even, as torchvision's `Resize` and `CenterCrop` have it.
+  ///
+  /// - Throws: `ImageError.wrongSize` for a picture that is smaller than the crop.
+  public func geometry(_ image: RGBImage) throws(ImageError) -> RGBImage {
+    try cropped(resized(image))
+  }
+
+  private func resized(_ image: RGBImage) throws(ImageError) -> RGBImage {
+    guard let resize, min(image.width, image.height) != resize else { return image }
+    guard image.width > 0, image.height > 0 else {
+      throw .wrongSize(width: image.width, height: image.height, expected: "needs pixels to be resized")
+    }
+    let (short, long) = (min(image.width, image.height), max(image.width, image.height))
+    let (scaled, overflow) = resize.multipliedReportingOverflow(by: long)
+    guard !overflow, scaled / short <= RGBImage.maximumPixels / resize else {
+      throw .wrongSize(
+        width: image.width, height: image.height, expected: "would be too large with a shortest side of \(resize)")
+    }
+    let longer = scaled / short
+    return Resampler.resize(
+      image, width: image.width <= image.height ? resize : longer,
+      height: image.width <= image.height ? longer : resize, interpolation: interpolation)
+  }
+
+  private func cropped(_ image: RGBImage) throws(ImageError) -> RGBImage {
+    guard let crop, crop != image.width || crop != image.height else { return image }
+    guard image.width >= crop, image.height >= crop else {
+      throw .wrongSize(width: image.width, height: image.height, expected: "must be at least \(crop)x\(crop) to crop")
+    }
+    let top = Int((Double(image.height - crop) / 2).rounded(.toNearestOrEven))
+    let left = Int((Double(image.width - crop) / 2).rounded(.toNearestOrEven))
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(crop * crop * 3)
+    for row in top..<top + crop {
+      let start = (row * image.width + left) * 3
+      pixels += image.pixels[start..<start + crop * 3]
+    }
+    return RGBImage(width: crop, height: crop, pixels: pixels)
+  }
+
+  /// Writes (value / 255 - mean) / std as `[height][width][3]` float32.
+  ///
+  /// - Throws: `ImageError.wrongSize` where `buffer` is not exactly as long as the picture.
+  public func normalise(_ image: RGBImage, into buffer: UnsafeMutableBufferPointer<Float>) throws(ImageError) {
+    guard buffer.count == image.pixels.count, mean.count == 3, std.count == 3 else {
+      throw .wrongSize(
+        width: image.width, height: image.height, expected: "the buffer holds \(buffer.count) values of 3 channels")
+    }
+    let table = (0..<3).flatMap { channel in (0..<256).map { (Float($0) / 255 - mean[channel]) / std[channel] } }
+    table.withUnsafeBufferPointer { table in
+      image.pixels.withUnsafeBufferPointer { pixels in
+        var index = 0
+        while index < pixels.count {
+          buffer[index] = table[Int(pixels[index])]
+          buffer[index + 1] = table[256 + Int(pixels[index + 1])]
+          buffer[index + 2] = table[512 + Int(pixels[index + 2])]
+          index += 3
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/// An 8-bit RGB picture.
+public struct RGBImage: Sendable, Hashable {
+  /// Columns.
+  public let width: Int
+  /// Rows.
+  public let height: Int
+  /// `[height][width][3]`, red first.
+  public private(set) var pixels: [UInt8]
+
+  /// A picture of the given pixels; missing ones are black, surplus ones are dropped.
+  public init(width: Int, height: Int, pixels: [UInt8]) {
+    self.width = max(0, width)
+    self.height = max(0, height)
+    let count = self.width * self.height * 3
+    self.pixels =
+      pixels.count == count
+      ? pixels : Array(pixels.prefix(count)) + Array(repeating: 0, count: max(0, count - pixels.count))
+  }
+
+  /// The largest picture that is decoded, in pixels: Pillow's limit, above which it suspects a decompression bomb.
+  public static let maximumPixels = 178_956_970
+}
+
+/// A picture that cannot be read, decoded or fitted.
+public enum ImageError: Error, Equatable, CustomStringConvertible {
+  /// The file cannot be read.
+  case unreadable(String, reason: String)
+  /// The file holds nothing.
+  case empty(String)
+  /// The first bytes are of no format that is decoded.
+  case unknownFormat(String)
+  /// The header promises more pixels than are decoded.
+  case tooLarge(String, width: Int, height: Int)
+  /// The file ends before the picture does.
+  case truncated(String)
+  /// The decoder refused the file.
+  case damaged(String, reason: String)
+  /// The picture cannot be encoded.
+  case notEncodable(reason: String)
+  /// The picture does not fit what it was to be made into.
+  case wrongSize(width: Int, height: Int, expected: String)
+
+  /// One sentence that names the file.
+  public var description: String {
+    switch self {
+    case .unreadable(let name, let reason): "cannot read \(name): \(reason)"
+    case .empty(let name): "\(name) is empty"
+    case .unknownFormat(let name): "\(name) is neither a JPEG nor a PNG"
+    case .tooLarge(let name, let width, let height):
+      "\(name) says that it is \(width)x\(height); at most \(RGBImage.maximumPixels) pixels are decoded"
+    case .truncated(let name): "\(name) is cut short: the file ends before the picture does"
+    case .damaged(let name, let reason): "\(name) cannot be decoded: \(reason)"
+    case .notEncodable(let reason): "the picture cannot be encoded: \(reason)"
+    case .wrongSize(let width, let height, let expected): "the picture is \(width)x\(height), but \(expected)"
+    }
+  }
+}

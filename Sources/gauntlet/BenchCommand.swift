@@ -1,0 +1,76 @@
+import ArgumentParser
+import Coordination
+import Foundation
+import Kernels
+import Networks
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures this machine: kernels, whole models, the coordinator.",
+    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self])
+
+  struct KernelBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "kernels",
+      abstract: "Times each kernel of RepLKNet-31B on one thread, against the fused multiply-add peak measured beside it.",
+      discussion: "Example: gauntlet bench kernels --repeats 5")
+
+    @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
+
+    func run() throws {
+      try Usage.check(repeats, in: 1...1000, option: "--repeats")
+      print("instruction set \(InstructionSet.best.rawValue), one thread, median of \(repeats)")
+      KernelBenchmark.run(repeats: repeats) { print($0) }
+    }
+  }
+
+  struct ModelBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "model",
+      abstract: "Times a whole network with random weights, in images a second.",
+      discussion: "Example: gauntlet bench model replknet-31b --threads 1 --batch 8")
+
+    @Argument(help: "The architecture, such as replknet-31b.") var architecture: String
+    @Option(help: "Threads, each with a stream of its own.") var threads = 1
+    @Option(help: "Images that a stream puts through at once.") var batch = 8
+    @Option(help: "Times that it is run; the median counts.") var repeats = 5
+    @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
+
+    func run() throws {
+      try Usage.check(threads, in: 1...1024, option: "--threads")
+      try Usage.check(batch, in: 1...1024, option: "--batch")
+      try Usage.check(repeats, in: 1...1000, option: "--repeats")
+      guard let found = Architecture.named(architecture) else {
+        throw UsageError(
+          "there is no architecture \(architecture); known are \(Architecture.all.map(\.name).joined(separator: ", "))")
+      }
+      guard let backend = GEMMBackend(rawValue: gemm) else {
+        throw UsageError("--gemm is \(gemm), but must be native or openblas")
+      }
+      let result = try ModelBenchmark.run(
+        architecture: found, threads: threads, batch: batch, repeats: repeats, options: ComputeOptions(gemm: backend))
+      print(result)
+    }
+  }
+
+  struct CoordinatorBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "coordinator",
+      abstract: "Times the coordinator on shards that are empty: leasing, recording, committing, acknowledging.",
+      discussion: "Keys, encryption and the ledger are those of a real run. Example: gauntlet bench coordinator --workers 4")
+
+    @Option(help: "Workers on this machine.") var workers = 4
+    @Option(help: "Empty shards.") var shards = 20_000
+
+    func run() throws {
+      try Usage.check(workers, in: 1...1000, option: "--workers")
+      try Usage.check(shards, in: 1...10_000_000, option: "--shards")
+      let result = try CoordinatorBenchmark.run(shards: shards, workers: workers)
+      print(
+        String(
+          format: "%d empty shards, %d workers: %.0f shards/s (%.2f s)", shards, workers, result.shardsPerSecond,
+          result.seconds))
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Coordination
+import Foundation
+import Logging
+import Messaging
+import Planning
+import Synchronization
+
+struct CoordinateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "coordinate",
+    abstract: "Plans a manifest and hands its shards to the workers that connect.",
+    discussion: """
+      Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. A run folder that was \
+      begun goes on from its ledger. SIGTERM drains: what workers have finished is recorded.
+      Example: gauntlet coordinate manifests/imagenet-c.yaml --run /shared/runs/r1 --listen tcp://0.0.0.0:5757
+      """)
+
+  @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
+  @Option(name: .customLong("run"), help: "The run folder, made if it is not there.") var folder: String
+  @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
+  var listen = "tcp://127.0.0.1:*"
+  @Flag(help: "Also take up the shards that were set aside.") var failed = false
+
+  func run() throws {
+    guard listen.hasPrefix("tcp://") || listen.hasPrefix("ipc://") else {
+      throw UsageError("--listen is \(listen), but must be like tcp://0.0.0.0:5757 or ipc:///PATH")
+    }
+    try Usage.checkExists(manifest, what: "manifest")
+    let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(folder)) { Terminal.complain($0) }
+    let session = try CoordinatorSession(run: run, listen: listen, takeUpFailed: failed)
+    if try !session.isDone() {
+      Terminal.complain("listening on \(session.coordinator.boundAddress); workers: gauntlet work --run \(run.folder.path)")
+      try session.throwIfDrained(session.perform())
+    }
+    let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
+    print("\(total.recorded) shards recorded, \(total.setAside) set aside; next: gauntlet collect \(run.folder.path)")
+    if total.setAside > 0 { throw ExitStatus.setAside }
+  }
+}
+
+/// A coordinator on a run folder, locked to this process, with signals and progress as the commands show them.
+struct CoordinatorSession {
+  let run: PlannedRun
+  let coordinator: Coordinator
+  let logger = Logging.stderrLogger("gauntlet.coordinator")
+  private let lock: RunLock
+
+  init(run: PlannedRun, listen: String, takeUpFailed: Bool) throws {
+    self.run = run
+    lock = try RunLock(folder: run.folder.path)
+    if takeUpFailed { try run.ledger.takeUpSetAside(time: Date().timeIntervalSince1970) }
+    let keys = KeyStore(folder: run.folder.keys)
+    if !keys.exists { try keys.create() }
+    let sharding = run.plan.manifest.sharding
+    coordinator = try Coordinator(
+      configuration: CoordinatorConfiguration(
+        listen: listen, security: keys.serverSecurity(), runFolder: run.folder.path,
+        leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version),
+      ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder), logger: logger)
+  }
+
+  func isDone() throws -> Bool {
+    try run.ledger.status(now: Date().timeIntervalSince1970).isComplete
+  }
+
+  /// Runs until every shard is recorded or set aside, or until drained.
+  func perform() throws -> RunOutcome {
+    let coordinator = coordinator
+    let signals = TerminationSignals { coordinator.drain() }
+    let progress = RunProgress(ledger: run.ledger)
+    defer {
+      progress.stop()
+      withExtendedLifetime((signals, lock)) {}
+    }
+    return try coordinator.run()
+  }
+
+  func throwIfDrained(_ outcome: RunOutcome) throws {
+    let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
+    if total.pending > 0 { throw RunEnd.drained(folder: run.folder.path, left: total.pending) }
+  }
+}
+
+/// Shows a run's progress from its ledger while the coordinator works.
+final class RunProgress: Sendable {
+  private let line = ProgressLine("evaluating")
+  private let stopped = Mutex(false)
+  private let ended = DispatchSemaphore(value: 0)
+  private let wake = DispatchSemaphore(value: 0)
+
+  init(ledger: Ledger) {
+    Thread.detachNewThread { [self] in
+      while !stopped.withLock({ $0 }) {
+        show(ledger)
+        _ = wake.wait(timeout: .now() + .milliseconds(500))
+      }
+      ended.signal()
+    }
+  }
+
+  func stop() {
+    stopped.withLock { $0 = true }
+    wake.signal()
+    ended.wait()
+    line.finish()
+  }
+
+  private func show(_ ledger: Ledger) {
+    guard let status = try? ledger.status(now: Date().timeIntervalSince1970), status.total.images > 0 else { return }
+    var remark = "\(status.total.recordedImages) of \(status.total.images) images"
+    if let rate = status.imagesPerSecond { remark += String(format: ", %.0f/s", rate) }
+    if let left = status.secondsLeft, left > 0 { remark += ", " + Terminal.duration(left) + " left" }
+    if status.total.setAside > 0 { remark += ", \(status.total.setAside) shards set aside" }
+    line.report(fraction: Double(status.total.recordedImages) / Double(status.total.images), remark: remark)
+  }
+}

@@ -1,0 +1,83 @@
+import Archives
+import ArgumentParser
+import Foundation
+import Networks
+import Planning
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Says what is in a checkpoint, a manifest or an archive.",
+    discussion: """
+      A checkpoint is a .pth, .pt or .safetensors file; nothing in it is ever executed. With --reference, its logits \
+      are compared with those of a file that tools/replknet.py wrote.
+      Examples: gauntlet inspect models/replknet-nano.safetensors
+                gauntlet inspect runs/miniature/archive.h5
+      """)
+
+  @Argument(help: "The file.") var file: String
+  @Flag(help: "Also list every tensor of a checkpoint.") var tensors = false
+  @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
+  @Option(help: "The architecture for --reference, where several fit.") var architecture: String?
+
+  func run() throws {
+    try Usage.checkExists(file, what: "file")
+    switch (file as NSString).pathExtension.lowercased() {
+    case "yaml", "yml": try describeManifest()
+    case "h5", "hdf5", "nc": try describeArchive()
+    default: try describeCheckpoint()
+    }
+  }
+
+  private func describeManifest() throws {
+    let manifest = try ManifestReader(file: file).read()
+    print("run \(manifest.run), seed \(manifest.seed)")
+    for model in manifest.models { print("model \(model.name): \(model.architecture), \(model.checkpoint)") }
+    var total = 0
+    for benchmark in manifest.benchmarks {
+      let images = try benchmark.listing().paths.count
+      let conditions = benchmark.grid.count
+      total += images * conditions * manifest.models.count
+      print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.origin.root)")
+    }
+    print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
+  }
+
+  private func describeArchive() throws {
+    let archive = try ArchiveReader(path: file)
+    for (name, value) in archive.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
+      print("\(name): \(value)")
+    }
+    for group in archive.groups {
+      let axes = group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)", "class \(group.classCount)"]
+      print("\(group.path): \(axes.joined(separator: " x "))")
+      for (name, value) in group.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
+        print("  \(name): \(value)")
+      }
+    }
+  }
+
+  private func describeCheckpoint() throws {
+    let checkpoint = try CheckpointReader.open(file)
+    let parameters = checkpoint.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    print("\(file): \(checkpoint.tensors.count) tensors, \(parameters) numbers")
+    let matching = checkpoint.matchingArchitectures()
+    let names = matching.map(\.name).joined(separator: ", ")
+    print(matching.isEmpty ? "fits no architecture that Gauntlet knows" : "fits \(names)")
+    if tensors {
+      for tensor in checkpoint.tensors {
+        print("  \(tensor.name) \(tensor.elementType) \(tensor.shape.map(String.init).joined(separator: "x"))")
+      }
+    }
+    guard let reference else { return }
+    try Usage.checkExists(reference, what: "reference file")
+    guard let chosen = architecture.flatMap(Architecture.named) ?? matching.first else {
+      throw UsageError("no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
+    }
+    let result = try ReferenceCheck.run(checkpoint: file, architecture: chosen, reference: reference)
+    print(
+      String(
+        format: "largest difference %.3g of the largest logit %.4g: ratio %.3g", result.largestDifference,
+        result.largestLogit, result.largestDifference / result.largestLogit))
+  }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import Messaging
+
+struct KeysCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "keys", abstract: "Makes CURVE keys.", subcommands: [New.self])
+
+  struct New: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "new",
+      abstract: "Makes the keys of a coordinator and its workers in a folder that is yours alone.",
+      discussion: """
+        `gauntlet run` and `gauntlet coordinate` make a run's keys by themselves. Use this to make them beforehand, in \
+        RUN/keys, or for workers that are not to read the run folder: give them worker.bundle.
+        Example: gauntlet keys new runs/r1/keys
+        """)
+
+    @Argument(help: "The folder to make; it must not hold keys yet.") var directory: String
+
+    func run() throws {
+      let store = KeyStore(folder: directory)
+      if store.exists {
+        throw UsageError("\(directory) holds keys already; choose another folder, or remove that one to revoke them")
+      }
+      try store.create()
+      print("keys:   \(directory)")
+      print("bundle: \(store.bundlePath)  (for gauntlet work --connect ADDRESS --keys FILE)")
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import Archives
+import ArgumentParser
+import Foundation
+import Planning
+import Reporting
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Prints an archive's accuracy table and writes an HTML page with heat map and curves.",
+    discussion: """
+      The page is one file and needs no network. Several archives are shown side by side.
+      Example: gauntlet report runs/miniature/archive.h5 -o report.html --csv tables
+      """)
+
+  @Argument(help: "The archives.") var files: [String]
+  @Option(name: .shortAndLong, help: "The HTML page to write [default: report.html beside the first archive].")
+  var output: String?
+  @Option(help: "Also write conditions.csv and summary.csv into this folder.") var csv: String?
+
+  func run() throws {
+    for file in files { try Usage.checkExists(file, what: "archive") }
+    let model = try ReportModel(archives: files.map { try ArchiveReader(path: $0) })
+    let page = output ?? URL(fileURLWithPath: files[0]).deletingLastPathComponent().path + "/report.html"
+    try Reports.write(model, page: page, csvFolder: csv)
+    print(Reports.table(model))
+    print("report: \(page)")
+    if let csv { print("tables: \(csv)") }
+  }
+}
+
+/// Reports as the commands write them.
+enum Reports {
+  static func table(_ model: ReportModel) -> String {
+    ReportTable.render(model, colour: Terminal.takesColour, width: Terminal.width)
+  }
+
+  static func write(_ model: ReportModel, page: String, csvFolder: String? = nil) throws {
+    try RunFolder.writeAtomically(Data(HTMLReport.render(model).utf8), to: page)
+    guard let csvFolder else { return }
+    for (name, text) in CSVReport.render(model).files {
+      try RunFolder.writeAtomically(Data(text.utf8), to: csvFolder + "/" + name)
+    }
+  }
+}

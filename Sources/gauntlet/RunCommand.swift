@@ -1,0 +1,52 @@
+import ArgumentParser
+import Coordination
+import Foundation
+import Planning
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Evaluates a manifest on this machine: coordinator and workers in one command.",
+    discussion: """
+      Plans the manifest, computes it, collects the archive, prints the table and writes the report. Calling it again \
+      goes on where the last call ended; a finished run is only shown again.
+      Example: gauntlet run manifests/miniature.yaml --run runs/miniature --workers 2
+      """)
+
+  @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
+  @Option(name: .customLong("run"), help: "The run folder [default: runs/NAME, NAME being the manifest's run].")
+  var folder: String?
+  @OptionGroup var local: LocalWorkerArguments
+
+  func run() throws {
+    let local = try local.validated()
+    try Usage.checkExists(manifest, what: "manifest")
+    let path = try folder ?? "runs/" + ManifestReader(file: manifest).read().run
+    let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(path)) { Terminal.complain($0) }
+    try LocalRun(run: run, workers: local.workers, streams: local.streams, batch: local.batch).perform()
+  }
+}
+
+struct ResumeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resume",
+    abstract: "Goes on with a run on this machine, from the last committed shard.",
+    discussion: """
+      Workers and batch size may differ from before; the results do not. A run on a cluster goes on with \
+      gauntlet coordinate and the run's manifest.
+      Example: gauntlet resume runs/miniature --failed
+      """)
+
+  @Argument(help: "The run folder.") var folder: String
+  @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @OptionGroup var local: LocalWorkerArguments
+
+  func run() throws {
+    let local = try local.validated()
+    let folder = RunFolder(folder)
+    guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
+    let run = try PlannedRun.resume(folder)
+    try LocalRun(run: run, workers: local.workers, streams: local.streams, batch: local.batch, takeUpFailed: failed)
+      .perform()
+  }
+}

@@ -1,0 +1,30 @@
+import Archives
+import ArgumentParser
+import Foundation
+
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Checks an archive: every checksum, every cell, every part's digest.",
+    discussion: """
+      Exit status 0: whole and sound; 1: sound, but cells are incomplete (each is named); 3: damaged.
+      Example: gauntlet verify runs/miniature/archive.h5
+      """)
+
+  @Argument(help: "The archive.") var file: String
+  @Flag(help: "Print one JSON object.") var json = false
+
+  func run() throws {
+    try Usage.checkExists(file, what: "archive")
+    let report = try ArchiveVerifier.verify(file)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    } else {
+      report.lines.forEach { print($0) }
+    }
+    if !report.isSound { throw ExitStatus.cannotGoOn }
+    if !report.isComplete { throw ExitStatus.setAside }
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import Launching
+import Logging
+import Messaging
+import Planning
+import Working
+
+struct WorkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "work",
+    abstract: "Computes shards for a coordinator until the run is done.",
+    discussion: """
+      With --run, address and keys are read from a run folder that this machine sees. Without, give the coordinator's \
+      address and the key bundle, a copy of the run folder's keys/worker.bundle. Data and checkpoints must be at the \
+      paths that the manifest names. SIGTERM drains: the shards at hand are finished, the others handed back.
+      Examples: gauntlet work --run /shared/runs/r1
+                gauntlet work --connect tcp://head:5757 --keys worker.bundle
+      """)
+
+  @Option(help: "The run folder; waits until its coordinator listens.") var run: String?
+  @Option(help: "The coordinator's address, tcp://HOST:PORT or ipc://PATH.") var connect: String?
+  @Option(help: "The key bundle's file, mode 0600.") var keys: String?
+  @OptionGroup var compute: ComputeArguments
+  @Option(help: "Seconds to wait for a coordinator that does not answer.") var patience = 600
+  @Flag(help: .hidden) var exitWithParent = false
+
+  func run() throws {
+    let (streams, batch) = try compute.validated()
+    try Usage.check(patience, in: 1...1_000_000, option: "--patience")
+    if exitWithParent { ParentWatch.dieWithParent() }
+    let logger = Logging.stderrLogger("gauntlet.worker")
+    let place = try place()
+    let daemon = try WorkerDaemon(
+      connect: place.address, security: place.security,
+      configuration: WorkerConfiguration(
+        streams: streams, prefetch: streams, version: Gauntlet.version, runID: place.runID,
+        patience: .seconds(patience)),
+      computer: ShardEvaluator(batch: batch, version: Gauntlet.version), logger: logger)
+    let signals = TerminationSignals { daemon.drain() }
+    defer { withExtendedLifetime(signals) {} }
+    let outcome = try daemon.run()
+    logger.info("done", metadata: ["outcome": "\(outcome)"])
+  }
+
+  private func place() throws -> (address: String, security: ClientSecurity, runID: String?) {
+    switch (run, connect, keys) {
+    case (let run?, nil, nil):
+      let folder = RunFolder(run)
+      guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
+      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience)
+      return (endpoint.address, try KeyStore(folder: folder.keys).clientSecurity(), endpoint.runID)
+    case (nil, let connect?, let keys?):
+      guard connect.hasPrefix("tcp://") || connect.hasPrefix("ipc://") else {
+        throw UsageError("--connect is \(connect), but must be like tcp://HOST:5757 or ipc:///PATH")
+      }
+      try Usage.checkExists(keys, what: "key bundle")
+      return (connect, try KeyBundle.read(from: keys).clientSecurity, nil)
+    default:
+      throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
+    }
+  }
+}
