@@ -1,108 +1,47 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Settings of the kernels that are built for one instruction set each. They are chosen at run time, so that a
-/// binary starts on a processor without AVX-512; see `docs/architecture.md`.
-#if arch(x86_64)
-  let avx2 = ["-mavx2", "-mfma"]
-  let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
-#else
-  let avx2: [String] = []
-  let avx512: [String] = []
-#endif
-
-func kernelSettings(_ clangFlags: [String]) -> [SwiftSetting] {
-  [.unsafeFlags(["-Ounchecked"] + clangFlags.flatMap { ["-Xcc", $0] })]
-}
-
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], fixtures: Bool = false) -> Target {
-  .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
-    resources: fixtures ? [.copy("Fixtures")] : [])
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + dependencies)
 }
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
+// Modules are declared here from the bottom up, each once it builds and is tested. Sources of Coordination, Messaging,
+// Working and gauntlet are in the tree and join as soon as what stands below them does.
 let package = Package(
   name: "gauntlet",
   platforms: [.macOS(.v15)],
-  products: [.executable(name: "gauntlet", targets: ["gauntlet"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
-    .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CProcessor"),
 
     library("Tensors"),
-    .target(
-      name: "KernelsAVX2", dependencies: ["Tensors"], path: "Sources/KernelsAVX2",
-      swiftSettings: kernelSettings(avx2)),
-    .target(
-      name: "KernelsAVX512", dependencies: ["Tensors"], path: "Sources/KernelsAVX512",
-      swiftSettings: kernelSettings(avx512)),
-    library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
+    library("Kernels", ["Tensors", "CProcessor"]),
     library("Networks", ["Tensors", "Kernels"]),
     library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
-    library("Archives", ["CHDF5", crypto]),
-    library("Scheduling"),
-    library("Messaging", ["CZeroMQ", .product(name: "SwiftProtobuf", package: "swift-protobuf"), logging]),
-    library(
-      "Planning",
-      [
-        "Benchmarks", "Networks", "Imaging", "Yams", crypto,
-        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
-    library(
-      "Coordination",
-      [
-        "Scheduling", "Messaging", "Planning", "Archives", logging, crypto,
-        .product(name: "GRDB", package: "GRDB.swift"),
-      ]),
-    library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Benchmarks", logging]),
+    library("Planning", ["Benchmarks", "Networks", "Imaging", "Kernels", "Yams", crypto]),
     library("Launching", [logging]),
-    library("Reporting", ["Archives", "Benchmarks"]),
-    .executableTarget(
-      name: "gauntlet",
-      dependencies: [
-        "Coordination", "Working", "Launching", "Reporting", "Miniature", "Planning", "Archives", "Networks", "Kernels", logging,
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
 
-    tests("Tensors", []),
-    tests("Kernels", ["Tensors"]),
-    tests("Networks", ["Tensors", "Kernels"], fixtures: true),
-    tests("Imaging", ["Tensors"], fixtures: true),
+    tests("Tensors"),
+    tests("Kernels"),
     tests("Benchmarks", ["Imaging"]),
-    tests("Miniature", ["Imaging", "Benchmarks"]),
-    tests("Archives", []),
-    tests("Scheduling", []),
-    tests("Messaging", []),
+    tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),
-    tests("Coordination", ["Scheduling", "Messaging", "Planning", "Archives"]),
-    tests("Working", ["Messaging", "Planning"]),
-    tests("Launching", []),
-    tests("Reporting", ["Archives"]),
-    .testTarget(
-      name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"],
-      exclude: ["Fixtures"]),
+    tests("Launching"),
   ],
   swiftLanguageModes: [.v6]
 )

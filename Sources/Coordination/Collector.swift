@@ -147,7 +147,9 @@ public struct Collector {
     ]
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
-    if case .madeFrom = benchmark.origin { attributes["corruptions"] = "made on the fly, seed \(run.plan.manifest.seed)" }
+    if case .madeFrom = benchmark.origin {
+      attributes["corruptions"] = "made on the fly, seed \(run.plan.manifest.seed)"
+    }
     return attributes
   }
 

@@ -1,7 +1,6 @@
 import Foundation
 import GRDB
 
-
 /// The coordinator's journal: which shards there are, who had them, what became of them.
 ///
 /// SQLite in WAL mode with `synchronous=FULL`: a commit that has returned survives a power cut. One process writes

@@ -17,6 +17,7 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
   /// SQLite could not read or write.
   case storage(path: String, detail: String)
 
+  /// One sentence: what, where and what to do.
   public var description: String {
     switch self {
     case .missing(let path):

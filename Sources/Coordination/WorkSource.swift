@@ -57,6 +57,7 @@ public struct InvalidResult: Error, Sendable, Equatable, CustomStringConvertible
   /// A refusal with its reason.
   public init(reason: String) { self.reason = reason }
 
+  /// The reason, as it was given.
   public var description: String { reason }
 }
 

@@ -46,8 +46,9 @@ package struct Mask: Sendable, Equatable {
 
   private mutating func drawDisc(centre: Point, radius: Double, pose: Pose, value: UInt8) {
     let middle = pose.apply(to: centre)
-    let reach = Point(
-      Point(pose.horizontal.x, pose.vertical.x).length, Point(pose.horizontal.y, pose.vertical.y).length) * radius
+    let reach =
+      Point(
+        Point(pose.horizontal.x, pose.vertical.x).length, Point(pose.horizontal.y, pose.vertical.y).length) * radius
     let low = (middle - reach) * Double(side) - 0.5
     let high = (middle + reach) * Double(side) - 0.5
     for row in rows(from: low.y, to: high.y) {

@@ -155,7 +155,11 @@ extension ManifestReader {
   private func channels(_ node: ManifestNode?, named imagenet: [Float], positive: Bool) throws -> [Float] {
     guard let node, node.node.string != "imagenet" else { return imagenet }
     let numbers: [Double?]
-    if case .sequence = node.node { numbers = try node.sequence().map(\.node.float) } else { numbers = [node.node.float] }
+    if case .sequence = node.node {
+      numbers = try node.sequence().map(\.node.float)
+    } else {
+      numbers = [node.node.float]
+    }
     let values = numbers.compactMap { $0 }.filter { $0.isFinite && (!positive || $0 > 0) }.map(Float.init)
     guard values.count == numbers.count, values.count == 1 || values.count == 3 else {
       throw node.failure("\(node.path) must be imagenet, one \(positive ? "positive " : "")number, or a list of three")

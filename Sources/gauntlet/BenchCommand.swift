@@ -13,7 +13,8 @@ struct BenchCommand: ParsableCommand {
   struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "kernels",
-      abstract: "Times each kernel of RepLKNet-31B on one thread, against the fused multiply-add peak measured beside it.",
+      abstract:
+        "Times each kernel of RepLKNet-31B on one thread, against the fused multiply-add peak measured beside it.",
       discussion: "Example: gauntlet bench kernels --repeats 5")
 
     @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
@@ -58,7 +59,8 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "coordinator",
       abstract: "Times the coordinator on shards that are empty: leasing, recording, committing, acknowledging.",
-      discussion: "Keys, encryption and the ledger are those of a real run. Example: gauntlet bench coordinator --workers 4")
+      discussion:
+        "Keys, encryption and the ledger are those of a real run. Example: gauntlet bench coordinator --workers 4")
 
     @Option(help: "Workers on this machine.") var workers = 4
     @Option(help: "Empty shards.") var shards = 20_000

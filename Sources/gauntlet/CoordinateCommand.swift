@@ -30,7 +30,8 @@ struct CoordinateCommand: ParsableCommand {
     let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(folder)) { Terminal.complain($0) }
     let session = try CoordinatorSession(run: run, listen: listen, takeUpFailed: failed)
     if try !session.isDone() {
-      Terminal.complain("listening on \(session.coordinator.boundAddress); workers: gauntlet work --run \(run.folder.path)")
+      Terminal.complain(
+        "listening on \(session.coordinator.boundAddress); workers: gauntlet work --run \(run.folder.path)")
       try session.throwIfDrained(session.perform())
     }
     let total = try run.ledger.status(now: Date().timeIntervalSince1970).total

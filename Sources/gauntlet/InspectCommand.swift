@@ -49,7 +49,8 @@ struct InspectCommand: ParsableCommand {
       print("\(name): \(value)")
     }
     for group in archive.groups {
-      let axes = group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)", "class \(group.classCount)"]
+      let axes =
+        group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)", "class \(group.classCount)"]
       print("\(group.path): \(axes.joined(separator: " x "))")
       for (name, value) in group.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
         print("  \(name): \(value)")
@@ -72,7 +73,8 @@ struct InspectCommand: ParsableCommand {
     guard let reference else { return }
     try Usage.checkExists(reference, what: "reference file")
     guard let chosen = architecture.flatMap(Architecture.named) ?? matching.first else {
-      throw UsageError("no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
+      throw UsageError(
+        "no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
     }
     let result = try ReferenceCheck.run(checkpoint: file, architecture: chosen, reference: reference)
     print(

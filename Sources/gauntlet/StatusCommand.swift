@@ -7,7 +7,8 @@ struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Shows how far a run is: progress by model and benchmark, rate, time left, failures.",
-    discussion: "Reads the run folder only; the coordinator may be running or not. Example: gauntlet status runs/miniature")
+    discussion:
+      "Reads the run folder only; the coordinator may be running or not. Example: gauntlet status runs/miniature")
 
   @Argument(help: "The run folder.") var run: String
   @Flag(help: "Go on showing it, once a second, until the run is complete.") var watch = false

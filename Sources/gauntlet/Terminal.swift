@@ -50,7 +50,9 @@ final class ProgressLine: Sendable {
     let bar = Terminal.showsProgressBar
     state.withLock { state in
       let interval: Duration = bar ? .milliseconds(200) : .seconds(10)
-      if now - (state.lastPrinted ?? start) < (state.lastPrinted == nil ? min(interval, .seconds(2)) : interval) { return }
+      if now - (state.lastPrinted ?? start) < (state.lastPrinted == nil ? min(interval, .seconds(2)) : interval) {
+        return
+      }
       state.lastPrinted = now
       state.isDrawn = true
       let percent = String(format: "%3.0f %%", max(0, min(1, fraction)) * 100)

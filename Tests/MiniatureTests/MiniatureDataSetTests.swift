@@ -1,0 +1,47 @@
+import Foundation
+import Imaging
+import Miniature
+import Testing
+
+@Suite struct MiniatureDataSetTests {
+  private static func draw(seed: UInt64) throws -> [String: Data] {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("miniature-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Miniature.write(
+      to: folder.path, options: Miniature.Options(seed: seed, trainingImages: 10, validationImages: 10)
+    ) { _ in }
+    var files: [String: Data] = [:]
+    for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path.hasSuffix(".JPEG") {
+      files[path] = try Data(contentsOf: folder.appendingPathComponent(path))
+    }
+    return files
+  }
+
+  @Test func theSameSeedGivesTheSameFilesAndAnotherSeedOthers() throws {
+    let first = try Self.draw(seed: 3)
+    #expect(try Self.draw(seed: 3) == first)
+    #expect(try Self.draw(seed: 4) != first)
+  }
+
+  @Test func layoutIsThatOfImageNetAndImageNetC() throws {
+    let files = try Self.draw(seed: 3)
+    let val = files.keys.filter { $0.hasPrefix("val/") }
+    #expect(val.count == 10)
+    #expect(Set(val.map { $0.split(separator: "/")[1] }).count == 10)
+    for corruption in Miniature.corruptions {
+      for severity in 1...5 {
+        let prefix = "imagenet-c/\(corruption.rawValue)/\(severity)/"
+        let names = files.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        #expect(Set(names) == Set(val.map { String($0.dropFirst(4)) }), "\(prefix)")
+      }
+    }
+  }
+
+  @Test func trainingNeverSeesAnImageOfVal() throws {
+    let files = try Self.draw(seed: 3)
+    let val = Set(files.filter { $0.key.hasPrefix("val/") }.values)
+    let train = Set(files.filter { $0.key.hasPrefix("train/") }.values)
+    #expect(train.count == 10)
+    #expect(val.isDisjoint(with: train))
+  }
+}
