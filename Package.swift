@@ -37,7 +37,7 @@ let package = Package(
     library("Launching", [logging]),
 
     tests("Tensors"),
-    tests("Kernels"),
+    tests("Kernels", ["Tensors"]),
     tests("Benchmarks", ["Imaging"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),

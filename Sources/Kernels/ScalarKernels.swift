@@ -1,0 +1,146 @@
+/// The kernels written as plainly as they can be: the reference whose bits every faster variant must give.
+///
+/// Each output is one chain of fused multiply-adds in a fixed order from +0, then bias, activation and residual, each
+/// rounded on its own; see "Same bits" in `docs/architecture.md`. Images and features are NHWC, row-major.
+package enum ScalarKernels {
+  /// What is done with an output once its sum is complete: `activation(sum + bias) + residual`.
+  package struct Epilogue: Sendable {
+    package var bias: [Float]?
+    package var activation: Activation
+    package var residual: [Float]?
+
+    package init(bias: [Float]? = nil, activation: Activation = .none, residual: [Float]? = nil) {
+      self.bias = bias
+      self.activation = activation
+      self.residual = residual
+    }
+
+    fileprivate func finish(_ sum: Float, channel: Int, index: Int) -> Float {
+      var value = sum
+      if let bias { value += bias[channel] }
+      switch activation {
+      case .none: break
+      case .relu: value = value > 0 ? value : 0
+      case .gelu: value = ErrorFunction.gelu(value)
+      }
+      if let residual { value += residual[index] }
+      return value
+    }
+  }
+
+  /// The product of `left` [rows, inner] and the transpose of `weights` [columns, inner], shape [rows, columns].
+  ///
+  /// The chain runs over inner = 0, 1, 2, ...
+  package static func matrixProduct(
+    _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, epilogue: Epilogue = Epilogue()
+  ) -> [Float] {
+    precondition(left.count == rows * inner && weights.count == columns * inner, "shapes and storage differ")
+    var output = [Float](repeating: 0, count: rows * columns)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        var sum: Float = 0
+        for k in 0..<inner {
+          sum = sum.addingProduct(left[row * inner + k], weights[column * inner + k])
+        }
+        let index = row * columns + column
+        output[index] = epilogue.finish(sum, channel: column, index: index)
+      }
+    }
+    return output
+  }
+
+  /// The extent of a convolution's output: padding `kernel / 2` on both sides, as all of RepLKNet's have.
+  package static func outputExtent(_ extent: Int, kernel: Int, stride: Int) -> Int {
+    (extent + 2 * (kernel / 2) - kernel) / stride + 1
+  }
+
+  /// Convolves each channel with a kernel of its own; `weights` is [channels, kernel, kernel].
+  ///
+  /// The chain runs over the kernel's taps row by row; a tap outside the image is skipped, not multiplied with zero.
+  /// - Returns: [count, output height, output width, channels].
+  package static func depthwise(
+    _ input: [Float], _ weights: [Float], count: Int, height: Int, width: Int, channels: Int, kernel: Int,
+    stride: Int = 1, epilogue: Epilogue = Epilogue()
+  ) -> [Float] {
+    precondition(input.count == count * height * width * channels, "shapes and storage differ")
+    precondition(weights.count == channels * kernel * kernel && kernel % 2 == 1, "shapes and storage differ")
+    let rows = outputExtent(height, kernel: kernel, stride: stride)
+    let columns = outputExtent(width, kernel: kernel, stride: stride)
+    var output = [Float](repeating: 0, count: count * rows * columns * channels)
+    for index in output.indices {
+      let channel = index % channels
+      let column = index / channels % columns
+      let row = index / (channels * columns) % rows
+      let image = index / (channels * columns * rows)
+      var sum: Float = 0
+      for (y, x, tap) in taps(row, column, height, width, kernel, stride) {
+        let value = input[((image * height + y) * width + x) * channels + channel]
+        sum = sum.addingProduct(value, weights[channel * kernel * kernel + tap])
+      }
+      output[index] = epilogue.finish(sum, channel: channel, index: index)
+    }
+    return output
+  }
+
+  /// Convolves all channels together; `weights` is [outputs, kernel, kernel, channels].
+  ///
+  /// The chain runs over taps row by row and within a tap over the channels; taps outside the image are skipped.
+  /// - Returns: [count, output height, output width, outputs].
+  package static func convolution(
+    _ input: [Float], _ weights: [Float], count: Int, height: Int, width: Int, channels: Int, outputs: Int,
+    kernel: Int, stride: Int = 1, epilogue: Epilogue = Epilogue()
+  ) -> [Float] {
+    precondition(input.count == count * height * width * channels, "shapes and storage differ")
+    precondition(weights.count == outputs * kernel * kernel * channels && kernel % 2 == 1, "shapes and storage differ")
+    let rows = outputExtent(height, kernel: kernel, stride: stride)
+    let columns = outputExtent(width, kernel: kernel, stride: stride)
+    var output = [Float](repeating: 0, count: count * rows * columns * outputs)
+    for index in output.indices {
+      let channel = index % outputs
+      let column = index / outputs % columns
+      let row = index / (outputs * columns) % rows
+      let image = index / (outputs * columns * rows)
+      var sum: Float = 0
+      for (y, x, tap) in taps(row, column, height, width, kernel, stride) {
+        for k in 0..<channels {
+          sum = sum.addingProduct(
+            input[((image * height + y) * width + x) * channels + k],
+            weights[(channel * kernel * kernel + tap) * channels + k])
+        }
+      }
+      output[index] = epilogue.finish(sum, channel: channel, index: index)
+    }
+    return output
+  }
+
+  /// The mean over all pixels of each image's channels, shape [count, channels]: added row by row, then divided once.
+  package static func globalAverage(_ input: [Float], count: Int, pixels: Int, channels: Int) -> [Float] {
+    precondition(input.count == count * pixels * channels, "shapes and storage differ")
+    var output = [Float](repeating: 0, count: count * channels)
+    for image in 0..<count {
+      for channel in 0..<channels {
+        var sum: Float = 0
+        for pixel in 0..<pixels {
+          sum += input[(image * pixels + pixel) * channels + channel]
+        }
+        output[image * channels + channel] = sum / Float(pixels)
+      }
+    }
+    return output
+  }
+
+  /// The places in the image, and their taps in the kernel, that an output reads: row-major, those inside only.
+  private static func taps(
+    _ row: Int, _ column: Int, _ height: Int, _ width: Int, _ kernel: Int, _ stride: Int
+  ) -> [(y: Int, x: Int, tap: Int)] {
+    let top = row * stride - kernel / 2
+    let left = column * stride - kernel / 2
+    var places: [(y: Int, x: Int, tap: Int)] = []
+    for y in max(top, 0)..<min(top + kernel, height) {
+      for x in max(left, 0)..<min(left + kernel, width) {
+        places.append((y, x, (y - top) * kernel + x - left))
+      }
+    }
+    return places
+  }
+}
