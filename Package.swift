@@ -1,6 +1,20 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+/// Settings of the kernels that are built for one instruction set each. They are chosen at run time, so that a
+/// binary starts on a processor without AVX-512; see `docs/architecture.md`.
+#if arch(x86_64)
+  let avx2 = ["-mavx2", "-mfma"]
+  let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
+#else
+  let avx2: [String] = []
+  let avx512: [String] = []
+#endif
+
+func kernelSettings(_ clangFlags: [String]) -> [SwiftSetting] {
+  [.unsafeFlags(["-Ounchecked"] + clangFlags.flatMap { ["-Xcc", $0] })]
+}
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies)
 }
@@ -28,7 +42,9 @@ let package = Package(
     .target(name: "CProcessor"),
 
     library("Tensors"),
-    library("Kernels", ["Tensors", "CProcessor"]),
+    .target(name: "KernelsAVX2", swiftSettings: kernelSettings(avx2)),
+    .target(name: "KernelsAVX512", swiftSettings: kernelSettings(avx512)),
+    library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor"]),
     library("Networks", ["Tensors", "Kernels"]),
     library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
