@@ -39,12 +39,13 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CProcessor"),
 
     library("Tensors"),
     .target(name: "KernelsAVX2", swiftSettings: kernelSettings(avx2)),
     .target(name: "KernelsAVX512", swiftSettings: kernelSettings(avx512)),
-    library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor"]),
+    library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     library("Networks", ["Tensors", "Kernels"]),
     library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),

@@ -69,6 +69,10 @@ def train(images: torch.Tensor, labels: torch.Tensor, options: argparse.Namespac
     torch.manual_seed(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
     network = build("replknet-nano").to(memory_format=torch.channels_last).train()
+    for name, module in network.named_modules():
+        # Every block begins as the identity [Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 5.1].
+        if name.startswith("stages.") and name.endswith("pw2.bn"):
+            torch.nn.init.zeros_(module.weight)
     decayed = [weight for weight in network.parameters() if weight.ndim > 1]
     others = [weight for weight in network.parameters() if weight.ndim == 1]
     optimiser = torch.optim.AdamW(
@@ -116,7 +120,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "models/replknet-nano.safetensors")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=1e-3, help="the largest learning rate")
+    parser.add_argument("--rate", type=float, default=2e-3, help="the largest learning rate")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
 

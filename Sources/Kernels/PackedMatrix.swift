@@ -1,3 +1,4 @@
+import COpenBLAS
 import KernelsAVX2
 import KernelsAVX512
 import Tensors
@@ -10,6 +11,8 @@ public final class PackedMatrix: Sendable {
   public let columns: Int
   /// What computes the product.
   public let instructionSet: InstructionSet
+  /// Who multiplies.
+  public let backend: GEMMBackend
   private let panels: AlignedBuffer
   private let bias: AlignedBuffer
   private let polynomials: (inner: AlignedBuffer, outer: AlignedBuffer)
@@ -18,7 +21,8 @@ public final class PackedMatrix: Sendable {
   ///
   /// - Precondition: the counts fit the shape, and this processor has `instructionSet`.
   public init(
-    weights: [Float], bias: [Float]?, inner: Int, columns: Int, instructionSet: InstructionSet = .best
+    weights: [Float], bias: [Float]?, inner: Int, columns: Int, instructionSet: InstructionSet = .best,
+    backend: GEMMBackend = .native
   ) {
     precondition(inner >= 0 && columns >= 0 && weights.count == inner * columns, "shape and storage differ")
     precondition((bias?.count ?? columns) == columns, "shape and storage differ")
@@ -26,7 +30,8 @@ public final class PackedMatrix: Sendable {
     self.inner = inner
     self.columns = columns
     self.instructionSet = instructionSet
-    let width = Self.panelWidth(instructionSet)
+    self.backend = backend
+    let width = backend == .openblas ? 1 : Self.panelWidth(instructionSet)
     let panelCount = (columns + width - 1) / width
     panels = AlignedBuffer(count: panelCount * width * inner)
     self.bias = AlignedBuffer(count: panelCount * width)
@@ -57,6 +62,9 @@ public final class PackedMatrix: Sendable {
     let coefficients = (
       inner: UnsafePointer(polynomials.inner.pointer), outer: UnsafePointer(polynomials.outer.pointer)
     )
+    guard backend == .native else {
+      return multiplyWithOpenBLAS(source, rows, activation, residual, target)
+    }
     switch instructionSet {
     case .scalar:
       multiplyPlainly(source, rows, activation, residual, target)
@@ -83,16 +91,41 @@ public final class PackedMatrix: Sendable {
         for k in 0..<inner {
           sum = sum.addingProduct(left[row * inner + k], panels.pointer[column * inner + k])
         }
-        var value = sum + bias.pointer[column]
-        switch activation {
-        case .none: break
-        case .relu: value = value > 0 ? value : 0
-        case .gelu: value = ErrorFunction.gelu(value)
-        }
-        if let residual { value += residual[row * columns + column] }
-        output[row * columns + column] = value
+        let index = row * columns + column
+        output[index] = finish(sum, column, activation, residual?[index])
       }
     }
+  }
+
+  /// OpenBLAS needs a product of its own before anything is added, so `residual` is taken from where it lies first.
+  private func multiplyWithOpenBLAS(
+    _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation, _ residual: UnsafeBufferPointer<Float>?,
+    _ output: UnsafeMutablePointer<Float>
+  ) {
+    Self.oneThread
+    let product = AlignedBuffer(count: rows * columns)
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(columns), blasint(inner), 1, left,
+      blasint(max(1, inner)), panels.pointer, blasint(max(1, inner)), 0, product.pointer, blasint(columns))
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let index = row * columns + column
+        output[index] = finish(product.pointer[index], column, activation, residual?[index])
+      }
+    }
+  }
+
+  /// Streams of images are Gauntlet's threads; those of OpenBLAS would fight with them.
+  private static let oneThread: Void = openblas_set_num_threads(1)
+
+  private func finish(_ sum: Float, _ column: Int, _ activation: Activation, _ residual: Float?) -> Float {
+    var value = sum + bias.pointer[column]
+    switch activation {
+    case .none: break
+    case .relu: value = value > 0 ? value : 0
+    case .gelu: value = ErrorFunction.gelu(value)
+    }
+    return residual.map { value + $0 } ?? value
   }
 
   private static func panelWidth(_ set: InstructionSet) -> Int {

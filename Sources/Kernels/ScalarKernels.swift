@@ -84,7 +84,8 @@ package enum ScalarKernels {
 
   /// Convolves all channels together; `weights` is [outputs, kernel, kernel, channels].
   ///
-  /// The chain runs over taps row by row and within a tap over the channels; taps outside the image are skipped.
+  /// The chain runs over taps row by row and within a tap over the channels; outside the image the input is zero, so
+  /// that this is the matrix product of the patches.
   /// - Returns: [count, output height, output width, outputs].
   package static func convolution(
     _ input: [Float], _ weights: [Float], count: Int, height: Int, width: Int, channels: Int, outputs: Int,
@@ -101,11 +102,13 @@ package enum ScalarKernels {
       let row = index / (outputs * columns) % rows
       let image = index / (outputs * columns * rows)
       var sum: Float = 0
-      for (y, x, tap) in taps(row, column, height, width, kernel, stride) {
+      for tap in 0..<kernel * kernel {
+        let y = row * stride - kernel / 2 + tap / kernel
+        let x = column * stride - kernel / 2 + tap % kernel
+        let isInside = y >= 0 && y < height && x >= 0 && x < width
         for k in 0..<channels {
-          sum = sum.addingProduct(
-            input[((image * height + y) * width + x) * channels + k],
-            weights[(channel * kernel * kernel + tap) * channels + k])
+          let value = isInside ? input[((image * height + y) * width + x) * channels + k] : 0
+          sum = sum.addingProduct(value, weights[(channel * kernel * kernel + tap) * channels + k])
         }
       }
       output[index] = epilogue.finish(sum, channel: channel, index: index)

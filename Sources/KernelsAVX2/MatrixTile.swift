@@ -176,5 +176,3 @@ package enum MatrixTileAVX2 {
     return (0.5 * x) * (1 + far)
   }
 }
-
-private typealias Lanes = SIMD8<Float>

@@ -230,5 +230,3 @@ package enum MatrixTileAVX512 {
     return (0.5 * x) * (1 + far)
   }
 }
-
-private typealias Lanes = SIMD16<Float>

@@ -41,14 +41,14 @@ package struct Background: Sendable, Equatable {
   let texture: Texture
   let fragments: [Fragment]
 
-  /// A texture with two to six fragments on it and at times a small object.
+  /// A texture with one to four fragments on it and at times a small object.
   package init(_ random: inout CounterRandomSequence) {
     texture = Texture(&random)
-    var fragments = (0..<2 + random.index(below: 5)).map { _ in
+    var fragments = (0..<1 + random.index(below: 4)).map { _ in
       Fragment(
-        centre: Point(random.nextUniform(), random.nextUniform()), radius: random.number(in: 0.04...0.16), &random)
+        centre: Point(random.nextUniform(), random.nextUniform()), radius: random.number(in: 0.04...0.13), &random)
     }
-    if random.chance(0.35) {
+    if random.chance(0.2) {
       let centre = Point(random.number(in: 0.08...0.92), random.number(in: 0.08...0.92))
       fragments.append(Fragment(smallObjectAt: centre, &random))
     }
@@ -60,12 +60,12 @@ package struct Background: Sendable, Equatable {
 package struct Occlusion: Sendable, Equatable {
   let fragments: [Fragment]
 
-  /// Up to two fragments near the edge of an object that lies so.
+  /// At times a fragment near the edge of an object that lies so.
   package init(near pose: Pose, _ random: inout CounterRandomSequence) {
-    fragments = (0..<random.index(below: 3)).map { _ in
+    fragments = (0..<random.index(below: 2)).map { _ in
       let place = Point.direction(turns: random.nextUniform()) * random.number(in: 0.45...1.05)
       return Fragment(
-        centre: pose.apply(to: place), radius: pose.horizontal.length * random.number(in: 0.25...0.55), &random)
+        centre: pose.apply(to: place), radius: pose.horizontal.length * random.number(in: 0.2...0.45), &random)
     }
   }
 }

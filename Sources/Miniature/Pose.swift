@@ -39,7 +39,7 @@ package struct Pose: Sendable, Equatable {
 
   /// An object's pose: anywhere, but most of it inside the canvas.
   package static func ofObject(_ random: inout CounterRandomSequence) -> Pose {
-    let radius = random.number(in: 0.15...0.36)
+    let radius = random.number(in: 0.22...0.4)
     let margin = 0.62 * radius + 0.04
     return Pose(
       centre: Point(random.number(in: margin...(1 - margin)), random.number(in: margin...(1 - margin))),

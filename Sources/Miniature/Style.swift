@@ -22,7 +22,7 @@ package struct Style: Sendable, Equatable {
   package init(_ random: inout CounterRandomSequence) {
     let backgroundHue = random.nextUniform()
     let backgroundValue = random.number(in: 0.25...0.85)
-    let contrast = random.number(in: 0.07...0.42)
+    let contrast = random.number(in: 0.12...0.48)
     let isBrighter = backgroundValue < 0.4 || (backgroundValue < 0.65 && random.chance(0.5))
     let objectHue = backgroundHue + random.number(in: 0.08...0.92)
     background = Self.pair(

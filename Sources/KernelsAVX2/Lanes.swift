@@ -1,0 +1,2 @@
+/// One register: 8 float32.
+typealias Lanes = SIMD8<Float>
