@@ -19,8 +19,10 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
   .target(name: name, dependencies: dependencies)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + dependencies)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
+    resources: fixtures ? [.copy("Fixtures")] : [])
 }
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -55,6 +57,7 @@ let package = Package(
 
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),
+    tests("Networks", ["Tensors", "Kernels"], fixtures: true),
     tests("Benchmarks", ["Imaging"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),

@@ -10,7 +10,7 @@ public struct Architecture: Sendable, Hashable {
   public let classCount: Int
   package let design: RepLKNetDesign
 
-  private init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
+  package init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
     self.name = name
     inputHeight = side
     inputWidth = side
@@ -60,5 +60,17 @@ package struct RepLKNetDesign: Sendable, Hashable {
   /// The side of the small kernel trained beside each large one; nil if there is none.
   package let smallKernel: Int?
   /// Twice the ratio of a large-kernel block's inner channels to its outer ones, so that 1.5 is a whole number.
-  package var depthwiseHalves = 2
+  package let depthwiseHalves: Int
+
+  /// A design with one entry a stage in each list.
+  package init(
+    kernels: [Int], blocks: [Int], channels: [Int], smallKernel: Int?, depthwiseHalves: Int = 2
+  ) {
+    precondition(!channels.isEmpty && kernels.count == channels.count && blocks.count == channels.count)
+    self.kernels = kernels
+    self.blocks = blocks
+    self.channels = channels
+    self.smallKernel = smallKernel
+    self.depthwiseHalves = depthwiseHalves
+  }
 }

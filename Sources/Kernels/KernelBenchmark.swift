@@ -1,0 +1,103 @@
+import Foundation
+import KernelsAVX2
+import KernelsAVX512
+import Tensors
+
+/// Times the kernels of RepLKNet-31B on one thread, beside the processor's own peak in the same run.
+public enum KernelBenchmark {
+  /// Gives one line a kernel: time, rate, and share of the peak.
+  public static func run(repeats: Int, report: (String) -> Void) {
+    let peak = peakRate(repeats: repeats)
+    report(String(format: "%-44@ %8.1f GFLOP/s", "fused multiply-add, registers only" as NSString, peak / 1e9))
+    for (rows, inner, columns) in [
+      (3136, 128, 128), (3136, 128, 512), (3136, 512, 128), (1568, 256, 1024), (1568, 1024, 256), (392, 1024, 4096),
+      (392, 4096, 1024),
+    ] {
+      for activation in columns > inner ? [Activation.none, .gelu] : [.none] {
+        product(rows, inner, columns, activation, repeats, peak, report)
+      }
+    }
+    // The in-image multiply-adds are counted, not those with padding.
+    for (channels, side, kernel) in [(128, 56, 31), (256, 28, 29), (512, 14, 27), (1024, 7, 13)] {
+      depthwise(channels, side, kernel, repeats, peak, report)
+    }
+  }
+
+  private static func product(
+    _ rows: Int, _ inner: Int, _ columns: Int, _ activation: Activation, _ repeats: Int, _ peak: Double,
+    _ report: (String) -> Void
+  ) {
+    let left = AlignedBuffer(count: rows * inner)
+    left.elements.update(repeating: 0.5)
+    let output = AlignedBuffer(count: rows * columns)
+    let matrix = PackedMatrix(
+      weights: Array(repeating: 0.25, count: inner * columns), bias: nil, inner: inner, columns: columns)
+    let seconds = median(repeats) {
+      matrix.multiply(UnsafeBufferPointer(left.elements), rows: rows, activation: activation, into: output.elements)
+    }
+    line(
+      "GEMM \(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")", seconds,
+      2 * Double(rows * inner * columns), peak, report)
+  }
+
+  private static func depthwise(
+    _ channels: Int, _ side: Int, _ kernel: Int, _ repeats: Int, _ peak: Double, _ report: (String) -> Void
+  ) {
+    let batch = 8
+    let input = AlignedBuffer(count: batch * side * side * channels)
+    input.elements.update(repeating: 0.5)
+    let output = AlignedBuffer(count: input.count)
+    let layer = DepthwiseLayer(
+      weights: Array(repeating: 0.25, count: channels * kernel * kernel), bias: Array(repeating: 0, count: channels),
+      channels: channels, kernel: kernel)
+    let scratch = AlignedBuffer(count: layer.scratchCount(height: side, width: side))
+    let seconds = median(repeats) {
+      layer.convolve(
+        UnsafeBufferPointer(input.elements), count: batch, height: side, width: side, relu: true,
+        scratch: scratch.elements, into: output.elements)
+    }
+    let along = (0..<side).reduce(0) { $0 + min(side, $1 + kernel / 2 + 1) - max(0, $1 - kernel / 2) }
+    line(
+      "depthwise \(batch)x\(side)x\(side)x\(channels), \(kernel)x\(kernel)", seconds,
+      2 * Double(along * along * channels * batch), peak, report)
+  }
+
+  private static func line(
+    _ name: String, _ seconds: Double, _ operations: Double, _ peak: Double, _ report: (String) -> Void
+  ) {
+    let rate = operations / seconds
+    report(
+      String(
+        format: "%-44@ %8.1f GFLOP/s  %8.3f ms  %3.0f %% of peak", name as NSString, rate / 1e9, seconds * 1e3,
+        100 * rate / peak))
+  }
+
+  private static func peakRate(repeats: Int) -> Double {
+    let rounds = 4_000_000
+    var sink: Float = 0
+    let operations: Int
+    let seconds: Double
+    switch InstructionSet.best {
+    case .avx512:
+      operations = KernelsAVX512.PeakRate.operationsPerRound
+      seconds = median(repeats) { sink += KernelsAVX512.PeakRate.run(rounds: rounds, factor: 0.5) }
+    case .avx2:
+      operations = KernelsAVX2.PeakRate.operationsPerRound
+      seconds = median(repeats) { sink += KernelsAVX2.PeakRate.run(rounds: rounds, factor: 0.5) }
+    case .scalar:
+      operations = 2
+      seconds = median(repeats) { for _ in 0..<rounds { sink = sink.addingProduct(0.5, 0.5) } }
+    }
+    withExtendedLifetime(sink) {}
+    return Double(operations * rounds) / seconds
+  }
+
+  private static func median(_ repeats: Int, _ body: () -> Void) -> Double {
+    body()
+    let times = (0..<max(1, repeats)).map { _ in
+      let time = ContinuousClock().measure(body)
+      return Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
+    }
+    return times.sorted()[times.count / 2]
+  }
+}

@@ -1,0 +1,70 @@
+extension Checkpoint {
+  /// The architectures whose parameters the checkpoint holds, judged by names and shapes; merged or not.
+  public func matchingArchitectures() -> [Architecture] {
+    Architecture.all.filter { (try? checkFits($0)) != nil }
+  }
+
+  /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
+  public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
+    let design = architecture.design
+    for (name, shape) in design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight")) {
+      guard let found = self.shape(of: name) else { throw .missing(name: name, file: path) }
+      guard found == shape else { throw .shape(name: name, expected: shape, found: found, file: path) }
+    }
+    let channels = design.channels.last ?? 0
+    guard let head = shape(of: "head.weight") else { throw .missing(name: "head.weight", file: path) }
+    guard head.count == 2, head[0] > 0, head[1] == channels else {
+      throw .shape(name: "head.weight", expected: [head.first ?? 0, channels], found: head, file: path)
+    }
+    guard let bias = shape(of: "head.bias") else { throw .missing(name: "head.bias", file: path) }
+    guard bias == [head[0]] else { throw .shape(name: "head.bias", expected: [head[0]], found: bias, file: path) }
+  }
+}
+
+extension RepLKNetDesign {
+  /// Names and shapes of the parameters but for the head, whose size is the checkpoint's to choose.
+  func parameters(isMerged: Bool) -> [(name: String, shape: [Int])] {
+    var parameters: [(name: String, shape: [Int])] = []
+    func normalisation(_ prefix: String, _ channels: Int) {
+      for name in ["weight", "bias", "running_mean", "running_var"] {
+        parameters.append((prefix + "." + name, [channels]))
+      }
+    }
+    func convolution(_ prefix: String, _ shape: [Int]) {
+      parameters.append((prefix + ".conv.weight", shape))
+      normalisation(prefix + ".bn", shape[0])
+    }
+    let first = channels[0]
+    for (index, shape) in [[first, 3, 3, 3], [first, 1, 3, 3], [first, first, 1, 1], [first, 1, 3, 3]].enumerated() {
+      convolution("stem.\(index)", shape)
+    }
+    for (stage, width) in channels.enumerated() {
+      let inner = width * depthwiseHalves / 2
+      for pair in 0..<blocks[stage] {
+        let large = "stages.\(stage).blocks.\(2 * pair)"
+        normalisation(large + ".prelkb_bn", width)
+        convolution(large + ".pw1", [inner, width, 1, 1])
+        let kernel = kernels[stage]
+        if isMerged {
+          parameters.append((large + ".large_kernel.lkb_reparam.weight", [inner, 1, kernel, kernel]))
+          parameters.append((large + ".large_kernel.lkb_reparam.bias", [inner]))
+        } else {
+          convolution(large + ".large_kernel.lkb_origin", [inner, 1, kernel, kernel])
+          if let smallKernel {
+            convolution(large + ".large_kernel.small_conv", [inner, 1, smallKernel, smallKernel])
+          }
+        }
+        convolution(large + ".pw2", [width, inner, 1, 1])
+        let feedForward = "stages.\(stage).blocks.\(2 * pair + 1)"
+        normalisation(feedForward + ".preffn_bn", width)
+        convolution(feedForward + ".pw1", [4 * width, width, 1, 1])
+        convolution(feedForward + ".pw2", [width, 4 * width, 1, 1])
+      }
+      guard stage + 1 < channels.count else { continue }
+      convolution("transitions.\(stage).0", [channels[stage + 1], width, 1, 1])
+      convolution("transitions.\(stage).1", [channels[stage + 1], 1, 3, 3])
+    }
+    normalisation("norm", channels.last ?? 0)
+    return parameters
+  }
+}

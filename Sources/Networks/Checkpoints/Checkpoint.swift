@@ -1,0 +1,182 @@
+import Foundation
+import Tensors
+
+/// How a checkpoint stores a number.
+public enum ElementType: String, Sendable, Hashable {
+  case float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool
+
+  /// Bytes of one number.
+  public var byteCount: Int {
+    switch self {
+    case .float64, .int64: 8
+    case .float32, .int32: 4
+    case .float16, .bfloat16, .int16: 2
+    case .int8, .uint8, .bool: 1
+    }
+  }
+}
+
+/// One tensor of a checkpoint; its numbers stay in the file until they are asked for.
+public struct CheckpointTensor: Sendable, Hashable {
+  /// The parameter's name, without the `module.` that data-parallel training puts before it.
+  public let name: String
+  /// Its extents, slowest first.
+  public let shape: [Int]
+  /// How its numbers are stored.
+  public let elementType: ElementType
+  /// Byte offset in the file of the first number.
+  let offset: Int
+  /// Steps between neighbours along each axis, in numbers.
+  let strides: [Int]
+}
+
+/// The tensors of a checkpoint file. Nothing in the file is ever executed.
+public struct Checkpoint: Sendable {
+  /// The file's path.
+  public let path: String
+  /// The tensors, sorted by name.
+  public let tensors: [CheckpointTensor]
+  private let file: CheckpointFile
+  private let index: [String: Int]
+
+  init(file: CheckpointFile, tensors: [CheckpointTensor]) throws(CheckpointError) {
+    path = file.path
+    self.file = file
+    self.tensors = tensors.sorted { $0.name < $1.name }
+    var index: [String: Int] = [:]
+    for (place, tensor) in self.tensors.enumerated() {
+      guard index.updateValue(place, forKey: tensor.name) == nil else {
+        throw .malformed(file: file.path, reason: "two tensors are called \(tensor.name)")
+      }
+      try Self.check(tensor, in: file)
+    }
+    self.index = index
+  }
+
+  /// Every number of the tensor lies in the file.
+  private static func check(_ tensor: CheckpointTensor, in file: CheckpointFile) throws(CheckpointError) {
+    var last = 0
+    var count = 1
+    for (extent, stride) in zip(tensor.shape, tensor.strides) {
+      let (product, first) = count.multipliedReportingOverflow(by: extent)
+      let (reach, second) = max(0, extent - 1).multipliedReportingOverflow(by: stride)
+      let (end, third) = last.addingReportingOverflow(reach)
+      guard extent >= 0, stride >= 0, !first, !second, !third else {
+        throw .malformed(file: file.path, reason: "\(tensor.name) has an impossible shape")
+      }
+      (count, last) = (product, end)
+    }
+    let size = tensor.elementType.byteCount
+    guard count == 0 || (tensor.offset >= 0 && last < (file.size - tensor.offset) / size),
+      count <= file.size
+    else { throw .malformed(file: file.path, reason: "\(tensor.name) reaches beyond the file's end; it is cut short") }
+  }
+
+  /// Whether there is a tensor of that name.
+  public func contains(_ name: String) -> Bool { index[name] != nil }
+
+  /// The shape of a tensor; nil if there is none.
+  public func shape(of name: String) -> [Int]? { index[name].map { tensors[$0].shape } }
+
+  /// A tensor's numbers in row-major order, rounded to float32 where they are wider.
+  public func values(_ name: String) throws(CheckpointError) -> [Float] {
+    guard let place = index[name] else { throw .missing(name: name, file: path) }
+    let tensor = tensors[place]
+    let count = tensor.shape.reduce(1, *)
+    guard count > 0 else { return [] }
+    let size = tensor.elementType.byteCount
+    let span = zip(tensor.shape, tensor.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } + 1
+    let bytes = try file.read(offset: tensor.offset, count: span * size)
+    var values = [Float](repeating: 0, count: count)
+    bytes.withUnsafeBytes { raw in
+      var place = [Int](repeating: 0, count: tensor.shape.count)
+      var source = 0
+      for target in 0..<count {
+        values[target] = Self.number(raw, at: source * size, tensor.elementType)
+        for axis in place.indices.reversed() {
+          place[axis] += 1
+          source += tensor.strides[axis]
+          if place[axis] < tensor.shape[axis] { break }
+          source -= place[axis] * tensor.strides[axis]
+          place[axis] = 0
+        }
+      }
+    }
+    return values
+  }
+
+  private static func number(_ raw: UnsafeRawBufferPointer, at offset: Int, _ type: ElementType) -> Float {
+    func load<Number: FixedWidthInteger>(_: Number.Type) -> Number {
+      Number(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: Number.self))
+    }
+    return switch type {
+    case .float64: Float(Double(bitPattern: load(UInt64.self)))
+    case .float32: Float(bitPattern: load(UInt32.self))
+    case .float16: Float(Float16(bitPattern: load(UInt16.self)))
+    case .bfloat16: Float(bitPattern: UInt32(load(UInt16.self)) << 16)
+    case .int64: Float(load(Int64.self))
+    case .int32: Float(load(Int32.self))
+    case .int16: Float(load(Int16.self))
+    case .int8: Float(load(Int8.self))
+    case .uint8, .bool: Float(load(UInt8.self))
+    }
+  }
+}
+
+/// Opens checkpoints of every format that Gauntlet reads.
+public enum CheckpointReader {
+  /// Reads a file's table of tensors: safetensors, or the zip of `torch.save`, told apart by content.
+  public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+    let file = try CheckpointFile(path)
+    let start = try file.read(offset: 0, count: min(4, file.size))
+    if start.starts(with: [0x50, 0x4B]) { return try Checkpoint(file: file, tensors: TorchArchive(file).tensors()) }
+    if start.starts(with: [0x80, 0x02]) {
+      throw .malformed(file: path, reason: "it is in PyTorch's format from before version 1.6")
+    }
+    return try Checkpoint(file: file, tensors: SafeTensors.tensors(of: file))
+  }
+}
+
+/// A file that is read in places. Reading beyond its end is an error, never a crash.
+final class CheckpointFile: Sendable {
+  let path: String
+  let size: Int
+  private let descriptor: Int32
+
+  init(_ path: String) throws(CheckpointError) {
+    self.path = path
+    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw .unreadable(file: path, reason: "it is not a file")
+    }
+    size = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  func read(offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+    guard offset >= 0, count >= 0, count <= size, offset <= size - count else {
+      throw .malformed(file: path, reason: "it is cut short")
+    }
+    var done = 0
+    var problem: String?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
+      while done < count {
+        let got = pread(descriptor, buffer.baseAddress?.advanced(by: done), count - done, off_t(offset + done))
+        if got > 0 {
+          done += got
+        } else if got < 0, errno == EINTR {
+          continue
+        } else {
+          problem = got < 0 ? String(cString: strerror(errno)) : "it became shorter while it was read"
+          break
+        }
+      }
+      initialised = done
+    }
+    if let problem { throw .unreadable(file: path, reason: problem) }
+    return bytes
+  }
+}

@@ -1,0 +1,322 @@
+/// A tensor as a pickle of PyTorch describes it.
+struct PickledTensor {
+  let storage: String
+  let elementType: ElementType
+  /// In numbers.
+  let offset: Int
+  let shape: [Int]
+  let strides: [Int]
+}
+
+/// Bytes that are no pickle of a state dict.
+struct PickleError: Error {
+  let reason: String
+}
+
+/// Reads the part of Python's pickle protocols 2 to 4 that `torch.save` uses.
+///
+/// A pickle is a program; here it only ever builds inert values. Tensors and ordered dictionaries are known by name;
+/// whatever else it would call becomes a value without a meaning.
+struct Unpickler {
+  /// The tensors of the state dict in a pickle, by name.
+  static func tensors(in bytes: [UInt8]) throws(PickleError) -> [(String, PickledTensor)] {
+    var machine = Unpickler(bytes: bytes)
+    let result: [(String, PickledTensor)]
+    do {
+      result = stateDict(try machine.run(), depth: 0)
+    } catch {
+      machine.release()
+      throw error
+    }
+    machine.release()
+    return result
+  }
+
+  private static func stateDict(_ value: Value, depth: Int) -> [(String, PickledTensor)] {
+    guard case .dictionary(let dictionary) = value, depth < 3 else { return [] }
+    var tensors: [(String, PickledTensor)] = []
+    for (key, item) in dictionary.items {
+      if case .string(let name) = key, case .tensor(let tensor) = item { tensors.append((name, tensor)) }
+    }
+    if !tensors.isEmpty { return tensors }
+    for wanted in ["model", "state_dict", "model_state", "net"] {
+      for (key, item) in dictionary.items {
+        if case .string(wanted) = key {
+          let inner = stateDict(item, depth: depth + 1)
+          if !inner.isEmpty { return inner }
+        }
+      }
+    }
+    return []
+  }
+
+  private enum Value {
+    case mark, nothing, opaque
+    case bool(Bool)
+    case integer(Int)
+    case string(String)
+    case tuple([Value], depth: Int)
+    case list(Container)
+    case dictionary(Container)
+    case global(String)
+    case storage(name: String, ElementType)
+    case tensor(PickledTensor)
+
+    var depth: Int {
+      if case .tuple(_, let depth) = self { depth } else { 0 }
+    }
+  }
+
+  /// A list (keys unused) or dictionary. All are kept in one place, so that a nest of them is released without
+  /// recursion and a ring of them at all.
+  private final class Container {
+    var items: [(Value, Value)] = []
+  }
+
+  private let bytes: [UInt8]
+  private var position = 0
+  private var stack: [Value] = []
+  private var memo: [Int: Value] = [:]
+  private var containers: [Container] = []
+
+  private init(bytes: [UInt8]) { self.bytes = bytes }
+
+  private func release() {
+    for container in containers { container.items = [] }
+  }
+
+  private mutating func run() throws(PickleError) -> Value {
+    while true {
+      let code = try byte()
+      if code == 0x2E { return try pop() }
+      try execute(code)
+    }
+  }
+
+  private mutating func execute(_ code: UInt8) throws(PickleError) {
+    switch code {
+    case 0x80: _ = try byte()  // PROTO
+    case 0x95: _ = try number(8)  // FRAME
+    case 0x28: stack.append(.mark)
+    case 0x30: _ = try pop()
+    case 0x4E: stack.append(.nothing)
+    case 0x88: stack.append(.bool(true))
+    case 0x89: stack.append(.bool(false))
+    case 0x4B: stack.append(.integer(try number(1)))
+    case 0x4D: stack.append(.integer(try number(2)))
+    case 0x4A: stack.append(.integer(Int(Int32(truncatingIfNeeded: try number(4)))))
+    case 0x8A: stack.append(try long())
+    case 0x47:  // BINFLOAT
+      _ = try take(8)
+      stack.append(.opaque)
+    case 0x58: stack.append(.string(try text(try number(4))))
+    case 0x8C, 0x55: stack.append(.string(try text(try number(1))))
+    case 0x43:  // SHORT_BINBYTES
+      _ = try take(try number(1))
+      stack.append(.opaque)
+    case 0x42:  // BINBYTES
+      _ = try take(try number(4))
+      stack.append(.opaque)
+    case 0x7D: stack.append(.dictionary(container()))
+    case 0x5D: stack.append(.list(container()))
+    case 0x29: stack.append(.tuple([], depth: 1))
+    case 0x85: try tuple(of: 1)
+    case 0x86: try tuple(of: 2)
+    case 0x87: try tuple(of: 3)
+    case 0x74:
+      let items = try popToMark()
+      try pushTuple(items)
+    case 0x71: memo[try number(1)] = try top()
+    case 0x72: memo[try number(4)] = try top()
+    case 0x94: memo[memo.count] = try top()
+    case 0x68: try recall(try number(1))
+    case 0x6A: try recall(try number(4))
+    default: try executeObjects(code)
+    }
+  }
+
+  private mutating func executeObjects(_ code: UInt8) throws(PickleError) {
+    switch code {
+    case 0x63: stack.append(.global(try line() + " " + line()))  // GLOBAL
+    case 0x93:  // STACK_GLOBAL
+      let name = try pop()
+      let module = try pop()
+      guard case .string(let name) = name, case .string(let module) = module else { throw nonsense }
+      stack.append(.global(module + " " + name))
+    case 0x51:  // BINPERSID
+      let identifier = try pop()
+      stack.append(try persistent(identifier))
+    case 0x52:  // REDUCE
+      let arguments = try pop()
+      stack.append(reduced(try pop(), arguments))
+    case 0x81:  // NEWOBJ
+      _ = try pop()
+      _ = try pop()
+      stack.append(.opaque)
+    case 0x62: _ = try pop()  // BUILD: the state of an object that means nothing here
+    // The items are taken before the call: a method that does not mutate would see the stack as it was.
+    case 0x61:
+      let item = try pop()
+      try extendList([item])
+    case 0x65:
+      let items = try popToMark()
+      try extendList(items)
+    case 0x73:
+      let value = try pop()
+      let key = try pop()
+      try setItems([key, value])
+    case 0x75:
+      let items = try popToMark()
+      try setItems(items)
+    default: throw PickleError(reason: "its pickle has the instruction \(code), which no state dict needs")
+    }
+  }
+
+  private mutating func reduced(_ callable: Value, _ arguments: Value) -> Value {
+    guard case .global(let name) = callable, case .tuple(let arguments, _) = arguments else { return .opaque }
+    switch name {
+    case "collections OrderedDict": return arguments.isEmpty ? .dictionary(container()) : .opaque
+    case "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor": return tensor(arguments)
+    case "torch._utils _rebuild_parameter": return arguments.first ?? .opaque
+    default: return .opaque
+    }
+  }
+
+  private func tensor(_ arguments: [Value]) -> Value {
+    guard arguments.count >= 4, case .storage(let name, let type) = arguments[0],
+      case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
+      let strides = integers(arguments[3])
+    else { return .opaque }
+    return .tensor(
+      PickledTensor(storage: name, elementType: type, offset: offset, shape: shape, strides: strides))
+  }
+
+  private func integers(_ value: Value) -> [Int]? {
+    guard case .tuple(let items, _) = value else { return nil }
+    var numbers: [Int] = []
+    for item in items {
+      guard case .integer(let number) = item else { return nil }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  private static let storageTypes: [String: ElementType] = [
+    "DoubleStorage": .float64, "FloatStorage": .float32, "HalfStorage": .float16, "BFloat16Storage": .bfloat16,
+    "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16, "CharStorage": .int8,
+    "ByteStorage": .uint8, "BoolStorage": .bool,
+  ]
+
+  /// ("storage", torch.FloatStorage, key, device, count).
+  private func persistent(_ value: Value) throws(PickleError) -> Value {
+    guard case .tuple(let items, _) = value, items.count >= 3, case .global(let kind) = items[1],
+      case .string(let name) = items[2]
+    else { throw nonsense }
+    guard let type = Self.storageTypes[String(kind.split(separator: " ").last ?? "")] else { return .opaque }
+    return .storage(name: name, type)
+  }
+
+  // MARK: The stack
+
+  private var nonsense: PickleError { PickleError(reason: "its pickle does not hold together at byte \(position)") }
+
+  private mutating func container() -> Container {
+    let container = Container()
+    containers.append(container)
+    return container
+  }
+
+  private func top() throws(PickleError) -> Value {
+    guard let value = stack.last else { throw nonsense }
+    return value
+  }
+
+  private mutating func pop() throws(PickleError) -> Value {
+    guard let value = stack.popLast() else { throw nonsense }
+    return value
+  }
+
+  private mutating func popToMark() throws(PickleError) -> [Value] {
+    let mark = stack.lastIndex {
+      if case .mark = $0 { true } else { false }
+    }
+    guard let mark else { throw nonsense }
+    let items = Array(stack[(mark + 1)...])
+    stack.removeSubrange(mark...)
+    return items
+  }
+
+  private mutating func tuple(of count: Int) throws(PickleError) {
+    guard stack.count >= count else { throw nonsense }
+    let items = Array(stack.suffix(count))
+    stack.removeLast(count)
+    try pushTuple(items)
+  }
+
+  private mutating func pushTuple(_ items: [Value]) throws(PickleError) {
+    let depth = 1 + (items.map(\.depth).max() ?? 0)
+    guard depth <= 64 else { throw PickleError(reason: "its pickle nests too deeply") }
+    stack.append(.tuple(items, depth: depth))
+  }
+
+  private mutating func recall(_ place: Int) throws(PickleError) {
+    guard let value = memo[place] else { throw nonsense }
+    stack.append(value)
+  }
+
+  private func extendList(_ items: [Value]) throws(PickleError) {
+    switch stack.last {
+    case .list(let list): list.items += items.map { (.nothing, $0) }
+    case .opaque: break
+    default: throw nonsense
+    }
+  }
+
+  private func setItems(_ items: [Value]) throws(PickleError) {
+    guard items.count % 2 == 0 else { throw nonsense }
+    switch stack.last {
+    case .dictionary(let dictionary):
+      for index in stride(from: 0, to: items.count, by: 2) {
+        dictionary.items.append((items[index], items[index + 1]))
+      }
+    case .opaque: break
+    default: throw nonsense
+    }
+  }
+
+  // MARK: The bytes
+
+  private mutating func byte() throws(PickleError) -> UInt8 {
+    guard position < bytes.count else { throw PickleError(reason: "its pickle is cut short") }
+    defer { position += 1 }
+    return bytes[position]
+  }
+
+  private mutating func take(_ count: Int) throws(PickleError) -> ArraySlice<UInt8> {
+    guard count >= 0, count <= bytes.count - position else { throw PickleError(reason: "its pickle is cut short") }
+    defer { position += count }
+    return bytes[position..<position + count]
+  }
+
+  private mutating func number(_ length: Int) throws(PickleError) -> Int {
+    Int(truncatingIfNeeded: try take(length).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+  }
+
+  private mutating func long() throws(PickleError) -> Value {
+    let digits = try take(try number(1))
+    guard digits.count <= 8 else { return .opaque }
+    let value = digits.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let shift = UInt64(64 - 8 * digits.count)
+    return .integer(digits.isEmpty ? 0 : Int(Int64(bitPattern: value << shift) >> Int64(shift)))
+  }
+
+  private mutating func text(_ length: Int) throws(PickleError) -> String {
+    String(decoding: try take(length), as: UTF8.self)
+  }
+
+  private mutating func line() throws(PickleError) -> String {
+    guard let end = bytes[position...].firstIndex(of: 0x0A) else { throw nonsense }
+    defer { position = end + 1 }
+    return String(decoding: bytes[position..<end], as: UTF8.self)
+  }
+}

@@ -1,0 +1,168 @@
+import Kernels
+import Tensors
+
+/// A network with its weights, ready to be computed by any number of threads, each with a session of its own.
+public final class Classifier: Sendable {
+  /// What it is.
+  public let architecture: Architecture
+  /// The height of the images that it takes, in pixels.
+  public let inputHeight: Int
+  /// The width of the images that it takes, in pixels.
+  public let inputWidth: Int
+  /// Logits an image.
+  public let classCount: Int
+  let network: RepLKNet
+
+  /// Reads a checkpoint, merged or not, and folds and packs its weights.
+  ///
+  /// - Throws: `CheckpointError` for a file that is damaged or does not fit the architecture.
+  public convenience init(
+    architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
+  ) throws(CheckpointError) {
+    try self.init(architecture, weights: try CheckpointReader.open(checkpoint), options: options)
+  }
+
+  init(_ architecture: Architecture, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
+    self.architecture = architecture
+    inputHeight = architecture.inputHeight
+    inputWidth = architecture.inputWidth
+    network = try RepLKNet(design: architecture.design, weights: weights, options: options)
+    classCount = network.head.columns
+  }
+
+  /// Memory to compute in, for up to `maximumBatch` images at once. One thread uses it at a time.
+  public func makeSession(maximumBatch: Int) -> InferenceSession {
+    InferenceSession(self, maximumBatch: max(1, maximumBatch))
+  }
+}
+
+/// What a network cannot compute.
+public enum InferenceError: Error, Equatable, CustomStringConvertible {
+  /// The number of images, or the storage for images or logits, does not fit the session.
+  case wrongSize(String)
+
+  /// What was found.
+  public var description: String {
+    switch self {
+    case .wrongSize(let what): what
+    }
+  }
+}
+
+/// One stream of images through a classifier.
+public final class InferenceSession {
+  /// The most images at once.
+  public let maximumBatch: Int
+  private let classifier: Classifier
+  private let features: AlignedBuffer
+  private let second: AlignedBuffer
+  private let third: AlignedBuffer
+  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache.
+  private static let hiddenRows = 384
+  private let hidden: AlignedBuffer
+  private let patches: AlignedBuffer
+  private let scratch: AlignedBuffer
+
+  init(_ classifier: Classifier, maximumBatch: Int) {
+    self.classifier = classifier
+    self.maximumBatch = maximumBatch
+    let design = classifier.architecture.design
+    var (height, width) = (Self.half(classifier.inputHeight), Self.half(classifier.inputWidth))
+    var largest = height * width * design.channels[0]
+    var plane = height * width
+    patches = AlignedBuffer(count: maximumBatch * plane * 27)
+    for (index, channels) in design.channels.enumerated() {
+      (height, width) = (Self.half(height), Self.half(width))
+      let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
+      largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
+      plane = max(plane, height * width)
+    }
+    features = AlignedBuffer(count: maximumBatch * largest)
+    second = AlignedBuffer(count: maximumBatch * largest)
+    third = AlignedBuffer(count: maximumBatch * largest)
+    let lanes = 16
+    scratch = AlignedBuffer(count: plane * lanes)
+    hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
+  }
+
+  /// The extent of a map after a step of 2.
+  private static func half(_ extent: Int) -> Int { (extent - 1) / 2 + 1 }
+
+  /// Computes logits; those of an image do not depend on the other images.
+  ///
+  /// - Parameters:
+  ///   - images: [count, height, width, 3], normalised.
+  ///   - count: 0 to `maximumBatch`.
+  ///   - logits: [count, classes].
+  public func logits(
+    images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
+  ) throws(InferenceError) {
+    let (height, width) = (classifier.inputHeight, classifier.inputWidth)
+    guard (0...maximumBatch).contains(count), images.count >= count * height * width * 3,
+      logits.count >= count * classifier.classCount
+    else {
+      throw .wrongSize(
+        "\(count) images of \(height)x\(width) with \(classifier.classCount) logits each do not fit "
+          + "\(images.count) and \(logits.count) numbers in a session for \(maximumBatch)")
+    }
+    guard count > 0 else { return }
+    var (rows, columns) = stem(images, count, height, width)
+    for stage in classifier.network.stages {
+      for (large, feedForward) in stage.blocks {
+        compute(large, count, rows, columns)
+        compute(feedForward, count * rows * columns, stage.channels)
+      }
+      guard let transition = stage.transition else { continue }
+      transition.pointwise.multiply(
+        view(features), rows: count * rows * columns, activation: .relu, into: second.elements)
+      convolve(transition.depthwise, view(second), count, rows, columns, into: features)
+      (rows, columns) = (Self.half(rows), Self.half(columns))
+    }
+    let channels = classifier.network.head.inner
+    FeaturePasses.globalAverage(
+      view(features), count: count, pixels: rows * columns, channels: channels, into: second.elements)
+    classifier.network.head.multiply(view(second), rows: count, into: logits)
+  }
+
+  private func stem(
+    _ images: UnsafeBufferPointer<Float>, _ count: Int, _ height: Int, _ width: Int
+  ) -> (rows: Int, columns: Int) {
+    let stem = classifier.network.stem
+    FeaturePasses.patches(
+      images, count: count, height: height, width: width, channels: 3, kernel: 3, stride: 2, into: patches.elements)
+    let (rows, columns) = (Self.half(height), Self.half(width))
+    let pixels = count * rows * columns
+    stem.dense.multiply(view(patches), rows: pixels, activation: .relu, into: features.elements)
+    convolve(stem.depthwise, view(features), count, rows, columns, into: second)
+    stem.pointwise.multiply(view(second), rows: pixels, activation: .relu, into: third.elements)
+    convolve(stem.reduction, view(third), count, rows, columns, into: features)
+    return (Self.half(rows), Self.half(columns))
+  }
+
+  private func compute(_ block: RepLKNet.LargeKernelBlock, _ count: Int, _ rows: Int, _ columns: Int) {
+    let pixels = count * rows * columns
+    block.expand.multiply(view(features), rows: pixels, activation: .relu, into: second.elements)
+    convolve(block.depthwise, view(second), count, rows, columns, into: third)
+    block.project.multiply(view(third), rows: pixels, residual: view(features), into: features.elements)
+  }
+
+  private func compute(_ block: RepLKNet.FeedForwardBlock, _ pixels: Int, _ channels: Int) {
+    for start in stride(from: 0, to: pixels, by: Self.hiddenRows) {
+      let rows = min(Self.hiddenRows, pixels - start)
+      let part = UnsafeMutableBufferPointer(rebasing: features.elements[(start * channels)...])
+      block.expand.multiply(UnsafeBufferPointer(part), rows: rows, activation: .gelu, into: hidden.elements)
+      block.project.multiply(view(hidden), rows: rows, residual: UnsafeBufferPointer(part), into: part)
+    }
+  }
+
+  private func convolve(
+    _ layer: DepthwiseLayer, _ input: UnsafeBufferPointer<Float>, _ count: Int, _ rows: Int, _ columns: Int,
+    into output: AlignedBuffer
+  ) {
+    layer.convolve(
+      input, count: count, height: rows, width: columns, relu: true, scratch: scratch.elements,
+      into: output.elements)
+  }
+
+  private func view(_ buffer: AlignedBuffer) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(buffer.elements) }
+}

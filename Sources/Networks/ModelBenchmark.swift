@@ -1,0 +1,67 @@
+import Foundation
+import Synchronization
+
+/// Times a whole network with random weights.
+public struct ModelBenchmark: Sendable, CustomStringConvertible {
+  /// What was timed.
+  public let architecture: String
+  /// Streams that computed at the same time, one thread each.
+  public let threads: Int
+  /// Images that a stream computed at once.
+  public let batch: Int
+  /// Images per second of all streams, one figure a repetition.
+  public let imagesPerSecond: [Double]
+  /// How it was computed.
+  public let options: ComputeOptions
+
+  /// The middle one of the figures.
+  public var median: Double { imagesPerSecond.sorted()[imagesPerSecond.count / 2] }
+
+  /// One line: the median and how far the repetitions spread.
+  public var description: String {
+    String(
+      format: "%@, fp32, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
+      architecture, options.instructionSet.rawValue, options.gemm.rawValue, threads, batch, median,
+      imagesPerSecond.count, imagesPerSecond.min() ?? 0, imagesPerSecond.max() ?? 0)
+  }
+
+  /// Computes a batch on every thread once to warm up, then `repeats` times, and times each time.
+  public static func run(
+    architecture: Architecture, threads: Int, batch: Int, repeats: Int, options: ComputeOptions
+  ) throws -> ModelBenchmark {
+    let classifier = try Classifier(
+      architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+    let size = classifier.inputHeight * classifier.inputWidth * 3
+    let images = (0..<batch * size).map { Float($0 % 251) / 125 - 1 }
+    struct Stream: @unchecked Sendable { let session: InferenceSession }
+    let streams = (0..<max(1, threads)).map { _ in
+      Stream(session: classifier.makeSession(maximumBatch: batch))
+    }
+    let problem = Mutex<(any Error)?>(nil)
+    func computeOnce() -> Double {
+      let clock = ContinuousClock()
+      let time = clock.measure {
+        DispatchQueue.concurrentPerform(iterations: streams.count) { index in
+          var logits = [Float](repeating: 0, count: batch * classifier.classCount)
+          images.withUnsafeBufferPointer { images in
+            logits.withUnsafeMutableBufferPointer { logits in
+              do {
+                try streams[index].session.logits(images: images, count: batch, into: logits)
+              } catch {
+                problem.withLock { $0 = error }
+              }
+            }
+          }
+        }
+      }
+      let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
+      return Double(batch * streams.count) / seconds
+    }
+    _ = computeOnce()
+    let figures = (0..<max(1, repeats)).map { _ in computeOnce() }
+    if let problem = problem.withLock({ $0 }) { throw problem }
+    return ModelBenchmark(
+      architecture: architecture.name, threads: streams.count, batch: batch, imagesPerSecond: figures,
+      options: options)
+  }
+}

@@ -1,0 +1,146 @@
+import Kernels
+
+/// How a network is computed.
+public struct ComputeOptions: Sendable, Hashable {
+  /// Who multiplies matrices.
+  public var gemm: GEMMBackend
+  /// Which instruction set; the bits do not depend on it.
+  public var instructionSet: InstructionSet
+
+  /// The fastest kernels of Gauntlet's own, unless told otherwise.
+  public init(gemm: GEMMBackend = .native, instructionSet: InstructionSet = .best) {
+    self.gemm = gemm
+    self.instructionSet = instructionSet
+  }
+}
+
+/// The layers of a RepLKNet as they are computed: batch normalisations folded, small kernels merged, weights packed.
+struct RepLKNet: Sendable {
+  struct LargeKernelBlock: Sendable {
+    let expand: PackedMatrix
+    let depthwise: DepthwiseLayer
+    let project: PackedMatrix
+  }
+
+  struct FeedForwardBlock: Sendable {
+    let expand: PackedMatrix
+    let project: PackedMatrix
+  }
+
+  struct Transition: Sendable {
+    let pointwise: PackedMatrix
+    let depthwise: DepthwiseLayer
+  }
+
+  struct Stage: Sendable {
+    let channels: Int
+    let blocks: [(LargeKernelBlock, FeedForwardBlock)]
+    /// To the next stage; nil in the last one.
+    let transition: Transition?
+  }
+
+  /// The 3x3 convolution of step 2 as a product with its patches, then a depthwise, a pointwise and a depthwise one.
+  struct Stem: Sendable {
+    let dense: PackedMatrix
+    let depthwise: DepthwiseLayer
+    let pointwise: PackedMatrix
+    let reduction: DepthwiseLayer
+  }
+
+  let stem: Stem
+  let stages: [Stage]
+  let head: PackedMatrix
+
+  init(design: RepLKNetDesign, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
+    let builder = Builder(folding: Folding(source: weights), options: options)
+    stem = try builder.stem(channels: design.channels[0])
+    var stages: [Stage] = []
+    for index in design.channels.indices { stages.append(try builder.stage(index, design)) }
+    self.stages = stages
+    head = try builder.head(channels: design.channels[design.channels.count - 1])
+  }
+
+  private struct Builder<Source: WeightSource> {
+    let folding: Folding<Source>
+    let options: ComputeOptions
+
+    func matrix(_ linear: Folding<Source>.Linear) -> PackedMatrix {
+      PackedMatrix(
+        weights: linear.roundedWeights, bias: linear.roundedBias, inner: linear.inner, columns: linear.outputs,
+        instructionSet: options.instructionSet, backend: options.gemm)
+    }
+
+    func depthwise(_ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1) -> DepthwiseLayer {
+      DepthwiseLayer(
+        weights: linear.roundedWeights, bias: linear.roundedBias, channels: linear.outputs, kernel: kernel,
+        stride: stride, instructionSet: options.instructionSet)
+    }
+
+    func stem(channels: Int) throws(CheckpointError) -> Stem {
+      var dense = try folding.convolution("stem.0", [channels, 3, 3, 3])
+      // From PyTorch's [output, channel, row, column] to the patches' [output, row, column, channel].
+      dense.weights = (0..<channels * 27).map { index in
+        let (output, tap, channel) = (index / 27, index % 27 / 3, index % 3)
+        return dense.weights[output * 27 + channel * 9 + tap]
+      }
+      return Stem(
+        dense: matrix(dense),
+        depthwise: depthwise(try folding.convolution("stem.1", [channels, 1, 3, 3]), kernel: 3),
+        pointwise: matrix(try folding.convolution("stem.2", [channels, channels, 1, 1])),
+        reduction: depthwise(try folding.convolution("stem.3", [channels, 1, 3, 3]), kernel: 3, stride: 2))
+    }
+
+    func stage(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Stage {
+      let channels = design.channels[index]
+      let inner = channels * design.depthwiseHalves / 2
+      var blocks: [(LargeKernelBlock, FeedForwardBlock)] = []
+      for pair in 0..<design.blocks[index] {
+        let large = "stages.\(index).blocks.\(2 * pair)"
+        let feedForward = "stages.\(index).blocks.\(2 * pair + 1)"
+        blocks.append(
+          (
+            LargeKernelBlock(
+              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner),
+              depthwise: depthwise(
+                try folding.largeKernel(
+                  large + ".large_kernel", channels: inner, kernel: design.kernels[index],
+                  smallKernel: design.smallKernel), kernel: design.kernels[index]),
+              project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]))),
+            FeedForwardBlock(
+              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels),
+              project: matrix(try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1])))
+          ))
+      }
+      return Stage(channels: channels, blocks: blocks, transition: try transition(index, design))
+    }
+
+    private func transition(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Transition? {
+      guard index + 1 < design.channels.count else { return nil }
+      let (channels, wider) = (design.channels[index], design.channels[index + 1])
+      return Transition(
+        pointwise: matrix(try folding.convolution("transitions.\(index).0", [wider, channels, 1, 1])),
+        depthwise: depthwise(
+          try folding.convolution("transitions.\(index).1", [wider, 1, 3, 3]), kernel: 3, stride: 2))
+    }
+
+    /// The batch normalisation before a block's first convolution goes into that convolution, which has no padding.
+    private func normalisedPointwise(
+      _ prefix: String, _ normalisation: String, _ channels: Int, _ outputs: Int
+    ) throws(CheckpointError) -> PackedMatrix {
+      let before = try folding.normalisation(prefix + "." + normalisation, channels)
+      return matrix(
+        folding.absorbing(before, into: try folding.convolution(prefix + ".pw1", [outputs, channels, 1, 1])))
+    }
+
+    /// The last batch normalisation commutes with the mean over pixels and goes into the head.
+    func head(channels: Int) throws(CheckpointError) -> PackedMatrix {
+      guard let classes = folding.source.shape(of: "head.bias")?.first, classes > 0 else {
+        throw .missing(name: "head.bias", file: folding.source.origin)
+      }
+      let head = Folding<Source>.Linear(
+        weights: try folding.values("head.weight", [classes, channels]),
+        bias: try folding.values("head.bias", [classes]))
+      return matrix(folding.absorbing(try folding.normalisation("norm", channels), into: head))
+    }
+  }
+}

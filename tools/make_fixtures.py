@@ -1,0 +1,38 @@
+"""Writes the small networks that NetworksTests compares with PyTorch: weights in every layout, images and logits.
+
+    python tools/make_fixtures.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from replknet import RepLKNet, Variant, randomise
+
+FOLDER = Path(__file__).resolve().parent.parent / "Tests/NetworksTests/Fixtures"
+VARIANTS = {
+    "tiny": Variant((7, 5, 5, 3), (1, 1, 2, 1), (8, 16, 24, 32), 3, 1.0, 32, 10),
+    "tiny-xl": Variant((9, 7, 5, 3), (1, 1, 1, 1), (8, 16, 16, 24), None, 1.5, 40, 7),
+}
+
+
+@torch.no_grad()
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, variant in VARIANTS.items():
+        network = randomise(RepLKNet(variant, variant.classes), seed=7)
+        images = torch.randn(3, 3, variant.input_size, variant.input_size, generator=torch.Generator().manual_seed(8))
+        save_file(network.state_dict(), FOLDER / f"{name}.safetensors")
+        torch.save({"model": network.state_dict(), "epoch": 300}, FOLDER / f"{name}.pth")
+        logits = network(images)
+        network.merge()
+        save_file(network.state_dict(), FOLDER / f"{name}-merged.safetensors")
+        save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits},
+                  FOLDER / f"{name}-reference.safetensors")
+
+
+if __name__ == "__main__":
+    main()
