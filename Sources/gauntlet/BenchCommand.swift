@@ -1,5 +1,4 @@
 import ArgumentParser
-import Coordination
 import Foundation
 import Kernels
 import Networks
@@ -7,8 +6,8 @@ import Networks
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures this machine: kernels, whole models, the coordinator.",
-    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self])
+    abstract: "Measures this machine: kernels and whole models.",
+    subcommands: [KernelBench.self, ModelBench.self])
 
   struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -52,27 +51,6 @@ struct BenchCommand: ParsableCommand {
       let result = try ModelBenchmark.run(
         architecture: found, threads: threads, batch: batch, repeats: repeats, options: ComputeOptions(gemm: backend))
       print(result)
-    }
-  }
-
-  struct CoordinatorBench: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "coordinator",
-      abstract: "Times the coordinator on shards that are empty: leasing, recording, committing, acknowledging.",
-      discussion:
-        "Keys, encryption and the ledger are those of a real run. Example: gauntlet bench coordinator --workers 4")
-
-    @Option(help: "Workers on this machine.") var workers = 4
-    @Option(help: "Empty shards.") var shards = 20_000
-
-    func run() throws {
-      try Usage.check(workers, in: 1...1000, option: "--workers")
-      try Usage.check(shards, in: 1...10_000_000, option: "--shards")
-      let result = try CoordinatorBenchmark.run(shards: shards, workers: workers)
-      print(
-        String(
-          format: "%d empty shards, %d workers: %.0f shards/s (%.2f s)", shards, workers, result.shardsPerSecond,
-          result.seconds))
     }
   }
 }

@@ -1,4 +1,3 @@
-import Archives
 import ArgumentParser
 import Foundation
 import Networks
@@ -7,12 +6,12 @@ import Planning
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Says what is in a checkpoint, a manifest or an archive.",
+    abstract: "Says what is in a checkpoint or a manifest.",
     discussion: """
       A checkpoint is a .pth, .pt or .safetensors file; nothing in it is ever executed. With --reference, its logits \
       are compared with those of a file that tools/replknet.py wrote.
       Examples: gauntlet inspect models/replknet-nano.safetensors
-                gauntlet inspect runs/miniature/archive.h5
+                gauntlet inspect manifests/miniature.yaml
       """)
 
   @Argument(help: "The file.") var file: String
@@ -24,7 +23,6 @@ struct InspectCommand: ParsableCommand {
     try Usage.checkExists(file, what: "file")
     switch (file as NSString).pathExtension.lowercased() {
     case "yaml", "yml": try describeManifest()
-    case "h5", "hdf5", "nc": try describeArchive()
     default: try describeCheckpoint()
     }
   }
@@ -41,21 +39,6 @@ struct InspectCommand: ParsableCommand {
       print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.origin.root)")
     }
     print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
-  }
-
-  private func describeArchive() throws {
-    let archive = try ArchiveReader(path: file)
-    for (name, value) in archive.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
-      print("\(name): \(value)")
-    }
-    for group in archive.groups {
-      let axes =
-        group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)", "class \(group.classCount)"]
-      print("\(group.path): \(axes.joined(separator: " x "))")
-      for (name, value) in group.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
-        print("  \(name): \(value)")
-      }
-    }
   }
 
   private func describeCheckpoint() throws {

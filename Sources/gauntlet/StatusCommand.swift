@@ -20,6 +20,7 @@ struct StatusCommand: ParsableCommand {
       let status = try run.ledger.status(now: Date().timeIntervalSince1970)
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
       print(json ? try StatusText.json(status, of: run.plan) : StatusText.lines(status, of: run.plan))
+      fflush(nil)
       guard watch, !status.isComplete else { return }
       sleep(1)
     }
