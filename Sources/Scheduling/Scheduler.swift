@@ -19,8 +19,6 @@ public struct Scheduler: Sendable {
   var leases: [Int: Lease] = [:]
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
-  // Attempts that counted: one that is lost, found again and lost again counts once.
-  var counted: Set<ShardLease> = []
   var workers: [String: Worker] = [:]
   var liveWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
@@ -224,7 +222,7 @@ extension Scheduler {
   mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: Outcome, reason: String) {
     actions.append(.ended(lease, outcome, reason: reason))
     failedWorkers[index, default: []].insert(lease.worker)
-    if counted.insert(lease).inserted { shards[index].failures += 1 }
+    shards[index].failures += 1
     if shards[index].failures >= maximumFailures {
       setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
     } else {

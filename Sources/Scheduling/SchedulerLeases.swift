@@ -168,6 +168,7 @@ extension Scheduler {
     liveWorkers.remove(name)
     for lease in leases(of: name) { giveBack(lease, reason: "the worker left") }
     workers[name] = nil
+    open.removeAll { $0 == name }
   }
 
   // MARK: Time
