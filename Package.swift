@@ -65,7 +65,7 @@ let package = Package(
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),
     tests("Scheduling"),
-    tests("Messaging", ["CZeroMQ"]),
+    tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching"),
   ],
   swiftLanguageModes: [.v6]

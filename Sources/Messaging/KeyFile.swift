@@ -46,7 +46,7 @@ enum KeyFile {
     guard descriptor >= 0 else { throw .keyFile(temporary, reason: "cannot be made: \(systemReason())") }
     let bytes = Array((text + "\n").utf8)
     // A file this small is written at once or, on a full disk, not.
-    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+    let isWritten = Foundation.write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
     let reason = systemReason()
     close(descriptor)
     guard isWritten else {
