@@ -43,8 +43,8 @@ format:
 # Regenerates the wire messages; the generated Swift is committed, so that a build needs no protoc.
 proto:
 	$(SWIFT) build -c release --product protoc-gen-swift
-	protoc --plugin=$(BUILD)/protoc-gen-swift --swift_opt=Visibility=Package \
-	  --swift_out=Sources/Messaging/Protocol -I Sources/Messaging/Protocol wire.proto
+	protoc --plugin=$(BUILD)/protoc-gen-swift --swift_out=Sources/Messaging/Protocol -I Sources/Messaging/Protocol \
+	  wire.proto
 
 $(PYTHON):
 	python3 -m venv .venv

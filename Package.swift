@@ -26,6 +26,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: B
 }
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 // Modules are declared here from the bottom up, each once it builds and is tested. Sources of Coordination, Messaging,
@@ -38,12 +39,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
     .target(name: "CProcessor"),
 
     library("Tensors"),
@@ -55,6 +58,9 @@ let package = Package(
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
     library("Planning", ["Benchmarks", "Networks", "Imaging", "Kernels", "Yams", crypto]),
+    library("Scheduling"),
+    .target(
+      name: "Messaging", dependencies: ["CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
     library("Launching", [logging]),
     // The commands that need the modules still to come are kept out until those build.
     .executableTarget(
@@ -75,6 +81,8 @@ let package = Package(
     tests("Benchmarks", ["Imaging"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),
+    tests("Scheduling"),
+    tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching"),
   ],
   swiftLanguageModes: [.v6]

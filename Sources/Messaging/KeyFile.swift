@@ -1,0 +1,72 @@
+import Foundation
+
+/// Small files that hold keys: read with suspicion, written whole or not at all.
+enum KeyFile {
+  private static let largestBytes = 4_096
+
+  /// The text of a file that nobody but its owner may touch (or, if not `isSecret`, that nobody but its owner may
+  /// change), without the line ends around it.
+  static func read(_ path: String, isSecret: Bool) throws(MessagingError) -> String {
+    // Not blocking, so that a named pipe does not hold us up.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .keyFile(path, reason: "cannot be read: \(systemReason())") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .keyFile(path, reason: "cannot be read: \(systemReason())") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .keyFile(path, reason: "is not a plain file") }
+    let mode = status.st_mode & 0o777
+    guard mode & (isSecret ? 0o077 : 0o022) == 0 else {
+      throw .keyFile(
+        path,
+        reason: "has mode \(String(format: "%04o", Int(mode))), so others may \(isSecret ? "read" : "change") it; "
+          + (isSecret ? "chmod 0600 it, or make new keys if others could have read it" : "chmod 0644 it"))
+    }
+    var buffer = [UInt8](repeating: 0, count: largestBytes + 1)
+    var count = 0
+    while count < buffer.count {
+      let more = buffer.withUnsafeMutableBytes { bytes in
+        Foundation.read(descriptor, bytes.baseAddress.map { $0 + count }, bytes.count - count)
+      }
+      if more < 0, errno == EINTR { continue }
+      guard more >= 0 else { throw .keyFile(path, reason: "cannot be read: \(systemReason())") }
+      if more == 0 { break }
+      count += more
+    }
+    guard count <= largestBytes, let text = String(bytes: buffer[..<count], encoding: .utf8) else {
+      throw .keyFile(path, reason: "is malformed: it is no short text; make the keys anew with gauntlet keys new")
+    }
+    return text.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  /// Writes a file beside its place, syncs it and renames it.
+  static func write(_ text: String, to path: String, mode: mode_t) throws(MessagingError) {
+    let temporary = path + ".new"
+    unlink(temporary)
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw .keyFile(temporary, reason: "cannot be made: \(systemReason())") }
+    let bytes = Array((text + "\n").utf8)
+    // A file this small is written at once or, on a full disk, not.
+    let isWritten = Foundation.write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+    let reason = systemReason()
+    close(descriptor)
+    guard isWritten else {
+      unlink(temporary)
+      throw .keyFile(path, reason: "cannot be written: \(reason)")
+    }
+    guard rename(temporary, path) == 0 else {
+      let reason = systemReason()
+      unlink(temporary)
+      throw .keyFile(path, reason: "cannot be written: \(reason)")
+    }
+  }
+
+  static func makeFolder(_ path: String) throws(MessagingError) {
+    if mkdir(path, 0o700) == 0 { return }
+    guard errno == EEXIST else { throw .keyFile(path, reason: "cannot be made as a folder: \(systemReason())") }
+    guard chmod(path, 0o700) == 0 else {
+      throw .keyFile(path, reason: "is a folder that cannot be given mode 0700: \(systemReason())")
+    }
+  }
+
+  static func systemReason() -> String { String(cString: strerror(errno)) }
+}

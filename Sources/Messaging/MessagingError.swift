@@ -1,0 +1,37 @@
+/// Why messages cannot be exchanged, or keys cannot be used.
+public enum MessagingError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Another program listens at the address.
+  case addressInUse(String)
+  /// The address cannot be listened at or connected to.
+  case badAddress(String, reason: String)
+  /// The worker's name cannot be used as a routing identity.
+  case badWorkerID(String)
+  /// The message is not one that the other side would believe.
+  case invalidMessage(WireError)
+  /// The endpoint was closed.
+  case closed
+  /// A file of keys cannot be used as it is, or cannot be written.
+  case keyFile(String, reason: String)
+  /// The folder holds keys already.
+  case keysExist(String)
+  /// A call of ZeroMQ or the system failed.
+  case system(call: String, reason: String)
+
+  /// One sentence that says what was found and what to do.
+  public var description: String {
+    switch self {
+    case .addressInUse(let address): "another program listens at \(address); stop it or choose another address"
+    case .badAddress(let address, let reason):
+      "\(address) cannot be used as an address (\(reason)); give tcp://ADDRESS:PORT or ipc://PATH"
+    case .badWorkerID(let name):
+      "the worker's name '\(name)' is \(name.utf8.count) bytes long or begins with a zero byte; "
+        + "give one of 1 to \(WireLimits.workerIDBytes) bytes"
+    case .invalidMessage(let error): "the message cannot be sent: \(error)"
+    case .closed: "the endpoint was closed"
+    case .keyFile(let path, let reason): "the key file \(path) \(reason)"
+    case .keysExist(let folder):
+      "\(folder) holds keys already; choose another folder, or remove that one to revoke them"
+    case .system(let call, let reason): "\(call) failed: \(reason)"
+    }
+  }
+}

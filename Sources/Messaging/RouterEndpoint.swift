@@ -1,0 +1,123 @@
+import CZeroMQ
+import Foundation
+import Logging
+import Synchronization
+
+/// A worker's connection, by its name.
+public struct PeerID: Sendable, Hashable, CustomStringConvertible {
+  let bytes: [UInt8]
+
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// The peer that connected with this worker's name.
+  public init(workerID: String) { bytes = Array(workerID.utf8) }
+
+  /// The name that the peer connected with; bytes that are no UTF-8 are replaced.
+  public var workerID: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The name that the peer connected with.
+  public var description: String { workerID }
+}
+
+/// The coordinator's end: workers connect to it. Every connection is encrypted, and only authorized keys get in.
+///
+/// It is meant for one thread; a second one that calls it waits for the first. To end another thread's waiting, use
+/// ``waker``.
+public final class RouterEndpoint: Sendable {
+  /// What came in.
+  public struct Received: Sendable, Equatable {
+    /// Who sent it.
+    public let peer: PeerID
+    /// The message, or why it is not believed.
+    public let message: Result<WireMessage, WireError>
+  }
+
+  /// Where the endpoint listens, with the port that the system chose for `*`.
+  public let boundAddress: String
+
+  /// Ends the waiting in ``receive(timeout:)``.
+  public let waker: Waker
+
+  private let socket: Mutex<ZeroMQSocket?>
+  private let context: ZeroMQContext
+  private let gatekeeper: Gatekeeper
+
+  /// Listens at `tcp://ADDRESS:PORT`, where PORT may be `*`, or `ipc://PATH`.
+  ///
+  /// - Throws: `MessagingError.addressInUse`, `.badAddress` or `.system`.
+  public convenience init(
+    bind address: String, security: ServerSecurity, logger: Logger = Logger(label: "gauntlet.messaging")
+  ) throws(MessagingError) {
+    try self.init(
+      bind: address, security: security, logger: logger, largestMessageBytes: WireLimits.messageBytes)
+  }
+
+  package init(
+    bind address: String, security: ServerSecurity, logger: Logger, largestMessageBytes: Int
+  ) throws(MessagingError) {
+    try SocketSettings.check(address)
+    waker = try Waker()
+    context = try ZeroMQContext()
+    gatekeeper = try Gatekeeper(context, authorized: security.authorizedClients, logger: logger)
+    do throws(MessagingError) {
+      let router = try ZeroMQSocket(ZMQ_ROUTER, in: context)
+      try SocketSettings.apply(to: router, largestMessageBytes: largestMessageBytes)
+      try router.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
+      try router.set(ZMQ_ROUTER_HANDOVER, 1 as Int32)
+      try router.set(ZMQ_ZAP_DOMAIN, bytes: Array(Gatekeeper.domain.utf8))
+      try router.set(ZMQ_CURVE_SERVER, 1 as Int32)
+      try router.set(ZMQ_CURVE_SECRETKEY, bytes: security.secretKey.bytes)
+      try router.monitor(Gatekeeper.monitoredEvents, at: Gatekeeper.monitorAddress)
+      boundAddress = try router.bind(address)
+      socket = Mutex(router)
+    } catch {
+      context.interrupt()
+      gatekeeper.waitForEnd()
+      context.end()
+      throw error
+    }
+  }
+
+  deinit { close() }
+
+  /// Connections that were refused because of their keys or because they are no worker's.
+  public var refusedConnections: Int { gatekeeper.refusedCount }
+
+  /// Waits for a message for at most `timeout`, forever if nil.
+  ///
+  /// - Returns: the next message; nil when the time is over, or ``waker`` was used and there is none.
+  /// - Throws: `MessagingError.closed` or `.system`.
+  public func receive(timeout: Duration?) throws(MessagingError) -> Received? {
+    let frames = try socket.withLock { socket throws(MessagingError) in
+      try SocketSettings.receive(&socket, frames: 3, waker, timeout)
+    }
+    guard let frames else { return nil }
+    let peer = PeerID(bytes: Array(frames[0]))
+    guard frames.count == 2 else { return Received(peer: peer, message: .failure(.malformed)) }
+    return Received(peer: peer, message: Result { () throws(WireError) in try WireMessage(decoding: frames[1]) })
+  }
+
+  /// Hands a message over to ZeroMQ. Never waits.
+  ///
+  /// - Throws: `MessagingError.invalidMessage`, `.closed` or `.system`.
+  public func send(_ message: WireMessage, to peer: PeerID) throws(MessagingError) -> SendOutcome {
+    let frame = try message.frame()
+    return try socket.withLock { socket throws(MessagingError) in
+      try SocketSettings.send(&socket, [Data(peer.bytes), frame])
+    }
+  }
+
+  /// Stops listening, after what was sent is on its way or two seconds are over. Waits for a `receive` to return.
+  public func close() {
+    waker.wake()
+    let wasOpen = socket.withLock { socket in
+      guard socket != nil else { return false }
+      socket = nil
+      return true
+    }
+    guard wasOpen else { return }
+    context.interrupt()
+    gatekeeper.waitForEnd()
+    context.end()
+  }
+}

@@ -1,0 +1,249 @@
+/// Decides which worker computes which shard, and whose result is kept. Pure: the same events at the same times give
+/// the same actions.
+///
+/// Times are seconds of any clock that never goes back. An event costs the logarithm of the number of shards, and time
+/// in proportion to what it names, so that one thread schedules many thousand shards a second.
+public struct Scheduler: Sendable {
+  /// How long a lease lives after it was given or a heartbeat named it, in seconds; a worker that was not heard for
+  /// as long gets nothing.
+  public let leaseSeconds: Double
+  /// How long a living worker may leave a lease unnamed before it goes to another, in seconds: the time that a lease
+  /// may be on its way.
+  public let graceSeconds: Double
+  /// How many failures set a shard aside.
+  public let maximumFailures: Int
+
+  var shards: [Shard]
+  var indexes: [Int64: Int]
+  var pending: PendingShards
+  var leases: [Int: Lease] = [:]
+  var stores: [Int: Store] = [:]
+  var failedWorkers: [Int: Set<String>] = [:]
+  var workers: [String: Worker] = [:]
+  var liveWorkers: Set<String> = []
+  // Workers with credit left, the one that waits longest first.
+  var open: [String] = []
+  var leaseDeadlines = BinaryHeap<Deadline<Int>>()
+  var workerDeadlines = BinaryHeap<Deadline<String>>()
+  var serial: UInt64 = 0
+  var actions: [Action] = []
+  private var recordedCount = 0
+  private var setAsideCount = 0
+  private var exhausted: [Int] = []
+  private var wasFinished = false
+
+  /// A scheduler of these shards, whose numbers differ. Lower positions are leased first.
+  ///
+  /// - Parameters:
+  ///   - leaseSeconds: positive, several times the interval of heartbeats.
+  ///   - maximumFailures: at least 1.
+  ///   - graceSeconds: half of `leaseSeconds` if nil.
+  public init(
+    shards: [SchedulerShard], leaseSeconds: Double, maximumFailures: Int, graceSeconds: Double? = nil
+  ) {
+    self.leaseSeconds = leaseSeconds
+    self.graceSeconds = graceSeconds ?? leaseSeconds / 2
+    self.maximumFailures = max(1, maximumFailures)
+    self.shards = []
+    self.shards.reserveCapacity(shards.count)
+    indexes = Dictionary(minimumCapacity: shards.count)
+    pending = PendingShards(capacity: shards.count)
+    for (index, shard) in shards.enumerated() {
+      self.shards.append(
+        Shard(id: shard.id, attempts: shard.attempts, failures: shard.failures, end: Shard.End(shard.state)))
+      indexes[shard.id] = index
+      if !shard.failedWorkers.isEmpty { failedWorkers[index] = shard.failedWorkers }
+      switch shard.state {
+      case .recorded: recordedCount += 1
+      case .setAside: setAsideCount += 1
+      case .pending where shard.failures >= self.maximumFailures: exhausted.append(index)
+      case .pending: pending.insert(index, failedWorkers: shard.failedWorkers)
+      }
+    }
+  }
+
+  /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
+  public var nextDeadline: Double? {
+    switch (leaseDeadlines.first?.time, workerDeadlines.first?.time) {
+    case (let lease?, let worker?): min(lease, worker)
+    case (let lease, let worker): lease ?? worker
+    }
+  }
+
+  /// How many shards stand where.
+  public var counts: Counts {
+    Counts(
+      pending: pending.count, leased: leases.count, storing: stores.count, recorded: recordedCount,
+      setAside: setAsideCount)
+  }
+
+  /// Numbers of shards.
+  public struct Counts: Sendable, Equatable {
+    /// Shards that wait for a worker.
+    public let pending: Int
+    /// Shards that a worker holds.
+    public let leased: Int
+    /// Shards whose result is being stored.
+    public let storing: Int
+    /// Shards whose result is in the ledger.
+    public let recorded: Int
+    /// Shards that failed as often as is allowed.
+    public let setAside: Int
+  }
+
+  /// Takes in what happened and says what is to be done.
+  ///
+  /// - Parameter now: seconds, never before the last event's.
+  public mutating func handle(_ event: Event, at now: Double) -> [Action] {
+    setAsideExhausted()
+    apply(event, now)
+    expire(now)
+    assign(now)
+    let isFinished = recordedCount + setAsideCount == shards.count
+    if isFinished, !wasFinished { actions.append(.finished) }
+    wasFinished = isFinished
+    defer { actions.removeAll(keepingCapacity: true) }
+    return actions
+  }
+
+  private mutating func apply(_ event: Event, _ now: Double) {
+    switch event {
+    case .joined(let worker, let credits, let held):
+      join(worker, credits: credits)
+      heard(worker, now)
+      name(held, by: worker, now)
+    case .heartbeat(let worker, let held):
+      guard workers[worker] != nil else {
+        actions.append(.unknown(worker: worker))
+        return
+      }
+      heard(worker, now)
+      name(held, by: worker, now)
+    case .resultReceived(let lease):
+      heard(lease.worker, now)
+      receive(lease)
+    case .stored(let lease): finishStore(of: lease)
+    case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason)
+    case .failed(let lease, let reason):
+      heard(lease.worker, now)
+      if let index = endLease(lease) { fail(index, lease, .failed, reason: reason) }
+    case .disconnected(let worker, let undelivered):
+      liveWorkers.remove(worker)
+      for held in undelivered {
+        let lease = ShardLease(shard: held.shard, attempt: held.attempt, worker: worker)
+        giveBack(lease, reason: "the lease could not be sent to the worker")
+      }
+    case .left(let worker): leave(worker)
+    case .tick: break
+    }
+  }
+
+  /// A coordinator may have ended between a shard's last failure and its setting aside.
+  private mutating func setAsideExhausted() {
+    for index in exhausted {
+      setAside(index, reason: "failed \(shards[index].failures) times before the coordinator began again")
+    }
+    exhausted.removeAll()
+  }
+}
+
+// MARK: Results
+
+extension Scheduler {
+  private mutating func receive(_ lease: ShardLease) {
+    guard let index = indexes[lease.shard] else {
+      actions.append(.acknowledge(lease, .refused))
+      return
+    }
+    if let store = stores[index] {
+      // The same result offered again is answered when it is stored.
+      if store.lease != lease { actions.append(.acknowledge(lease, .duplicate)) }
+      return
+    }
+    if shards[index].end == .recorded {
+      actions.append(.acknowledge(lease, .duplicate))
+      return
+    }
+    shards[index].attempts = max(shards[index].attempts, lease.attempt)
+    stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease))
+    if shards[index].end == .setAside { setAsideCount -= 1 }
+    actions.append(.store(lease))
+  }
+
+  /// Takes the shard from whoever has it. Gives whether the result's worker had it and goes on holding it.
+  private mutating func takeForStore(_ index: Int, _ lease: ShardLease) -> Bool {
+    if pending.contains(index) { pending.remove(index) }
+    guard let current = leases[index]?.lease else { return false }
+    _ = endLease(current)
+    if current == lease {
+      workers[lease.worker]?.storing.insert(index)
+      return true
+    }
+    actions.append(
+      .ended(current, .superseded, reason: "the result of attempt \(lease.attempt) on \(lease.worker) came first"))
+    actions.append(.revoke(current))
+    return false
+  }
+
+  private mutating func finishStore(of lease: ShardLease) {
+    guard let index = endStore(of: lease) else { return }
+    shards[index].end = .recorded
+    recordedCount += 1
+    failedWorkers[index] = nil
+    actions.append(.acknowledge(lease, .recorded))
+  }
+
+  private mutating func refuseStore(of lease: ShardLease, reason: String) {
+    guard let index = indexes[lease.shard], let store = stores[index], endStore(of: lease) != nil else { return }
+    actions.append(.acknowledge(lease, .refused))
+    if store.isOwed {
+      fail(index, lease, .failed, reason: reason)
+    } else if shards[index].end == .setAside {
+      setAsideCount += 1
+    } else {
+      // A late result: the attempt ended before, and counted then if it was to count.
+      requeue(index)
+    }
+  }
+
+  private mutating func endStore(of lease: ShardLease) -> Int? {
+    guard let index = indexes[lease.shard], stores[index]?.lease == lease else { return nil }
+    stores[index] = nil
+    workers[lease.worker]?.storing.remove(index)
+    offer(lease.worker)
+    return index
+  }
+}
+
+// MARK: Ends of attempts
+
+extension Scheduler {
+  /// The attempt counts against its shard, which goes to another worker or is set aside.
+  mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: Outcome, reason: String) {
+    actions.append(.ended(lease, outcome, reason: reason))
+    failedWorkers[index, default: []].insert(lease.worker)
+    shards[index].failures += 1
+    if shards[index].failures >= maximumFailures {
+      setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
+    } else {
+      requeue(index)
+    }
+  }
+
+  /// The attempt does not count, and the shard goes to another worker.
+  mutating func giveBack(_ lease: ShardLease, reason: String) {
+    guard let index = endLease(lease) else { return }
+    actions.append(.ended(lease, .returned, reason: reason))
+    requeue(index)
+  }
+
+  private mutating func requeue(_ index: Int) {
+    pending.insert(index, failedWorkers: failedWorkers[index] ?? [])
+  }
+
+  private mutating func setAside(_ index: Int, reason: String) {
+    shards[index].end = .setAside
+    setAsideCount += 1
+    actions.append(.setAside(shard: shards[index].id, reason: reason))
+  }
+}

@@ -1,0 +1,68 @@
+extension Scheduler {
+  /// What happened.
+  public enum Event: Sendable, Equatable {
+    /// A worker said hello, for the first time or again, and holds these shards. It never holds more than `credits`.
+    case joined(worker: String, credits: Int, held: [HeldShard])
+    /// A worker lives and holds these shards, waiting, being computed, or computed and not acknowledged.
+    case heartbeat(worker: String, held: [HeldShard])
+    /// A result came in. If it is wanted, the answer has `Action.store`.
+    case resultReceived(ShardLease)
+    /// What `Action.store` asked for is on disk and in the ledger.
+    case stored(ShardLease)
+    /// What `Action.store` asked for is not valid. It counts as a failure of that attempt.
+    case storeRefused(ShardLease, reason: String)
+    /// A worker could not compute a shard.
+    case failed(ShardLease, reason: String)
+    /// A worker's connection is gone. It gets no lease until it is heard again; those that it holds go on until their
+    /// time is up. `undelivered` are leases that could not be sent to it; they do not count.
+    case disconnected(worker: String, undelivered: [HeldShard])
+    /// A worker said goodbye. Whatever it held is to be done by others and does not count.
+    case left(worker: String)
+    /// Time went on; see ``Scheduler/nextDeadline``.
+    case tick
+  }
+
+  /// What is to be done, in this order.
+  public enum Action: Sendable, Equatable {
+    /// Send the shard to the worker, and journal it.
+    case lease(ShardLease)
+    /// Journal that the worker holds the shard, which it did before the scheduler knew.
+    case adopted(ShardLease)
+    /// Tell the worker to forget the shard.
+    case revoke(ShardLease)
+    /// Journal that the attempt ended without a record. `reason` says why.
+    case ended(ShardLease, Outcome, reason: String)
+    /// Journal that the shard failed as often as is allowed.
+    case setAside(shard: Int64, reason: String)
+    /// Make the result that just came in durable, then say `Event.stored` or `Event.storeRefused`.
+    case store(ShardLease)
+    /// Answer the worker's result.
+    case acknowledge(ShardLease, Acknowledgement)
+    /// A worker that never joined sent a heartbeat, as after a restart of the coordinator: have it say hello.
+    case unknown(worker: String)
+    /// Every shard is recorded or set aside.
+    case finished
+  }
+
+  /// How an attempt ended that was not recorded.
+  public enum Outcome: String, Sendable, CaseIterable {
+    /// The worker reported a failure, or its result was refused. Counts.
+    case failed
+    /// The worker fell silent. Counts: a shard that kills its workers must come to an end.
+    case lost
+    /// The worker gave the shard back, or never had it.
+    case returned
+    /// Another attempt's result came first.
+    case superseded
+  }
+
+  /// What became of a result.
+  public enum Acknowledgement: String, Sendable, CaseIterable {
+    /// It is in the ledger.
+    case recorded
+    /// Another attempt's result is, or is just being stored.
+    case duplicate
+    /// It is not valid.
+    case refused
+  }
+}

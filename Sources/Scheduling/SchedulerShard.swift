@@ -1,0 +1,65 @@
+/// What a scheduler needs to know of a shard when it begins: the ledger's view of it.
+public struct SchedulerShard: Sendable, Equatable {
+  /// Where a shard stands when the scheduler begins.
+  public enum State: Sendable, Equatable {
+    /// To be computed. Whoever holds it from before a restart says so when it joins.
+    case pending
+    /// Its result is in the ledger.
+    case recorded
+    /// It failed as often as is allowed.
+    case setAside
+  }
+
+  /// The shard's number.
+  public var id: Int64
+  /// Where it stands.
+  public var state: State
+  /// Attempts handed out so far; the next one has this number and one.
+  public var attempts: Int
+  /// Failures that count against the shard.
+  public var failures: Int
+  /// The workers that failed or lost it.
+  public var failedWorkers: Set<String>
+
+  /// A shard as the ledger knows it.
+  public init(
+    id: Int64, state: State = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = []
+  ) {
+    self.id = id
+    self.state = state
+    self.attempts = attempts
+    self.failures = failures
+    self.failedWorkers = failedWorkers
+  }
+}
+
+/// A shard that a worker says it holds.
+public struct HeldShard: Sendable, Hashable {
+  /// The shard's number.
+  public let shard: Int64
+  /// Which handing over of the shard.
+  public let attempt: Int
+
+  /// A claim of a worker.
+  public init(shard: Int64, attempt: Int) {
+    self.shard = shard
+    self.attempt = attempt
+  }
+}
+
+/// One handing over of a shard to a worker.
+public struct ShardLease: Sendable, Hashable {
+  /// The shard's number.
+  public let shard: Int64
+  /// Which handing over of the shard, from 1.
+  public let attempt: Int
+  /// The worker's name.
+  public let worker: String
+
+  /// A handing over.
+  public init(shard: Int64, attempt: Int, worker: String) {
+    self.shard = shard
+    self.attempt = attempt
+    self.worker = worker
+  }
+}

@@ -1,0 +1,255 @@
+import CZeroMQ
+import Foundation
+import Logging
+import Messaging
+import Testing
+
+/// A coordinator's and a worker's end over loopback. Waiting is always for something to come, never for time to go by.
+@Suite(.timeLimit(.minutes(2))) struct EndpointTests {
+  static let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+  static let heartbeat = WireMessage.heartbeat(held: [ShardAttempt(shard: 1, attempt: 1)])
+
+  private let serverKeys: CurveKeyPair
+  private let clientKeys: CurveKeyPair
+
+  init() throws {
+    serverKeys = try CurveKeyPair.generate()
+    clientKeys = try CurveKeyPair.generate()
+  }
+
+  private var client: ClientSecurity {
+    ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: clientKeys)
+  }
+
+  private func router(_ address: String = "tcp://127.0.0.1:*") throws -> RouterEndpoint {
+    try RouterEndpoint(
+      bind: address,
+      security: ServerSecurity(secretKey: serverKeys.secretKey, authorizedClients: [clientKeys.publicKey]),
+      logger: Self.quiet)
+  }
+
+  private func dealer(_ router: RouterEndpoint, _ name: String = "w") throws -> DealerEndpoint {
+    try DealerEndpoint(connect: router.boundAddress, workerID: name, security: client)
+  }
+
+  private func next(_ router: RouterEndpoint) throws -> RouterEndpoint.Received {
+    try #require(try router.receive(timeout: .seconds(30)))
+  }
+
+  private func next(_ dealer: DealerEndpoint) throws -> WireMessage {
+    try #require(try dealer.receive(timeout: .seconds(30))).get()
+  }
+
+  @Test("Messages go both ways over tcp and ipc", arguments: ["tcp", "ipc"])
+  func exchange(transport: String) throws {
+    try TemporaryFolder.with { folder in
+      let router = try router(transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket")
+      #expect(!router.boundAddress.contains("*"))
+      let first = try dealer(router, "first")
+      let second = try dealer(router, "second")
+      let payload = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0) })
+      let message = WireMessage.result(
+        ShardAttempt(shard: 5, attempt: 2), payload: payload, computeNanoseconds: 1)
+      for dealer in [first, second] { #expect(try dealer.send(message) == .sent) }
+      let received = [try next(router), try next(router)]
+      #expect(Set(received.map(\.peer.workerID)) == ["first", "second"])
+      for one in received { #expect(try one.message.get() == message) }
+      #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "second")) == .sent)
+      #expect(try router.send(.shutdown(reason: "done"), to: PeerID(workerID: "first")) == .sent)
+      #expect(try next(second) == .heartbeatReply)
+      #expect(try next(first) == .shutdown(reason: "done"))
+      #expect(router.refusedConnections == 0)
+    }
+  }
+
+  @Test("A peer that is not there is a value; so is a queue that is full")
+  func unreachable() throws {
+    let router = try router()
+    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "nobody")) == .unreachable)
+    let address = router.boundAddress
+    router.close()
+    #expect(throws: MessagingError.closed) { try router.send(.heartbeatReply, to: PeerID(workerID: "nobody")) }
+    #expect(throws: MessagingError.closed) { try router.receive(timeout: .zero) }
+    let dealer = try DealerEndpoint(connect: address, workerID: "w", security: client)
+    var outcome = SendOutcome.sent
+    for _ in 0..<100_000 where outcome == .sent { outcome = try dealer.send(.heartbeat(held: [])) }
+    #expect(outcome == .full)
+    #expect(try dealer.receive(timeout: .milliseconds(1)) == nil)
+  }
+
+  @Test("A worker finds a coordinator that comes later, and one that comes back at the same address")
+  func reconnects() throws {
+    let first = try router()
+    let address = first.boundAddress
+    first.close()
+    let dealer = try DealerEndpoint(connect: address, workerID: "w", security: client)
+    #expect(try dealer.send(Self.heartbeat) == .sent)
+    let second = try router(address)
+    #expect(try next(second).message.get() == Self.heartbeat)
+    second.close()
+    let third = try router(address)
+    // What is sent before the loss is noticed is lost; the protocol says it again, and so do we.
+    var received: RouterEndpoint.Received?
+    while received == nil {
+      _ = try dealer.send(Self.heartbeat)
+      received = try third.receive(timeout: .milliseconds(100))
+    }
+    #expect(received?.peer.workerID == "w")
+  }
+
+  @Test("A second connection of the same name takes the first one's place")
+  func handover() throws {
+    let router = try router()
+    let first = try dealer(router)
+    _ = try first.send(Self.heartbeat)
+    _ = try next(router)
+    let second = try dealer(router)
+    _ = try second.send(.goodbye(returned: []))
+    #expect(try next(router).message.get() == .goodbye(returned: []))
+    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "w")) == .sent)
+    #expect(try next(second) == .heartbeatReply)
+  }
+
+  /// Receives until a connection was refused; nothing may come through.
+  private func expectRefusal(_ router: RouterEndpoint) throws {
+    while router.refusedConnections == 0 { #expect(try router.receive(timeout: .milliseconds(20)) == nil) }
+    // An authorized worker still gets in, and its message is the first.
+    let dealer = try dealer(router, "friend")
+    _ = try dealer.send(Self.heartbeat)
+    #expect(try next(router).peer.workerID == "friend")
+  }
+
+  @Test("A client whose key is not authorized gets nothing through")
+  func wrongClientKey() throws {
+    let router = try router()
+    let stranger = try DealerEndpoint(
+      connect: router.boundAddress, workerID: "stranger",
+      security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: try CurveKeyPair.generate()))
+    _ = try stranger.send(Self.heartbeat)
+    try expectRefusal(router)
+    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "stranger")) == .unreachable)
+  }
+
+  @Test("A client that has another public key of the coordinator does not connect")
+  func wrongServerKey() throws {
+    let router = try router()
+    let stranger = try DealerEndpoint(
+      connect: router.boundAddress, workerID: "stranger",
+      security: ClientSecurity(serverPublicKey: try CurveKeyPair.generate().publicKey, keyPair: clientKeys))
+    _ = try stranger.send(Self.heartbeat)
+    try expectRefusal(router)
+    #expect(try stranger.receive(timeout: .zero) == nil)
+  }
+
+  @Test("A client without keys gets nothing through")
+  func noKey() throws {
+    let router = try router()
+    let context = zmq_ctx_new()
+    let socket = zmq_socket(context, ZMQ_DEALER)
+    defer {
+      zmq_close(socket)
+      zmq_ctx_term(context)
+    }
+    var linger: Int32 = 0
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, MemoryLayout<Int32>.size)
+    #expect(zmq_connect(socket, router.boundAddress) == 0)
+    let frame = try Self.heartbeat.encoded()
+    _ = frame.withUnsafeBytes { zmq_send(socket, $0.baseAddress, $0.count, 0) }
+    try expectRefusal(router)
+  }
+
+  @Test("A message that is too large is dropped, and its connection begins again")
+  func oversized() throws {
+    let router = try RouterEndpoint(
+      bind: "tcp://127.0.0.1:*",
+      security: ServerSecurity(secretKey: serverKeys.secretKey, authorizedClients: [clientKeys.publicKey]),
+      logger: Self.quiet, largestMessageBytes: 65_536)
+    let dealer = try dealer(router)
+    let large = WireMessage.result(
+      ShardAttempt(shard: 0, attempt: 1), payload: Data(count: 1 << 20), computeNanoseconds: 0)
+    #expect(try dealer.send(large) == .sent)
+    var received: RouterEndpoint.Received?
+    while received == nil {
+      _ = try dealer.send(Self.heartbeat)
+      received = try router.receive(timeout: .milliseconds(100))
+    }
+    #expect(try received?.message.get() == Self.heartbeat)
+  }
+
+  @Test("A frame that is no message is reported with who sent it", arguments: [1, 2, 5])
+  func garbage(frames: Int) throws {
+    let context = zmq_ctx_new()
+    let socket = zmq_socket(context, ZMQ_DEALER)
+    defer {
+      zmq_close(socket)
+      zmq_ctx_term(context)
+    }
+    zmq_setsockopt(socket, ZMQ_ROUTING_ID, "raw", 3)
+    let secret = try TemporaryFolder.with { folder in try self.secretText(folder) }
+    #expect(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, secret.server, 41) == 0)
+    #expect(zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, secret.publicKey, 41) == 0)
+    #expect(zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret.secretKey, 41) == 0)
+    let open = try RouterEndpoint(
+      bind: "tcp://127.0.0.1:*", security: secret.security, logger: Self.quiet)
+    #expect(zmq_connect(socket, open.boundAddress) == 0)
+    for frame in 1...frames { zmq_send(socket, "\u{7f}\u{7f}", 2, frame < frames ? ZMQ_SNDMORE : 0) }
+    let received = try next(open)
+    #expect(received.peer.workerID == "raw")
+    #expect(received.message == .failure(.malformed))
+  }
+
+  private struct RawKeys {
+    let server: String
+    let publicKey: String
+    let secretKey: String
+    let security: ServerSecurity
+  }
+
+  /// Keys as text, which only their files give.
+  private func secretText(_ folder: String) throws -> RawKeys {
+    let store = KeyStore(folder: folder + "/keys")
+    try store.create()
+    let secret = try String(contentsOfFile: store.folder + "/worker.key", encoding: .utf8)
+    let security = try store.clientSecurity()
+    return RawKeys(
+      server: security.serverPublicKey.z85, publicKey: security.keyPair.publicKey.z85,
+      secretKey: secret.trimmingCharacters(in: .newlines), security: try store.serverSecurity())
+  }
+
+  @Test("Waking ends a wait, whether it comes before or during it")
+  func wakes() throws {
+    let router = try router()
+    router.waker.wake()
+    router.waker.wake()
+    #expect(try router.receive(timeout: nil) == nil)
+    let dealer = try dealer(router)
+    let done = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      let outcome = try? dealer.receive(timeout: nil)
+      #expect(outcome == .some(nil))
+      done.signal()
+    }
+    dealer.waker.wake()
+    done.wait()
+    #expect(try router.receive(timeout: .milliseconds(1)) == nil)
+  }
+
+  @Test("What is wrong with an address is said in one sentence")
+  func addresses() throws {
+    let router = try router()
+    #expect(throws: MessagingError.addressInUse(router.boundAddress)) { try self.router(router.boundAddress) }
+    for address in [
+      "udp://127.0.0.1:1", "inproc://x", "tcp://127.0.0.1:notaport", "tcp://", "", "ipc:///no/such/dir/s",
+    ] {
+      #expect(throws: MessagingError.self, "\(address)") { try self.router(address) }
+    }
+    #expect(throws: MessagingError.self) {
+      try DealerEndpoint(connect: "tcp://nonsense", workerID: "w", security: client)
+    }
+    for name in ["", "\u{0}w", String(repeating: "w", count: 256)] {
+      #expect(throws: MessagingError.badWorkerID(name)) {
+        try DealerEndpoint(connect: router.boundAddress, workerID: name, security: client)
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Messaging
+import Testing
+
+@Suite struct KeyStoreTests {
+  private func mode(_ path: String) throws -> Int {
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    return try #require(attributes[.posixPermissions] as? Int) & 0o777
+  }
+
+  @Test("New keys are their owner's alone and fit each other")
+  func create() throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/deep/keys")
+      #expect(!store.exists)
+      try store.create()
+      #expect(store.exists)
+      #expect(try mode(store.folder) == 0o700)
+      for name in ["server.key", "worker.key", "worker.bundle"] {
+        #expect(try mode(store.folder + "/" + name) == 0o600)
+      }
+      let server = try store.serverSecurity()
+      let client = try store.clientSecurity()
+      #expect(client.serverPublicKey == server.secretKey.publicKey)
+      #expect(server.authorizedClients == [client.keyPair.publicKey])
+      #expect(try KeyBundle.read(from: store.bundlePath).clientSecurity == client)
+      #expect("\(server.secretKey)" == "(secret)")
+      let names = try FileManager.default.contentsOfDirectory(atPath: store.folder)
+      #expect(names.sorted() == ["authorized", "server.key", "worker.bundle", "worker.key"])
+      #expect(throws: MessagingError.keysExist(store.folder)) { try store.create() }
+    }
+  }
+
+  @Test("Keys that others could read are not used", arguments: [0o640, 0o604, 0o644, 0o660])
+  func openToOthers(mode: Int) throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/keys")
+      try store.create()
+      for path in [store.bundlePath, store.folder + "/server.key"] {
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+      }
+      #expect(throws: MessagingError.self) { try store.clientSecurity() }
+      #expect(throws: MessagingError.self) { try store.serverSecurity() }
+      let error = #expect(throws: MessagingError.self) { try KeyBundle.read(from: store.bundlePath) }
+      #expect("\(try #require(error))".contains("chmod 0600"))
+    }
+  }
+
+  @Test("Files that are no keys are refused", arguments: ["", "hello", String(repeating: "x", count: 9_999), "\u{0}"])
+  func malformed(text: String) throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/keys")
+      try store.create()
+      for path in [store.bundlePath, store.folder + "/authorized/worker.public"] {
+        // Not atomically: the file keeps its mode.
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+      }
+      let error = #expect(throws: MessagingError.self) { try store.clientSecurity() }
+      #expect("\(try #require(error))".contains("malformed"))
+      #expect(throws: MessagingError.self) { try store.serverSecurity() }
+      #expect(throws: MessagingError.self) { try KeyBundle.read(from: folder) }
+      #expect(throws: MessagingError.self) { try KeyBundle.read(from: folder + "/absent") }
+    }
+  }
+
+  @Test("A bundle whose keys do not fit each other is refused")
+  func mixedBundle() throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/keys")
+      try store.create()
+      var lines = try String(contentsOfFile: store.bundlePath, encoding: .utf8).split(separator: "\n")
+      lines[2] = Substring("public " + (try CurveKeyPair.generate().publicKey.z85))
+      try lines.joined(separator: "\n").write(toFile: store.bundlePath, atomically: false, encoding: .utf8)
+      #expect(throws: MessagingError.self) { try store.clientSecurity() }
+    }
+  }
+}
+
+enum TemporaryFolder {
+  static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
+    // Short, because the path of a Unix socket has at most 107 bytes.
+    let path = "/tmp/gauntlet-\(UUID().uuidString.prefix(8))"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try body(path)
+  }
+}

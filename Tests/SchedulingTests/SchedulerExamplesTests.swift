@@ -1,0 +1,195 @@
+import Scheduling
+import Testing
+
+/// One thing that a scheduler does, each.
+@Suite struct SchedulerExamplesTests {
+  private static let leaseSeconds = 10.0
+
+  private static func scheduler(shards: Int, maximumFailures: Int = 2) -> Scheduler {
+    Scheduler(
+      shards: (0..<shards).map { SchedulerShard(id: Int64($0)) }, leaseSeconds: leaseSeconds,
+      maximumFailures: maximumFailures)
+  }
+
+  private static func lease(_ shard: Int64, _ attempt: Int, _ worker: String) -> ShardLease {
+    ShardLease(shard: shard, attempt: attempt, worker: worker)
+  }
+
+  @Test("A worker gets as many shards as it has credits, and the next when one is acknowledged")
+  func creditsAndRecords() {
+    var scheduler = Self.scheduler(shards: 3)
+    #expect(
+      scheduler.handle(.joined(worker: "a", credits: 2, held: []), at: 0)
+        == [.lease(Self.lease(0, 1, "a")), .lease(Self.lease(1, 1, "a"))])
+    let first = Self.lease(0, 1, "a")
+    #expect(scheduler.handle(.resultReceived(first), at: 1) == [.store(first)])
+    #expect(
+      scheduler.handle(.stored(first), at: 1) == [.acknowledge(first, .recorded), .lease(Self.lease(2, 1, "a"))])
+    #expect(scheduler.handle(.resultReceived(first), at: 1) == [.acknowledge(first, .duplicate)])
+    for shard in [1, 2] as [Int64] {
+      _ = scheduler.handle(.resultReceived(Self.lease(shard, 1, "a")), at: 2)
+      let actions = scheduler.handle(.stored(Self.lease(shard, 1, "a")), at: 2)
+      #expect(actions.contains(.finished) == (shard == 2))
+    }
+    let counts = scheduler.counts
+    #expect([counts.pending, counts.leased, counts.storing, counts.recorded, counts.setAside] == [0, 0, 0, 3, 0])
+  }
+
+  @Test("Nothing to do is finished at once")
+  func empty() {
+    var scheduler = Self.scheduler(shards: 0)
+    #expect(scheduler.handle(.tick, at: 0) == [.finished])
+    #expect(scheduler.handle(.tick, at: 1).isEmpty)
+    #expect(scheduler.nextDeadline == nil)
+  }
+
+  @Test("A silent worker's shard goes to another, and whichever result comes first is kept")
+  func silence() {
+    var scheduler = Self.scheduler(shards: 1, maximumFailures: 3)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    #expect(scheduler.nextDeadline == 10)
+    _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 5)
+    let actions = scheduler.handle(.tick, at: 10)
+    #expect(actions.count == 2)
+    #expect(actions.last == .lease(Self.lease(0, 2, "b")))
+    let late = Self.lease(0, 1, "a")
+    let answer = scheduler.handle(.resultReceived(late), at: 11)
+    #expect(answer.contains(.revoke(Self.lease(0, 2, "b"))) && answer.contains(.store(late)))
+    #expect(scheduler.handle(.resultReceived(Self.lease(0, 2, "b")), at: 11).count == 1)
+    #expect(scheduler.handle(.stored(late), at: 12) == [.acknowledge(late, .recorded), .finished])
+  }
+
+  @Test("A heartbeat keeps a lease, and one that leaves it out gives it back")
+  func heartbeats() {
+    var scheduler = Self.scheduler(shards: 1)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    let held = [HeldShard(shard: 0, attempt: 1)]
+    for time in stride(from: 4.0, to: 60, by: 4) {
+      #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: time).isEmpty)
+    }
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 60).isEmpty)
+    let actions = scheduler.handle(.heartbeat(worker: "a", held: []), at: 62)
+    #expect(
+      actions == [
+        .ended(Self.lease(0, 1, "a"), .returned, reason: "the worker does not have it"),
+        .revoke(Self.lease(0, 1, "a")), .lease(Self.lease(0, 2, "a")),
+      ])
+  }
+
+  @Test("A shard that fails everywhere is tried on different workers and then set aside")
+  func failures() {
+    var scheduler = Self.scheduler(shards: 1)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 0)
+    let first = scheduler.handle(.failed(Self.lease(0, 1, "a"), reason: "no"), at: 1)
+    #expect(first == [.ended(Self.lease(0, 1, "a"), .failed, reason: "no"), .lease(Self.lease(0, 2, "b"))])
+    let second = scheduler.handle(.failed(Self.lease(0, 2, "b"), reason: "never"), at: 2)
+    #expect(
+      second == [
+        .ended(Self.lease(0, 2, "b"), .failed, reason: "never"),
+        .setAside(shard: 0, reason: "failed 2 times, at last on b: never"), .finished,
+      ])
+    let late = Self.lease(0, 1, "a")
+    #expect(scheduler.handle(.resultReceived(late), at: 3) == [.store(late)])
+    #expect(scheduler.handle(.storeRefused(late, reason: "bad"), at: 3) == [.acknowledge(late, .refused), .finished])
+    #expect(scheduler.handle(.resultReceived(late), at: 4) == [.store(late)])
+    #expect(scheduler.handle(.stored(late), at: 4) == [.acknowledge(late, .recorded), .finished])
+  }
+
+  @Test("A worker alone gets a shard that it failed again; with another one about, it does not")
+  func retriesAlone() {
+    var scheduler = Self.scheduler(shards: 1, maximumFailures: 5)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    let again = scheduler.handle(.failed(Self.lease(0, 1, "a"), reason: "no"), at: 1)
+    #expect(again.last == .lease(Self.lease(0, 2, "a")))
+    _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 2)
+    _ = scheduler.handle(.disconnected(worker: "b", undelivered: []), at: 2)
+    let third = scheduler.handle(.failed(Self.lease(0, 2, "a"), reason: "no"), at: 3)
+    #expect(third.last == .lease(Self.lease(0, 3, "a")))
+    _ = scheduler.handle(.heartbeat(worker: "b", held: []), at: 4)
+    let fourth = scheduler.handle(.failed(Self.lease(0, 3, "a"), reason: "no"), at: 4)
+    #expect(fourth.last == .lease(Self.lease(0, 4, "b")))
+  }
+
+  @Test("After a restart a worker keeps what it holds and nobody else has, and forgets the rest")
+  func restart() {
+    var scheduler = Scheduler(
+      shards: [
+        SchedulerShard(id: 7, attempts: 2), SchedulerShard(id: 8, state: .recorded, attempts: 1),
+        SchedulerShard(id: 9, attempts: 1),
+      ], leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 0) == [.unknown(worker: "a")])
+    let held = [(7, 3), (8, 1), (99, 1)].map { HeldShard(shard: Int64($0), attempt: $1) }
+    #expect(
+      scheduler.handle(.joined(worker: "a", credits: 2, held: held), at: 0)
+        == [
+          .adopted(Self.lease(7, 3, "a")), .revoke(Self.lease(8, 1, "a")), .revoke(Self.lease(99, 1, "a")),
+          .lease(Self.lease(9, 2, "a")),
+        ])
+    #expect(
+      scheduler.handle(.joined(worker: "b", credits: 2, held: [HeldShard(shard: 7, attempt: 2)]), at: 1)
+        == [.revoke(Self.lease(7, 2, "b"))])
+    let unknown = Self.lease(99, 1, "a")
+    #expect(scheduler.handle(.resultReceived(unknown), at: 1) == [.acknowledge(unknown, .refused)])
+    let left = scheduler.handle(.left(worker: "a"), at: 2)
+    #expect(left.suffix(2) == [.lease(Self.lease(7, 4, "b")), .lease(Self.lease(9, 3, "b"))])
+  }
+
+  @Test("A coordinator that ended before a setting aside sets aside first")
+  func exhausted() {
+    var scheduler = Scheduler(
+      shards: [SchedulerShard(id: 0, attempts: 2, failures: 2, failedWorkers: ["a", "b"])], leaseSeconds: 1,
+      maximumFailures: 2)
+    #expect(
+      scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+        == [.setAside(shard: 0, reason: "failed 2 times before the coordinator began again"), .finished])
+  }
+
+  @Test("Shards that become free at once are dealt out in turn")
+  func fairness() {
+    var scheduler = Self.scheduler(shards: 6)
+    _ = scheduler.handle(.joined(worker: "a", credits: 6, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "b", credits: 9, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "c", credits: 9, held: []), at: 0)
+    var given: [String: Int] = [:]
+    for case .lease(let lease) in scheduler.handle(.left(worker: "a"), at: 1) { given[lease.worker, default: 0] += 1 }
+    #expect(given == ["b": 3, "c": 3])
+  }
+
+  @Test("A lease that could not be sent does not count and goes elsewhere")
+  func undelivered() {
+    var scheduler = Self.scheduler(shards: 1, maximumFailures: 1)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 0)
+    let actions = scheduler.handle(
+      .disconnected(worker: "a", undelivered: [HeldShard(shard: 0, attempt: 1)]), at: 0)
+    #expect(actions.last == .lease(Self.lease(0, 2, "b")))
+    #expect(scheduler.counts.setAside == 0)
+  }
+
+  @Test(
+    "A hundred thousand shards, half of them failing once on one worker, take seconds at most", .timeLimit(.minutes(1)))
+  func scale() {
+    var scheduler = Self.scheduler(shards: 100_000, maximumFailures: 3)
+    let workers = (0..<20).map { "worker-\($0)" }
+    var queue: [ShardLease] = []
+    func take(_ actions: [Scheduler.Action]) {
+      for case .lease(let lease) in actions { queue.append(lease) }
+    }
+    for worker in workers { take(scheduler.handle(.joined(worker: worker, credits: 8, held: []), at: 0)) }
+    var position = 0
+    var time = 0.0
+    while position < queue.count {
+      let lease = queue[position]
+      position += 1
+      time += 0.0001
+      if lease.worker == "worker-0" {
+        take(scheduler.handle(.failed(lease, reason: "a broken machine"), at: time))
+      } else {
+        take(scheduler.handle(.resultReceived(lease), at: time))
+        take(scheduler.handle(.stored(lease), at: time))
+      }
+    }
+    #expect(scheduler.counts.recorded == 100_000)
+  }
+}

@@ -1,0 +1,430 @@
+import Scheduling
+
+/// A world of unreliable workers around one scheduler and its ledger, driven by a seed, that checks every action
+/// against what it knows itself.
+struct SimulatedRun {
+  static let leaseSeconds = 10.0
+  static let maximumFailures = 3
+
+  /// How a shard behaves.
+  enum Nature { case sound, failsSometimes, failsAlways, kills }
+
+  struct Held {
+    let attempt: Int
+    var isComputed = false
+  }
+
+  struct Machine {
+    let name: String
+    let credits: Int
+    var lives = true
+    var silentUntil = 0.0
+    var lastHeartbeat = 0.0
+    var held: [Int64: Held] = [:]
+    var inbox: [Scheduler.Action] = []
+    var outbox: [Scheduler.Event] = []
+  }
+
+  /// What the ledger has of a shard.
+  struct Row {
+    var isRecorded = false
+    var isSetAside = false
+    var attempts = 0
+    var failures = 0
+    var failedWorkers: Set<String> = []
+  }
+
+  /// What a worker looks like from the coordinator: told apart from the scheduler's own view on purpose.
+  struct Seen {
+    var credits: Int
+    var heardAt: Double
+    var isConnected = true
+  }
+
+  let seed: UInt64
+  var random: SeededRandom
+  var time = 0.0
+  var hasFaults = true
+  let natures: [Nature]
+  var scheduler: Scheduler
+  var machines: [Machine] = []
+  var madeMachines = 0
+
+  // On disk, and not there yet.
+  var rows: [Row]
+  var journal: [Scheduler.Action] = []
+
+  // The checker's own view of the present coordinator.
+  var leases: [Int64: ShardLease] = [:]
+  var stores: [Int64: (lease: ShardLease, isHeld: Bool)] = [:]
+  var failures: [Int]
+  var failedWorkers: [Set<String>]
+  var ended: Set<Int64> = []
+  var seen: [String: Seen] = [:]
+  var isFinished = false
+  var violations: [String] = []
+  var current: Scheduler.Event = .tick
+
+  init(seed: UInt64) {
+    self.seed = seed
+    var random = SeededRandom(seed: seed)
+    let count = 1 + random.below(16)
+    natures = (0..<count).map { _ in
+      switch random.below(20) {
+      case 0: .kills
+      case 1: .failsAlways
+      case 2...5: .failsSometimes
+      default: .sound
+      }
+    }
+    rows = Array(repeating: Row(), count: count)
+    failures = Array(repeating: 0, count: count)
+    failedWorkers = Array(repeating: [], count: count)
+    scheduler = Scheduler(shards: [], leaseSeconds: 1, maximumFailures: 1)
+    self.random = random
+    beginCoordinator()
+    for _ in 0..<(1 + self.random.below(4)) { addMachine() }
+  }
+
+  mutating func violate(_ what: String) {
+    violations.append("seed \(seed), \(time) s, \(current): \(what)")
+  }
+
+  // MARK: The coordinator
+
+  mutating func beginCoordinator() {
+    journal.removeAll()
+    leases.removeAll()
+    stores.removeAll()
+    seen.removeAll()
+    isFinished = false
+    ended = Set(rows.indices.filter { rows[$0].isRecorded || rows[$0].isSetAside }.map(Int64.init))
+    failures = rows.map(\.failures)
+    failedWorkers = rows.map(\.failedWorkers)
+    scheduler = Scheduler(
+      shards: rows.enumerated().map { index, row in
+        SchedulerShard(
+          id: Int64(index), state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : .pending,
+          attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers)
+      }, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
+    handle(.tick)
+  }
+
+  mutating func handle(_ event: Scheduler.Event) {
+    current = event
+    hear(event)
+    if case .stored(let lease) = event {
+      journal.append(.acknowledge(lease, .recorded))
+      commit()
+    }
+    for action in scheduler.handle(event, at: time) { check(action) }
+    checkNothingWaits()
+    if let deadline = scheduler.nextDeadline, deadline <= time { violate("the next deadline is in the past") }
+  }
+
+  private mutating func hear(_ event: Scheduler.Event) {
+    switch event {
+    case .joined(let worker, let credits, _): seen[worker] = Seen(credits: credits, heardAt: time)
+    case .heartbeat(let worker, _): hear(worker)
+    case .resultReceived(let lease), .failed(let lease, _): hear(lease.worker)
+    case .disconnected(let worker, _): seen[worker]?.isConnected = false
+    case .left(let worker): seen[worker] = nil
+    case .stored, .storeRefused, .tick: break
+    }
+  }
+
+  private mutating func hear(_ worker: String) {
+    seen[worker]?.heardAt = time
+    seen[worker]?.isConnected = true
+  }
+
+  /// Writes the journal to disk, as the coordinator's writer thread does now and then.
+  mutating func commit() {
+    for entry in journal {
+      switch entry {
+      case .lease(let lease), .adopted(let lease):
+        rows[Int(lease.shard)].attempts = max(rows[Int(lease.shard)].attempts, lease.attempt)
+      case .ended(let lease, let outcome, _) where outcome == .failed || outcome == .lost:
+        rows[Int(lease.shard)].failures += 1
+        rows[Int(lease.shard)].failedWorkers.insert(lease.worker)
+      case .setAside(let shard, _): rows[Int(shard)].isSetAside = !rows[Int(shard)].isRecorded
+      case .acknowledge(let lease, .recorded):
+        if rows[Int(lease.shard)].isRecorded { violate("shard \(lease.shard) is recorded twice") }
+        rows[Int(lease.shard)].isRecorded = true
+        rows[Int(lease.shard)].isSetAside = false
+      default: break
+      }
+    }
+    journal.removeAll()
+  }
+
+  // MARK: Checks
+
+  func isLive(_ worker: String) -> Bool {
+    guard let seen = seen[worker] else { return false }
+    return seen.isConnected && seen.heardAt + Self.leaseSeconds > time
+  }
+
+  func held(by worker: String) -> Int {
+    leases.values.count { $0.worker == worker } + stores.values.count { $0.isHeld && $0.lease.worker == worker }
+  }
+
+  private mutating func check(_ action: Scheduler.Action) {
+    switch action {
+    case .lease(let lease):
+      checkLease(lease)
+      leases[lease.shard] = lease
+      checkCredits(lease.worker)
+      journal.append(action)
+      post(action, to: lease.worker)
+    case .adopted(let lease):
+      if leases[lease.shard] != nil || stores[lease.shard] != nil || ended.contains(lease.shard) {
+        violate("adopts shard \(lease.shard), which does not wait")
+      }
+      leases[lease.shard] = lease
+      checkCredits(lease.worker)
+      journal.append(action)
+    case .revoke(let lease):
+      if leases[lease.shard] == lease { violate("revokes a lease that goes on: \(lease)") }
+      post(action, to: lease.worker)
+    case .ended(let lease, let outcome, _):
+      checkEnd(lease, outcome)
+      journal.append(action)
+    case .setAside(let shard, _):
+      if failures[Int(shard)] < Self.maximumFailures {
+        violate("sets shard \(shard) aside after \(failures[Int(shard)]) failures")
+      }
+      if leases[shard] != nil || !ended.insert(shard).inserted { violate("sets shard \(shard) aside out of turn") }
+      journal.append(action)
+    case .store(let lease):
+      if rows[Int(lease.shard)].isRecorded { violate("stores shard \(lease.shard), which is recorded") }
+      if stores[lease.shard] != nil { violate("stores shard \(lease.shard) twice at once") }
+      let isHeld = leases[lease.shard] == lease
+      if isHeld { leases[lease.shard] = nil }
+      if leases[lease.shard] != nil { violate("stores shard \(lease.shard) while another holds it") }
+      stores[lease.shard] = (lease, isHeld)
+    case .acknowledge(let lease, let outcome):
+      checkAcknowledgement(lease, outcome)
+      post(action, to: lease.worker)
+    case .unknown(let worker):
+      if seen[worker] != nil { violate("does not know \(worker)") }
+      post(action, to: worker)
+    case .finished:
+      if rows.indices.contains(where: { !ended.contains(Int64($0)) }) || !stores.isEmpty { violate("is not finished") }
+      isFinished = true
+    }
+  }
+
+  private mutating func checkLease(_ lease: ShardLease) {
+    if leases[lease.shard] != nil || stores[lease.shard] != nil || ended.contains(lease.shard) {
+      violate("leases shard \(lease.shard), which does not wait")
+    }
+    if !isLive(lease.worker) { violate("leases to \(lease.worker), which is not there") }
+    let failed = failedWorkers[Int(lease.shard)]
+    if failed.contains(lease.worker), let other = seen.keys.first(where: { isLive($0) && !failed.contains($0) }) {
+      violate("leases shard \(lease.shard) to \(lease.worker), which failed it, though there is \(other)")
+    }
+  }
+
+  private mutating func checkCredits(_ worker: String) {
+    guard let credits = seen[worker]?.credits else { return violate("gives a shard to a stranger") }
+    if held(by: worker) > credits { violate("\(worker) holds \(held(by: worker)) of \(credits)") }
+  }
+
+  private mutating func checkEnd(_ lease: ShardLease, _ outcome: Scheduler.Outcome) {
+    if case .storeRefused(lease, _) = current {
+      if outcome != .failed { violate("a refused result ends as \(outcome)") }
+    } else {
+      if leases[lease.shard] != lease { violate("ends a lease that is none: \(lease)") }
+      leases[lease.shard] = nil
+    }
+    switch outcome {
+    case .failed, .lost:
+      failures[Int(lease.shard)] += 1
+      failedWorkers[Int(lease.shard)].insert(lease.worker)
+    case .returned, .superseded: break
+    }
+  }
+
+  private mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Scheduler.Acknowledgement) {
+    switch (outcome, current) {
+    case (.recorded, .stored(lease)):
+      stores[lease.shard] = nil
+      ended.insert(lease.shard)
+      if !rows[Int(lease.shard)].isRecorded { violate("acknowledges what is not on disk: \(lease)") }
+    case (.refused, .storeRefused(lease, _)):
+      stores[lease.shard] = nil
+    case (.duplicate, .resultReceived(lease)):
+      if stores[lease.shard] == nil, !rows[Int(lease.shard)].isRecorded {
+        violate("calls the first result of shard \(lease.shard) a duplicate")
+      }
+    default: violate("acknowledges \(outcome) out of turn: \(lease)")
+    }
+  }
+
+  /// No shard waits that somebody who has not failed it could compute.
+  private mutating func checkNothingWaits() {
+    for worker in seen.keys where isLive(worker) && held(by: worker) < seen[worker]?.credits ?? 0 {
+      for shard in rows.indices {
+        let id = Int64(shard)
+        if leases[id] == nil, stores[id] == nil, !ended.contains(id), !failedWorkers[shard].contains(worker) {
+          violate("shard \(shard) waits though \(worker) has credit")
+        }
+      }
+    }
+  }
+
+  // MARK: The workers
+
+  mutating func addMachine() {
+    madeMachines += 1
+    var machine = Machine(name: "w\(madeMachines)", credits: 1 + random.below(4))
+    machine.outbox.append(.joined(worker: machine.name, credits: machine.credits, held: []))
+    machines.append(machine)
+  }
+
+  private mutating func post(_ action: Scheduler.Action, to worker: String) {
+    guard let index = machines.firstIndex(where: { $0.name == worker && $0.lives }) else { return }
+    machines[index].inbox.append(action)
+  }
+
+  private static func hello(_ machine: inout Machine) {
+    machine.outbox.append(.joined(worker: machine.name, credits: machine.credits, held: claims(machine)))
+    for (shard, held) in machine.held.sorted(by: { $0.key < $1.key }) where held.isComputed {
+      machine.outbox.append(
+        .resultReceived(ShardLease(shard: shard, attempt: held.attempt, worker: machine.name)))
+    }
+  }
+
+  private static func claims(_ machine: Machine) -> [HeldShard] {
+    machine.held.sorted { $0.key < $1.key }.map { HeldShard(shard: $0.key, attempt: $0.value.attempt) }
+  }
+
+  /// The worker reads its oldest message.
+  mutating func read(_ index: Int) {
+    guard !machines[index].inbox.isEmpty else { return }
+    switch machines[index].inbox.removeFirst() {
+    case .lease(let lease): machines[index].held[lease.shard] = Held(attempt: lease.attempt)
+    case .revoke(let lease), .acknowledge(let lease, _):
+      if machines[index].held[lease.shard]?.attempt == lease.attempt { machines[index].held[lease.shard] = nil }
+    case .unknown: Self.hello(&machines[index])
+    default: break
+    }
+  }
+
+  /// The worker computes one of its shards, or fails, or dies of it.
+  mutating func compute(_ index: Int) {
+    let waiting = machines[index].held.filter { !$0.value.isComputed }.keys.sorted()
+    guard let shard = waiting.randomElement(using: &random), let held = machines[index].held[shard] else { return }
+    let lease = ShardLease(shard: shard, attempt: held.attempt, worker: machines[index].name)
+    let nature = natures[Int(shard)]
+    if nature == .kills {
+      machines[index].lives = false
+    } else if nature == .failsAlways || (nature == .failsSometimes && random.chance(0.5)) {
+      machines[index].held[shard] = nil
+      machines[index].outbox.append(.failed(lease, reason: "not today"))
+    } else {
+      machines[index].held[shard]?.isComputed = true
+      machines[index].outbox.append(.resultReceived(lease))
+    }
+  }
+
+  mutating func beat(_ index: Int) {
+    machines[index].lastHeartbeat = time
+    machines[index].outbox.append(
+      .heartbeat(worker: machines[index].name, held: Self.claims(machines[index])))
+  }
+
+  /// One of the worker's messages arrives: not always the oldest, and not always once.
+  mutating func deliver(_ index: Int) {
+    guard !machines[index].outbox.isEmpty else { return }
+    let position = hasFaults && random.chance(0.2) ? random.below(machines[index].outbox.count) : 0
+    let message = machines[index].outbox[position]
+    if !(hasFaults && random.chance(0.1)) { machines[index].outbox.remove(at: position) }
+    handle(message)
+  }
+
+  /// The writer thread is done with a result.
+  mutating func finishStore() {
+    guard let shard = stores.keys.sorted().randomElement(using: &random), let store = stores[shard] else { return }
+    if hasFaults, random.chance(0.1) {
+      handle(.storeRefused(store.lease, reason: "the payload is wrong"))
+    } else {
+      handle(.stored(store.lease))
+    }
+  }
+
+  // MARK: The course of events
+
+  mutating func step() {
+    time += random.chance(0.05) ? Double.random(in: 0..<12, using: &random) : Double.random(in: 0..<0.5, using: &random)
+    let index = random.below(machines.count)
+    let isAwake = machines[index].lives && machines[index].silentUntil <= time
+    switch random.below(100) {
+    case 0..<25: if isAwake { read(index) }
+    case 25..<50: if isAwake { deliver(index) }
+    case 50..<65: if isAwake { compute(index) }
+    case 65..<75: if isAwake { beat(index) }
+    case 75..<85: finishStore()
+    case 85..<90: handle(.tick)
+    case 90..<92: commit()
+    case 92: machines[index].silentUntil = time + Double.random(in: 0..<30, using: &random)
+    case 93: handle(.disconnected(worker: machines[index].name, undelivered: dropSent(index)))
+    case 94: if isAwake { Self.hello(&machines[index]) }
+    case 95: machines[index].lives = false
+    case 96: say(goodbye: index)
+    case 97: if machines.count < 12 { addMachine() }
+    case 98: if random.chance(0.5) { restart() }
+    default: if !machines[index].lives { deliver(index) }
+    }
+  }
+
+  /// Leases at the end of a worker's inbox could not be sent.
+  private mutating func dropSent(_ index: Int) -> [HeldShard] {
+    guard case .lease(let lease) = machines[index].inbox.last else { return [] }
+    machines[index].inbox.removeLast()
+    return [HeldShard(shard: lease.shard, attempt: lease.attempt)]
+  }
+
+  private mutating func say(goodbye index: Int) {
+    guard machines[index].lives else { return }
+    machines[index].lives = false
+    machines[index].held.removeAll()
+    machines[index].outbox.append(.left(worker: machines[index].name))
+  }
+
+  private mutating func restart() {
+    if random.chance(0.5) { commit() }
+    beginCoordinator()
+    for index in machines.indices {
+      if random.chance(0.5) { machines[index].inbox.removeAll() }
+      if machines[index].lives, random.chance(0.7) { Self.hello(&machines[index]) }
+    }
+  }
+
+  /// No more faults but the shards' own: everything must come to an end.
+  mutating func settle(rounds: Int) {
+    hasFaults = false
+    for index in machines.indices { machines[index].silentUntil = 0 }
+    for _ in 0..<rounds where !isFinished {
+      time += 0.5
+      if machines.count(where: \.lives) < 2 { addMachine() }
+      for index in machines.indices where machines[index].lives {
+        while !machines[index].inbox.isEmpty { read(index) }
+        compute(index)
+        if machines[index].lives, machines[index].lastHeartbeat + 2 < time { beat(index) }
+        while !machines[index].outbox.isEmpty { deliver(index) }
+      }
+      while !stores.isEmpty { finishStore() }
+      handle(.tick)
+    }
+    commit()
+    if !isFinished { violate("does not end: \(scheduler.counts)") }
+    for (shard, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside {
+      violate("shard \(shard) is neither recorded nor set aside")
+    }
+    for (shard, nature) in natures.enumerated() where rows[shard].isRecorded {
+      if nature == .kills || nature == .failsAlways { violate("shard \(shard) cannot have a result") }
+    }
+  }
+}
