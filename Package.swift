@@ -41,6 +41,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
@@ -61,17 +62,25 @@ let package = Package(
     library("Scheduling"),
     .target(
       name: "Messaging", dependencies: ["CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
+    .target(
+      name: "Coordination",
+      dependencies: [
+        "Scheduling", "Messaging", "Planning", logging, .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      // These need Archives.
+      exclude: ["Collector.swift", "RunWorkSource.swift"]),
+    library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Benchmarks", logging]),
     library("Launching", [logging]),
     // The commands that need the modules still to come are kept out until those build.
     .executableTarget(
       name: "gauntlet",
       dependencies: [
-        "Miniature", "Planning", "Networks", "Kernels",
+        "Coordination", "Messaging", "Miniature", "Planning", "Networks", "Kernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: [
-        "CollectCommand.swift", "CoordinateCommand.swift", "CoordinatorBench.swift", "InspectArchive.swift",
-        "KeysCommand.swift", "LocalRun.swift", "ReportCommand.swift", "RunCommand.swift", "RunOptions.swift",
+        "CollectCommand.swift", "CoordinateCommand.swift", "InspectArchive.swift",
+        "LocalRun.swift", "ReportCommand.swift", "RunCommand.swift", "RunOptions.swift",
         "StatusCommand.swift", "TerminationSignals.swift", "VerifyCommand.swift", "WorkCommand.swift",
       ]),
 
@@ -84,6 +93,7 @@ let package = Package(
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching"),
+    tests("Coordination", ["Messaging", "Working", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -32,7 +32,7 @@ public final class ShardEvaluator: ShardComputer {
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
     let model = try loadedModel(task.model)
-    let session = try model.takeSession(maximumBatch: batch)
+    let session = model.takeSession(maximumBatch: batch)
     defer { model.giveBack(session) }
     var evaluation = ShardEvaluation(task: task, classifier: model.classifier, session: session, batch: batch)
     try evaluation.run()
@@ -75,9 +75,9 @@ private final class LoadedModel: Sendable {
     self.classifier = classifier
   }
 
-  func takeSession(maximumBatch: Int) throws -> InferenceSession {
+  func takeSession(maximumBatch: Int) -> InferenceSession {
     if let handover = idle.withLock({ $0.popLast() }) { return handover.session }
-    return try classifier.makeSession(maximumBatch: maximumBatch)
+    return classifier.makeSession(maximumBatch: maximumBatch)
   }
 
   func giveBack(_ session: InferenceSession) {

@@ -6,8 +6,8 @@ import Networks
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures this machine: kernels and whole models.",
-    subcommands: [KernelBench.self, ModelBench.self])
+    abstract: "Measures this machine: kernels, whole models, the coordinator.",
+    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self])
 
   struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,0 +1,95 @@
+import Foundation
+import Logging
+import Messaging
+import Planning
+import Scheduling
+import Synchronization
+
+/// What a coordinator needs to know beside its ledger.
+public struct CoordinatorConfiguration: Sendable {
+  /// Where it listens: `tcp://ADDRESS:PORT`, PORT may be `*`, or `ipc://PATH`.
+  public var listen: String
+  /// Its keys and those of the workers it lets in.
+  public var security: ServerSecurity
+  /// Where it says its address; nil says it nowhere.
+  public var runFolder: String?
+  /// Seconds that a lease lives without a heartbeat that names it.
+  public var leaseSeconds: Double
+  /// Failures that set a shard aside.
+  public var attempts: Int
+  /// This program's version; a worker of another one is turned away, since its bits may differ.
+  public var version: String
+
+  /// A configuration.
+  public init(
+    listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String
+  ) {
+    self.listen = listen
+    self.security = security
+    self.runFolder = runFolder
+    self.leaseSeconds = leaseSeconds
+    self.attempts = attempts
+    self.version = version
+  }
+}
+
+/// How a coordinator's run ended.
+public enum RunOutcome: Sendable, Equatable {
+  /// Every shard is recorded or set aside.
+  case finished
+  /// It was asked to stop; what workers had sent is recorded.
+  case drained
+}
+
+/// The daemon that leases shards to workers and records their results: sockets, scheduler and ledger joined.
+///
+/// One thread speaks to the workers and asks the scheduler, another one writes; see `LedgerWriter`.
+public final class Coordinator: Sendable {
+  private let configuration: CoordinatorConfiguration
+  private let ledger: Ledger
+  private let source: any WorkSource
+  private let logger: Logger
+  private let router: RouterEndpoint
+  private let isDraining = Atomic(false)
+
+  /// Listens, so that workers may connect; they are answered once `run` is called.
+  ///
+  /// - Throws: `MessagingError` where the address cannot be used, or an error of the run folder.
+  public init(
+    configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger
+  ) throws {
+    self.configuration = configuration
+    self.ledger = ledger
+    self.source = source
+    self.logger = logger
+    router = try RouterEndpoint(bind: configuration.listen, security: configuration.security)
+    if let folder = configuration.runFolder {
+      // Who reads the folder may sit on another machine, to which "every address" says nothing.
+      let address = router.boundAddress.replacing("//0.0.0.0:", with: "//\(ProcessInfo.processInfo.hostName):")
+      try CoordinatorEndpoint(address: address, runID: source.runID).write(to: RunFolder(folder))
+    }
+  }
+
+  /// The address that workers connect to, its port resolved.
+  public var boundAddress: String { router.boundAddress }
+
+  /// Asks `run` to end early. May be called from any thread.
+  public func drain() {
+    isDraining.store(true, ordering: .releasing)
+    router.waker.wake()
+  }
+
+  /// Coordinates until every shard is recorded or set aside, or until drained. Call it once.
+  ///
+  /// - Throws: an error of the ledger, the disk or the socket; everything acknowledged is in the ledger then.
+  public func run() throws -> RunOutcome {
+    defer {
+      router.close()
+      if let folder = configuration.runFolder { unlink(RunFolder(folder).endpoint) }
+    }
+    var session = try CoordinatorLoop(
+      configuration: configuration, ledger: ledger, source: source, logger: logger, router: router)
+    defer { session.end() }
+    return try session.run { isDraining.load(ordering: .acquiring) }
+  }
+}

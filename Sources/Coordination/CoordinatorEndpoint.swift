@@ -1,0 +1,28 @@
+import Foundation
+import Planning
+
+/// Where a run's coordinator listens, as its run folder says while it runs.
+public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
+  /// `tcp://ADDRESS:PORT` or `ipc://PATH`.
+  public let address: String
+  /// The run that it coordinates.
+  public let runID: String
+
+  func write(to folder: RunFolder) throws {
+    try RunFolder.writeAtomically(try JSONEncoder().encode(self), to: folder.endpoint)
+  }
+
+  /// Waits until a coordinator says where it listens; the folder may be on a file system of the network.
+  public static func wait(in folder: RunFolder, seconds: Int) throws(CoordinationError) -> CoordinatorEndpoint {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while true {
+      if let data = FileManager.default.contents(atPath: folder.endpoint),
+        let endpoint = try? JSONDecoder().decode(CoordinatorEndpoint.self, from: data)
+      {
+        return endpoint
+      }
+      guard ContinuousClock.now < end else { throw .noCoordinator(folder: folder.path, seconds: seconds) }
+      usleep(50_000)
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import Foundation
+import Logging
+import Messaging
+import Scheduling
+
+/// One run of a coordinator: events in, the scheduler's actions out.
+struct CoordinatorLoop {
+  private let configuration: CoordinatorConfiguration
+  private let source: any WorkSource
+  private let logger: Logger
+  private let router: RouterEndpoint
+  private let writer: LedgerWriter
+  private let definitions: [Int64: ShardDefinition]
+  private let start = ContinuousClock.now
+  private var scheduler: Scheduler
+  private var workers: Set<String> = []
+  private var isFinished = false
+  /// The result that the event at hand brought.
+  private var payload: (data: Data, nanoseconds: UInt64)?
+  private var journal: [LedgerWriter.Task] = []
+
+  init(
+    configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger,
+    router: RouterEndpoint
+  ) throws {
+    self.configuration = configuration
+    self.source = source
+    self.logger = logger
+    self.router = router
+    try ledger.interruptOpenAttempts(at: Date().timeIntervalSince1970)
+    let failed = try ledger.failedWorkers()
+    let rows = try ledger.shards()
+    definitions = Dictionary(uniqueKeysWithValues: rows.map { ($0.definition.id, $0.definition) })
+    scheduler = Scheduler(
+      shards: rows.map { row in
+        let state: SchedulerShard.State =
+          switch row.state {
+          case .pending: .pending
+          case .recorded: .recorded
+          case .setAside: .setAside
+          }
+        return SchedulerShard(
+          id: row.definition.id, state: state, attempts: row.attempts, failures: row.failures,
+          failedWorkers: failed[row.definition.id] ?? [])
+      }, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts)
+    writer = LedgerWriter(ledger: ledger, source: source) { [waker = router.waker] in waker.wake() }
+  }
+
+  /// How often workers are to say that they live.
+  private var heartbeat: Double { min(10, configuration.leaseSeconds / 4) }
+
+  private var now: Double {
+    let time = (ContinuousClock.now - start).components
+    return Double(time.seconds) + Double(time.attoseconds) * 1e-18
+  }
+
+  mutating func run(isDraining: () -> Bool) throws -> RunOutcome {
+    try handle(.tick)
+    while true {
+      let isEnding = isFinished || isDraining()
+      if let received = try router.receive(timeout: isEnding ? .zero : waitingTime) {
+        switch received.message {
+        case .success(let message): try take(message, from: received.peer)
+        case .failure(let error):
+          logger.warning("refused a message", metadata: ["worker": "\(received.peer)", "reason": "\(error)"])
+          try send(.rejection(reason: "\(error)"), to: received.peer)
+        }
+      } else if isEnding, writer.isIdle {
+        for worker in workers {
+          try send(
+            .shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: PeerID(workerID: worker))
+        }
+        return isFinished ? .finished : .drained
+      } else if isEnding {
+        // The writer wakes the socket when it is through.
+        _ = try router.receive(timeout: .milliseconds(20)).map { try take($0) }
+      }
+      try takeCompletions()
+      if let deadline = scheduler.nextDeadline, deadline <= now { try handle(.tick) }
+    }
+  }
+
+  /// Ends the writer after what it has.
+  func end() { writer.end() }
+
+  private var waitingTime: Duration {
+    guard let deadline = scheduler.nextDeadline else { return .seconds(60) }
+    return .milliseconds(Int64(max(0, min(60, deadline - now)) * 1000) + 1)
+  }
+
+  private mutating func take(_ received: RouterEndpoint.Received) throws {
+    if case .success(let message) = received.message { try take(message, from: received.peer) }
+  }
+
+  private mutating func take(_ message: WireMessage, from peer: PeerID) throws {
+    let worker = peer.workerID
+    switch message {
+    case .hello(let hello): try welcome(hello, peer)
+    case .heartbeat(let held):
+      try send(.heartbeatReply, to: peer)
+      try handle(.heartbeat(worker: worker, held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
+    case .result(let shard, let data, let nanoseconds):
+      payload = (data, nanoseconds)
+      try handle(.resultReceived(ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker)))
+      payload = nil
+    case .failure(let shard, let reason, _):
+      logger.warning(
+        "a shard failed", metadata: ["shard": "\(shard.shard)", "worker": "\(worker)", "reason": "\(reason)"])
+      try handle(.failed(ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), reason: reason))
+    case .goodbye:
+      workers.remove(worker)
+      try handle(.left(worker: worker))
+    case .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
+      try send(.rejection(reason: "only a coordinator says this"), to: peer)
+    }
+  }
+
+  private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID) throws {
+    guard hello.workerID == peer.workerID else {
+      return try send(.rejection(reason: "the worker's name is not its connection's"), to: peer)
+    }
+    guard hello.version == configuration.version else {
+      return try send(
+        .rejection(
+          reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
+        to: peer)
+    }
+    if workers.insert(hello.workerID).inserted {
+      logger.info("a worker joined", metadata: ["worker": "\(hello.workerID)", "host": "\(hello.host)"])
+    }
+    try send(
+      .welcome(
+        .init(
+          runID: source.runID, heartbeatMilliseconds: max(1, Int(heartbeat * 1000)),
+          coordinatorVersion: configuration.version)), to: peer)
+    let held = hello.runID.isEmpty || hello.runID == source.runID ? hello.held : []
+    try handle(
+      .joined(
+        worker: hello.workerID, credits: hello.credits,
+        held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
+  }
+
+  private mutating func takeCompletions() throws {
+    for completion in writer.takeCompletions() {
+      switch completion {
+      case .stored(let lease): try handle(.stored(lease))
+      case .refused(let lease, let reason): try handle(.storeRefused(lease, reason: reason))
+      case .broken(let error): throw error
+      }
+    }
+  }
+
+  private mutating func handle(_ event: Scheduler.Event) throws {
+    var events = [event]
+    while let event = events.popLast() {
+      for action in scheduler.handle(event, at: now) {
+        if let undelivered = try perform(action) { events.append(undelivered) }
+      }
+    }
+    writer.add(journal)
+    journal.removeAll(keepingCapacity: true)
+  }
+
+  /// Does what the scheduler decided; gives an event where a lease did not reach its worker.
+  private mutating func perform(_ action: Scheduler.Action) throws -> Scheduler.Event? {
+    let time = Date().timeIntervalSince1970
+    switch action {
+    case .lease(let lease): return try deliver(lease, time)
+    case .adopted(let lease):
+      enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
+    case .revoke(let lease): try send(.revocation(Self.wire(lease)), to: PeerID(workerID: lease.worker))
+    case .ended(let lease, let outcome, let reason):
+      enter(
+        .ended(
+          shard: lease.shard, attempt: lease.attempt, worker: lease.worker,
+          outcome: AttemptOutcome(rawValue: outcome.rawValue) ?? .failed, reason: reason, time: time))
+    case .setAside(let shard, let reason):
+      logger.error("a shard was set aside", metadata: ["shard": "\(shard)", "reason": "\(reason)"])
+      enter(.setAside(shard: shard, reason: reason, time: time))
+    case .store(let lease):
+      guard let payload, let definition = definitions[lease.shard] else {
+        return .storeRefused(lease, reason: "the ledger has no such shard")
+      }
+      journal.append(.store(lease, definition, payload: payload.data, computeNanoseconds: payload.nanoseconds))
+    case .acknowledge(let lease, let acknowledgement):
+      let outcome: WireMessage.Outcome =
+        switch acknowledgement {
+        case .recorded: .recorded
+        case .duplicate: .duplicate
+        case .refused: .refused
+        }
+      try send(.acknowledgement(Self.wire(lease), outcome), to: PeerID(workerID: lease.worker))
+    case .unknown(let worker):
+      // A worker that is welcomed without having asked says hello again, with what it holds.
+      try send(
+        .welcome(
+          .init(
+            runID: source.runID, heartbeatMilliseconds: max(1, Int(heartbeat * 1000)),
+            coordinatorVersion: configuration.version)), to: PeerID(workerID: worker))
+    case .finished: isFinished = true
+    }
+    return nil
+  }
+
+  private mutating func deliver(_ lease: ShardLease, _ time: Double) throws -> Scheduler.Event? {
+    guard let definition = definitions[lease.shard] else { return nil }
+    enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
+    let message = WireMessage.lease(
+      Self.wire(lease), leaseMilliseconds: max(1, Int(configuration.leaseSeconds * 1000)),
+      task: try source.task(for: definition, attempt: lease.attempt))
+    guard try router.send(message, to: PeerID(workerID: lease.worker)) != .sent else { return nil }
+    return .disconnected(
+      worker: lease.worker, undelivered: [HeldShard(shard: lease.shard, attempt: lease.attempt)])
+  }
+
+  private mutating func enter(_ entry: LedgerEntry) { journal.append(.enter(entry)) }
+
+  /// What does not arrive is said again when the worker is heard the next time.
+  private func send(_ message: WireMessage, to peer: PeerID) throws { _ = try router.send(message, to: peer) }
+
+  private static func wire(_ lease: ShardLease) -> ShardAttempt {
+    ShardAttempt(shard: lease.shard, attempt: lease.attempt)
+  }
+}

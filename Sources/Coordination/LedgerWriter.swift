@@ -1,0 +1,130 @@
+import Foundation
+import Scheduling
+import Synchronization
+
+/// A thread that makes results durable and enters the journal, many entries to one commit.
+///
+/// Everything goes through one queue in order, so the ledger tells the story as it happened. A result is reported as
+/// stored only after the commit that records it.
+final class LedgerWriter: Sendable {
+  /// What is to be done.
+  enum Task: Sendable {
+    case enter(LedgerEntry)
+    case store(ShardLease, ShardDefinition, payload: Data, computeNanoseconds: UInt64)
+  }
+
+  /// What was done.
+  enum Completion: Sendable {
+    case stored(ShardLease)
+    case refused(ShardLease, reason: String)
+    case broken(any Error)
+  }
+
+  private struct State {
+    var tasks: [Task] = []
+    var completions: [Completion] = []
+    var isBusy = false
+    var isEnding = false
+    var isBroken = false
+  }
+
+  /// Tasks of one commit; more would only make their workers wait longer.
+  private static let largestCommit = 512
+
+  private let ledger: Ledger
+  private let source: any WorkSource
+  private let notify: @Sendable () -> Void
+  private let state = Mutex(State())
+  private let work = DispatchSemaphore(value: 0)
+  private let ended = DispatchSemaphore(value: 0)
+
+  /// Starts the thread; `notify` is called when there are completions, and when the queue has run empty.
+  init(ledger: Ledger, source: any WorkSource, notify: @escaping @Sendable () -> Void) {
+    self.ledger = ledger
+    self.source = source
+    self.notify = notify
+    let thread = Thread { [self] in
+      loop()
+      ended.signal()
+    }
+    thread.stackSize = 4 << 20
+    thread.start()
+  }
+
+  /// Puts tasks at the end of the queue.
+  func add(_ tasks: [Task]) {
+    guard !tasks.isEmpty else { return }
+    state.withLock { $0.tasks += tasks }
+    work.signal()
+  }
+
+  /// What was done since the last call.
+  func takeCompletions() -> [Completion] {
+    state.withLock { state in
+      defer { state.completions = [] }
+      return state.completions
+    }
+  }
+
+  /// Nothing is queued, in work, or done and not taken.
+  var isIdle: Bool { state.withLock { $0.tasks.isEmpty && !$0.isBusy && $0.completions.isEmpty } }
+
+  /// Does what is queued, then ends the thread.
+  func end() {
+    state.withLock { $0.isEnding = true }
+    work.signal()
+    ended.wait()
+  }
+
+  private func loop() {
+    while true {
+      work.wait()
+      while let batch = takeBatch() { perform(batch) }
+      if state.withLock({ $0.isEnding && $0.tasks.isEmpty }) { return }
+    }
+  }
+
+  private func takeBatch() -> [Task]? {
+    state.withLock { state in
+      if state.isBroken { state.tasks = [] }
+      guard !state.tasks.isEmpty else { return nil }
+      state.isBusy = true
+      let batch = Array(state.tasks.prefix(Self.largestCommit))
+      state.tasks.removeFirst(batch.count)
+      return batch
+    }
+  }
+
+  private func perform(_ batch: [Task]) {
+    var entries: [LedgerEntry] = []
+    var completions: [Completion] = []
+    do {
+      for task in batch {
+        switch task {
+        case .enter(let entry): entries.append(entry)
+        case .store(let lease, let definition, let payload, let nanoseconds):
+          do {
+            let part = try source.store(payload, for: definition, attempt: lease.attempt, worker: lease.worker)
+            entries.append(
+              .recorded(
+                shard: lease.shard, attempt: lease.attempt, worker: lease.worker, part: part,
+                computeNanoseconds: nanoseconds, time: Date().timeIntervalSince1970))
+            completions.append(.stored(lease))
+          } catch let refusal as InvalidResult {
+            completions.append(.refused(lease, reason: refusal.reason))
+          }
+        }
+      }
+      try ledger.commit(entries)
+    } catch {
+      // Nothing of this batch is in the ledger, so nothing of it may be acknowledged.
+      completions = [.broken(error)]
+    }
+    state.withLock { state in
+      if case .broken = completions.first { state.isBroken = true }
+      state.completions += completions
+      state.isBusy = false
+    }
+    notify()
+  }
+}

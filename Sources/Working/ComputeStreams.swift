@@ -1,0 +1,103 @@
+import Foundation
+import Messaging
+import Synchronization
+
+/// Threads that compute one shard each at a time, from one queue.
+final class ComputeStreams: Sendable {
+  /// A shard's output and how long it took.
+  struct Output: Sendable {
+    let payload: Data
+    let nanoseconds: UInt64
+  }
+
+  /// Why there is none.
+  struct Failure: Error {
+    let reason: String
+  }
+
+  private struct State {
+    var waiting: [(ShardAttempt, Data)] = []
+    var finished: [(ShardAttempt, Result<Output, Failure>)] = []
+    var isEnding = false
+  }
+
+  private let computer: any ShardComputer
+  private let notify: @Sendable () -> Void
+  private let state = Mutex(State())
+  private let work = DispatchSemaphore(value: 0)
+  private let count: Int
+
+  /// Starts the threads; `notify` is called when there is something finished.
+  init(count: Int, computer: any ShardComputer, notify: @escaping @Sendable () -> Void) {
+    self.computer = computer
+    self.notify = notify
+    self.count = count
+    for _ in 0..<count {
+      let thread = Thread { [self] in loop() }
+      thread.stackSize = 8 << 20
+      thread.start()
+    }
+  }
+
+  func add(_ shard: ShardAttempt, _ task: Data) {
+    state.withLock { $0.waiting.append((shard, task)) }
+    work.signal()
+  }
+
+  /// Takes a shard out of the queue; one that is being computed goes on, for nothing.
+  func remove(_ shard: ShardAttempt) {
+    state.withLock { $0.waiting.removeAll { $0.0 == shard } }
+  }
+
+  /// Empties the queue.
+  func removeWaiting() -> [ShardAttempt] {
+    state.withLock { state in
+      defer { state.waiting = [] }
+      return state.waiting.map(\.0)
+    }
+  }
+
+  func takeFinished() -> [(ShardAttempt, Result<Output, Failure>)] {
+    state.withLock { state in
+      defer { state.finished = [] }
+      return state.finished
+    }
+  }
+
+  /// Lets the threads end after the shards that they have; does not wait for them.
+  func end() {
+    state.withLock { state in
+      state.isEnding = true
+      state.waiting = []
+    }
+    for _ in 0..<count { work.signal() }
+  }
+
+  private func take() -> (ShardAttempt, Data)? {
+    state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }
+  }
+
+  private func loop() {
+    while true {
+      work.wait()
+      guard !state.withLock(\.isEnding) else { return }
+      // A shard that was taken back leaves its signal behind.
+      guard let (shard, task) = take() else { continue }
+      let start = ContinuousClock.now
+      let result: Result<Output, Failure>
+      do {
+        let payload = try computer.compute(task: task)
+        let time = (ContinuousClock.now - start).components
+        result = .success(
+          Output(
+            payload: payload,
+            nanoseconds: UInt64(max(0, time.seconds)) &* 1_000_000_000
+              &+ UInt64(max(0, time.attoseconds / 1_000_000_000))))
+      } catch {
+        result = .failure(Failure(reason: "\(error)"))
+      }
+      state.withLock { $0.finished.append((shard, result)) }
+      notify()
+    }
+  }
+}

@@ -1,0 +1,253 @@
+import Foundation
+import Kernels
+import Logging
+import Messaging
+import Synchronization
+
+/// How a worker takes part.
+public struct WorkerConfiguration: Sendable {
+  /// Shards that are computed at the same time, one thread each.
+  public var streams: Int
+  /// Shards that wait beside them, so that no stream is idle while a result travels.
+  public var prefetch: Int
+  /// This program's version.
+  public var version: String
+  /// The run that the worker is meant for; nil takes any.
+  public var runID: String?
+  /// How long a coordinator may stay silent.
+  public var patience: Duration
+
+  /// A configuration.
+  public init(streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration) {
+    self.streams = max(1, streams)
+    self.prefetch = max(0, prefetch)
+    self.version = version
+    self.runID = runID
+    self.patience = patience
+  }
+}
+
+/// How a worker's part ended.
+public enum WorkerOutcome: Sendable, Equatable {
+  /// The coordinator said so.
+  case dismissed(reason: String)
+  /// The worker was asked to stop; shards at hand were finished, the others handed back.
+  case drained
+}
+
+/// Why a worker cannot go on.
+public enum WorkerError: Error, Equatable, CustomStringConvertible {
+  /// The coordinator refuses this worker.
+  case rejected(reason: String)
+  /// The coordinator serves another run than the one that the worker is meant for.
+  case otherRun(found: String, expected: String)
+  /// The coordinator did not answer.
+  case noAnswer(address: String, patience: Duration)
+
+  /// What was found and what to do.
+  public var description: String {
+    switch self {
+    case .rejected(let reason): "the coordinator refuses this worker: \(reason)"
+    case .otherRun(let found, let expected):
+      "the coordinator serves run \(found), not \(expected); start the worker again"
+    case .noAnswer(let address, let patience):
+      "no answer from the coordinator at \(address) for \(patience.components.seconds) s; is it running, are the keys its own?"
+    }
+  }
+}
+
+/// The daemon that takes shards from a coordinator, computes them and offers their results until they are acknowledged.
+public final class WorkerDaemon: Sendable {
+  private let address: String
+  private let configuration: WorkerConfiguration
+  private let computer: any ShardComputer
+  private let logger: Logger
+  private let dealer: DealerEndpoint
+  private let isDraining = Atomic(false)
+  private let workerID: String
+
+  /// Begins to connect.
+  ///
+  /// - Throws: `MessagingError` for an address or keys that cannot be used.
+  public init(
+    connect address: String, security: ClientSecurity, configuration: WorkerConfiguration,
+    computer: any ShardComputer, logger: Logger
+  ) throws {
+    self.address = address
+    self.configuration = configuration
+    self.computer = computer
+    self.logger = logger
+    let host = ProcessInfo.processInfo.hostName.prefix(150)
+    workerID = "\(host)-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max))"
+    dealer = try DealerEndpoint(connect: address, workerID: workerID, security: security)
+  }
+
+  /// Asks `run` to finish what is being computed, hand back the rest and end. May be called from any thread.
+  public func drain() {
+    isDraining.store(true, ordering: .releasing)
+    dealer.waker.wake()
+  }
+
+  /// Takes part until the coordinator dismisses the worker, or until drained. Call it once.
+  ///
+  /// - Throws: `WorkerError` or `MessagingError`.
+  public func run() throws -> WorkerOutcome {
+    let streams = ComputeStreams(count: configuration.streams, computer: computer) { [waker = dealer.waker] in
+      waker.wake()
+    }
+    var session = WorkerSession(
+      dealer: dealer, workerID: workerID, address: address, configuration: configuration, streams: streams,
+      logger: logger)
+    defer {
+      streams.end()
+      dealer.close()
+    }
+    return try session.run { isDraining.load(ordering: .acquiring) }
+  }
+}
+
+/// One worker's conversation with its coordinator.
+private struct WorkerSession {
+  private enum Held {
+    case atWork
+    case finished(WireMessage, sentAt: ContinuousClock.Instant)
+  }
+
+  private let dealer: DealerEndpoint
+  private let workerID: String
+  private let address: String
+  private let configuration: WorkerConfiguration
+  private let streams: ComputeStreams
+  private let logger: Logger
+  private var held: [ShardAttempt: Held] = [:]
+  private var runID = ""
+  private var isWelcome = false
+  private var heartbeat: Duration = .seconds(2)
+  private var lastHeard = ContinuousClock.now
+  private var nextHeartbeat = ContinuousClock.now
+  private var drainEnd: ContinuousClock.Instant?
+
+  init(
+    dealer: DealerEndpoint, workerID: String, address: String, configuration: WorkerConfiguration,
+    streams: ComputeStreams, logger: Logger
+  ) {
+    self.dealer = dealer
+    self.workerID = workerID
+    self.address = address
+    self.configuration = configuration
+    self.streams = streams
+    self.logger = logger
+  }
+
+  mutating func run(isDraining: () -> Bool) throws -> WorkerOutcome {
+    while true {
+      let now = ContinuousClock.now
+      if now >= nextHeartbeat { try speak(now) }
+      if now - lastHeard > configuration.patience {
+        throw WorkerError.noAnswer(address: address, patience: configuration.patience)
+      }
+      if isDraining(), try hasDrained(now) { return .drained }
+      if let received = try dealer.receive(timeout: max(.milliseconds(1), nextHeartbeat - now)) {
+        lastHeard = .now
+        switch received {
+        case .success(let message): if let outcome = try take(message) { return outcome }
+        case .failure(let error): logger.warning("not understood", metadata: ["reason": "\(error)"])
+        }
+      }
+      try sendFinished()
+    }
+  }
+
+  /// Says hello until welcomed, then that it lives; offers again what was not acknowledged for long.
+  private mutating func speak(_ now: ContinuousClock.Instant) throws {
+    nextHeartbeat = now + heartbeat
+    guard isWelcome else { return try sayHello() }
+    _ = try dealer.send(.heartbeat(held: Array(held.keys)))
+    for (shard, state) in held {
+      if case .finished(let message, let sentAt) = state, now - sentAt > heartbeat * 3 {
+        _ = try dealer.send(message)
+        held[shard] = .finished(message, sentAt: now)
+      }
+    }
+  }
+
+  private func sayHello() throws {
+    _ = try dealer.send(
+      .hello(
+        .init(
+          workerID: workerID, host: ProcessInfo.processInfo.hostName,
+          processID: Int(ProcessInfo.processInfo.processIdentifier),
+          credits: configuration.streams + configuration.prefetch, version: configuration.version,
+          instructionSet: InstructionSet.best.rawValue, runID: runID, held: Array(held.keys))))
+  }
+
+  private mutating func take(_ message: WireMessage) throws -> WorkerOutcome? {
+    switch message {
+    case .welcome(let welcome): try enter(welcome)
+    case .lease(let shard, _, let task):
+      guard held[shard] == nil else { break }
+      held[shard] = .atWork
+      streams.add(shard, task)
+    case .acknowledgement(let shard, let outcome):
+      if outcome == .refused { logger.warning("a result was refused", metadata: ["shard": "\(shard.shard)"]) }
+      forget(shard)
+    case .revocation(let shard): forget(shard)
+    case .shutdown(let reason): return .dismissed(reason: reason)
+    case .rejection(let reason): throw WorkerError.rejected(reason: reason)
+    case .heartbeatReply, .hello, .heartbeat, .result, .failure, .goodbye: break
+    }
+    return nil
+  }
+
+  private mutating func enter(_ welcome: WireMessage.Welcome) throws {
+    if let expected = configuration.runID, welcome.runID != expected {
+      throw WorkerError.otherRun(found: welcome.runID, expected: expected)
+    }
+    heartbeat = .milliseconds(welcome.heartbeatMilliseconds)
+    nextHeartbeat = min(nextHeartbeat, .now + heartbeat)
+    if !runID.isEmpty, runID != welcome.runID { for shard in held.keys { forget(shard) } }
+    let isUnasked = isWelcome
+    runID = welcome.runID
+    isWelcome = true
+    guard isUnasked else { return }
+    // The coordinator began again and does not know this worker: say what is held, and offer what is finished.
+    try sayHello()
+    for case .finished(let message, _) in held.values { _ = try dealer.send(message) }
+    isWelcome = false
+  }
+
+  private mutating func forget(_ shard: ShardAttempt) {
+    held[shard] = nil
+    streams.remove(shard)
+  }
+
+  private mutating func sendFinished() throws {
+    for (shard, result) in streams.takeFinished() where held[shard] != nil {
+      let message: WireMessage
+      switch result {
+      case .success(let output) where output.payload.count <= WireLimits.payloadBytes:
+        message = .result(shard, payload: output.payload, computeNanoseconds: output.nanoseconds)
+        held[shard] = .finished(message, sentAt: .now)
+      case .success(let output):
+        message = .failure(shard, reason: "the output has \(output.payload.count) bytes", kind: .output)
+        held[shard] = nil
+      case .failure(let failure):
+        logger.warning("a shard failed", metadata: ["shard": "\(shard.shard)", "reason": "\(failure.reason)"])
+        message = .failure(shard, reason: failure.reason, kind: .computation)
+        held[shard] = nil
+      }
+      _ = try dealer.send(message)
+    }
+  }
+
+  /// While draining: hands back what waits, and waits a while for what is computed and for its acknowledgement.
+  private mutating func hasDrained(_ now: ContinuousClock.Instant) throws -> Bool {
+    if drainEnd == nil {
+      drainEnd = now + .seconds(600)
+      for shard in streams.removeWaiting() { held[shard] = nil }
+    }
+    guard held.isEmpty || now > (drainEnd ?? now) else { return false }
+    _ = try dealer.send(.goodbye(returned: []))
+    return true
+  }
+}

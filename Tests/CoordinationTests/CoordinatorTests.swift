@@ -1,0 +1,132 @@
+import Coordination
+import Foundation
+import Logging
+import Messaging
+import Synchronization
+import Testing
+import Working
+
+/// A coordinator and workers in one process, over real sockets, with tasks that are small.
+@Suite struct CoordinatorTests {
+  /// Keeps what was stored, and refuses what the test says.
+  private final class Source: WorkSource {
+    let runID = "run-1"
+    let stored = Mutex<[Int64: [Data]]>([:])
+    let refused: Int64?
+    init(refused: Int64? = nil) { self.refused = refused }
+    func task(for shard: ShardDefinition, attempt: Int) -> Data { Data("\(shard.id)".utf8) }
+    func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) throws -> StoredPart? {
+      if shard.id == refused { throw InvalidResult(reason: "not believed") }
+      stored.withLock { $0[shard.id, default: []].append(payload) }
+      return nil
+    }
+  }
+
+  private struct Doubler: ShardComputer {
+    struct Broken: Error {}
+    var broken: Int?
+    func compute(task: Data) throws -> Data {
+      guard let number = Int(String(decoding: task, as: UTF8.self)), number != broken else { throw Broken() }
+      return Data("\(2 * number)".utf8)
+    }
+  }
+
+  private final class Place {
+    let folder = NSTemporaryDirectory() + "gauntlet-coordinator-" + UUID().uuidString
+    let keys: KeyStore
+    let ledger: Ledger
+
+    init(shards: Int) throws {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      keys = KeyStore(folder: folder + "/keys")
+      try keys.create()
+      ledger = try Ledger.create(
+        at: folder + "/ledger.sqlite", run: ["id": "run-1"],
+        shards: (0..<shards).map {
+          ShardDefinition(id: Int64($0), model: 0, benchmark: 0, condition: 0, firstImage: $0, imageCount: 1)
+        })
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func coordinator(_ source: any WorkSource) throws -> Coordinator {
+      try Coordinator(
+        configuration: CoordinatorConfiguration(
+          listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 20, attempts: 3,
+          version: "1"), ledger: ledger, source: source, logger: Self.silent)
+    }
+
+    func worker(_ address: String, _ computer: any ShardComputer, version: String = "1") throws -> WorkerDaemon {
+      try WorkerDaemon(
+        connect: address, security: keys.clientSecurity(),
+        configuration: WorkerConfiguration(
+          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(60)),
+        computer: computer, logger: Self.silent)
+    }
+
+    static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+  }
+
+  private func runWorkers(_ daemons: [WorkerDaemon]) -> DispatchGroup {
+    let group = DispatchGroup()
+    for daemon in daemons {
+      group.enter()
+      Thread.detachNewThread {
+        _ = try? daemon.run()
+        group.leave()
+      }
+    }
+    return group
+  }
+
+  @Test(.timeLimit(.minutes(2))) func everyShardIsStoredAndRecordedOnce() throws {
+    let place = try Place(shards: 300)
+    let source = Source()
+    let coordinator = try place.coordinator(source)
+    let group = runWorkers(try (0..<3).map { _ in try place.worker(coordinator.boundAddress, Doubler()) })
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    let stored = source.stored.withLock { $0 }
+    #expect(stored.count == 300)
+    #expect(stored.allSatisfy { $0.value == [Data("\(2 * $0.key)".utf8)] })
+    #expect(try place.ledger.status(now: 0).total.recorded == 300)
+  }
+
+  @Test(arguments: [true, false], [2]) func aBrokenShardIsSetAsideAndTheRestGoesOn(isRefused: Bool, broken: Int) throws
+  {
+    let place = try Place(shards: 20)
+    let source = Source(refused: isRefused ? Int64(broken) : nil)
+    let coordinator = try place.coordinator(source)
+    let computer = Doubler(broken: isRefused ? nil : broken)
+    let group = runWorkers(try (0..<2).map { _ in try place.worker(coordinator.boundAddress, computer) })
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    let status = try place.ledger.status(now: 0)
+    #expect(status.total.recorded == 19)
+    #expect(status.total.setAside == 1)
+    #expect(status.recentErrors.filter { $0.kind == "failed" }.count == 3)
+  }
+
+  @Test func anotherVersionIsTurnedAway() throws {
+    let place = try Place(shards: 1)
+    let coordinator = try place.coordinator(Source())
+    let stranger = try place.worker(coordinator.boundAddress, Doubler(), version: "2")
+    let group = DispatchGroup()
+    group.enter()
+    Thread.detachNewThread {
+      #expect(throws: WorkerError.self) { try stranger.run() }
+      coordinator.drain()
+      group.leave()
+    }
+    #expect(try coordinator.run() == .drained)
+    group.wait()
+    #expect(try place.ledger.status(now: 0).total.pending == 1)
+  }
+
+  @Test func aSecondCoordinatorIsKeptOff() throws {
+    let place = try Place(shards: 1)
+    let lock = try RunLock(folder: place.folder)
+    #expect(throws: CoordinationError.locked(folder: place.folder)) { try RunLock(folder: place.folder) }
+    withExtendedLifetime(lock) {}
+  }
+}
