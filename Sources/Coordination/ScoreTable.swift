@@ -1,0 +1,43 @@
+import Archives
+import Benchmarks
+import Planning
+
+/// The metrics of a run's groups, counted part by part while they are collected.
+struct ScoreTable {
+  private let plan: Plan
+  private var tallies: [Int: [Int: AccuracyTally]] = [:]
+
+  init(plan: Plan) {
+    self.plan = plan
+  }
+
+  /// Counts a part's images.
+  mutating func add(_ part: PartContents, of shard: ShardDefinition) {
+    let benchmark = plan.manifest.benchmarks[shard.benchmark]
+    let listing = plan.listings[shard.benchmark]
+    // Folders that are not as many as the classes do not say which class is which.
+    let isLabelled = listing.classNames.count == part.classCount
+    var tally =
+      tallies[shard.model]?[shard.benchmark]
+      ?? AccuracyTally(
+        kind: benchmark.kind, grid: benchmark.grid,
+        labels: isLabelled ? listing.labels : Array(repeating: -1, count: listing.labels.count))
+    tally.add(
+      condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
+    tallies[shard.model, default: [:]][shard.benchmark] = tally
+  }
+
+  /// The metrics of every group that has a part.
+  func metrics() -> [(group: String, metrics: [ArchiveMetric])] {
+    tallies.keys.sorted().flatMap { model in
+      (tallies[model] ?? [:]).sorted { $0.key < $1.key }.map { benchmark, tally in
+        (
+          plan.group(model: model, benchmark: benchmark),
+          tally.metrics().map {
+            ArchiveMetric(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
+          }
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import Benchmarks
+
+/// What a report shows: one section a model and benchmark.
+public struct ReportModel: Sendable {
+  /// The report's title.
+  public let title: String
+  /// In the archives' order.
+  public let sections: [ReportSection]
+
+  /// A report.
+  public init(title: String, sections: [ReportSection]) {
+    self.title = title
+    self.sections = sections
+  }
+}
+
+/// One model on one benchmark.
+public struct ReportSection: Sendable {
+  /// The model's name.
+  public let model: String
+  /// The benchmark's name.
+  public let benchmark: String
+  /// The grid's axes.
+  public let axes: [GridAxis]
+  /// The metrics, by name.
+  public let metrics: [String: MetricSeries]
+  /// Images of each condition.
+  public let imageCount: Int
+  /// What is known of the origin: digests, versions.
+  public let facts: [(name: String, value: String)]
+
+  /// A section.
+  public init(
+    model: String, benchmark: String, axes: [GridAxis], metrics: [MetricSeries], imageCount: Int,
+    facts: [(name: String, value: String)]
+  ) {
+    self.model = model
+    self.benchmark = benchmark
+    self.axes = axes
+    self.metrics = Dictionary(metrics.map { ($0.name, $0) }) { first, _ in first }
+    self.imageCount = imageCount
+    self.facts = facts
+  }
+
+  /// Rows and columns of a benchmark with two axes.
+  var isTable: Bool { axes.count == 2 }
+
+  /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
+  func top1(_ condition: Int) -> Double? {
+    guard let values = metrics["top1"]?.values, values.indices.contains(condition), !values[condition].isNaN else {
+      return nil
+    }
+    return values[condition]
+  }
+
+  /// Whether a condition lacks images.
+  func isIncomplete(_ condition: Int) -> Bool {
+    guard let values = metrics["evaluated"]?.values, values.indices.contains(condition) else { return true }
+    return values[condition] < Double(imageCount)
+  }
+
+  func scalar(_ name: String) -> Double? {
+    metrics[name]?.values.first.flatMap { $0.isNaN ? nil : $0 }
+  }
+
+  /// The lines below a table, in words.
+  var summary: [String] {
+    var lines: [String] = []
+    if let mean = scalar("mean_top1") { lines.append("mean top-1 \(Percent.text(mean)) %") }
+    if let mce = scalar("mce") {
+      lines.append("mCE \(Percent.text(mce)) %")
+    } else if let partial = scalar("partial_mce") {
+      let count = metrics["ce"]?.values.filter { !$0.isNaN }.count ?? 0
+      lines.append("mean corruption error \(Percent.text(partial)) % of AlexNet's, over \(count) of the 15 (no mCE)")
+    }
+    if (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) {
+      lines.append("* incomplete: some images of the condition have no result")
+    }
+    return lines
+  }
+}
+
+enum Percent {
+  /// 0.9437 as `94.4`.
+  static func text(_ share: Double) -> String {
+    let tenths = Int((share * 1000).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+}

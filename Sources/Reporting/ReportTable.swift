@@ -1,0 +1,54 @@
+/// The report as text for a terminal.
+public enum ReportTable {
+  /// Accuracy by condition, with means.
+  ///
+  /// - Parameters:
+  ///   - colour: whether to shade cells with ANSI colours.
+  ///   - width: columns of the terminal; names are cut to fit, figures never.
+  public static func render(_ model: ReportModel, colour: Bool, width: Int) -> String {
+    model.sections.map { section in
+      let title = "\(section.model) on \(section.benchmark), \(section.imageCount) images a condition"
+      guard section.isTable else {
+        let value = section.top1(0).map { "top-1 \(Percent.text($0)) %" } ?? "nothing evaluated"
+        return ([title, "  " + value + (section.isIncomplete(0) ? " *" : "")] + section.summary.map { "  " + $0 })
+          .joined(separator: "\n")
+      }
+      return ([title + ", top-1 in %"] + rows(section, colour, width) + section.summary.map { "  " + $0 })
+        .joined(separator: "\n")
+    }.joined(separator: "\n\n")
+  }
+
+  private static func rows(_ section: ReportSection, _ colour: Bool, _ width: Int) -> [String] {
+    let columns = section.axes[1].values
+    let cell = max(7, (columns.map(\.count).max() ?? 0) + 2)
+    let longest = section.axes[0].values.map(\.count).max() ?? 0
+    let name = max(6, min(longest, width - 2 - cell * (columns.count + 1)))
+    var lines = [
+      "  " + padded(section.axes[0].name, name, right: false) + columns.map { padded($0, cell) }.joined()
+        + padded("mean", cell)
+    ]
+    for (row, label) in section.axes[0].values.enumerated() {
+      let conditions = columns.indices.map { row * columns.count + $0 }
+      var line = "  " + padded(String(label.prefix(name)), name, right: false)
+      for condition in conditions {
+        let value = section.top1(condition)
+        let text = value.map { Percent.text($0) } ?? "-"
+        line += shaded(padded(text + (section.isIncomplete(condition) ? "*" : " "), cell), value, colour)
+      }
+      let values = conditions.compactMap(section.top1)
+      let mean = values.count == conditions.count ? Percent.text(values.reduce(0, +) / Double(values.count)) : "-"
+      lines.append(line + padded(mean, cell))
+    }
+    return lines
+  }
+
+  private static func padded(_ text: String, _ width: Int, right: Bool = true) -> String {
+    let space = String(repeating: " ", count: max(0, width - text.count))
+    return right ? space + text : text + space
+  }
+
+  private static func shaded(_ text: String, _ value: Double?, _ colour: Bool) -> String {
+    guard colour, let value else { return text }
+    return "\u{1B}[\(value >= 0.75 ? 32 : value >= 0.4 ? 33 : 31)m\(text)\u{1B}[0m"
+  }
+}

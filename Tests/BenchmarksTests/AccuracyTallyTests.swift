@@ -1,0 +1,47 @@
+import Benchmarks
+import Testing
+
+@Suite struct AccuracyTallyTests {
+  private func value(_ name: String, _ metrics: [MetricSeries]) -> [Double] {
+    metrics.first { $0.name == name }?.values ?? []
+  }
+
+  @Test func countsTheLargestLogitAndLeavesOutWhatWasNotComputed() {
+    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [1, 0, 0, 1, -1])
+    // Right; wrong; a tie that the first class wins; not computed; without a label.
+    tally.add(condition: 0, firstImage: 0, logits: [0, 1, 0, 2], classCount: 2)
+    tally.add(condition: 0, firstImage: 2, logits: [3, 3, .nan, 9, 0, 1], classCount: 2)
+    tally.add(condition: 0, firstImage: 5, logits: [1, 0], classCount: 2)
+    tally.add(condition: 7, firstImage: 0, logits: [1, 0], classCount: 2)
+    #expect(value("top1", tally.metrics()) == [2.0 / 3])
+    #expect(value("evaluated", tally.metrics()) == [3])
+    #expect(tally.metrics().count == 2)
+  }
+
+  private func tally(corruptions: [String], severities: [Int], right: Bool) -> [MetricSeries] {
+    let definition = BenchmarkDefinition.corruptions(
+      name: "c", origin: .published(root: "/"), corruptions: corruptions, severities: severities)
+    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0])
+    for condition in 0..<definition.grid.count {
+      tally.add(condition: condition, firstImage: 0, logits: right ? [1, 0] : [0, 1], classCount: 2)
+    }
+    return tally.metrics()
+  }
+
+  @Test func aNetworkThatErrsAlwaysHasTheCEsOfAlexNetsInverse() {
+    let metrics = tally(corruptions: ImageNetC.standardCorruptions, severities: [1, 2, 3, 4, 5], right: false)
+    #expect(value("ce", metrics)[0] == 1 / 0.886428)
+    let expected = ImageNetC.standardCorruptions.compactMap { ImageNetC.alexNetErrors[$0] }.map { 1 / $0 }
+    #expect(abs(value("mce", metrics)[0] - expected.reduce(0, +) / 15) < 1e-12)
+    #expect(value("mean_top1", metrics) == [0])
+  }
+
+  @Test func mCEIsNeverMadeUp() {
+    let few = tally(corruptions: ["fog", "saturate"], severities: [1, 2, 3, 4, 5], right: true)
+    #expect(value("mce", few)[0].isNaN)
+    #expect(value("partial_mce", few) == [0])
+    #expect(value("ce", few)[0] == 0 && value("ce", few)[1].isNaN)
+    let oneSeverity = tally(corruptions: ImageNetC.standardCorruptions, severities: [3], right: true)
+    #expect(value("mce", oneSeverity)[0].isNaN)
+  }
+}

@@ -1,0 +1,58 @@
+import Benchmarks
+import Foundation
+import Reporting
+import Testing
+
+@Suite struct ReportTests {
+  private func model() -> ReportModel {
+    let axes = [
+      GridAxis(name: "corruption", values: ["fog <b>", "snow, \"wet\""]),
+      GridAxis(name: "severity", values: ["1", "2"], isNumeric: true),
+    ]
+    let metrics = [
+      MetricSeries(name: "top1", description: "", axes: ["corruption", "severity"], values: [0.944, 0.5, 0.25, .nan]),
+      MetricSeries(name: "evaluated", description: "", axes: ["corruption", "severity"], values: [10, 10, 9, 0]),
+      MetricSeries(name: "mean_top1", description: "", axes: [], values: [0.5647]),
+    ]
+    return ReportModel(
+      title: "A & B",
+      sections: [
+        ReportSection(
+          model: "net", benchmark: "imagenet-c", axes: axes, metrics: metrics, imageCount: 10,
+          facts: [("digest", "<1>")])
+      ])
+  }
+
+  @Test func theTableShowsEveryCellAndMarksWhatIsMissing() {
+    let table = ReportTable.render(model(), colour: false, width: 80)
+    for text in ["94.4", "50.0", "25.0*", "-*", "72.2", "mean top-1 56.5 %", "incomplete"] {
+      #expect(table.contains(text), "\(text)")
+    }
+    #expect(!table.contains("\u{1B}"))
+    #expect(table.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(ReportTable.render(model(), colour: true, width: 80).contains("\u{1B}[32m"))
+  }
+
+  @Test func thePageIsWellFormedAndEscaped() throws {
+    let page = HTMLReport.render(model())
+    #expect(page.contains("A &amp; B") && page.contains("fog &lt;b&gt;") && page.contains("&lt;1&gt;"))
+    #expect(!page.contains("<b>") && !page.contains("http") && !page.contains("<script"))
+    // The plots are XML, so a reader of XML must take them.
+    for (index, plot) in page.components(separatedBy: "<svg").dropFirst().enumerated() {
+      let end = try #require(plot.range(of: "</svg>"))
+      let opened = plot[..<end.upperBound].split(separator: "<").filter { !$0.hasPrefix("/") }.count
+      let closed =
+        plot[..<end.upperBound].components(separatedBy: "/>").count - 1
+        + plot[..<end.upperBound].components(separatedBy: "</").count - 1
+      #expect(opened == closed, "plot \(index)")
+    }
+  }
+
+  @Test func valuesAreQuotedAndGapsEmpty() throws {
+    let files = Dictionary(uniqueKeysWithValues: CSVReport.render(model()).files.map { ($0.name, $0.text) })
+    let conditions = try #require(files["conditions.csv"]).components(separatedBy: "\r\n")
+    #expect(conditions[1] == "net,imagenet-c,fog <b>/1,0.944,10,10")
+    #expect(conditions[4] == "net,imagenet-c,\"snow, \"\"wet\"\"/2\",,0,10")
+    #expect(files["summary.csv"]?.contains("net,imagenet-c,mean_top1,0.5647\r\n") == true)
+  }
+}
