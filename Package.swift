@@ -29,8 +29,6 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
-// Modules are declared here from the bottom up, each once it builds and is tested. Sources of Coordination, Messaging,
-// Working and gauntlet are in the tree and join as soon as what stands below them does.
 let package = Package(
   name: "gauntlet",
   platforms: [.macOS(.v15)],
@@ -48,6 +46,7 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .target(name: "CProcessor"),
 
     library("Tensors"),
@@ -62,28 +61,22 @@ let package = Package(
     library("Scheduling"),
     .target(
       name: "Messaging", dependencies: ["CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
-    .target(
-      name: "Coordination",
-      dependencies: [
-        "Scheduling", "Messaging", "Planning", logging, .product(name: "GRDB", package: "GRDB.swift"),
-      ],
-      // These need Archives.
-      exclude: ["Collector.swift", "RunWorkSource.swift", "ScoreTable.swift"]),
+    library(
+      "Coordination",
+      [
+        "Scheduling", "Messaging", "Planning", "Archives", "Networks", logging,
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Benchmarks", logging]),
+    library("Archives", ["CHDF5", crypto]),
     library("Launching", [logging]),
-    // Its reader of archives waits for Archives.
-    .target(name: "Reporting", dependencies: ["Benchmarks"], exclude: ["ReportArchive.swift"]),
-    // The commands that need the modules still to come are kept out until those build.
+    library("Reporting", ["Archives", "Benchmarks"]),
     .executableTarget(
       name: "gauntlet",
       dependencies: [
-        "Coordination", "Messaging", "Miniature", "Planning", "Networks", "Kernels",
+        "Coordination", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning", "Archives",
+        "Networks", "Kernels", "Benchmarks", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      exclude: [
-        "CollectCommand.swift", "CoordinateCommand.swift", "InspectArchive.swift",
-        "LocalRun.swift", "ReportCommand.swift", "RunCommand.swift", "RunOptions.swift",
-        "StatusCommand.swift", "TerminationSignals.swift", "VerifyCommand.swift", "WorkCommand.swift",
       ]),
 
     tests("Tensors"),
@@ -95,6 +88,10 @@ let package = Package(
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching"),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"],
+      exclude: ["Fixtures"]),
+    tests("Archives"),
     tests("Reporting", ["Benchmarks"]),
     tests("Coordination", ["Messaging", "Working", logging]),
   ],

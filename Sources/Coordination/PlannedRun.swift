@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Planning
 
 /// A run folder with its plan and its ledger, ready to be coordinated, looked at or collected.
@@ -39,6 +40,10 @@ public struct PlannedRun: Sendable {
       return run
     }
     let plan = try Plan.make(manifestPath: manifest, note: note)
+    for model in plan.manifest.models {
+      guard let architecture = Architecture.named(model.architecture) else { continue }
+      try CheckpointReader.open(model.checkpoint).checkFits(architecture)
+    }
     try plan.write(to: folder)
     return try resume(folder)
   }

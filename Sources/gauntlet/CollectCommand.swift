@@ -13,13 +13,13 @@ struct CollectCommand: ParsableCommand {
       Example: gauntlet collect runs/miniature -o miniature.h5
       """)
 
-  @Argument(help: "The run folder.") var run: String
+  @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Option(name: .shortAndLong, help: "The archive to write [default: archive.h5 in the run folder].")
   var output: String?
   @Flag(help: "Collect a run that has not ended; what is missing is marked.") var partial = false
 
   func run() throws {
-    let run = try PlannedRun.open(RunFolder(run), readOnly: true)
+    let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
     let outcome = try Collecting.collect(run, to: output ?? run.folder.archive, partial: partial)
     print("archive: \(outcome.path)")
     try outcome.throwIfIncomplete()

@@ -44,13 +44,13 @@ struct CoordinateCommand: ParsableCommand {
 struct CoordinatorSession {
   let run: PlannedRun
   let coordinator: Coordinator
-  let logger = Logging.stderrLogger("gauntlet.coordinator")
+  let logger = Logs.stderrLogger("gauntlet.coordinator")
   private let lock: RunLock
 
   init(run: PlannedRun, listen: String, takeUpFailed: Bool) throws {
     self.run = run
     lock = try RunLock(folder: run.folder.path)
-    if takeUpFailed { try run.ledger.takeUpSetAside(time: Date().timeIntervalSince1970) }
+    if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
     let keys = KeyStore(folder: run.folder.keys)
     if !keys.exists { try keys.create() }
     let sharding = run.plan.manifest.sharding

@@ -34,7 +34,11 @@ struct Gauntlet: ParsableCommand {
       Exit status: 0 done, 1 the run ended with something set aside, 2 bad usage or manifest, 3 cannot go on.
       """,
     version: version,
-    subcommands: [InspectCommand.self, BenchCommand.self, KeysCommand.self, MiniatureCommand.self])
+    subcommands: [
+      RunCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self, ResumeCommand.self,
+      CollectCommand.self, VerifyCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
+      KeysCommand.self, MiniatureCommand.self,
+    ])
 
   static func main() {
     // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.

@@ -6,12 +6,12 @@ import Planning
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Says what is in a checkpoint or a manifest.",
+    abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
       A checkpoint is a .pth, .pt or .safetensors file; nothing in it is ever executed. With --reference, its logits \
       are compared with those of a file that tools/replknet.py wrote.
       Examples: gauntlet inspect models/replknet-nano.safetensors
-                gauntlet inspect manifests/miniature.yaml
+                gauntlet inspect runs/miniature/archive.h5
       """)
 
   @Argument(help: "The file.") var file: String
@@ -23,6 +23,7 @@ struct InspectCommand: ParsableCommand {
     try Usage.checkExists(file, what: "file")
     switch (file as NSString).pathExtension.lowercased() {
     case "yaml", "yml": try describeManifest()
+    case "h5", "hdf5", "nc": try describeArchive()
     default: try describeCheckpoint()
     }
   }

@@ -10,12 +10,12 @@ struct StatusCommand: ParsableCommand {
     discussion:
       "Reads the run folder only; the coordinator may be running or not. Example: gauntlet status runs/miniature")
 
-  @Argument(help: "The run folder.") var run: String
+  @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Flag(help: "Go on showing it, once a second, until the run is complete.") var watch = false
   @Flag(help: "Print one JSON object (with --watch one a line) instead of text.") var json = false
 
   func run() throws {
-    let run = try PlannedRun.open(RunFolder(run), readOnly: true)
+    let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
     while true {
       let status = try run.ledger.status(now: Date().timeIntervalSince1970)
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }

@@ -6,7 +6,8 @@ import Planning
 /// Which errors are the user's to mend in the command line or the manifest.
 enum Usage {
   static func isMistake(_ error: Error) -> Bool {
-    error is UsageError || error is ManifestError || error is ListingError
+    if case .notARun? = error as? RunFolderError { return true }
+    return error is UsageError || error is ManifestError || error is ListingError
   }
 
   /// Refuses a count outside its range in words of the option.

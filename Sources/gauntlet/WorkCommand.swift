@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordination
 import Foundation
 import Launching
 import Logging
@@ -18,7 +19,7 @@ struct WorkCommand: ParsableCommand {
                 gauntlet work --connect tcp://head:5757 --keys worker.bundle
       """)
 
-  @Option(help: "The run folder; waits until its coordinator listens.") var run: String?
+  @Option(name: .customLong("run"), help: "The run folder; waits until its coordinator listens.") var runFolder: String?
   @Option(help: "The coordinator's address, tcp://HOST:PORT or ipc://PATH.") var connect: String?
   @Option(help: "The key bundle's file, mode 0600.") var keys: String?
   @OptionGroup var compute: ComputeArguments
@@ -29,7 +30,7 @@ struct WorkCommand: ParsableCommand {
     let (streams, batch) = try compute.validated()
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
-    let logger = Logging.stderrLogger("gauntlet.worker")
+    let logger = Logs.stderrLogger("gauntlet.worker")
     let place = try place()
     let daemon = try WorkerDaemon(
       connect: place.address, security: place.security,
@@ -44,7 +45,7 @@ struct WorkCommand: ParsableCommand {
   }
 
   private func place() throws -> (address: String, security: ClientSecurity, runID: String?) {
-    switch (run, connect, keys) {
+    switch (runFolder, connect, keys) {
     case (let run?, nil, nil):
       let folder = RunFolder(run)
       guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }

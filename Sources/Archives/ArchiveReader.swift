@@ -1,0 +1,186 @@
+import CHDF5
+import Foundation
+
+/// An image without a result, and why.
+public struct ArchiveFailure: Sendable, Equatable {
+  /// The condition's place in the grid.
+  public let condition: Int
+  /// The image's place in the group.
+  public let image: Int
+  /// One sentence that names the file.
+  public let reason: String
+}
+
+/// Reads an archive. What it says is checked before it is believed.
+public final class ArchiveReader {
+  /// One model and benchmark.
+  public struct Group: Sendable {
+    /// `MODEL/BENCHMARK`.
+    public let path: String
+    /// The grid, slowest axis first.
+    public let axes: [ArchiveAxis]
+    /// The images' paths.
+    public let imagePaths: [String]
+    /// The images' classes; -1 where unknown.
+    public let labels: [Int32]
+    /// The classes' names.
+    public let classNames: [String]
+    /// Where it came from.
+    public let attributes: [String: String]
+    /// Cells of the grid.
+    public var conditionCount: Int { axes.reduce(1) { $0 * $1.values.count } }
+    /// Images of each condition.
+    public var imageCount: Int { imagePaths.count }
+    /// Logits an image.
+    public let classCount: Int
+  }
+
+  /// The archive's path.
+  public let path: String
+  /// What the archive says of itself.
+  public let attributes: [String: String]
+  /// Its groups, in the plan's order.
+  public let groups: [Group]
+  let stored: StoredFile
+
+  /// Opens an archive and reads all but the logits.
+  public init(path: String) throws {
+    self.path = path
+    let (stored, attributes, groups) = try HDF5.exclusively { () throws -> (Opened, [String: String], [Group]) in
+      let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
+      let file = try Handle(gauntlet_h5_open(path, access.id)) {
+        .unreadable(path: path, reason: $0.isEmpty ? "it is no HDF5 file" : $0)
+      }
+      let opened = Opened(StoredFile(path: path, file: file, isWritten: false))
+      let attributes = try opened.file.attributes(of: "/")
+      guard let names = attributes["groups"] else {
+        throw ArchiveError.unreadable(path: path, reason: "it is no archive of gauntlet")
+      }
+      return (opened, attributes, try names.split(separator: "\n").map { try Self.group(String($0), opened.file) })
+    }
+    self.stored = stored.take()
+    self.attributes = attributes
+    self.groups = groups
+  }
+
+  /// Carries the noncopyable file out of the lock.
+  private final class Opened {
+    var file: StoredFile
+    init(_ file: consuming StoredFile) { self.file = file }
+    func take() -> StoredFile {
+      // The reader's own handle to the same open file.
+      H5Iinc_ref(file.file.id)
+      return StoredFile(path: file.path, file: Handle(adopting: file.file.id), isWritten: false)
+    }
+  }
+
+  private static func group(_ path: String, _ file: borrowing StoredFile) throws(ArchiveError) -> Group {
+    let root = "/" + path
+    guard file.exists(root) else { throw file.failure("it lacks the group \(path)") }
+    let attributes = try file.attributes(of: root)
+    var axes: [ArchiveAxis] = []
+    for name in (attributes["axes"] ?? "").split(separator: " ") {
+      switch try file.read(root + "/" + name) {
+      case .strings(let values): axes.append(ArchiveAxis(name: String(name), values: values, isNumeric: false))
+      case .integers(let values):
+        axes.append(ArchiveAxis(name: String(name), values: values.map { String($0) }, isNumeric: true))
+      case .doubles: throw file.failure("\(path)/\(name) is no axis of gauntlet")
+      }
+    }
+    let paths = try file.strings(root + "/path")
+    let labels = try file.integers(root + "/label").map { Int32(truncatingIfNeeded: $0) }
+    let names = try file.strings(root + "/class_name")
+    let extents = try file.extents(root + "/logits")
+    guard labels.count == paths.count, extents.dropLast() == (axes.map(\.values.count) + [paths.count])[...],
+      let classCount = extents.last
+    else { throw file.failure("the shapes in \(path) do not agree") }
+    return Group(
+      path: path, axes: axes, imagePaths: paths, labels: labels, classNames: names, attributes: attributes,
+      classCount: classCount)
+  }
+
+  private func find(_ path: String) throws(ArchiveError) -> Group {
+    guard let group = groups.first(where: { $0.path == path }) else {
+      throw .unreadable(path: self.path, reason: "it has no group \(path)")
+    }
+    return group
+  }
+
+  /// Logits of a range of images under one condition, [image, class]; NaN where there is no result.
+  public func logits(group path: String, conditionIndex: Int, images: Range<Int>) throws -> [Float] {
+    let group = try find(path)
+    let place = try place(conditionIndex, images, group)
+    var logits = [Float](repeating: .nan, count: images.count * group.classCount)
+    try HDF5.exclusively {
+      try logits.withUnsafeMutableBufferPointer {
+        try stored.box(
+          "/\(path)/logits", type: gauntlet_h5_native_float(), start: place + [images.lowerBound, 0],
+          count: place.map { _ in 1 } + [images.count, group.classCount], write: false, $0)
+      }
+    }
+    return logits
+  }
+
+  /// Which images have a result under one condition.
+  public func complete(group path: String, conditionIndex: Int) throws -> [Bool] {
+    let group = try find(path)
+    let place = try place(conditionIndex, 0..<group.imageCount, group)
+    var complete = [Int8](repeating: 0, count: group.imageCount)
+    try HDF5.exclusively {
+      try complete.withUnsafeMutableBufferPointer {
+        try stored.box(
+          "/\(path)/complete", type: gauntlet_h5_native_int8(), start: place + [0],
+          count: place.map { _ in 1 } + [group.imageCount], write: false, $0)
+      }
+    }
+    return complete.map { $0 == 1 }
+  }
+
+  private func place(_ condition: Int, _ images: Range<Int>, _ group: Group) throws(ArchiveError) -> [Int] {
+    guard (0..<group.conditionCount).contains(condition), images.lowerBound >= 0,
+      images.upperBound <= group.imageCount
+    else { throw .unreadable(path: path, reason: "\(group.path) has no condition \(condition) with images \(images)") }
+    return ArchiveGroupPlan.place(of: condition, in: group.axes)
+  }
+
+  /// The metrics of a group.
+  public func metrics(group path: String) throws -> [ArchiveMetric] {
+    let group = try find(path)
+    return try HDF5.exclusively {
+      try (group.attributes["metrics"] ?? "").split(separator: " ").map { name in
+        let dataset = "/\(path)/\(name)"
+        guard case .doubles(let values) = try stored.read(dataset) else {
+          throw stored.failure("\(name) holds no numbers")
+        }
+        let attributes = try stored.attributes(of: dataset)
+        return ArchiveMetric(
+          name: String(name), description: attributes["long_name"] ?? "",
+          axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values)
+      }
+    }
+  }
+
+  /// Images of a group that were set aside, with the reasons.
+  public func failures(group path: String) throws -> [ArchiveFailure] {
+    try HDF5.exclusively {
+      let root = "/provenance/failures/"
+      let groups = try stored.strings(root + "group")
+      let conditions = try stored.integers(root + "condition")
+      let images = try stored.integers(root + "image")
+      let reasons = try stored.strings(root + "reason")
+      guard conditions.count == groups.count, images.count == groups.count, reasons.count == groups.count else {
+        throw stored.failure("the table of failures does not hold together")
+      }
+      return groups.indices.filter { groups[$0] == path }.map {
+        ArchiveFailure(
+          condition: Int(truncatingIfNeeded: conditions[$0]), image: Int(truncatingIfNeeded: images[$0]),
+          reason: reasons[$0])
+      }
+    }
+  }
+}
+
+extension Handle {
+  /// Owns a reference that the caller holds already.
+  init(adopting id: hid_t) { self.id = id }
+}

@@ -1,0 +1,117 @@
+import Foundation
+
+/// What a check of an archive found.
+public struct ArchiveReport: Sendable, Encodable {
+  /// Parts whose logits have the recorded SHA-256.
+  public var soundParts = 0
+  /// What is damaged.
+  public var damage: [String] = []
+  /// Conditions that lack results without a recorded reason.
+  public var incomplete: [String] = []
+  /// Images that were set aside with a reason.
+  public var setAside: [String] = []
+
+  /// Nothing is damaged.
+  public var isSound: Bool { damage.isEmpty }
+  /// Every image has a result, or the reason why not.
+  public var isComplete: Bool { incomplete.isEmpty }
+
+  /// The report in words.
+  public var lines: [String] {
+    ["\(soundParts) parts have the logits that were recorded"] + damage.map { "damaged: " + $0 }
+      + incomplete.map { "incomplete: " + $0 } + setAside.map { "set aside: " + $0 }
+      + [isSound ? (isComplete ? "whole and sound" : "sound, but incomplete") : "damaged"]
+  }
+}
+
+/// Checks every chunk, every cell and every part's digest of an archive.
+public enum ArchiveVerifier {
+  /// Reads all of an archive.
+  ///
+  /// - Throws: `ArchiveError` for one that cannot even be opened.
+  public static func verify(_ path: String) throws -> ArchiveReport {
+    var report = ArchiveReport()
+    if let damage = try Seal.damage(of: path) {
+      report.damage.append("\(path): \(damage)")
+      return report
+    }
+    let archive = try ArchiveReader(path: path)
+    let covered = try checkParts(archive, &report)
+    for group in archive.groups {
+      let failures = try archive.failures(group: group.path)
+      report.setAside += failures.map { "\(group.path), condition \($0.condition), image \($0.image): \($0.reason)" }
+      for condition in 0..<group.conditionCount {
+        let explained = Set(failures.filter { $0.condition == condition }.map(\.image))
+        do {
+          try check(group, condition, archive, covered[group.path]?[condition] ?? [], explained, &report)
+        } catch {
+          report.damage.append("\(group.path), condition \(condition): \(error)")
+        }
+      }
+    }
+    return report
+  }
+
+  /// Compares digests; gives the ranges of images that parts cover, by group and condition.
+  private static func checkParts(
+    _ archive: ArchiveReader, _ report: inout ArchiveReport
+  ) throws -> [String: [Int: [Range<Int>]]] {
+    let table = try HDF5.exclusively {
+      let root = "/provenance/parts/"
+      return (
+        groups: try archive.stored.strings(root + "group"),
+        conditions: try archive.stored.integers(root + "condition"),
+        first: try archive.stored.integers(root + "first_image"),
+        counts: try archive.stored.integers(root + "image_count"),
+        digests: try archive.stored.strings(root + "logits_sha256")
+      )
+    }
+    let rows = table.groups.count
+    guard
+      [table.conditions.count, table.first.count, table.counts.count, table.digests.count].allSatisfy({ $0 == rows })
+    else { throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts does not hold together") }
+    var covered: [String: [Int: [Range<Int>]]] = [:]
+    for row in 0..<rows {
+      let name = "\(table.groups[row]), condition \(table.conditions[row]), images from \(table.first[row])"
+      let (start, overflow) = table.first[row].addingReportingOverflow(table.counts[row])
+      guard !overflow, table.counts[row] >= 0, table.first[row] >= 0 else {
+        report.damage.append(name + ": impossible numbers")
+        continue
+      }
+      let images = Int(table.first[row])..<Int(start)
+      do {
+        let logits = try archive.logits(
+          group: table.groups[row], conditionIndex: Int(table.conditions[row]), images: images)
+        if Digest.of(logits) == table.digests[row] {
+          report.soundParts += 1
+        } else {
+          report.damage.append(name + ": the logits are not those that were recorded")
+        }
+        covered[table.groups[row], default: [:]][Int(table.conditions[row]), default: []].append(images)
+      } catch {
+        report.damage.append("\(name): \(error)")
+      }
+    }
+    return covered
+  }
+
+  private static func check(
+    _ group: ArchiveReader.Group, _ condition: Int, _ archive: ArchiveReader, _ covered: [Range<Int>],
+    _ explained: Set<Int>, _ report: inout ArchiveReport
+  ) throws {
+    let complete = try archive.complete(group: group.path, conditionIndex: condition)
+    var isCovered = [Bool](repeating: false, count: group.imageCount)
+    for range in covered { for image in range { isCovered[image] = true } }
+    let wrong = complete.indices.filter { complete[$0] != (isCovered[$0] && !explained.contains($0)) }.count
+    if wrong > 0 {
+      report.damage.append("\(group.path), condition \(condition): \(wrong) images are marked otherwise than recorded")
+    }
+    let missing = complete.indices.filter { !complete[$0] && !explained.contains($0) }.count
+    if missing > 0 {
+      let place = ArchiveGroupPlan.place(of: condition, in: group.axes)
+      let name = zip(group.axes, place).map { "\($0.name) \($0.values[$1])" }.joined(separator: ", ")
+      report.incomplete.append(
+        "\(group.path)\(name.isEmpty ? "" : ", " + name): \(missing) of \(group.imageCount) images have no result")
+    }
+  }
+}

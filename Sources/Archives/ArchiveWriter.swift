@@ -1,0 +1,271 @@
+import CHDF5
+import Foundation
+
+/// Writes an archive beside its place and renames it when it is whole; one that is not closed leaves nothing.
+///
+/// Groups follow netCDF-4's conventions for HDF5: every dimension is a dimension scale that its variables refer to.
+/// Parts in the order of their shards give the same bytes; in any order, the same values.
+public final class ArchiveWriter {
+  private struct Recorded {
+    let part: PartContents
+    let fileSHA256: String
+    let logitsSHA256: String
+  }
+
+  private let path: String
+  private let temporary: String
+  private let groups: [String: ArchiveGroupPlan]
+  private var stored: StoredBox?
+  private var covered: [String: [UInt8]] = [:]
+  private var recorded: [Recorded] = []
+  private var metrics: [String: [String]] = [:]
+
+  /// A class for the noncopyable file, so that closing it is letting it go.
+  private final class StoredBox {
+    let file: StoredFile
+    init(_ file: consuming StoredFile) { self.file = file }
+  }
+
+  /// Begins an archive of these groups.
+  public init(
+    path: String, attributes: [String: String], groups: [ArchiveGroupPlan], compressed: Bool
+  ) throws(ArchiveError) {
+    self.path = path
+    temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
+    self.groups = Dictionary(groups.map { ($0.path, $0) }) { first, _ in first }
+    let temporary = temporary
+    let result = HDF5.exclusively { () -> Result<StoredBox, ArchiveError> in
+      do throws(ArchiveError) {
+        let access = try Handle(gauntlet_h5_file_access()) { .unwritable(path: path, reason: $0) }
+        let creation = try Handle(gauntlet_h5_file_creation()) { .unwritable(path: path, reason: $0) }
+        let file = try Handle(gauntlet_h5_create(temporary, creation.id, access.id)) {
+          .unwritable(path: path, reason: $0)
+        }
+        let box = StoredBox(StoredFile(path: path, file: file, isWritten: true))
+        for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
+          try box.file.setAttribute(name, of: "/", to: value)
+        }
+        try box.file.setAttribute("groups", of: "/", to: groups.map(\.path).joined(separator: "\n"))
+        for group in groups { try Self.makeGroup(group, in: box.file, compressed) }
+        return .success(box)
+      } catch {
+        return .failure(error)
+      }
+    }
+    switch result {
+    case .success(let box): stored = box
+    case .failure(let error):
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  deinit {
+    guard let stored else { return }
+    HDF5.exclusively { self.stored = nil }
+    withExtendedLifetime(stored) {}
+    unlink(temporary)
+  }
+
+  private static func makeGroup(
+    _ group: ArchiveGroupPlan, in file: borrowing StoredFile, _ compressed: Bool
+  ) throws(ArchiveError) {
+    let root = "/" + group.path
+    try file.makeGroup(root)
+    for (name, value) in group.attributes.sorted(by: { $0.key < $1.key }) {
+      try file.setAttribute(name, of: root, to: value)
+    }
+    try file.setAttribute("axes", of: root, to: group.axes.map(\.name).joined(separator: " "))
+    for axis in group.axes {
+      let numbers = axis.isNumeric ? axis.values.compactMap { Int64($0) } : []
+      let isWhole = axis.isNumeric && numbers.count == axis.values.count
+      try file.write(isWhole ? .integers(numbers) : .strings(axis.values), to: root + "/" + axis.name)
+      try file.makeScale(root + "/" + axis.name, label: axis.name)
+    }
+    let images = group.imagePaths.count
+    try makeDimension(root + "/image", length: images, in: file)
+    try makeDimension(root + "/class", length: group.classCount, in: file)
+    let extents = group.axes.map(\.values.count)
+    let ones = extents.map { _ in 1 }
+    let rows = min(max(1, images), max(1, 65_536 / max(1, group.classCount)))
+    try file.makeArray(
+      root + "/logits", type: gauntlet_h5_file_float(), extents: extents + [images, group.classCount],
+      chunk: ones + [rows, max(1, group.classCount)], compressed: compressed, fill: .nan)
+    try file.makeArray(
+      root + "/complete", type: gauntlet_h5_file_int8(), extents: extents + [images],
+      chunk: ones + [min(max(1, images), 65_536)], compressed: compressed, fill: nil)
+    try file.write(.integers(group.labels.map { Int64($0) }), to: root + "/label")
+    try file.write(.strings(group.imagePaths), to: root + "/path")
+    try file.write(.strings(group.classNames), to: root + "/class_name")
+    for name in ["logits", "complete"] {
+      for (axis, description) in group.axes.enumerated() {
+        try file.attach(root + "/" + description.name, to: root + "/" + name, axis: axis)
+      }
+      try file.attach(root + "/image", to: root + "/" + name, axis: extents.count)
+    }
+    try file.attach(root + "/class", to: root + "/logits", axis: extents.count + 1)
+    for name in ["label", "path"] { try file.attach(root + "/image", to: root + "/" + name, axis: 0) }
+    try file.attach(root + "/class", to: root + "/class_name", axis: 0)
+    try file.setAttribute("long_name", of: root + "/logits", to: "logits; NaN where there is no result")
+    try file.setAttribute("long_name", of: root + "/complete", to: "1 where the image has a result")
+    try file.setAttribute("long_name", of: root + "/label", to: "class index; -1 where it is unknown")
+  }
+
+  /// A dimension that has no coordinates, with the label that netCDF-4 prescribes.
+  private static func makeDimension(
+    _ name: String, length: Int, in file: borrowing StoredFile
+  ) throws(ArchiveError) {
+    try file.makeArray(
+      name, type: gauntlet_h5_file_float(), extents: [length], chunk: [max(1, length)], compressed: false, fill: nil)
+    let digits = String(length)
+    let padding = String(repeating: " ", count: max(0, 10 - digits.count))
+    try file.makeScale(name, label: "This is a netCDF dimension but not a netCDF variable." + padding + digits)
+  }
+
+  /// Enters a part.
+  ///
+  /// - Throws: `ArchiveError.misplaced` for one outside its group, of another width, or over cells that are taken.
+  public func add(_ part: PartContents, fileSHA256: String) throws(ArchiveError) {
+    guard let stored else { throw .unwritable(path: path, reason: "the archive is closed") }
+    guard let group = groups[part.group] else {
+      throw .misplaced(shard: part.shard, reason: "there is no group \(part.group)")
+    }
+    let images = group.imagePaths.count
+    guard part.agrees, part.classCount == group.classCount, part.conditionIndex < group.conditionCount,
+      part.imageCount <= images, part.firstImage <= images - part.imageCount
+    else {
+      throw .misplaced(
+        shard: part.shard,
+        reason: "\(part.imageCount) images from \(part.firstImage) of \(part.classCount) classes, condition "
+          + "\(part.conditionIndex), in a group of \(images) images, \(group.classCount) classes, "
+          + "\(group.conditionCount) conditions")
+    }
+    let cells =
+      part.conditionIndex * images + part.firstImage..<part.conditionIndex * images + part.firstImage + part.imageCount
+    var taken = covered[part.group] ?? Array(repeating: 0, count: images * group.conditionCount)
+    covered[part.group] = nil
+    let isFree = taken[cells].allSatisfy { $0 == 0 }
+    if isFree { for cell in cells { taken[cell] = 1 } }
+    covered[part.group] = taken
+    guard isFree else { throw .misplaced(shard: part.shard, reason: "another part holds the same images") }
+    try write(part, group, stored)
+    recorded.append(
+      Recorded(part: part.withoutLogits, fileSHA256: fileSHA256, logitsSHA256: Digest.of(part.logits)))
+  }
+
+  private func write(
+    _ part: PartContents, _ group: ArchiveGroupPlan, _ stored: StoredBox
+  ) throws(ArchiveError) {
+    let place = ArchiveGroupPlan.place(of: part.conditionIndex, in: group.axes)
+    let ones = place.map { _ in 1 }
+    var logits = part.logits
+    var complete = [Int8](repeating: 1, count: part.imageCount)
+    for failure in part.failures { complete[failure.offset] = 0 }
+    let root = "/" + part.group
+    let problem = HDF5.exclusively { () -> ArchiveError? in
+      do throws(ArchiveError) {
+        try logits.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
+          try stored.file.box(
+            root + "/logits", type: gauntlet_h5_native_float(), start: place + [part.firstImage, 0],
+            count: ones + [part.imageCount, part.classCount], write: true, buffer)
+        }
+        try complete.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
+          try stored.file.box(
+            root + "/complete", type: gauntlet_h5_native_int8(), start: place + [part.firstImage],
+            count: ones + [part.imageCount], write: true, buffer)
+        }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let problem { throw problem }
+  }
+
+  /// Adds variables to a group.
+  public func writeMetrics(group: String, _ series: [ArchiveMetric]) throws {
+    guard let stored, let plan = groups[group] else {
+      throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
+    }
+    try HDF5.exclusively {
+      for metric in series {
+        let axes = metric.axes.compactMap { name in plan.axes.first { $0.name == name } }
+        let extents = axes.map(\.values.count)
+        guard axes.count == metric.axes.count, extents.reduce(1, *) == metric.values.count else {
+          throw ArchiveError.unwritable(path: path, reason: "the metric \(metric.name) has another shape than its axes")
+        }
+        let name = "/\(group)/\(metric.name)"
+        try stored.file.write(.doubles(metric.values), to: name, extents: extents)
+        try stored.file.setAttribute("long_name", of: name, to: metric.description)
+        try stored.file.setAttribute("axes", of: name, to: metric.axes.joined(separator: " "))
+        for (index, axis) in metric.axes.enumerated() {
+          try stored.file.attach("/\(group)/\(axis)", to: name, axis: index)
+        }
+      }
+    }
+    metrics[group, default: []] += series.map(\.name)
+  }
+
+  /// Writes a table to `/provenance/NAME`, a variable a column, over a dimension `row`.
+  public func writeTable(_ name: String, columns: [TableColumn]) throws {
+    guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
+    try HDF5.exclusively {
+      let root = "/provenance/" + name
+      let rows = columns.first?.count ?? 0
+      guard columns.allSatisfy({ $0.count == rows }) else {
+        throw ArchiveError.unwritable(path: path, reason: "the columns of \(name) differ in length")
+      }
+      try stored.file.makeGroup(root)
+      try Self.makeDimension(root + "/row", length: rows, in: stored.file)
+      for column in columns {
+        try stored.file.write(column.column, to: root + "/" + column.name)
+        try stored.file.attach(root + "/row", to: root + "/" + column.name, axis: 0)
+      }
+    }
+  }
+
+  /// Writes the provenance of the parts, and makes the archive appear at its place.
+  public func close() throws {
+    recorded.sort { $0.part.shard < $1.part.shard }
+    try writeTable("parts", columns: partColumns())
+    let failures = recorded.flatMap { entry in entry.part.failures.map { (entry.part, $0) } }
+    try writeTable(
+      "failures",
+      columns: [
+        .strings("group", failures.map(\.0.group)), .integers("condition", failures.map { Int64($0.0.conditionIndex) }),
+        .integers("image", failures.map { Int64($0.0.firstImage + $0.1.offset) }),
+        .strings("reason", failures.map(\.1.reason)),
+      ])
+    try HDF5.exclusively {
+      guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
+      for (group, names) in metrics.sorted(by: { $0.key < $1.key }) {
+        try stored.file.setAttribute("metrics", of: "/" + group, to: names.joined(separator: " "))
+      }
+      guard gauntlet_h5_flush(stored.file.file.id) >= 0 else { throw stored.file.failure(HDF5.lastMessage) }
+      self.stored = nil
+    }
+    try Seal.append(to: temporary)
+    try AtomicFile.moveIntoPlace(temporary, path)
+  }
+
+  private func partColumns() -> [TableColumn] {
+    let parts = recorded.map(\.part)
+    let names = Set(parts.flatMap(\.attributes.keys)).sorted()
+    return [
+      .integers("shard", parts.map(\.shard)), .strings("group", parts.map(\.group)),
+      .integers("condition", parts.map { Int64($0.conditionIndex) }),
+      .integers("first_image", parts.map { Int64($0.firstImage) }),
+      .integers("image_count", parts.map { Int64($0.imageCount) }),
+      .strings("file_sha256", recorded.map(\.fileSHA256)), .strings("logits_sha256", recorded.map(\.logitsSHA256)),
+    ] + names.map { name in .strings(name, parts.map { $0.attributes[name] ?? "" }) }
+  }
+}
+
+extension PartContents {
+  /// What provenance keeps of a part.
+  fileprivate var withoutLogits: PartContents {
+    PartContents(
+      shard: shard, group: group, conditionIndex: conditionIndex, firstImage: firstImage, imageCount: imageCount,
+      classCount: classCount, logits: [], failures: failures, attributes: attributes)
+  }
+}

@@ -1,0 +1,60 @@
+import Crypto
+import Foundation
+
+/// A line at an archive's end, beyond what HDF5 reads, that holds the SHA-256 of all before it.
+///
+/// HDF5's own checksums reach neither text nor all metadata, and the library may crash on metadata that lie; so a file
+/// is compared with its seal before the library is asked to verify it.
+enum Seal {
+  private static let mark = "\ngauntlet sha256 "
+  private static var length: Int { mark.utf8.count + 64 + 1 }
+
+  /// Appends the seal to a finished file.
+  static func append(to path: String) throws(ArchiveError) {
+    let digest = try digest(of: path, bytes: nil)
+    guard let handle = FileHandle(forWritingAtPath: path) else {
+      throw .unwritable(path: path, reason: "it cannot be opened again")
+    }
+    do {
+      try handle.seekToEnd()
+      try handle.write(contentsOf: Data("\(mark)\(digest)\n".utf8))
+      try handle.close()
+    } catch {
+      throw .unwritable(path: path, reason: "\(error)")
+    }
+  }
+
+  /// What is wrong with a file, nil if it is as it was sealed.
+  static func damage(of path: String) throws(ArchiveError) -> String? {
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw .unreadable(path: path, reason: "there is no such file, or it may not be read")
+    }
+    defer { try? handle.close() }
+    guard let size = try? handle.seekToEnd(), size > UInt64(length),
+      (try? handle.seek(toOffset: size - UInt64(length))) != nil, let tail = try? handle.read(upToCount: length)
+    else { return "it is too short to be an archive" }
+    let text = String(decoding: tail, as: UTF8.self)
+    guard text.hasPrefix(mark) else { return "it has no seal at its end; it is cut short, or was not closed" }
+    let expected = text.dropFirst(mark.count).dropLast()
+    return try digest(of: path, bytes: Int(size) - length) == expected
+      ? nil : "its bytes are not those that were sealed"
+  }
+
+  private static func digest(of path: String, bytes: Int?) throws(ArchiveError) -> String {
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw .unreadable(path: path, reason: "it cannot be opened")
+    }
+    defer { try? handle.close() }
+    var hash = SHA256()
+    var left = bytes ?? Int.max
+    do {
+      while left > 0, let block = try handle.read(upToCount: min(left, 4 << 20)), !block.isEmpty {
+        hash.update(data: block)
+        left -= block.count
+      }
+    } catch {
+      throw .unreadable(path: path, reason: "\(error)")
+    }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}

@@ -1,0 +1,156 @@
+import Archives
+import Foundation
+import Testing
+
+@Suite struct ArchiveTests {
+  private final class Folder {
+    let path = NSTemporaryDirectory() + "gauntlet-archive-" + UUID().uuidString
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+  }
+
+  private static let plan = ArchiveGroupPlan(
+    path: "net/c",
+    axes: [
+      ArchiveAxis(name: "corruption", values: ["fog", "snow"], isNumeric: false),
+      ArchiveAxis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
+    ], imagePaths: ["a/1.JPEG", "a/2.JPEG", "b/3.JPEG", "b/ü.JPEG"], labels: [0, 0, 1, -1],
+    classNames: ["a", "b"], classCount: 2, attributes: ["model": "net", "note": "two\nlines"])
+
+  private static func parts(of path: String = "net/c") -> [PartContents] {
+    (0..<12).map { index in
+      let isFailed = index == 5
+      let logits = (0..<4).map { isFailed && $0 < 2 ? Float.nan : Float(index * 10 + $0) }
+      return PartContents(
+        shard: Int64(index), group: path, conditionIndex: index / 2, firstImage: index % 2 * 2, imageCount: 2,
+        classCount: 2, logits: logits,
+        failures: isFailed ? [PartFailure(offset: 0, reason: "b/3.JPEG is empty")] : [],
+        attributes: ["worker": "w\(index % 3)"])
+    }
+  }
+
+  private func write(_ path: String, _ parts: [PartContents], compressed: Bool = true) throws {
+    let writer = try ArchiveWriter(
+      path: path, attributes: ["title": "t", "run": "r"], groups: [Self.plan], compressed: compressed)
+    for part in parts { try writer.add(part, fileSHA256: "\(part.shard)") }
+    try writer.writeMetrics(
+      group: "net/c",
+      [
+        ArchiveMetric(
+          name: "top1", description: "accuracy", axes: ["corruption", "severity"], values: [1, 2, 3, 4, 5, .nan]),
+        ArchiveMetric(name: "mean", description: "mean", axes: [], values: [0.5]),
+      ])
+    try writer.writeTable("attempts", columns: [.integers("shard", []), .strings("worker", [])])
+    try writer.close()
+  }
+
+  @Test func aPartComesBackAsItWas() throws {
+    let folder = try Folder()
+    for part in Self.parts() {
+      let path = folder.path + "/\(part.shard).h5"
+      let written = try PartFile.write(part, to: path)
+      let read = try PartFile.read(path, expectedSHA256: written.sha256)
+      #expect(read.logits.map(\.bitPattern) == part.logits.map(\.bitPattern))
+      #expect(read.failures == part.failures && read.attributes == part.attributes && read.shard == part.shard)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count == written.bytes)
+      #expect(throws: ArchiveError.self) { try PartFile.read(path, expectedSHA256: "0") }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 12)
+  }
+
+  @Test(arguments: [true, false]) func anArchiveHoldsItsPartsInAnyOrder(compressed: Bool) throws {
+    let folder = try Folder()
+    try write(folder.path + "/1.h5", Self.parts(), compressed: compressed)
+    try write(folder.path + "/2.h5", Self.parts().reversed(), compressed: compressed)
+    try write(folder.path + "/3.h5", Self.parts(), compressed: compressed)
+    for name in ["1", "2"] {
+      let archive = try ArchiveReader(path: folder.path + "/\(name).h5")
+      let group = try #require(archive.groups.first)
+      #expect(group.axes == Self.plan.axes && group.imagePaths == Self.plan.imagePaths)
+      #expect(group.labels == Self.plan.labels && group.classNames == ["a", "b"] && group.classCount == 2)
+      #expect(group.attributes["note"] == "two\nlines" && archive.attributes["title"] == "t")
+      for part in Self.parts() {
+        let images = part.firstImage..<part.firstImage + 2
+        let logits = try archive.logits(group: "net/c", conditionIndex: part.conditionIndex, images: images)
+        #expect(logits.map(\.bitPattern) == part.logits.map(\.bitPattern))
+        let complete = try archive.complete(group: "net/c", conditionIndex: part.conditionIndex)
+        #expect(Array(complete[images]) == [part.failures.isEmpty, true])
+      }
+      let metrics = try archive.metrics(group: "net/c")
+      #expect(metrics.map(\.name) == ["top1", "mean"] && metrics[1].values == [0.5])
+      #expect(try archive.failures(group: "net/c").map(\.image) == [2])
+      let report = try ArchiveVerifier.verify(folder.path + "/\(name).h5")
+      #expect(report.isSound && report.isComplete && report.soundParts == 12, "\(report.lines)")
+    }
+    let first = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/1.h5"))
+    let third = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/3.h5"))
+    #expect(first == third)
+  }
+
+  @Test func whatIsMissingIsNaNAndNamed() throws {
+    let folder = try Folder()
+    try write(folder.path + "/a.h5", Array(Self.parts().dropLast()))
+    let report = try ArchiveVerifier.verify(folder.path + "/a.h5")
+    #expect(report.isSound && !report.isComplete)
+    #expect(report.incomplete == ["net/c, corruption snow, severity 3: 2 of 4 images have no result"])
+    let logits = try ArchiveReader(path: folder.path + "/a.h5").logits(
+      group: "net/c", conditionIndex: 5, images: 2..<4)
+    #expect(logits.allSatisfy { $0.isNaN })
+  }
+
+  @Test func misplacedPartsAreRefused() throws {
+    let folder = try Folder()
+    let writer = try ArchiveWriter(path: folder.path + "/a.h5", attributes: [:], groups: [Self.plan], compressed: false)
+    let part = Self.parts()[0]
+    try writer.add(part, fileSHA256: "")
+    #expect(throws: ArchiveError.self) { try writer.add(part, fileSHA256: "") }
+    #expect(throws: ArchiveError.self) { try writer.add(Self.parts(of: "net/x")[1], fileSHA256: "") }
+    for (condition, first, count, classes) in [(6, 0, 2, 2), (1, 3, 2, 2), (1, 0, 2, 3), (1, -1, 2, 2), (1, 0, 1, 2)] {
+      let wrong = PartContents(
+        shard: 9, group: "net/c", conditionIndex: condition, firstImage: first, imageCount: count,
+        classCount: classes, logits: [1, 2, 3, 4], failures: [], attributes: [:])
+      #expect(throws: ArchiveError.self) { try writer.add(wrong, fileSHA256: "") }
+    }
+  }
+
+  @Test func anAbandonedArchiveLeavesNothing() throws {
+    let folder = try Folder()
+    do {
+      let writer = try ArchiveWriter(
+        path: folder.path + "/a.h5", attributes: [:], groups: [Self.plan], compressed: true)
+      try writer.add(Self.parts()[0], fileSHA256: "")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    #expect(throws: ArchiveError.self) {
+      try ArchiveWriter(path: folder.path + "/none/a.h5", attributes: [:], groups: [], compressed: true)
+    }
+  }
+
+  @Test func damageIsNoticedAndNeverCrashes() throws {
+    let folder = try Folder()
+    let path = folder.path + "/a.h5"
+    try write(path, Self.parts())
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let expected = try Self.parts().map { part in
+      try ArchiveReader(path: path).logits(
+        group: "net/c", conditionIndex: part.conditionIndex, images: part.firstImage..<part.firstImage + 2
+      ).map(\.bitPattern)
+    }
+    var state: UInt64 = 7
+    for round in 0..<300 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let place = Int(state >> 33) % whole.count
+      var damaged = round % 10 == 0 ? Array(whole.prefix(place)) : whole
+      if damaged.count == whole.count { damaged[place] ^= UInt8(1 << (round % 8)) }
+      try Data(damaged).write(to: URL(fileURLWithPath: path))
+      guard let report = try? ArchiveVerifier.verify(path), report.isSound, report.isComplete else { continue }
+      // Believed, so the logits must be the true ones.
+      let archive = try ArchiveReader(path: path)
+      for (part, bits) in zip(Self.parts(), expected) {
+        let logits = try archive.logits(
+          group: "net/c", conditionIndex: part.conditionIndex, images: part.firstImage..<part.firstImage + 2)
+        #expect(logits.map(\.bitPattern) == bits, "byte \(place)")
+      }
+    }
+  }
+}
