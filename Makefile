@@ -16,12 +16,6 @@ export LC_ALL := C.UTF-8
 run: build
 	$(GAUNTLET) miniature $(DATA)
 	$(GAUNTLET) run manifests/miniature.yaml --run $(RUN)
-	@echo
-	$(GAUNTLET) collect $(RUN)
-	$(GAUNTLET) verify $(RUN)/archive.h5
-	$(GAUNTLET) report $(RUN)/archive.h5 --output $(RUN)/report.html
-	@echo "archive: $(RUN)/archive.h5"
-	@echo "report:  $(RUN)/report.html"
 
 test: setup
 	$(SWIFT) build -c release --build-tests
