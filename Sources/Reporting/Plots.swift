@@ -36,7 +36,7 @@ enum Plots {
   /// One line a value of the first axis, over the second.
   static func curves(_ section: ReportSection) -> String {
     let (names, columns) = (section.axes[0].values, section.axes[1].values)
-    let (left, top, width, height) = (48, 16, 420, 240)
+    let (left, top, width, height) = (48, 28, 420, 240)
     func x(_ column: Int) -> Int { left + (columns.count > 1 ? column * width / (columns.count - 1) : width / 2) }
     func y(_ value: Double) -> Int { top + Int((1 - value) * Double(height)) }
     var parts: [String] = []

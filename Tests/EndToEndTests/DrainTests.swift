@@ -1,0 +1,58 @@
+import Coordination
+import Foundation
+import Planning
+import Testing
+
+/// SIGTERM, as batch systems send it before they take a machine away.
+@Suite(.serialized) struct DrainTests {
+  @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .timeLimit(.minutes(5)))
+  func drains() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 60, shardImages: 2)
+    let folder = RunFolder(scratch.path + "/run")
+    let errors = try TemporaryFile()
+    let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path], errors: errors.handle)
+    try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
+    func worker() throws -> Process {
+      try CommandLineTool.start(["work", "--run", folder.path, "--streams", "1", "--batch", "1"])
+    }
+    let first = try worker()
+    let ledger = try Ledger.open(at: folder.ledger, readOnly: true)
+    func recorded() throws -> Int { try ledger.status(now: 0).total.recorded }
+    try waitUntil("shards are recorded") { try recorded() >= 5 }
+
+    first.terminate()
+    first.waitUntilExit()
+    #expect(first.terminationReason == .exit && first.terminationStatus == 0)
+    // What it had finished was acknowledged, and what it had not was handed back without counting.
+    try waitUntil("nothing is held") { try ledger.status(now: 0).workers.isEmpty }
+    #expect(try ledger.status(now: 0).recentErrors.isEmpty)
+
+    let second = try worker()
+    let before = try recorded()
+    try waitUntil("another worker goes on") { try recorded() >= before + 5 }
+    coordinator.terminate()
+    coordinator.waitUntilExit()
+    second.waitUntilExit()
+    #expect(coordinator.terminationReason == .exit && coordinator.terminationStatus == 3)
+    #expect(try errors.text().contains("gauntlet resume"))
+    #expect(second.terminationReason == .exit && second.terminationStatus == 0)
+    #expect(!FileManager.default.fileExists(atPath: folder.endpoint))
+
+    let partial = try CommandLineTool.run(["collect", folder.path, "-o", scratch.path + "/partial.h5", "--partial"])
+    #expect(partial.status == 1, "\(partial.errors)")
+    #expect(try CommandLineTool.run(["verify", scratch.path + "/partial.h5"]).status == 1)
+    #expect(try CommandLineTool.run(["collect", folder.path]).status == 3)
+    let resumed = try CommandLineTool.run(["resume", folder.path])
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
+  }
+
+  private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(120)
+    while try !condition() {
+      try #require(ContinuousClock.now < end, "waited in vain until \(what)")
+      usleep(2_000)
+    }
+  }
+}
