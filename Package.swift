@@ -82,6 +82,7 @@ let package = Package(
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
+    tests("Imaging", fixtures: true),
     tests("Benchmarks", ["Imaging"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),

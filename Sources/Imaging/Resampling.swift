@@ -30,7 +30,7 @@ public enum Interpolation: String, Sendable, Hashable, Codable, CaseIterable {
 }
 
 /// Pillow's resampling, bit for bit: horizontal, then vertical, each rounded to 8 bits, in 22-bit fixed point.
-enum Resampler {
+package enum Resampler {
   private static let precisionBits = 32 - 8 - 2
 
   /// Weights of the source pixels of every target pixel along one axis.
@@ -68,7 +68,7 @@ enum Resampler {
   }
 
   /// Resizes to `width` x `height`; both at least 1.
-  static func resize(_ image: RGBImage, width: Int, height: Int, interpolation: Interpolation) -> RGBImage {
+  package static func resize(_ image: RGBImage, width: Int, height: Int, interpolation: Interpolation) -> RGBImage {
     guard image.width > 0, image.height > 0, width > 0, height > 0 else {
       return RGBImage(width: width, height: height, pixels: [])
     }
