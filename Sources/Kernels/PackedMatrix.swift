@@ -74,10 +74,17 @@ public final class PackedMatrix: Sendable {
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
         polynomials: coefficients)
     case .avx512:
-      MatrixTileAVX512.multiply(
-        left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
-        residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-        polynomials: coefficients)
+      // The allocator keeps memory of this size at hand, so that this costs no system call.
+      withUnsafeTemporaryAllocation(
+        byteCount: MatrixTileAVX512.scratchCount(rows: rows, inner: inner) * MemoryLayout<Float>.stride,
+        alignment: AlignedBuffer.alignment
+      ) { scratch in
+        let scratch = scratch.bindMemory(to: Float.self)
+        MatrixTileAVX512.multiply(
+          left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
+          residual: residual?.baseAddress, scratch: scratch.baseAddress ?? target, output: target, rows: rows,
+          inner: inner, columns: columns, polynomials: coefficients)
+      }
     }
   }
 

@@ -4,3 +4,8 @@
 int gauntlet_processor_has_avx2_fma(void);
 int gauntlet_processor_has_avx512(void);
 int gauntlet_processor_has_avx512_bf16(void);
+
+/// Asks for the cache line at `address`, to be written soon.
+static inline __attribute__((always_inline)) void gauntlet_prefetch_for_writing(const void *address) {
+  __builtin_prefetch(address, 1, 3);
+}
