@@ -50,8 +50,8 @@ let package = Package(
     .target(name: "CProcessor"),
 
     library("Tensors"),
-    .target(name: "KernelsAVX2", swiftSettings: kernelSettings(avx2)),
-    .target(name: "KernelsAVX512", dependencies: ["CProcessor"], swiftSettings: kernelSettings(avx512)),
+    .target(name: "KernelsAVX2", dependencies: ["Tensors"], swiftSettings: kernelSettings(avx2)),
+    .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
     library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     library("Networks", ["Tensors", "Kernels"]),
     library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),

@@ -14,6 +14,10 @@ public final class DepthwiseLayer: Sendable {
   public let instructionSet: InstructionSet
   /// [group of lanes][kernel][kernel][lanes]; the last group is filled up with zeros.
   private let weights: AlignedBuffer
+  /// [group of lanes], then the nine products of `PhasedAxis`; nil where no map is computed so.
+  private let phasedWeights: AlignedBuffer?
+  /// Elements of a group in `phasedWeights`.
+  private let phasedCount: Int
   private let bias: AlignedBuffer
   private let lanes: Int
 
@@ -45,10 +49,34 @@ public final class DepthwiseLayer: Sendable {
       for tap in 0..<taps { packed[tap * lanes] = weights[channel * taps + tap] }
       self.bias.pointer[channel] = bias[channel]
     }
+    guard PhasedAxis.isUsed(height: .max, width: .max, kernel: kernel, stride: stride) else {
+      (phasedWeights, phasedCount) = (nil, 0)
+      return
+    }
+    let rows = 2 * ((kernel + 1) / 2) + kernel / 2
+    phasedCount = rows * rows * lanes
+    let phased = AlignedBuffer(count: groups * phasedCount)
+    for channel in 0..<channels {
+      let packed = phased.pointer + channel / lanes * phasedCount + channel % lanes
+      let filters = ScalarKernels.phasedFilters(
+        Array(weights[(channel * taps)..<((channel + 1) * taps)]), kernel: kernel)
+      for (index, tap) in filters.joined().enumerated() { packed[index * lanes] = tap }
+    }
+    phasedWeights = phased
   }
 
   /// Elements that `convolve` needs to work in, for images of a size.
-  public func scratchCount(height: Int, width: Int) -> Int { height * width * lanes }
+  public func scratchCount(height: Int, width: Int) -> Int {
+    guard PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) else {
+      return height * width * lanes
+    }
+    let axes = (PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel))
+    switch instructionSet {
+    case .scalar: return height * width * lanes
+    case .avx2: return height * width * lanes + KernelsAVX2.PhasedDepthwise.scratchCount(axes.0, axes.1)
+    case .avx512: return height * width * lanes + KernelsAVX512.PhasedDepthwise.scratchCount(axes.0, axes.1)
+    }
+  }
 
   /// Writes `activation(convolution + bias)`; the bits do not depend on the instruction set.
   ///
@@ -91,40 +119,75 @@ public final class DepthwiseLayer: Sendable {
   }
 
   private func convolvePlane(
-    _ plane: UnsafePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>, _ valid: Int,
-    _ height: Int, _ width: Int
+    _ plane: UnsafeMutablePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>,
+    _ valid: Int, _ height: Int, _ width: Int
   ) {
     let taps = weights.pointer + group * kernel * kernel * lanes
     let addition = bias.pointer + group * lanes
+    let (rows, columns) = (PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel))
+    let phased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) ? phasedWeights : nil
+    let phasedTaps = phased.map { $0.pointer + group * phasedCount }
+    let outputColumns = (width - 1) / stride + 1
     switch instructionSet {
     case .scalar:
-      convolvePlainly(plane, taps, addition.pointee, relu, output, height, width)
+      convolvePlainly(plane, channel: group, isPhased: phased != nil, relu, output, height, width)
     case .avx2:
-      KernelsAVX2.DepthwiseTile.convolve(
-        input: plane, weights: taps, bias: addition, relu: relu, output: output, step: channels, channels: valid,
-        geometry: .init(height: height, width: width, kernel: kernel, stride: stride))
+      if let phasedTaps {
+        KernelsAVX2.PhasedDepthwise.convolve(
+          input: plane, weights: phasedTaps, bias: addition, relu: relu, scratch: plane + height * width * lanes,
+          output: output, step: channels, channels: valid, rows: rows, columns: columns)
+      } else {
+        KernelsAVX2.DepthwiseTile.convolve(
+          input: plane, weights: taps,
+          geometry: .init(
+            height: height, width: width, rowTaps: kernel, columnTaps: kernel, top: kernel / 2, left: kernel / 2,
+            rows: (height - 1) / stride + 1, columns: outputColumns, stride: stride),
+          into: .init(
+            output: output, step: channels, columns: outputColumns, channels: valid, bias: addition, relu: relu))
+      }
     case .avx512:
-      KernelsAVX512.DepthwiseTile.convolve(
-        input: plane, weights: taps, bias: addition, relu: relu, output: output, step: channels, channels: valid,
-        geometry: .init(height: height, width: width, kernel: kernel, stride: stride))
+      if let phasedTaps {
+        KernelsAVX512.PhasedDepthwise.convolve(
+          input: plane, weights: phasedTaps, bias: addition, relu: relu, scratch: plane + height * width * lanes,
+          output: output, step: channels, channels: valid, rows: rows, columns: columns)
+      } else {
+        KernelsAVX512.DepthwiseTile.convolve(
+          input: plane, weights: taps,
+          geometry: .init(
+            height: height, width: width, rowTaps: kernel, columnTaps: kernel, top: kernel / 2, left: kernel / 2,
+            rows: (height - 1) / stride + 1, columns: outputColumns, stride: stride),
+          into: .init(
+            output: output, step: channels, columns: outputColumns, channels: valid, bias: addition, relu: relu))
+      }
     }
   }
 
   private func convolvePlainly(
-    _ plane: UnsafePointer<Float>, _ taps: UnsafePointer<Float>, _ bias: Float, _ relu: Bool,
+    _ plane: UnsafePointer<Float>, channel: Int, isPhased: Bool, _ relu: Bool,
     _ output: UnsafeMutablePointer<Float>, _ height: Int, _ width: Int
   ) {
+    let taps = UnsafePointer(weights.pointer + channel * kernel * kernel)
     let pad = kernel / 2
+    let sums =
+      isPhased
+      ? ScalarKernels.phasedPlane(
+        PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel),
+        Array(UnsafeBufferPointer(start: taps, count: kernel * kernel))
+      ) { plane[$0 * width + $1] } : nil
     var target = output
     for y in Swift.stride(from: 0, to: height, by: stride) {
       for x in Swift.stride(from: 0, to: width, by: stride) {
         var sum: Float = 0
-        for v in max(0, pad - y)..<min(kernel, height + pad - y) {
-          for u in max(0, pad - x)..<min(kernel, width + pad - x) {
-            sum = sum.addingProduct(plane[(y + v - pad) * width + x + u - pad], taps[v * kernel + u])
+        if let sums {
+          sum = sums[y * width + x]
+        } else {
+          for v in max(0, pad - y)..<min(kernel, height + pad - y) {
+            for u in max(0, pad - x)..<min(kernel, width + pad - x) {
+              sum = sum.addingProduct(plane[(y + v - pad) * width + x + u - pad], taps[v * kernel + u])
+            }
           }
         }
-        let value = sum + bias
+        let value = sum + bias.pointer[channel]
         target.pointee = relu ? (value > 0 ? value : 0) : value
         target += channels
       }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The kernels written as plainly as they can be: the reference whose bits every faster variant must give.
 ///
 /// Each output is one chain of fused multiply-adds in a fixed order from +0, then bias, activation and residual, each
@@ -57,6 +59,7 @@ package enum ScalarKernels {
   /// Convolves each channel with a kernel of its own; `weights` is [channels, kernel, kernel].
   ///
   /// The chain runs over the kernel's taps row by row; a tap outside the image is skipped, not multiplied with zero.
+  /// Large kernels on large maps are computed in phases, see `PhasedAxis`.
   /// - Returns: [count, output height, output width, channels].
   package static func depthwise(
     _ input: [Float], _ weights: [Float], count: Int, height: Int, width: Int, channels: Int, kernel: Int,
@@ -67,6 +70,23 @@ package enum ScalarKernels {
     let rows = outputExtent(height, kernel: kernel, stride: stride)
     let columns = outputExtent(width, kernel: kernel, stride: stride)
     var output = [Float](repeating: 0, count: count * rows * columns * channels)
+    if PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) {
+      for image in 0..<count {
+        for channel in 0..<channels {
+          let own = Array(weights[(channel * kernel * kernel)..<((channel + 1) * kernel * kernel)])
+          let sums = phasedPlane(
+            PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel), own
+          ) {
+            y, x in input[((image * height + y) * width + x) * channels + channel]
+          }
+          for (pixel, sum) in sums.enumerated() {
+            let index = (image * height * width + pixel) * channels + channel
+            output[index] = epilogue.finish(sum, channel: channel, index: index)
+          }
+        }
+      }
+      return output
+    }
     for index in output.indices {
       let channel = index % channels
       let column = index / channels % columns
@@ -80,6 +100,55 @@ package enum ScalarKernels {
       output[index] = epilogue.finish(sum, channel: channel, index: index)
     }
     return output
+  }
+
+  /// The sums of one channel's convolution in two phases an axis, [height, width]; `weights` is [kernel, kernel].
+  static func phasedPlane(
+    _ rows: PhasedAxis, _ columns: PhasedAxis, _ weights: [Float], _ pixel: (_ y: Int, _ x: Int) -> Float
+  ) -> [Float] {
+    let filters = phasedFilters(weights, kernel: rows.kernel)
+    func value(_ y: Int, _ x: Int) -> Float {
+      (0..<rows.extent).contains(y) && (0..<columns.extent).contains(x) ? pixel(y, x) : 0
+    }
+    func part(_ rowProduct: PhasedAxis.Product, _ columnProduct: PhasedAxis.Product, _ y: Int, _ x: Int) -> Float {
+      let filter = filters[rowProduct.rawValue * 3 + columnProduct.rawValue]
+      let (rowTaps, columnTaps) = (rows.taps(rowProduct), columns.taps(columnProduct))
+      var sum: Float = 0
+      for v in 0..<rowTaps where rows.range(rowProduct).contains(y + v) {
+        let row = rows.places(rowProduct, y + v)
+        for u in 0..<columnTaps where columns.range(columnProduct).contains(x + u) {
+          let column = columns.places(columnProduct, x + u)
+          func along(_ x: Int) -> Float {
+            row.subtracted.map { value(row.taken, x) - value($0, x) } ?? value(row.taken, x)
+          }
+          let difference = column.subtracted.map { along(column.taken) - along($0) } ?? along(column.taken)
+          sum = sum.addingProduct(difference, filter[v * columnTaps + u])
+        }
+      }
+      return sum
+    }
+    return (0..<rows.extent * columns.extent).map { index in
+      let (y, x) = (index / columns.extent, index % columns.extent)
+      let own = (y % 2 == 0 ? PhasedAxis.Product.even : .odd, x % 2 == 0 ? PhasedAxis.Product.even : .odd)
+      return (part(.shared, .shared, y / 2, x / 2) + part(.shared, own.1, y / 2, x / 2))
+        + (part(own.0, .shared, y / 2, x / 2) + part(own.0, own.1, y / 2, x / 2))
+    }
+  }
+
+  /// The taps of the nine products, rows by columns: columns are added first.
+  static func phasedFilters(_ weights: [Float], kernel: Int) -> [[Float]] {
+    let axis = PhasedAxis(extent: 0, kernel: kernel)
+    let products = PhasedAxis.Product.allCases
+    let lines = (0..<kernel).map { row in
+      products.map { axis.filter($0, Array(weights[(row * kernel)..<((row + 1) * kernel)])) }
+    }
+    return products.flatMap { rowProduct in
+      products.map { columnProduct in
+        let taps = axis.taps(columnProduct)
+        let columns = (0..<taps).map { u in axis.filter(rowProduct, lines.map { $0[columnProduct.rawValue][u] }) }
+        return (0..<axis.taps(rowProduct) * taps).map { columns[$0 % taps][$0 / taps] }
+      }
+    }
   }
 
   /// Convolves all channels together; `weights` is [outputs, kernel, kernel, channels].

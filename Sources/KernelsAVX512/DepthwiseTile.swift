@@ -2,159 +2,132 @@
 /// set, since `Lanes` is each module's own.
 ///
 /// Gives the bits of `ScalarKernels.depthwise`: a lane holds one output, and its chain runs over the taps inside the
-/// image, row by row.
+/// plane, row by row.
 package enum DepthwiseTile {
   /// Channels of a plane.
   package static let lanes = Lanes.scalarCount
+  /// Two rows share the loads of their input where there are registers for the sums of both.
+  private static let rowsTogether = Lanes.scalarCount == 16 ? 2 : 1
 
-  /// What is convolved: a plane [height, width, lanes] by [kernel, kernel, lanes], padding `kernel / 2`.
+  /// What is convolved: a plane [height, width, lanes] by [rowTaps, columnTaps, lanes].
   package struct Geometry {
-    package let height, width, kernel, stride: Int
+    package let height, width, rowTaps, columnTaps, top, left, rows, columns, stride: Int
 
-    package init(height: Int, width: Int, kernel: Int, stride: Int) {
-      (self.height, self.width, self.kernel, self.stride) = (height, width, kernel, stride)
+    /// - Parameters:
+    ///   - top: the tap that lies on the first row of the plane for the first row of outputs.
+    ///   - left: the same for columns.
+    ///   - rows: of outputs.
+    ///   - columns: of outputs.
+    package init(
+      height: Int, width: Int, rowTaps: Int, columnTaps: Int, top: Int, left: Int, rows: Int, columns: Int,
+      stride: Int = 1
+    ) {
+      (self.height, self.width, self.rowTaps, self.columnTaps) = (height, width, rowTaps, columnTaps)
+      (self.top, self.left, self.rows, self.columns, self.stride) = (top, left, rows, columns, stride)
+    }
+
+    /// The rows of the plane that an output row reads, at a stride of 1.
+    @inline(__always)
+    fileprivate func inputRows(_ y: Int) -> Range<Int> {
+      let lower = max(0, y - top)
+      return lower..<max(lower, min(height, rowTaps + y - top))
     }
   }
 
-  /// Writes `activation(convolution + bias)`, `channels` of each pixel's lanes.
+  /// Where outputs go.
+  package struct Sink {
+    private let output: UnsafeMutablePointer<Float>
+    private let step, rowStep, channels: Int
+    private let bias: Lanes
+    private let isRaw, relu: Bool
+
+    /// Sums as they are, [rows, columns, lanes].
+    package init(sums: UnsafeMutablePointer<Float>, columns: Int) {
+      (output, step, rowStep, channels) = (sums, lanes, columns * lanes, lanes)
+      (bias, isRaw, relu) = (Lanes(repeating: 0), true, false)
+    }
+
+    /// `activation(sum + bias)`, `channels` of each pixel's lanes; `step` elements from a pixel to the next one.
+    package init(
+      output: UnsafeMutablePointer<Float>, step: Int, columns: Int, channels: Int, bias: UnsafePointer<Float>,
+      relu: Bool
+    ) {
+      (self.output, self.step, rowStep, self.channels) = (output, step, columns * step, channels)
+      (self.bias, isRaw, self.relu) = (load(bias), false, relu)
+    }
+
+    @inline(__always)
+    func store(_ sum: Lanes, y: Int, x: Int) {
+      let target = output + y * rowStep + x * step
+      var value = sum
+      if !isRaw {
+        value += bias
+        if relu { value = Lanes(repeating: 0).replacing(with: value, where: value .> 0) }
+      }
+      if channels == lanes {
+        UnsafeMutableRawPointer(target).storeBytes(of: value, as: Lanes.self)
+      } else {
+        for lane in 0..<channels { target[lane] = value[lane] }
+      }
+    }
+  }
+
+  private struct Plane {
+    let input, weights: UnsafePointer<Float>
+    let geometry: Geometry
+  }
+
+  /// Convolves a plane.
   ///
   /// - Parameters:
   ///   - input: [height, width, lanes].
-  ///   - weights: [kernel, kernel, lanes].
-  ///   - bias: [lanes].
-  ///   - relu: whether max(x, 0) follows.
-  ///   - output: the first pixel; the next one in a row is `step` elements on, rows follow each other.
-  ///   - channels: how many of the lanes are stored, 1 to `lanes`.
+  ///   - weights: [rowTaps, columnTaps, lanes].
   package static func convolve(
-    input: UnsafePointer<Float>, weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, relu: Bool,
-    output: UnsafeMutablePointer<Float>, step: Int, channels: Int, geometry: Geometry
+    input: UnsafePointer<Float>, weights: UnsafePointer<Float>, geometry g: Geometry, into sink: Sink
   ) {
-    let rows = (geometry.height - 1) / geometry.stride + 1
-    let columns = (geometry.width - 1) / geometry.stride + 1
-    let addition = load(bias)
-    for y in 0..<rows {
-      let row = output + y * columns * step
-      let store: (Int, Lanes) -> Void = { x, sum in
-        var value = sum + addition
-        if relu { value = Lanes(repeating: 0).replacing(with: value, where: value .> 0) }
-        let target = row + x * step
-        if channels == lanes {
-          UnsafeMutableRawPointer(target).storeBytes(of: value, as: Lanes.self)
-        } else {
-          for lane in 0..<channels { target[lane] = value[lane] }
-        }
+    let plane = Plane(input: input, weights: weights, geometry: g)
+    // The widest tile that fits; the last one of a row overlaps its neighbour where the row is no multiple.
+    let tile =
+      g.stride > 1 ? 1 : g.columns >= 14 && rowsTogether == 1 ? 14 : g.columns >= 7 ? 7 : g.columns >= 4 ? 4 : 1
+    let together = tile > 1 ? rowsTogether : 1
+    for y in Swift.stride(from: 0, to: g.rows, by: together) {
+      let rows = min(together, g.rows - y)
+      if tile == 7, g.columns == 7, g.left >= 6, g.width + g.left <= g.columnTaps {
+        row7(plane, y: y, rows: rows, sink)
+        continue
       }
-      if geometry.stride == 1, columns >= 14 {
-        for x in tileStarts(columns, 14) { tile14(input, weights, geometry, y: y, x: x, store) }
-      } else if geometry.stride == 1, columns >= 4 {
-        for x in tileStarts(columns, 4) { tile4(input, weights, geometry, y: y, x: x, store) }
-      } else {
-        for x in 0..<columns {
-          store(x, single(input, weights, geometry, y: y * geometry.stride, x: x * geometry.stride))
+      for start in Swift.stride(from: 0, to: g.columns, by: tile) {
+        let x = min(start, g.columns - tile)
+        switch tile {
+        case 14: tile14(plane, y: y, x: x, rows: rows, sink)
+        case 7: tile7(plane, y: y, x: x, rows: rows, sink)
+        case 4: tile4(plane, y: y, x: x, rows: rows, sink)
+        default: sink.store(single(plane, y: y * g.stride, x: x * g.stride), y: y, x: x)
         }
       }
     }
   }
 
-  /// Starts of tiles that cover a row; the last one overlaps its neighbour where the row is no multiple.
-  private static func tileStarts(_ columns: Int, _ tile: Int) -> [Int] {
-    (0..<(columns + tile - 1) / tile).map { min($0 * tile, columns - tile) }
-  }
-
   @inline(__always)
-  private static func load(_ pointer: UnsafePointer<Float>) -> Lanes {
+  static func load(_ pointer: UnsafePointer<Float>) -> Lanes {
     UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
   }
 
-  /// The sum around one place of the input.
-  private static func single(
-    _ input: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ geometry: Geometry, y: Int, x: Int
-  ) -> Lanes {
-    let (width, kernel) = (geometry.width, geometry.kernel)
-    let pad = kernel / 2
+  /// The sum around one place of the plane.
+  private static func single(_ plane: Plane, y: Int, x: Int) -> Lanes {
+    let g = plane.geometry
     var sum = Lanes(repeating: 0)
-    for v in max(0, pad - y)..<min(kernel, geometry.height + pad - y) {
-      for u in max(0, pad - x)..<min(kernel, width + pad - x) {
-        sum.addProduct(
-          load(input + ((y + v - pad) * width + x + u - pad) * lanes), load(weights + (v * kernel + u) * lanes))
-      }
+    let columns = max(0, g.left - x)..<max(0, g.left - x, min(g.columnTaps, g.width + g.left - x))
+    for t in g.inputRows(y) {
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      let taps = plane.weights + (t - y + g.top) * g.columnTaps * lanes
+      for u in columns { sum.addProduct(load(base + u * lanes), load(taps + u * lanes)) }
     }
     return sum
   }
 
-  /// 4 outputs of one row, from column `x` on; `geometry.width` is at least 4.
-  private static func tile4(
-    _ input: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ geometry: Geometry, y: Int, x: Int,
-    _ store: (Int, Lanes) -> Void
-  ) {
-    let (width, kernel) = (geometry.width, geometry.kernel)
-    let pad = kernel / 2
-    // Taps that all 4 outputs have; before them the left ones lack theirs, after them the right ones.
-    let firstFull = max(0, pad - x)
-    let endFull = min(kernel, width + pad - x - 3)
-    var c0 = Lanes(repeating: 0)
-    var c1 = Lanes(repeating: 0)
-    var c2 = Lanes(repeating: 0)
-    var c3 = Lanes(repeating: 0)
-    for v in max(0, pad - y)..<min(kernel, geometry.height + pad - y) {
-      let taps = weights + v * kernel * lanes
-      let row = input + ((y + v - pad) * width + x - pad) * lanes
-      for u in max(0, pad - x - 3)..<firstFull {
-        let w = load(taps + u * lanes)
-        let base = row + u * lanes
-        switch pad - x - u {
-        case 1:
-          c1.addProduct(load(base + 1 * lanes), w)
-          fallthrough
-        case 2:
-          c2.addProduct(load(base + 2 * lanes), w)
-          fallthrough
-        default:
-          c3.addProduct(load(base + 3 * lanes), w)
-        }
-      }
-      var base = row + firstFull * lanes
-      var tap = taps + firstFull * lanes
-      for _ in firstFull..<endFull {
-        let w = load(tap)
-        c0.addProduct(load(base + 0 * lanes), w)
-        c1.addProduct(load(base + 1 * lanes), w)
-        c2.addProduct(load(base + 2 * lanes), w)
-        c3.addProduct(load(base + 3 * lanes), w)
-        base += lanes
-        tap += lanes
-      }
-      for u in endFull..<max(endFull, min(kernel, width + pad - x)) {
-        let w = load(taps + u * lanes)
-        let base = row + u * lanes
-        switch width + pad - x - u {
-        case 3:
-          c2.addProduct(load(base + 2 * lanes), w)
-          fallthrough
-        case 2:
-          c1.addProduct(load(base + 1 * lanes), w)
-          fallthrough
-        default:
-          c0.addProduct(load(base + 0 * lanes), w)
-        }
-      }
-    }
-    store(x + 0, c0)
-    store(x + 1, c1)
-    store(x + 2, c2)
-    store(x + 3, c3)
-  }
-
-  /// 14 outputs of one row, from column `x` on; `geometry.width` is at least 14.
-  private static func tile14(
-    _ input: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ geometry: Geometry, y: Int, x: Int,
-    _ store: (Int, Lanes) -> Void
-  ) {
-    let (width, kernel) = (geometry.width, geometry.kernel)
-    let pad = kernel / 2
-    // Taps that all 14 outputs have; before them the left ones lack theirs, after them the right ones.
-    let firstFull = max(0, pad - x)
-    let endFull = min(kernel, width + pad - x - 13)
+  /// The sums of 14 outputs of one row.
+  private struct Row14 {
     var c0 = Lanes(repeating: 0)
     var c1 = Lanes(repeating: 0)
     var c2 = Lanes(repeating: 0)
@@ -169,132 +142,559 @@ package enum DepthwiseTile {
     var c11 = Lanes(repeating: 0)
     var c12 = Lanes(repeating: 0)
     var c13 = Lanes(repeating: 0)
-    for v in max(0, pad - y)..<min(kernel, geometry.height + pad - y) {
-      let taps = weights + v * kernel * lanes
-      let row = input + ((y + v - pad) * width + x - pad) * lanes
-      for u in max(0, pad - x - 13)..<firstFull {
-        let w = load(taps + u * lanes)
-        let base = row + u * lanes
-        switch pad - x - u {
-        case 1:
-          c1.addProduct(load(base + 1 * lanes), w)
-          fallthrough
-        case 2:
-          c2.addProduct(load(base + 2 * lanes), w)
-          fallthrough
-        case 3:
-          c3.addProduct(load(base + 3 * lanes), w)
-          fallthrough
-        case 4:
-          c4.addProduct(load(base + 4 * lanes), w)
-          fallthrough
-        case 5:
-          c5.addProduct(load(base + 5 * lanes), w)
-          fallthrough
-        case 6:
-          c6.addProduct(load(base + 6 * lanes), w)
-          fallthrough
-        case 7:
-          c7.addProduct(load(base + 7 * lanes), w)
-          fallthrough
-        case 8:
-          c8.addProduct(load(base + 8 * lanes), w)
-          fallthrough
-        case 9:
-          c9.addProduct(load(base + 9 * lanes), w)
-          fallthrough
-        case 10:
-          c10.addProduct(load(base + 10 * lanes), w)
-          fallthrough
-        case 11:
-          c11.addProduct(load(base + 11 * lanes), w)
-          fallthrough
-        case 12:
-          c12.addProduct(load(base + 12 * lanes), w)
-          fallthrough
-        default:
-          c13.addProduct(load(base + 13 * lanes), w)
-        }
-      }
-      var base = row + firstFull * lanes
-      var tap = taps + firstFull * lanes
-      for _ in firstFull..<endFull {
-        let w = load(tap)
-        c0.addProduct(load(base + 0 * lanes), w)
+
+    /// A tap that the first `missing` outputs lack.
+    @inline(__always)
+    mutating func addToRight(_ base: UnsafePointer<Float>, _ w: Lanes, missing: Int) {
+      switch missing {
+      case 1:
         c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      case 2:
         c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      case 3:
         c3.addProduct(load(base + 3 * lanes), w)
+        fallthrough
+      case 4:
         c4.addProduct(load(base + 4 * lanes), w)
+        fallthrough
+      case 5:
         c5.addProduct(load(base + 5 * lanes), w)
+        fallthrough
+      case 6:
         c6.addProduct(load(base + 6 * lanes), w)
+        fallthrough
+      case 7:
         c7.addProduct(load(base + 7 * lanes), w)
+        fallthrough
+      case 8:
         c8.addProduct(load(base + 8 * lanes), w)
+        fallthrough
+      case 9:
         c9.addProduct(load(base + 9 * lanes), w)
+        fallthrough
+      case 10:
         c10.addProduct(load(base + 10 * lanes), w)
+        fallthrough
+      case 11:
         c11.addProduct(load(base + 11 * lanes), w)
+        fallthrough
+      case 12:
         c12.addProduct(load(base + 12 * lanes), w)
+        fallthrough
+      default:
         c13.addProduct(load(base + 13 * lanes), w)
-        base += lanes
-        tap += lanes
-      }
-      for u in endFull..<max(endFull, min(kernel, width + pad - x)) {
-        let w = load(taps + u * lanes)
-        let base = row + u * lanes
-        switch width + pad - x - u {
-        case 13:
-          c12.addProduct(load(base + 12 * lanes), w)
-          fallthrough
-        case 12:
-          c11.addProduct(load(base + 11 * lanes), w)
-          fallthrough
-        case 11:
-          c10.addProduct(load(base + 10 * lanes), w)
-          fallthrough
-        case 10:
-          c9.addProduct(load(base + 9 * lanes), w)
-          fallthrough
-        case 9:
-          c8.addProduct(load(base + 8 * lanes), w)
-          fallthrough
-        case 8:
-          c7.addProduct(load(base + 7 * lanes), w)
-          fallthrough
-        case 7:
-          c6.addProduct(load(base + 6 * lanes), w)
-          fallthrough
-        case 6:
-          c5.addProduct(load(base + 5 * lanes), w)
-          fallthrough
-        case 5:
-          c4.addProduct(load(base + 4 * lanes), w)
-          fallthrough
-        case 4:
-          c3.addProduct(load(base + 3 * lanes), w)
-          fallthrough
-        case 3:
-          c2.addProduct(load(base + 2 * lanes), w)
-          fallthrough
-        case 2:
-          c1.addProduct(load(base + 1 * lanes), w)
-          fallthrough
-        default:
-          c0.addProduct(load(base + 0 * lanes), w)
-        }
       }
     }
-    store(x + 0, c0)
-    store(x + 1, c1)
-    store(x + 2, c2)
-    store(x + 3, c3)
-    store(x + 4, c4)
-    store(x + 5, c5)
-    store(x + 6, c6)
-    store(x + 7, c7)
-    store(x + 8, c8)
-    store(x + 9, c9)
-    store(x + 10, c10)
-    store(x + 11, c11)
-    store(x + 12, c12)
-    store(x + 13, c13)
+
+    /// A tap that only the first `present` outputs have.
+    @inline(__always)
+    mutating func addToLeft(_ base: UnsafePointer<Float>, _ w: Lanes, present: Int) {
+      switch present {
+      case 13:
+        c12.addProduct(load(base + 12 * lanes), w)
+        fallthrough
+      case 12:
+        c11.addProduct(load(base + 11 * lanes), w)
+        fallthrough
+      case 11:
+        c10.addProduct(load(base + 10 * lanes), w)
+        fallthrough
+      case 10:
+        c9.addProduct(load(base + 9 * lanes), w)
+        fallthrough
+      case 9:
+        c8.addProduct(load(base + 8 * lanes), w)
+        fallthrough
+      case 8:
+        c7.addProduct(load(base + 7 * lanes), w)
+        fallthrough
+      case 7:
+        c6.addProduct(load(base + 6 * lanes), w)
+        fallthrough
+      case 6:
+        c5.addProduct(load(base + 5 * lanes), w)
+        fallthrough
+      case 5:
+        c4.addProduct(load(base + 4 * lanes), w)
+        fallthrough
+      case 4:
+        c3.addProduct(load(base + 3 * lanes), w)
+        fallthrough
+      case 3:
+        c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      case 2:
+        c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      default:
+        c0.addProduct(load(base), w)
+      }
+    }
+
+    /// A tap that all outputs have.
+    @inline(__always)
+    mutating func addToAll(_ base: UnsafePointer<Float>, _ w: Lanes) {
+      c0.addProduct(load(base + 0 * lanes), w)
+      c1.addProduct(load(base + 1 * lanes), w)
+      c2.addProduct(load(base + 2 * lanes), w)
+      c3.addProduct(load(base + 3 * lanes), w)
+      c4.addProduct(load(base + 4 * lanes), w)
+      c5.addProduct(load(base + 5 * lanes), w)
+      c6.addProduct(load(base + 6 * lanes), w)
+      c7.addProduct(load(base + 7 * lanes), w)
+      c8.addProduct(load(base + 8 * lanes), w)
+      c9.addProduct(load(base + 9 * lanes), w)
+      c10.addProduct(load(base + 10 * lanes), w)
+      c11.addProduct(load(base + 11 * lanes), w)
+      c12.addProduct(load(base + 12 * lanes), w)
+      c13.addProduct(load(base + 13 * lanes), w)
+    }
+
+    /// A tap that all outputs of two rows have, each with a weight of its own.
+    @inline(__always)
+    static func addToBoth(
+      _ top: inout Row14, _ bottom: inout Row14, _ base: UnsafePointer<Float>, _ w0: Lanes, _ w1: Lanes
+    ) {
+      let x0 = load(base + 0 * lanes)
+      top.c0.addProduct(x0, w0)
+      bottom.c0.addProduct(x0, w1)
+      let x1 = load(base + 1 * lanes)
+      top.c1.addProduct(x1, w0)
+      bottom.c1.addProduct(x1, w1)
+      let x2 = load(base + 2 * lanes)
+      top.c2.addProduct(x2, w0)
+      bottom.c2.addProduct(x2, w1)
+      let x3 = load(base + 3 * lanes)
+      top.c3.addProduct(x3, w0)
+      bottom.c3.addProduct(x3, w1)
+      let x4 = load(base + 4 * lanes)
+      top.c4.addProduct(x4, w0)
+      bottom.c4.addProduct(x4, w1)
+      let x5 = load(base + 5 * lanes)
+      top.c5.addProduct(x5, w0)
+      bottom.c5.addProduct(x5, w1)
+      let x6 = load(base + 6 * lanes)
+      top.c6.addProduct(x6, w0)
+      bottom.c6.addProduct(x6, w1)
+      let x7 = load(base + 7 * lanes)
+      top.c7.addProduct(x7, w0)
+      bottom.c7.addProduct(x7, w1)
+      let x8 = load(base + 8 * lanes)
+      top.c8.addProduct(x8, w0)
+      bottom.c8.addProduct(x8, w1)
+      let x9 = load(base + 9 * lanes)
+      top.c9.addProduct(x9, w0)
+      bottom.c9.addProduct(x9, w1)
+      let x10 = load(base + 10 * lanes)
+      top.c10.addProduct(x10, w0)
+      bottom.c10.addProduct(x10, w1)
+      let x11 = load(base + 11 * lanes)
+      top.c11.addProduct(x11, w0)
+      bottom.c11.addProduct(x11, w1)
+      let x12 = load(base + 12 * lanes)
+      top.c12.addProduct(x12, w0)
+      bottom.c12.addProduct(x12, w1)
+      let x13 = load(base + 13 * lanes)
+      top.c13.addProduct(x13, w0)
+      bottom.c13.addProduct(x13, w1)
+    }
+
+    @inline(__always)
+    func store(_ sink: Sink, y: Int, x: Int) {
+      sink.store(c0, y: y, x: x + 0)
+      sink.store(c1, y: y, x: x + 1)
+      sink.store(c2, y: y, x: x + 2)
+      sink.store(c3, y: y, x: x + 3)
+      sink.store(c4, y: y, x: x + 4)
+      sink.store(c5, y: y, x: x + 5)
+      sink.store(c6, y: y, x: x + 6)
+      sink.store(c7, y: y, x: x + 7)
+      sink.store(c8, y: y, x: x + 8)
+      sink.store(c9, y: y, x: x + 9)
+      sink.store(c10, y: y, x: x + 10)
+      sink.store(c11, y: y, x: x + 11)
+      sink.store(c12, y: y, x: x + 12)
+      sink.store(c13, y: y, x: x + 13)
+    }
+  }
+
+  /// 14 outputs of one row or of two, from (`y`, `x`) on.
+  private static func tile14(_ plane: Plane, y: Int, x: Int, rows: Int, _ sink: Sink) {
+    let g = plane.geometry
+    // Taps that all 14 outputs have; before them the left ones lack theirs, after them the right ones.
+    let start = max(0, g.left - x - 13)
+    let firstFull = max(0, g.left - x)
+    let endFull = max(firstFull, min(g.columnTaps, g.width + g.left - x - 13))
+    let end = max(endFull, min(g.columnTaps, g.width + g.left - x))
+    var top = Row14()
+    var bottom = Row14()
+    @inline(__always) func single(_ sums: inout Row14, _ t: Int, _ v: Int) {
+      let taps = plane.weights + v * g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull { sums.addToRight(base + u * lanes, load(taps + u * lanes), missing: firstFull - u) }
+      for u in firstFull..<endFull { sums.addToAll(base + u * lanes, load(taps + u * lanes)) }
+      for u in endFull..<end {
+        sums.addToLeft(base + u * lanes, load(taps + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    let first = g.inputRows(y)
+    guard rows == 2 else {
+      for t in first { single(&top, t, t - y + g.top) }
+      top.store(sink, y: y, x: x)
+      return
+    }
+    let second = g.inputRows(y + 1)
+    for t in first.lowerBound..<max(first.lowerBound, min(second.lowerBound, first.upperBound)) {
+      single(&top, t, t - y + g.top)
+    }
+    for t in second.lowerBound..<max(second.lowerBound, first.upperBound) {
+      let taps0 = plane.weights + (t - y + g.top) * g.columnTaps * lanes
+      let taps1 = taps0 - g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull {
+        top.addToRight(base + u * lanes, load(taps0 + u * lanes), missing: firstFull - u)
+        bottom.addToRight(base + u * lanes, load(taps1 + u * lanes), missing: firstFull - u)
+      }
+      for u in firstFull..<endFull {
+        Row14.addToBoth(&top, &bottom, base + u * lanes, load(taps0 + u * lanes), load(taps1 + u * lanes))
+      }
+      for u in endFull..<end {
+        top.addToLeft(base + u * lanes, load(taps0 + u * lanes), present: g.width + g.left - x - u)
+        bottom.addToLeft(base + u * lanes, load(taps1 + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    for t in max(second.lowerBound, first.upperBound)..<max(second.lowerBound, first.upperBound, second.upperBound) {
+      single(&bottom, t, t - y - 1 + g.top)
+    }
+    top.store(sink, y: y, x: x)
+    bottom.store(sink, y: y + 1, x: x)
+  }
+
+  /// The sums of 7 outputs of one row.
+  private struct Row7 {
+    var c0 = Lanes(repeating: 0)
+    var c1 = Lanes(repeating: 0)
+    var c2 = Lanes(repeating: 0)
+    var c3 = Lanes(repeating: 0)
+    var c4 = Lanes(repeating: 0)
+    var c5 = Lanes(repeating: 0)
+    var c6 = Lanes(repeating: 0)
+
+    /// A tap that the first `missing` outputs lack.
+    @inline(__always)
+    mutating func addToRight(_ base: UnsafePointer<Float>, _ w: Lanes, missing: Int) {
+      switch missing {
+      case 1:
+        c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      case 2:
+        c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      case 3:
+        c3.addProduct(load(base + 3 * lanes), w)
+        fallthrough
+      case 4:
+        c4.addProduct(load(base + 4 * lanes), w)
+        fallthrough
+      case 5:
+        c5.addProduct(load(base + 5 * lanes), w)
+        fallthrough
+      default:
+        c6.addProduct(load(base + 6 * lanes), w)
+      }
+    }
+
+    /// A tap that only the first `present` outputs have.
+    @inline(__always)
+    mutating func addToLeft(_ base: UnsafePointer<Float>, _ w: Lanes, present: Int) {
+      switch present {
+      case 6:
+        c5.addProduct(load(base + 5 * lanes), w)
+        fallthrough
+      case 5:
+        c4.addProduct(load(base + 4 * lanes), w)
+        fallthrough
+      case 4:
+        c3.addProduct(load(base + 3 * lanes), w)
+        fallthrough
+      case 3:
+        c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      case 2:
+        c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      default:
+        c0.addProduct(load(base), w)
+      }
+    }
+
+    /// A tap that all outputs have.
+    @inline(__always)
+    mutating func addToAll(_ base: UnsafePointer<Float>, _ w: Lanes) {
+      c0.addProduct(load(base + 0 * lanes), w)
+      c1.addProduct(load(base + 1 * lanes), w)
+      c2.addProduct(load(base + 2 * lanes), w)
+      c3.addProduct(load(base + 3 * lanes), w)
+      c4.addProduct(load(base + 4 * lanes), w)
+      c5.addProduct(load(base + 5 * lanes), w)
+      c6.addProduct(load(base + 6 * lanes), w)
+    }
+
+    /// A tap that all outputs of two rows have, each with a weight of its own.
+    @inline(__always)
+    static func addToBoth(
+      _ top: inout Row7, _ bottom: inout Row7, _ base: UnsafePointer<Float>, _ w0: Lanes, _ w1: Lanes
+    ) {
+      let x0 = load(base + 0 * lanes)
+      top.c0.addProduct(x0, w0)
+      bottom.c0.addProduct(x0, w1)
+      let x1 = load(base + 1 * lanes)
+      top.c1.addProduct(x1, w0)
+      bottom.c1.addProduct(x1, w1)
+      let x2 = load(base + 2 * lanes)
+      top.c2.addProduct(x2, w0)
+      bottom.c2.addProduct(x2, w1)
+      let x3 = load(base + 3 * lanes)
+      top.c3.addProduct(x3, w0)
+      bottom.c3.addProduct(x3, w1)
+      let x4 = load(base + 4 * lanes)
+      top.c4.addProduct(x4, w0)
+      bottom.c4.addProduct(x4, w1)
+      let x5 = load(base + 5 * lanes)
+      top.c5.addProduct(x5, w0)
+      bottom.c5.addProduct(x5, w1)
+      let x6 = load(base + 6 * lanes)
+      top.c6.addProduct(x6, w0)
+      bottom.c6.addProduct(x6, w1)
+    }
+
+    /// One place of the input, which reaches all outputs; `tap` is the first one's, and the others' precede it.
+    @inline(__always)
+    mutating func addPlace(_ value: Lanes, _ tap: UnsafePointer<Float>) {
+      c0.addProduct(value, load(tap - 0 * lanes))
+      c1.addProduct(value, load(tap - 1 * lanes))
+      c2.addProduct(value, load(tap - 2 * lanes))
+      c3.addProduct(value, load(tap - 3 * lanes))
+      c4.addProduct(value, load(tap - 4 * lanes))
+      c5.addProduct(value, load(tap - 5 * lanes))
+      c6.addProduct(value, load(tap - 6 * lanes))
+    }
+
+    @inline(__always)
+    func store(_ sink: Sink, y: Int, x: Int) {
+      sink.store(c0, y: y, x: x + 0)
+      sink.store(c1, y: y, x: x + 1)
+      sink.store(c2, y: y, x: x + 2)
+      sink.store(c3, y: y, x: x + 3)
+      sink.store(c4, y: y, x: x + 4)
+      sink.store(c5, y: y, x: x + 5)
+      sink.store(c6, y: y, x: x + 6)
+    }
+  }
+
+  /// 7 outputs of one row or of two, from (`y`, `x`) on.
+  private static func tile7(_ plane: Plane, y: Int, x: Int, rows: Int, _ sink: Sink) {
+    let g = plane.geometry
+    // Taps that all 7 outputs have; before them the left ones lack theirs, after them the right ones.
+    let start = max(0, g.left - x - 6)
+    let firstFull = max(0, g.left - x)
+    let endFull = max(firstFull, min(g.columnTaps, g.width + g.left - x - 6))
+    let end = max(endFull, min(g.columnTaps, g.width + g.left - x))
+    var top = Row7()
+    var bottom = Row7()
+    @inline(__always) func single(_ sums: inout Row7, _ t: Int, _ v: Int) {
+      let taps = plane.weights + v * g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull { sums.addToRight(base + u * lanes, load(taps + u * lanes), missing: firstFull - u) }
+      for u in firstFull..<endFull { sums.addToAll(base + u * lanes, load(taps + u * lanes)) }
+      for u in endFull..<end {
+        sums.addToLeft(base + u * lanes, load(taps + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    let first = g.inputRows(y)
+    guard rows == 2 else {
+      for t in first { single(&top, t, t - y + g.top) }
+      top.store(sink, y: y, x: x)
+      return
+    }
+    let second = g.inputRows(y + 1)
+    for t in first.lowerBound..<max(first.lowerBound, min(second.lowerBound, first.upperBound)) {
+      single(&top, t, t - y + g.top)
+    }
+    for t in second.lowerBound..<max(second.lowerBound, first.upperBound) {
+      let taps0 = plane.weights + (t - y + g.top) * g.columnTaps * lanes
+      let taps1 = taps0 - g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull {
+        top.addToRight(base + u * lanes, load(taps0 + u * lanes), missing: firstFull - u)
+        bottom.addToRight(base + u * lanes, load(taps1 + u * lanes), missing: firstFull - u)
+      }
+      for u in firstFull..<endFull {
+        Row7.addToBoth(&top, &bottom, base + u * lanes, load(taps0 + u * lanes), load(taps1 + u * lanes))
+      }
+      for u in endFull..<end {
+        top.addToLeft(base + u * lanes, load(taps0 + u * lanes), present: g.width + g.left - x - u)
+        bottom.addToLeft(base + u * lanes, load(taps1 + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    for t in max(second.lowerBound, first.upperBound)..<max(second.lowerBound, first.upperBound, second.upperBound) {
+      single(&bottom, t, t - y - 1 + g.top)
+    }
+    top.store(sink, y: y, x: x)
+    bottom.store(sink, y: y + 1, x: x)
+  }
+
+  /// The sums of 4 outputs of one row.
+  private struct Row4 {
+    var c0 = Lanes(repeating: 0)
+    var c1 = Lanes(repeating: 0)
+    var c2 = Lanes(repeating: 0)
+    var c3 = Lanes(repeating: 0)
+
+    /// A tap that the first `missing` outputs lack.
+    @inline(__always)
+    mutating func addToRight(_ base: UnsafePointer<Float>, _ w: Lanes, missing: Int) {
+      switch missing {
+      case 1:
+        c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      case 2:
+        c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      default:
+        c3.addProduct(load(base + 3 * lanes), w)
+      }
+    }
+
+    /// A tap that only the first `present` outputs have.
+    @inline(__always)
+    mutating func addToLeft(_ base: UnsafePointer<Float>, _ w: Lanes, present: Int) {
+      switch present {
+      case 3:
+        c2.addProduct(load(base + 2 * lanes), w)
+        fallthrough
+      case 2:
+        c1.addProduct(load(base + 1 * lanes), w)
+        fallthrough
+      default:
+        c0.addProduct(load(base), w)
+      }
+    }
+
+    /// A tap that all outputs have.
+    @inline(__always)
+    mutating func addToAll(_ base: UnsafePointer<Float>, _ w: Lanes) {
+      c0.addProduct(load(base + 0 * lanes), w)
+      c1.addProduct(load(base + 1 * lanes), w)
+      c2.addProduct(load(base + 2 * lanes), w)
+      c3.addProduct(load(base + 3 * lanes), w)
+    }
+
+    /// A tap that all outputs of two rows have, each with a weight of its own.
+    @inline(__always)
+    static func addToBoth(
+      _ top: inout Row4, _ bottom: inout Row4, _ base: UnsafePointer<Float>, _ w0: Lanes, _ w1: Lanes
+    ) {
+      let x0 = load(base + 0 * lanes)
+      top.c0.addProduct(x0, w0)
+      bottom.c0.addProduct(x0, w1)
+      let x1 = load(base + 1 * lanes)
+      top.c1.addProduct(x1, w0)
+      bottom.c1.addProduct(x1, w1)
+      let x2 = load(base + 2 * lanes)
+      top.c2.addProduct(x2, w0)
+      bottom.c2.addProduct(x2, w1)
+      let x3 = load(base + 3 * lanes)
+      top.c3.addProduct(x3, w0)
+      bottom.c3.addProduct(x3, w1)
+    }
+
+    @inline(__always)
+    func store(_ sink: Sink, y: Int, x: Int) {
+      sink.store(c0, y: y, x: x + 0)
+      sink.store(c1, y: y, x: x + 1)
+      sink.store(c2, y: y, x: x + 2)
+      sink.store(c3, y: y, x: x + 3)
+    }
+  }
+
+  /// 4 outputs of one row or of two, from (`y`, `x`) on.
+  private static func tile4(_ plane: Plane, y: Int, x: Int, rows: Int, _ sink: Sink) {
+    let g = plane.geometry
+    // Taps that all 4 outputs have; before them the left ones lack theirs, after them the right ones.
+    let start = max(0, g.left - x - 3)
+    let firstFull = max(0, g.left - x)
+    let endFull = max(firstFull, min(g.columnTaps, g.width + g.left - x - 3))
+    let end = max(endFull, min(g.columnTaps, g.width + g.left - x))
+    var top = Row4()
+    var bottom = Row4()
+    @inline(__always) func single(_ sums: inout Row4, _ t: Int, _ v: Int) {
+      let taps = plane.weights + v * g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull { sums.addToRight(base + u * lanes, load(taps + u * lanes), missing: firstFull - u) }
+      for u in firstFull..<endFull { sums.addToAll(base + u * lanes, load(taps + u * lanes)) }
+      for u in endFull..<end {
+        sums.addToLeft(base + u * lanes, load(taps + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    let first = g.inputRows(y)
+    guard rows == 2 else {
+      for t in first { single(&top, t, t - y + g.top) }
+      top.store(sink, y: y, x: x)
+      return
+    }
+    let second = g.inputRows(y + 1)
+    for t in first.lowerBound..<max(first.lowerBound, min(second.lowerBound, first.upperBound)) {
+      single(&top, t, t - y + g.top)
+    }
+    for t in second.lowerBound..<max(second.lowerBound, first.upperBound) {
+      let taps0 = plane.weights + (t - y + g.top) * g.columnTaps * lanes
+      let taps1 = taps0 - g.columnTaps * lanes
+      let base = plane.input + (t * g.width + x - g.left) * lanes
+      for u in start..<firstFull {
+        top.addToRight(base + u * lanes, load(taps0 + u * lanes), missing: firstFull - u)
+        bottom.addToRight(base + u * lanes, load(taps1 + u * lanes), missing: firstFull - u)
+      }
+      for u in firstFull..<endFull {
+        Row4.addToBoth(&top, &bottom, base + u * lanes, load(taps0 + u * lanes), load(taps1 + u * lanes))
+      }
+      for u in endFull..<end {
+        top.addToLeft(base + u * lanes, load(taps0 + u * lanes), present: g.width + g.left - x - u)
+        bottom.addToLeft(base + u * lanes, load(taps1 + u * lanes), present: g.width + g.left - x - u)
+      }
+    }
+    for t in max(second.lowerBound, first.upperBound)..<max(second.lowerBound, first.upperBound, second.upperBound) {
+      single(&bottom, t, t - y - 1 + g.top)
+    }
+    top.store(sink, y: y, x: x)
+    bottom.store(sink, y: y + 1, x: x)
+  }
+
+  /// Whole rows of 7 outputs, each of which has a tap for every column of the plane: kernels as large as the map.
+  private static func row7(_ plane: Plane, y: Int, rows: Int, _ sink: Sink) {
+    let g = plane.geometry
+    let line = g.columnTaps * lanes
+    let (first, second) = (g.inputRows(y), rows == 2 ? g.inputRows(y + 1) : g.inputRows(y))
+    var top = Row7()
+    var bottom = Row7()
+    for t in first.lowerBound..<max(first.lowerBound, first.upperBound, second.upperBound) {
+      let taps = plane.weights + (t - y + g.top) * line + g.left * lanes
+      let base = plane.input + t * g.width * lanes
+      if rows == 2, first.contains(t), second.contains(t) {
+        for x in 0..<g.width {
+          let value = load(base + x * lanes)
+          top.addPlace(value, taps + x * lanes)
+          bottom.addPlace(value, taps + x * lanes - line)
+        }
+      } else if first.contains(t) {
+        for x in 0..<g.width { top.addPlace(load(base + x * lanes), taps + x * lanes) }
+      } else {
+        for x in 0..<g.width { bottom.addPlace(load(base + x * lanes), taps + x * lanes - line) }
+      }
+    }
+    top.store(sink, y: y, x: 0)
+    if rows == 2 { bottom.store(sink, y: y + 1, x: 0) }
   }
 }

@@ -70,18 +70,22 @@ public final class InferenceSession {
     var (height, width) = (Self.half(classifier.inputHeight), Self.half(classifier.inputWidth))
     var largest = height * width * design.channels[0]
     var plane = height * width
+    var convolution = 0
     patches = AlignedBuffer(count: maximumBatch * plane * 27)
     for (index, channels) in design.channels.enumerated() {
       (height, width) = (Self.half(height), Self.half(width))
       let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
       largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
       plane = max(plane, height * width)
+      for (large, _) in classifier.network.stages[index].blocks {
+        convolution = max(convolution, large.depthwise.scratchCount(height: height, width: width))
+      }
     }
     features = AlignedBuffer(count: maximumBatch * largest)
     second = AlignedBuffer(count: maximumBatch * largest)
     third = AlignedBuffer(count: maximumBatch * largest)
     let lanes = 16
-    scratch = AlignedBuffer(count: plane * lanes)
+    scratch = AlignedBuffer(count: max(plane * lanes, convolution))
     hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
   }
 
