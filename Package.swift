@@ -50,7 +50,7 @@ let package = Package(
     .target(name: "CProcessor"),
 
     library("Tensors"),
-    .target(name: "KernelsAVX2", dependencies: ["Tensors"], swiftSettings: kernelSettings(avx2)),
+    .target(name: "KernelsAVX2", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
     library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     library("Networks", ["Tensors", "Kernels"]),

@@ -97,8 +97,9 @@ public final class DepthwiseLayer: Sendable {
     guard let source = input.baseAddress, let target = output.baseAddress, let plane = scratch.baseAddress else {
       return
     }
-    for image in 0..<count {
-      for channel in Swift.stride(from: 0, to: channels, by: lanes) {
+    // A group's weights stay in the cache while all images pass.
+    for channel in Swift.stride(from: 0, to: channels, by: lanes) {
+      for image in 0..<count {
         let valid = min(lanes, channels - channel)
         gather(source + image * height * width * channels + channel, pixels: height * width, valid, into: plane)
         convolvePlane(
@@ -107,14 +108,16 @@ public final class DepthwiseLayer: Sendable {
     }
   }
 
-  /// Copies a group's channels together, so that neighbouring pixels are neighbouring cache lines.
+  /// Copies a group's channels together.
   private func gather(
     _ source: UnsafePointer<Float>, pixels: Int, _ valid: Int, into plane: UnsafeMutablePointer<Float>
   ) {
-    for pixel in 0..<pixels {
-      let target = plane + pixel * lanes
-      target.update(from: source + pixel * channels, count: valid)
-      if valid < lanes { (target + valid).update(repeating: 0, count: lanes - valid) }
+    switch instructionSet {
+    case .scalar: for pixel in 0..<pixels { plane[pixel] = source[pixel * channels] }
+    case .avx2:
+      KernelsAVX2.DepthwiseTile.gather(source, pixels: pixels, step: channels, channels: valid, into: plane)
+    case .avx512:
+      KernelsAVX512.DepthwiseTile.gather(source, pixels: pixels, step: channels, channels: valid, into: plane)
     }
   }
 

@@ -13,16 +13,20 @@ public final class PackedMatrix: Sendable {
   public let instructionSet: InstructionSet
   /// Who multiplies.
   public let backend: GEMMBackend
+  /// Whether rows are computed in pairs, see `PairedProduct`.
+  public let pairsRows: Bool
   private let panels: AlignedBuffer
   private let bias: AlignedBuffer
   private let polynomials: (inner: AlignedBuffer, outer: AlignedBuffer)
 
   /// Packs `weights`, [columns, inner] row-major as PyTorch stores them, and `bias`, [columns] or nil.
   ///
+  /// - Parameter rowsPair: whether rows 2i and 2i + 1 always belong to the same image, so that large products may be
+  ///   computed in pairs.
   /// - Precondition: the counts fit the shape, and this processor has `instructionSet`.
   public init(
-    weights: [Float], bias: [Float]?, inner: Int, columns: Int, instructionSet: InstructionSet = .best,
-    backend: GEMMBackend = .native
+    weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsPair: Bool = false,
+    instructionSet: InstructionSet = .best, backend: GEMMBackend = .native
   ) {
     precondition(inner >= 0 && columns >= 0 && weights.count == inner * columns, "shape and storage differ")
     precondition((bias?.count ?? columns) == columns, "shape and storage differ")
@@ -31,18 +35,32 @@ public final class PackedMatrix: Sendable {
     self.columns = columns
     self.instructionSet = instructionSet
     self.backend = backend
+    pairsRows = rowsPair && backend == .native && PairedProduct.isUsed(inner: inner, columns: columns)
     let width = backend == .openblas ? 1 : Self.panelWidth(instructionSet)
-    let panelCount = (columns + width - 1) / width
-    panels = AlignedBuffer(count: panelCount * width * inner)
-    self.bias = AlignedBuffer(count: panelCount * width)
-    for column in 0..<columns {
-      let panel = panels.pointer + column / width * width * inner + column % width
-      for k in 0..<inner {
-        panel[k * width] = weights[column * inner + k]
+    if pairsRows {
+      let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
+      let size = inner / 2 * (columns / 2)
+      panels = AlignedBuffer(count: parts.count * size)
+      for (index, part) in parts.enumerated() {
+        Self.pack(part, inner: inner / 2, columns: columns / 2, width: width, into: panels.pointer + index * size)
       }
-      self.bias.pointer[column] = bias?[column] ?? 0
+    } else {
+      panels = AlignedBuffer(count: (columns + width - 1) / width * width * inner)
+      Self.pack(weights, inner: inner, columns: columns, width: width, into: panels.pointer)
     }
+    self.bias = AlignedBuffer(count: (columns + width - 1) / width * width)
+    for column in 0..<columns { self.bias.pointer[column] = bias?[column] ?? 0 }
     polynomials = (Self.buffer(ErrorFunction.inner), Self.buffer(ErrorFunction.outer))
+  }
+
+  /// Turns [columns, inner] into panels of [inner, width].
+  private static func pack(
+    _ weights: [Float], inner: Int, columns: Int, width: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    for column in 0..<columns {
+      let panel = target + column / width * width * inner + column % width
+      for k in 0..<inner { panel[k * width] = weights[column * inner + k] }
+    }
   }
 
   /// Writes `activation(left x weights^T + bias) + residual` to `output`; the bits do not depend on the instruction set.
@@ -51,12 +69,14 @@ public final class PackedMatrix: Sendable {
   ///   - left: [rows, inner], row-major.
   ///   - residual: [rows, columns] or nil; may be `output` itself.
   ///   - output: [rows, columns], row-major; must not overlap `left`.
+  /// - Precondition: the storage fits, and `rows` is even where `pairsRows`.
   public func multiply(
     _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation = .none,
     residual: UnsafeBufferPointer<Float>? = nil, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(rows >= 0 && left.count >= rows * inner && output.count >= rows * columns, "shape and storage differ")
     precondition((residual?.count ?? rows * columns) >= rows * columns, "shape and storage differ")
+    precondition(!pairsRows || rows % 2 == 0, "a row without its pair")
     guard rows > 0, columns > 0, let target = output.baseAddress else { return }
     let source = left.baseAddress ?? UnsafePointer(panels.pointer)
     let coefficients = (
@@ -69,22 +89,31 @@ public final class PackedMatrix: Sendable {
     case .scalar:
       multiplyPlainly(source, rows, activation, residual, target)
     case .avx2:
-      MatrixTileAVX2.multiply(
+      let product = KernelsAVX2.MatrixProduct(
         left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
         polynomials: coefficients)
-    case .avx512:
-      // The allocator keeps memory of this size at hand, so that this costs no system call.
-      withUnsafeTemporaryAllocation(
-        byteCount: MatrixTileAVX512.scratchCount(rows: rows, inner: inner) * MemoryLayout<Float>.stride,
-        alignment: AlignedBuffer.alignment
-      ) { scratch in
-        let scratch = scratch.bindMemory(to: Float.self)
-        MatrixTileAVX512.multiply(
-          left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
-          residual: residual?.baseAddress, scratch: scratch.baseAddress ?? target, output: target, rows: rows,
-          inner: inner, columns: columns, polynomials: coefficients)
+      withScratch(pairsRows ? product.pairedScratchCount : product.scratchCount) {
+        pairsRows ? product.multiplyPaired(scratch: $0) : product.multiply(scratch: $0)
       }
+    case .avx512:
+      let product = KernelsAVX512.MatrixProduct(
+        left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
+        residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
+        polynomials: coefficients)
+      withScratch(pairsRows ? product.pairedScratchCount : product.scratchCount) {
+        pairsRows ? product.multiplyPaired(scratch: $0) : product.multiply(scratch: $0)
+      }
+    }
+  }
+
+  /// The allocator keeps memory of this size at hand, so that this costs no system call.
+  private func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+    withUnsafeTemporaryAllocation(
+      byteCount: count * MemoryLayout<Float>.stride, alignment: AlignedBuffer.alignment
+    ) { memory in
+      guard let start = memory.bindMemory(to: Float.self).baseAddress else { return }
+      body(start)
     }
   }
 
@@ -92,6 +121,7 @@ public final class PackedMatrix: Sendable {
     _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation, _ residual: UnsafeBufferPointer<Float>?,
     _ output: UnsafeMutablePointer<Float>
   ) {
+    if pairsRows { return multiplyPairsPlainly(left, rows, activation, residual, output) }
     for row in 0..<rows {
       for column in 0..<columns {
         var sum: Float = 0
@@ -100,6 +130,27 @@ public final class PackedMatrix: Sendable {
         }
         let index = row * columns + column
         output[index] = finish(sum, column, activation, residual?[index])
+      }
+    }
+  }
+
+  private func multiplyPairsPlainly(
+    _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation, _ residual: UnsafeBufferPointer<Float>?,
+    _ output: UnsafeMutablePointer<Float>
+  ) {
+    let (half, side) = (inner / 2, columns / 2)
+    for row in stride(from: 0, to: rows, by: 2) {
+      for column in 0..<side {
+        let sums = PairedProduct.sums(
+          inner: inner, left: { left[(row + $0) * inner + $1] },
+          weight: { panels.pointer[($0 * side + column) * half + $1] })
+        for (sum, place) in [
+          (sums.0, (row, column)), (sums.1, (row, side + column)), (sums.2, (row + 1, column)),
+          (sums.3, (row + 1, side + column)),
+        ] {
+          let index = place.0 * columns + place.1
+          output[index] = finish(sum, place.1, activation, residual?[index])
+        }
       }
     }
   }
@@ -138,8 +189,8 @@ public final class PackedMatrix: Sendable {
   private static func panelWidth(_ set: InstructionSet) -> Int {
     switch set {
     case .scalar: 1
-    case .avx2: MatrixTileAVX2.columns
-    case .avx512: MatrixTileAVX512.columns
+    case .avx2: KernelsAVX2.MatrixProduct.panelColumns
+    case .avx512: KernelsAVX512.MatrixProduct.panelColumns
     }
   }
 

@@ -32,12 +32,31 @@ package enum ScalarKernels {
 
   /// The product of `left` [rows, inner] and the transpose of `weights` [columns, inner], shape [rows, columns].
   ///
-  /// The chain runs over inner = 0, 1, 2, ...
+  /// The chain runs over inner = 0, 1, 2, ...; of large shapes whose rows may be paired, see `PairedProduct`.
   package static func matrixProduct(
-    _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, epilogue: Epilogue = Epilogue()
+    _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, pairsRows: Bool = false,
+    epilogue: Epilogue = Epilogue()
   ) -> [Float] {
     precondition(left.count == rows * inner && weights.count == columns * inner, "shapes and storage differ")
     var output = [Float](repeating: 0, count: rows * columns)
+    if pairsRows, PairedProduct.isUsed(inner: inner, columns: columns) {
+      let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
+      for row in stride(from: 0, to: rows, by: 2) {
+        for column in 0..<columns / 2 {
+          let sums = PairedProduct.sums(
+            inner: inner, left: { left[(row + $0) * inner + $1] },
+            weight: { parts[$0][column * (inner / 2) + $1] })
+          for (sum, place) in [
+            (sums.0, (row, column)), (sums.1, (row, columns / 2 + column)), (sums.2, (row + 1, column)),
+            (sums.3, (row + 1, columns / 2 + column)),
+          ] {
+            let index = place.0 * columns + place.1
+            output[index] = epilogue.finish(sum, channel: place.1, index: index)
+          }
+        }
+      }
+      return output
+    }
     for row in 0..<rows {
       for column in 0..<columns {
         var sum: Float = 0

@@ -108,6 +108,21 @@ package enum DepthwiseTile {
     }
   }
 
+  /// Copies `channels` of each pixel together, so that neighbouring pixels are neighbouring registers; lanes beyond
+  /// them become zeros. `step` elements lie between pixels of `source`.
+  package static func gather(
+    _ source: UnsafePointer<Float>, pixels: Int, step: Int, channels: Int, into plane: UnsafeMutablePointer<Float>
+  ) {
+    for pixel in 0..<pixels {
+      let (from, to) = (source + pixel * step, plane + pixel * lanes)
+      if channels == lanes {
+        UnsafeMutableRawPointer(to).storeBytes(of: load(from), as: Lanes.self)
+      } else {
+        for lane in 0..<lanes { to[lane] = lane < channels ? from[lane] : 0 }
+      }
+    }
+  }
+
   @inline(__always)
   static func load(_ pointer: UnsafePointer<Float>) -> Lanes {
     UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)

@@ -26,7 +26,8 @@ public final class Classifier: Sendable {
     self.architecture = architecture
     inputHeight = architecture.inputHeight
     inputWidth = architecture.inputWidth
-    network = try RepLKNet(design: architecture.design, weights: weights, options: options)
+    network = try RepLKNet(
+      design: architecture.design, weights: weights, inputSize: (inputHeight, inputWidth), options: options)
     classCount = network.head.columns
   }
 

@@ -51,8 +51,11 @@ struct RepLKNet: Sendable {
   let stages: [Stage]
   let head: PackedMatrix
 
-  init(design: RepLKNetDesign, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
-    let builder = Builder(folding: Folding(source: weights), options: options)
+  /// - Parameter inputSize: height and width of the images that it will be given, in pixels.
+  init(
+    design: RepLKNetDesign, weights: some WeightSource, inputSize: (height: Int, width: Int), options: ComputeOptions
+  ) throws(CheckpointError) {
+    let builder = Builder(folding: Folding(source: weights), inputSize: inputSize, options: options)
     stem = try builder.stem(channels: design.channels[0])
     var stages: [Stage] = []
     for index in design.channels.indices { stages.append(try builder.stage(index, design)) }
@@ -62,12 +65,19 @@ struct RepLKNet: Sendable {
 
   private struct Builder<Source: WeightSource> {
     let folding: Folding<Source>
+    let inputSize: (height: Int, width: Int)
     let options: ComputeOptions
 
-    func matrix(_ linear: Folding<Source>.Linear) -> PackedMatrix {
+    /// Whether neighbouring pixels of a stage's maps, by twos, never come from two images.
+    func pixelsPair(_ stage: Int) -> Bool {
+      func side(_ extent: Int) -> Int { (0..<stage + 2).reduce(extent) { extent, _ in (extent - 1) / 2 + 1 } }
+      return side(inputSize.height) * side(inputSize.width) % 2 == 0
+    }
+
+    func matrix(_ linear: Folding<Source>.Linear, rowsPair: Bool = false) -> PackedMatrix {
       PackedMatrix(
         weights: linear.roundedWeights, bias: linear.roundedBias, inner: linear.inner, columns: linear.outputs,
-        instructionSet: options.instructionSet, backend: options.gemm)
+        rowsPair: rowsPair, instructionSet: options.instructionSet, backend: options.gemm)
     }
 
     func depthwise(_ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1) -> DepthwiseLayer {
@@ -93,6 +103,7 @@ struct RepLKNet: Sendable {
     func stage(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Stage {
       let channels = design.channels[index]
       let inner = channels * design.depthwiseHalves / 2
+      let rowsPair = pixelsPair(index)
       var blocks: [(LargeKernelBlock, FeedForwardBlock)] = []
       for pair in 0..<design.blocks[index] {
         let large = "stages.\(index).blocks.\(2 * pair)"
@@ -100,15 +111,16 @@ struct RepLKNet: Sendable {
         blocks.append(
           (
             LargeKernelBlock(
-              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner),
+              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner, rowsPair),
               depthwise: depthwise(
                 try folding.largeKernel(
                   large + ".large_kernel", channels: inner, kernel: design.kernels[index],
                   smallKernel: design.smallKernel), kernel: design.kernels[index]),
-              project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]))),
+              project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsPair: rowsPair)),
             FeedForwardBlock(
-              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels),
-              project: matrix(try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1])))
+              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, rowsPair),
+              project: matrix(
+                try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]), rowsPair: rowsPair))
           ))
       }
       return Stage(channels: channels, blocks: blocks, transition: try transition(index, design))
@@ -118,18 +130,20 @@ struct RepLKNet: Sendable {
       guard index + 1 < design.channels.count else { return nil }
       let (channels, wider) = (design.channels[index], design.channels[index + 1])
       return Transition(
-        pointwise: matrix(try folding.convolution("transitions.\(index).0", [wider, channels, 1, 1])),
+        pointwise: matrix(
+          try folding.convolution("transitions.\(index).0", [wider, channels, 1, 1]), rowsPair: pixelsPair(index)),
         depthwise: depthwise(
           try folding.convolution("transitions.\(index).1", [wider, 1, 3, 3]), kernel: 3, stride: 2))
     }
 
     /// The batch normalisation before a block's first convolution goes into that convolution, which has no padding.
     private func normalisedPointwise(
-      _ prefix: String, _ normalisation: String, _ channels: Int, _ outputs: Int
+      _ prefix: String, _ normalisation: String, _ channels: Int, _ outputs: Int, _ rowsPair: Bool
     ) throws(CheckpointError) -> PackedMatrix {
       let before = try folding.normalisation(prefix + "." + normalisation, channels)
       return matrix(
-        folding.absorbing(before, into: try folding.convolution(prefix + ".pw1", [outputs, channels, 1, 1])))
+        folding.absorbing(before, into: try folding.convolution(prefix + ".pw1", [outputs, channels, 1, 1])),
+        rowsPair: rowsPair)
     }
 
     /// The last batch normalisation commutes with the mean over pixels and goes into the head.

@@ -5,6 +5,8 @@ import Testing
 @Suite struct PackedMatrixTests {
   static let shapes = [
     (1, 1, 1), (1, 27, 10), (5, 0, 3), (6, 8, 16), (7, 31, 17), (12, 64, 32), (13, 33, 31), (97, 40, 65), (200, 5, 7),
+    // Large enough for pairs of rows; one of them with more rows than are packed together.
+    (2, 256, 256), (26, 264, 320), (214, 512, 256),
   ]
 
   private static func values(_ count: Int, stream: UInt64) -> [Float] {
@@ -19,11 +21,14 @@ import Testing
     let weights = Self.values(columns * inner, stream: 2)
     let bias = Self.values(columns, stream: 3)
     let residual = Self.values(rows * columns, stream: 4)
-    let packed = PackedMatrix(weights: weights, bias: bias, inner: inner, columns: columns, instructionSet: set)
+    let pairsRows = rows % 2 == 0
+    let packed = PackedMatrix(
+      weights: weights, bias: bias, inner: inner, columns: columns, rowsPair: pairsRows, instructionSet: set)
+    #expect(packed.pairsRows == (inner >= 256))
     for activation in [Activation.none, .relu, .gelu] {
       for addition in [nil, residual] {
         let expected = ScalarKernels.matrixProduct(
-          left, weights, rows: rows, inner: inner, columns: columns,
+          left, weights, rows: rows, inner: inner, columns: columns, pairsRows: pairsRows,
           epilogue: .init(bias: bias, activation: activation, residual: addition))
         // One more element than the product has, which must stay as it is.
         var output = [Float](repeating: 99, count: rows * columns + 1)
