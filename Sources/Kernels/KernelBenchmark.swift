@@ -6,19 +6,21 @@ import Tensors
 /// Times the kernels of RepLKNet-31B on one thread, beside the processor's own peak in the same run.
 public enum KernelBenchmark {
   /// Gives one line a kernel: time, rate, and share of the peak.
-  public static func run(repeats: Int, report: (String) -> Void) {
+  public static func run(repeats: Int, only: String? = nil, report: (String) -> Void) {
     let peak = peakRate(repeats: repeats)
     report(String(format: "%-44@ %8.1f GFLOP/s", "fused multiply-add, registers only" as NSString, peak / 1e9))
+    func isWanted(_ name: String) -> Bool { only.map { name.contains($0) } ?? true }
     for (rows, inner, columns) in [
       (3136, 128, 128), (3136, 128, 512), (3136, 512, 128), (1568, 256, 1024), (1568, 1024, 256), (392, 1024, 4096),
       (392, 4096, 1024),
-    ] {
+    ] where isWanted("GEMM \(rows)x\(inner)x\(columns)") {
       for activation in columns > inner ? [Activation.none, .gelu] : [.none] {
         product(rows, inner, columns, activation, repeats, peak, report)
       }
     }
     // The in-image multiply-adds are counted, not those with padding.
-    for (channels, side, kernel) in [(128, 56, 31), (256, 28, 29), (512, 14, 27), (1024, 7, 13)] {
+    for (channels, side, kernel) in [(128, 56, 31), (256, 28, 29), (512, 14, 27), (1024, 7, 13)]
+    where isWanted("depthwise 8x\(side)x\(side)x\(channels), \(kernel)x\(kernel)") {
       depthwise(channels, side, kernel, repeats, peak, report)
     }
   }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Times a whole network with random weights.
+/// Times a whole network.
 public struct ModelBenchmark: Sendable, CustomStringConvertible {
   /// What was timed.
   public let architecture: String
@@ -25,12 +25,18 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
       imagesPerSecond.count, imagesPerSecond.min() ?? 0, imagesPerSecond.max() ?? 0)
   }
 
-  /// Computes a batch on every thread once to warm up, then `repeats` times, and times each time.
+  /// Computes a batch on every thread once to warm up, then `repeats` times, and times each time; the weights are
+  /// random where there is no checkpoint.
   public static func run(
-    architecture: Architecture, threads: Int, batch: Int, repeats: Int, options: ComputeOptions
+    architecture: Architecture, checkpoint: String? = nil, threads: Int, batch: Int, repeats: Int,
+    options: ComputeOptions
   ) throws -> ModelBenchmark {
-    let classifier = try Classifier(
-      architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+    let classifier =
+      if let checkpoint {
+        try Classifier(architecture: architecture, checkpoint: checkpoint, options: options)
+      } else {
+        try Classifier(architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+      }
     let size = classifier.inputHeight * classifier.inputWidth * 3
     let images = (0..<batch * size).map { Float($0 % 251) / 125 - 1 }
     struct Stream: @unchecked Sendable { let session: InferenceSession }

@@ -17,18 +17,19 @@ struct BenchCommand: ParsableCommand {
       discussion: "Example: gauntlet bench kernels --repeats 5")
 
     @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
+    @Option(help: "Only the kernels whose name has this in it, such as depthwise.") var only: String?
 
     func run() throws {
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
       print("instruction set \(InstructionSet.best.rawValue), one thread, median of \(repeats)")
-      KernelBenchmark.run(repeats: repeats) { print($0) }
+      KernelBenchmark.run(repeats: repeats, only: only) { print($0) }
     }
   }
 
   struct ModelBench: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "model",
-      abstract: "Times a whole network with random weights, in images a second.",
+      abstract: "Times a whole network, in images a second.",
       discussion: "Example: gauntlet bench model replknet-31b --threads 1 --batch 8")
 
     @Argument(help: "The architecture, such as replknet-31b.") var architecture: String
@@ -36,6 +37,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Images that a stream puts through at once.") var batch = 8
     @Option(help: "Times that it is run; the median counts.") var repeats = 5
     @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
+    @Option(help: "The checkpoint whose weights are computed with; random ones otherwise.") var checkpoint: String?
 
     func run() throws {
       try Usage.check(threads, in: 1...1024, option: "--threads")
@@ -49,7 +51,8 @@ struct BenchCommand: ParsableCommand {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")
       }
       let result = try ModelBenchmark.run(
-        architecture: found, threads: threads, batch: batch, repeats: repeats, options: ComputeOptions(gemm: backend))
+        architecture: found, checkpoint: checkpoint, threads: threads, batch: batch, repeats: repeats,
+        options: ComputeOptions(gemm: backend))
       print(result)
     }
   }
