@@ -5,7 +5,7 @@ import PackageDescription
 /// binary starts on a processor without AVX-512; see `docs/architecture.md`.
 #if arch(x86_64)
   let avx2 = ["-mavx2", "-mfma"]
-  let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
+  let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx512bf16"]
 #else
   let avx2: [String] = []
   let avx512: [String] = []

@@ -138,7 +138,7 @@ public struct Collector {
     let preprocessing = model.preprocessing
     var attributes = [
       "model": model.name, "architecture": model.architecture, "checkpoint": model.checkpoint,
-      "checkpoint_sha256": model.checkpointDigest, "precision": "fp32", "gemm": model.gemm.rawValue,
+      "checkpoint_sha256": model.checkpointDigest, "precision": model.precision.rawValue, "gemm": model.gemm.rawValue,
       "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.origin.root,
       "data_sha256": digest,
       "preprocess_mean": preprocessing.mean.map { "\($0)" }.joined(separator: " "),

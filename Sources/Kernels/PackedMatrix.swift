@@ -1,3 +1,4 @@
+import CProcessor
 import COpenBLAS
 import KernelsAVX2
 import KernelsAVX512
@@ -15,17 +16,21 @@ public final class PackedMatrix: Sendable {
   public let backend: GEMMBackend
   /// Whether rows are computed in pairs, see `PairedProduct`.
   public let pairsRows: Bool
+  /// What the products are computed in.
+  public let precision: Precision
   private let panels: AlignedBuffer
   private let bias: AlignedBuffer
   private let polynomials: (inner: AlignedBuffer, outer: AlignedBuffer)
 
   /// Packs `weights`, [columns, inner] row-major as PyTorch stores them, and `bias`, [columns] or nil.
   ///
-  /// - Parameter rowsPair: whether rows 2i and 2i + 1 always belong to the same image, so that large products may be
-  ///   computed in pairs.
+  /// - Parameters:
+  ///   - rowsPair: whether rows 2i and 2i + 1 always belong to the same image, so that large products may be computed
+  ///     in pairs.
+  ///   - precision: of `backend` native; OpenBLAS computes in float32.
   /// - Precondition: the counts fit the shape, and this processor has `instructionSet`.
   public init(
-    weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsPair: Bool = false,
+    weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsPair: Bool = false, precision: Precision = .fp32,
     instructionSet: InstructionSet = .best, backend: GEMMBackend = .native
   ) {
     precondition(inner >= 0 && columns >= 0 && weights.count == inner * columns, "shape and storage differ")
@@ -35,7 +40,9 @@ public final class PackedMatrix: Sendable {
     self.columns = columns
     self.instructionSet = instructionSet
     self.backend = backend
-    pairsRows = rowsPair && backend == .native && PairedProduct.isUsed(inner: inner, columns: columns)
+    self.precision = backend == .native ? precision : .fp32
+    pairsRows =
+      rowsPair && backend == .native && precision == .fp32 && PairedProduct.isUsed(inner: inner, columns: columns)
     let width = backend == .openblas ? 1 : Self.panelWidth(instructionSet)
     if pairsRows {
       let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
@@ -44,6 +51,10 @@ public final class PackedMatrix: Sendable {
       for (index, part) in parts.enumerated() {
         Self.pack(part, inner: inner / 2, columns: columns / 2, width: width, into: panels.pointer + index * size)
       }
+    } else if self.precision == .bf16 {
+      let pairs = (inner + 1) / 2
+      panels = AlignedBuffer(count: (columns + width - 1) / width * width * pairs)
+      Self.packBF16(weights, inner: inner, columns: columns, width: width, into: panels.pointer)
     } else {
       panels = AlignedBuffer(count: (columns + width - 1) / width * width * inner)
       Self.pack(weights, inner: inner, columns: columns, width: width, into: panels.pointer)
@@ -60,6 +71,19 @@ public final class PackedMatrix: Sendable {
     for column in 0..<columns {
       let panel = target + column / width * width * inner + column % width
       for k in 0..<inner { panel[k * width] = weights[column * inner + k] }
+    }
+  }
+
+  /// The same with neighbouring inner numbers together, as bfloat16, in one element's bits.
+  private static func packBF16(
+    _ weights: [Float], inner: Int, columns: Int, width: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let pairs = (inner + 1) / 2
+    target.withMemoryRebound(to: UInt32.self, capacity: (columns + width - 1) / width * width * pairs) {
+      for column in 0..<columns {
+        let panel = $0 + column / width * width * pairs + column % width
+        for pair in 0..<pairs { panel[pair * width] = ScalarKernels.bf16Pair(weights, column * inner, pair, inner) }
+      }
     }
   }
 
@@ -93,18 +117,36 @@ public final class PackedMatrix: Sendable {
         left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
         polynomials: coefficients)
-      withScratch(pairsRows ? product.pairedScratchCount : product.scratchCount) {
-        pairsRows ? product.multiplyPaired(scratch: $0) : product.multiply(scratch: $0)
+      if precision == .bf16 {
+        withScratch(product.scratchCountBF16) {
+          product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
+        }
+      } else if pairsRows {
+        withScratch(product.pairedScratchCount) { product.multiplyPaired(scratch: $0) }
+      } else {
+        withScratch(product.scratchCount) { product.multiply(scratch: $0) }
       }
     case .avx512:
       let product = KernelsAVX512.MatrixProduct(
         left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
         polynomials: coefficients)
-      withScratch(pairsRows ? product.pairedScratchCount : product.scratchCount) {
-        pairsRows ? product.multiplyPaired(scratch: $0) : product.multiply(scratch: $0)
+      if precision == .bf16 {
+        withScratch(product.scratchCountBF16) {
+          product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
+        }
+      } else if pairsRows {
+        withScratch(product.pairedScratchCount) { product.multiplyPaired(scratch: $0) }
+      } else {
+        withScratch(product.scratchCount) { product.multiply(scratch: $0) }
       }
     }
+  }
+
+  private static let hasBF16 = gauntlet_processor_has_avx512_bf16() == 1
+
+  private var bf16Panels: UnsafePointer<UInt32> {
+    UnsafeRawPointer(panels.pointer).assumingMemoryBound(to: UInt32.self)
   }
 
   /// The allocator keeps memory of this size at hand, so that this costs no system call.
@@ -122,11 +164,21 @@ public final class PackedMatrix: Sendable {
     _ output: UnsafeMutablePointer<Float>
   ) {
     if pairsRows { return multiplyPairsPlainly(left, rows, activation, residual, output) }
+    let pairs = (inner + 1) / 2
     for row in 0..<rows {
       for column in 0..<columns {
         var sum: Float = 0
-        for k in 0..<inner {
-          sum = sum.addingProduct(left[row * inner + k], panels.pointer[column * inner + k])
+        if precision == .bf16 {
+          for pair in 0..<pairs {
+            sum = ScalarKernels.addingBF16(
+              sum,
+              ScalarKernels.bf16Pair(UnsafeBufferPointer(start: left, count: rows * inner), row * inner, pair, inner),
+              bf16Panels[column * pairs + pair])
+          }
+        } else {
+          for k in 0..<inner {
+            sum = sum.addingProduct(left[row * inner + k], panels.pointer[column * inner + k])
+          }
         }
         let index = row * columns + column
         output[index] = finish(sum, column, activation, residual?[index])

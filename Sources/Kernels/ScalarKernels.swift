@@ -35,11 +35,11 @@ package enum ScalarKernels {
   /// The chain runs over inner = 0, 1, 2, ...; of large shapes whose rows may be paired, see `PairedProduct`.
   package static func matrixProduct(
     _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, pairsRows: Bool = false,
-    epilogue: Epilogue = Epilogue()
+    precision: Precision = .fp32, epilogue: Epilogue = Epilogue()
   ) -> [Float] {
     precondition(left.count == rows * inner && weights.count == columns * inner, "shapes and storage differ")
     var output = [Float](repeating: 0, count: rows * columns)
-    if pairsRows, PairedProduct.isUsed(inner: inner, columns: columns) {
+    if pairsRows, precision == .fp32, PairedProduct.isUsed(inner: inner, columns: columns) {
       let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
       for row in stride(from: 0, to: rows, by: 2) {
         for column in 0..<columns / 2 {
@@ -60,14 +60,38 @@ package enum ScalarKernels {
     for row in 0..<rows {
       for column in 0..<columns {
         var sum: Float = 0
-        for k in 0..<inner {
-          sum = sum.addingProduct(left[row * inner + k], weights[column * inner + k])
+        if precision == .bf16 {
+          for pair in 0..<(inner + 1) / 2 {
+            sum = addingBF16(
+              sum, bf16Pair(left, row * inner, pair, inner), bf16Pair(weights, column * inner, pair, inner))
+          }
+        } else {
+          for k in 0..<inner {
+            sum = sum.addingProduct(left[row * inner + k], weights[column * inner + k])
+          }
         }
         let index = row * columns + column
         output[index] = epilogue.finish(sum, channel: column, index: index)
       }
     }
     return output
+  }
+
+  /// Two neighbouring numbers of `values` from `start` on, rounded to bfloat16; the second of an odd last one is zero.
+  static func bf16Pair(_ values: some RandomAccessCollection<Float>, _ start: Int, _ pair: Int, _ inner: Int) -> UInt32
+  {
+    func rounded(_ k: Int) -> UInt32 {
+      k < inner ? BFloat16.bits(rounding: values[values.index(values.startIndex, offsetBy: start + k)]) : 0
+    }
+    return rounded(2 * pair) | rounded(2 * pair + 1) << 16
+  }
+
+  /// Adds the products of a pair to a sum, as VDPBF16PS does: the second product first, each fused, results too small for a normal number flushed to zero.
+  static func addingBF16(_ sum: Float, _ left: UInt32, _ right: UInt32) -> Float {
+    func flushed(_ x: Float) -> Float { x.isSubnormal ? x * 0 : x }
+    let second = flushed(
+      sum.addingProduct(Float(bitPattern: left & 0xffff_0000), Float(bitPattern: right & 0xffff_0000)))
+    return flushed(second.addingProduct(Float(bitPattern: left << 16), Float(bitPattern: right << 16)))
   }
 
   /// The extent of a convolution's output: padding `kernel / 2` on both sides, as all of RepLKNet's have.

@@ -9,7 +9,7 @@ package struct MatrixProduct {
   /// Columns of a panel of packed weights.
   package static let panelColumns = MatrixTile.columns
   /// Numbers that a tile holds.
-  private static let tileCount = MatrixTile.rows * MatrixTile.columns
+  static let tileCount = MatrixTile.rows * MatrixTile.columns
   /// Bytes of rows that are packed together: they stay in the second-level cache while all panels pass over them.
   private static let blockBytes = 1 << 20
   private static let lanes = Lanes.scalarCount
@@ -42,7 +42,7 @@ package struct MatrixProduct {
   }
 
   /// Tiles that are packed together, for rows of which each needs `bytes` and of which there are `count`.
-  private static func tilesTogether(_ count: Int, bytes: Int) -> Int {
+  static func tilesTogether(_ count: Int, bytes: Int) -> Int {
     let needed = (count + MatrixTile.rows - 1) / MatrixTile.rows
     return max(1, min(needed, 8, blockBytes / max(1, bytes * MatrixTile.rows)))
   }
@@ -192,7 +192,7 @@ package struct MatrixProduct {
   }
 
   /// Takes `count` rows of a tile's sums to the output.
-  private func finish(_ sums: UnsafePointer<Float>, row: Int, count: Int, column: Int, width: Int) {
+  func finish(_ sums: UnsafePointer<Float>, row: Int, count: Int, column: Int, width: Int) {
     switch activation {
     case 1: finish(sums, row, count, column, width) { Lanes(repeating: 0).replacing(with: $0, where: $0 .> 0) }
     case 2: finish(sums, row, count, column, width) { gelu($0) }
@@ -260,11 +260,11 @@ package struct MatrixProduct {
   }
 
   /// Rows that are turned together.
-  private static let rowsTurned = MatrixTile.rows % 4 == 0 ? 4 : 2
+  static let rowsTurned = MatrixTile.rows % 4 == 0 ? 4 : 2
 
   /// Writes four inner numbers of `rowsTurned` rows, the rows beside each other.
   @inline(__always)
-  private func turn(
+  func turn(
     _ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>, _ d: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>
   ) {
     for index in 0..<4 {

@@ -20,8 +20,9 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
   /// One line: the median and how far the repetitions spread.
   public var description: String {
     String(
-      format: "%@, fp32, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
-      architecture, options.instructionSet.rawValue, options.gemm.rawValue, threads, batch, median,
+      format: "%@, %@, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
+      architecture, options.precision.rawValue, options.instructionSet.rawValue, options.gemm.rawValue, threads, batch,
+      median,
       imagesPerSecond.count, imagesPerSecond.min() ?? 0, imagesPerSecond.max() ?? 0)
   }
 

@@ -6,11 +6,14 @@ public struct ComputeOptions: Sendable, Hashable {
   public var gemm: GEMMBackend
   /// Which instruction set; the bits do not depend on it.
   public var instructionSet: InstructionSet
+  /// What products are computed in.
+  public var precision: Precision
 
   /// The fastest kernels of Gauntlet's own, unless told otherwise.
-  public init(gemm: GEMMBackend = .native, instructionSet: InstructionSet = .best) {
+  public init(gemm: GEMMBackend = .native, instructionSet: InstructionSet = .best, precision: Precision = .fp32) {
     self.gemm = gemm
     self.instructionSet = instructionSet
+    self.precision = precision
   }
 }
 
@@ -77,7 +80,7 @@ struct RepLKNet: Sendable {
     func matrix(_ linear: Folding<Source>.Linear, rowsPair: Bool = false) -> PackedMatrix {
       PackedMatrix(
         weights: linear.roundedWeights, bias: linear.roundedBias, inner: linear.inner, columns: linear.outputs,
-        rowsPair: rowsPair, instructionSet: options.instructionSet, backend: options.gemm)
+        rowsPair: rowsPair, precision: options.precision, instructionSet: options.instructionSet, backend: options.gemm)
     }
 
     func depthwise(_ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1) -> DepthwiseLayer {

@@ -15,6 +15,8 @@ public struct ModelSpecification: Sendable, Hashable, Codable {
   public var checkpointDigest: String
   /// Which GEMM computes it. Promise 1 covers `native` only.
   public let gemm: GEMMBackend
+  /// What its products are computed in.
+  public let precision: Precision
   /// Resize, crop and normalisation for images that are not already at the input size.
   public let preprocessing: Preprocessing
 }

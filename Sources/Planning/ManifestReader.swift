@@ -122,13 +122,20 @@ extension ManifestReader {
     let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
     let architecture = try required("architecture", in: keys, of: node).choice(
       Architecture.all.map { (word: $0.name, value: $0) })
-    _ = try keys["precision"]?.choice([(word: "fp32", value: Precision.fp32)])
+    let gemm =
+      try keys["gemm"]?.choice([(word: "native", value: GEMMBackend.native), ("openblas", .openblas)]) ?? .native
+    let precision =
+      try keys["precision"]?.choice([(word: "fp32", value: Precision.fp32), ("bf16", .bf16)]) ?? .fp32
+    if precision == .bf16, gemm != .native, let node = keys["gemm"] {
+      throw node.failure("precision bf16 needs gemm native: OpenBLAS computes in fp32")
+    }
     return ModelSpecification(
       name: try keys["name"]?.identifier() ?? architecture.name,
       architecture: architecture.name,
       checkpoint: try existing(required("checkpoint", in: keys, of: node), folder: false),
       checkpointDigest: "",
-      gemm: try keys["gemm"]?.choice([(word: "native", value: GEMMBackend.native), ("openblas", .openblas)]) ?? .native,
+      gemm: gemm,
+      precision: precision,
       preprocessing: try preprocessing(keys["preprocess"], for: architecture))
   }
 

@@ -53,7 +53,7 @@ public final class ShardEvaluator: ShardComputer {
       }
       let classifier = try Classifier(
         architecture: architecture, checkpoint: specification.checkpoint,
-        options: ComputeOptions(gemm: specification.gemm))
+        options: ComputeOptions(gemm: specification.gemm, precision: specification.precision))
       let model = LoadedModel(classifier: classifier)
       models[specification] = model
       return model

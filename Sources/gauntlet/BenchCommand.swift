@@ -37,6 +37,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Images that a stream puts through at once.") var batch = 8
     @Option(help: "Times that it is run; the median counts.") var repeats = 5
     @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
+    @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
     @Option(help: "The checkpoint whose weights are computed with; random ones otherwise.") var checkpoint: String?
 
     func run() throws {
@@ -50,9 +51,12 @@ struct BenchCommand: ParsableCommand {
       guard let backend = GEMMBackend(rawValue: gemm) else {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")
       }
+      guard let arithmetic = Precision(rawValue: precision) else {
+        throw UsageError("--precision is \(precision), but must be fp32 or bf16")
+      }
       let result = try ModelBenchmark.run(
         architecture: found, checkpoint: checkpoint, threads: threads, batch: batch, repeats: repeats,
-        options: ComputeOptions(gemm: backend))
+        options: ComputeOptions(gemm: backend, precision: arithmetic))
       print(result)
     }
   }

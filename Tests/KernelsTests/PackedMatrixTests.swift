@@ -16,6 +16,10 @@ import Testing
 
   @Test(arguments: InstructionSet.available, shapes)
   func givesTheBitsOfTheReference(set: InstructionSet, shape: (rows: Int, inner: Int, columns: Int)) {
+    for precision in Precision.allCases { compare(set, shape, precision) }
+  }
+
+  private func compare(_ set: InstructionSet, _ shape: (rows: Int, inner: Int, columns: Int), _ precision: Precision) {
     let (rows, inner, columns) = shape
     let left = Self.values(rows * inner, stream: 1)
     let weights = Self.values(columns * inner, stream: 2)
@@ -23,13 +27,14 @@ import Testing
     let residual = Self.values(rows * columns, stream: 4)
     let pairsRows = rows % 2 == 0
     let packed = PackedMatrix(
-      weights: weights, bias: bias, inner: inner, columns: columns, rowsPair: pairsRows, instructionSet: set)
-    #expect(packed.pairsRows == (inner >= 256))
+      weights: weights, bias: bias, inner: inner, columns: columns, rowsPair: pairsRows, precision: precision,
+      instructionSet: set)
+    #expect(packed.pairsRows == (inner >= 256 && precision == .fp32))
     for activation in [Activation.none, .relu, .gelu] {
       for addition in [nil, residual] {
         let expected = ScalarKernels.matrixProduct(
           left, weights, rows: rows, inner: inner, columns: columns, pairsRows: pairsRows,
-          epilogue: .init(bias: bias, activation: activation, residual: addition))
+          precision: precision, epilogue: .init(bias: bias, activation: activation, residual: addition))
         // One more element than the product has, which must stay as it is.
         var output = [Float](repeating: 99, count: rows * columns + 1)
         left.withUnsafeBufferPointer { left in

@@ -1,0 +1,13 @@
+/// AVX2 has no instruction for bfloat16; see `BFloat16Pairs`.
+enum BFloat16Tile {
+  static let mayBeNative = false
+
+  static func sums(
+    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+  }
+
+  @inline(__always)
+  static func rounded(_ values: SIMD16<Float>) -> SIMD8<UInt32> { BFloat16Pairs.rounded(values) }
+}

@@ -1,0 +1,118 @@
+import CProcessor
+
+/// Sums of products of bfloat16 pairs by AVX512_BF16; `BFloat16Pairs` says what it computes.
+enum BFloat16Tile {
+  /// Whether this instruction set can have the instruction; the processor is asked at run time.
+  static let mayBeNative = true
+
+  /// Sums over `pairs` of `left` [pairs, 12] times `panel` [pairs, 32], written to `target` [12, 32].
+  static func sums(
+    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    #if arch(x86_64)
+      var c00 = Lanes(repeating: 0)
+      var c01 = Lanes(repeating: 0)
+      var c10 = Lanes(repeating: 0)
+      var c11 = Lanes(repeating: 0)
+      var c20 = Lanes(repeating: 0)
+      var c21 = Lanes(repeating: 0)
+      var c30 = Lanes(repeating: 0)
+      var c31 = Lanes(repeating: 0)
+      var c40 = Lanes(repeating: 0)
+      var c41 = Lanes(repeating: 0)
+      var c50 = Lanes(repeating: 0)
+      var c51 = Lanes(repeating: 0)
+      var c60 = Lanes(repeating: 0)
+      var c61 = Lanes(repeating: 0)
+      var c70 = Lanes(repeating: 0)
+      var c71 = Lanes(repeating: 0)
+      var c80 = Lanes(repeating: 0)
+      var c81 = Lanes(repeating: 0)
+      var c90 = Lanes(repeating: 0)
+      var c91 = Lanes(repeating: 0)
+      var c100 = Lanes(repeating: 0)
+      var c101 = Lanes(repeating: 0)
+      var c110 = Lanes(repeating: 0)
+      var c111 = Lanes(repeating: 0)
+      var values = left
+      var weights = panel
+      for _ in 0..<pairs {
+        let w0 = load(weights)
+        let w1 = load(weights + 16)
+        let x0 = SIMD16<UInt32>(repeating: values[0])
+        c00 = gauntlet_dot_bf16(c00, x0, w0)
+        c01 = gauntlet_dot_bf16(c01, x0, w1)
+        let x1 = SIMD16<UInt32>(repeating: values[1])
+        c10 = gauntlet_dot_bf16(c10, x1, w0)
+        c11 = gauntlet_dot_bf16(c11, x1, w1)
+        let x2 = SIMD16<UInt32>(repeating: values[2])
+        c20 = gauntlet_dot_bf16(c20, x2, w0)
+        c21 = gauntlet_dot_bf16(c21, x2, w1)
+        let x3 = SIMD16<UInt32>(repeating: values[3])
+        c30 = gauntlet_dot_bf16(c30, x3, w0)
+        c31 = gauntlet_dot_bf16(c31, x3, w1)
+        let x4 = SIMD16<UInt32>(repeating: values[4])
+        c40 = gauntlet_dot_bf16(c40, x4, w0)
+        c41 = gauntlet_dot_bf16(c41, x4, w1)
+        let x5 = SIMD16<UInt32>(repeating: values[5])
+        c50 = gauntlet_dot_bf16(c50, x5, w0)
+        c51 = gauntlet_dot_bf16(c51, x5, w1)
+        let x6 = SIMD16<UInt32>(repeating: values[6])
+        c60 = gauntlet_dot_bf16(c60, x6, w0)
+        c61 = gauntlet_dot_bf16(c61, x6, w1)
+        let x7 = SIMD16<UInt32>(repeating: values[7])
+        c70 = gauntlet_dot_bf16(c70, x7, w0)
+        c71 = gauntlet_dot_bf16(c71, x7, w1)
+        let x8 = SIMD16<UInt32>(repeating: values[8])
+        c80 = gauntlet_dot_bf16(c80, x8, w0)
+        c81 = gauntlet_dot_bf16(c81, x8, w1)
+        let x9 = SIMD16<UInt32>(repeating: values[9])
+        c90 = gauntlet_dot_bf16(c90, x9, w0)
+        c91 = gauntlet_dot_bf16(c91, x9, w1)
+        let x10 = SIMD16<UInt32>(repeating: values[10])
+        c100 = gauntlet_dot_bf16(c100, x10, w0)
+        c101 = gauntlet_dot_bf16(c101, x10, w1)
+        let x11 = SIMD16<UInt32>(repeating: values[11])
+        c110 = gauntlet_dot_bf16(c110, x11, w0)
+        c111 = gauntlet_dot_bf16(c111, x11, w1)
+        values += 12
+        weights += 32
+      }
+      put(c00, c01, target + 0 * 32)
+      put(c10, c11, target + 1 * 32)
+      put(c20, c21, target + 2 * 32)
+      put(c30, c31, target + 3 * 32)
+      put(c40, c41, target + 4 * 32)
+      put(c50, c51, target + 5 * 32)
+      put(c60, c61, target + 6 * 32)
+      put(c70, c71, target + 7 * 32)
+      put(c80, c81, target + 8 * 32)
+      put(c90, c91, target + 9 * 32)
+      put(c100, c101, target + 10 * 32)
+      put(c110, c111, target + 11 * 32)
+    #else
+      BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+    #endif
+  }
+
+  /// Rounds 16 numbers, neighbours together.
+  @inline(__always)
+  static func rounded(_ values: Lanes) -> SIMD8<UInt32> {
+    #if arch(x86_64)
+      return gauntlet_to_bf16(values)
+    #else
+      return BFloat16Pairs.rounded(values)
+    #endif
+  }
+
+  @inline(__always)
+  private static func load(_ pointer: UnsafePointer<UInt32>) -> SIMD16<UInt32> {
+    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD16<UInt32>.self)
+  }
+
+  @inline(__always)
+  private static func put(_ low: Lanes, _ high: Lanes, _ target: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(target).storeBytes(of: low, as: Lanes.self)
+    UnsafeMutableRawPointer(target + 16).storeBytes(of: high, as: Lanes.self)
+  }
+}
