@@ -92,7 +92,7 @@ package enum DepthwiseTile {
     let together = tile > 1 ? rowsTogether : 1
     for y in Swift.stride(from: 0, to: g.rows, by: together) {
       let rows = min(together, g.rows - y)
-      if tile == 7, g.columns == 7, g.left >= 6, g.width + g.left <= g.columnTaps {
+      if g.columns == 7, g.stride == 1, g.width == 7 || g.width == 8, g.left >= 6, g.width + g.left <= g.columnTaps {
         row7(plane, y: y, rows: rows, sink)
         continue
       }
@@ -485,16 +485,152 @@ package enum DepthwiseTile {
       bottom.c6.addProduct(x6, w1)
     }
 
-    /// One place of the input, which reaches all outputs; `tap` is the first one's, and the others' precede it.
+    /// A row of 7 places that all outputs reach; `taps` starts with the last output's of the first place.
     @inline(__always)
-    mutating func addPlace(_ value: Lanes, _ tap: UnsafePointer<Float>) {
-      c0.addProduct(value, load(tap - 0 * lanes))
-      c1.addProduct(value, load(tap - 1 * lanes))
-      c2.addProduct(value, load(tap - 2 * lanes))
-      c3.addProduct(value, load(tap - 3 * lanes))
-      c4.addProduct(value, load(tap - 4 * lanes))
-      c5.addProduct(value, load(tap - 5 * lanes))
-      c6.addProduct(value, load(tap - 6 * lanes))
+    mutating func addRow(
+      _ x0: Lanes, _ x1: Lanes, _ x2: Lanes, _ x3: Lanes, _ x4: Lanes, _ x5: Lanes, _ x6: Lanes,
+      _ taps: UnsafePointer<Float>
+    ) {
+      let w0 = load(taps + 0 * lanes)
+      c6.addProduct(x0, w0)
+      let w1 = load(taps + 1 * lanes)
+      c5.addProduct(x0, w1)
+      c6.addProduct(x1, w1)
+      let w2 = load(taps + 2 * lanes)
+      c4.addProduct(x0, w2)
+      c5.addProduct(x1, w2)
+      c6.addProduct(x2, w2)
+      let w3 = load(taps + 3 * lanes)
+      c3.addProduct(x0, w3)
+      c4.addProduct(x1, w3)
+      c5.addProduct(x2, w3)
+      c6.addProduct(x3, w3)
+      let w4 = load(taps + 4 * lanes)
+      c2.addProduct(x0, w4)
+      c3.addProduct(x1, w4)
+      c4.addProduct(x2, w4)
+      c5.addProduct(x3, w4)
+      c6.addProduct(x4, w4)
+      let w5 = load(taps + 5 * lanes)
+      c1.addProduct(x0, w5)
+      c2.addProduct(x1, w5)
+      c3.addProduct(x2, w5)
+      c4.addProduct(x3, w5)
+      c5.addProduct(x4, w5)
+      c6.addProduct(x5, w5)
+      let w6 = load(taps + 6 * lanes)
+      c0.addProduct(x0, w6)
+      c1.addProduct(x1, w6)
+      c2.addProduct(x2, w6)
+      c3.addProduct(x3, w6)
+      c4.addProduct(x4, w6)
+      c5.addProduct(x5, w6)
+      c6.addProduct(x6, w6)
+      let w7 = load(taps + 7 * lanes)
+      c0.addProduct(x1, w7)
+      c1.addProduct(x2, w7)
+      c2.addProduct(x3, w7)
+      c3.addProduct(x4, w7)
+      c4.addProduct(x5, w7)
+      c5.addProduct(x6, w7)
+      let w8 = load(taps + 8 * lanes)
+      c0.addProduct(x2, w8)
+      c1.addProduct(x3, w8)
+      c2.addProduct(x4, w8)
+      c3.addProduct(x5, w8)
+      c4.addProduct(x6, w8)
+      let w9 = load(taps + 9 * lanes)
+      c0.addProduct(x3, w9)
+      c1.addProduct(x4, w9)
+      c2.addProduct(x5, w9)
+      c3.addProduct(x6, w9)
+      let w10 = load(taps + 10 * lanes)
+      c0.addProduct(x4, w10)
+      c1.addProduct(x5, w10)
+      c2.addProduct(x6, w10)
+      let w11 = load(taps + 11 * lanes)
+      c0.addProduct(x5, w11)
+      c1.addProduct(x6, w11)
+      let w12 = load(taps + 12 * lanes)
+      c0.addProduct(x6, w12)
+    }
+
+    /// A row of 8 places that all outputs reach; `taps` starts with the last output's of the first place.
+    @inline(__always)
+    mutating func addRow(
+      _ x0: Lanes, _ x1: Lanes, _ x2: Lanes, _ x3: Lanes, _ x4: Lanes, _ x5: Lanes, _ x6: Lanes, _ x7: Lanes,
+      _ taps: UnsafePointer<Float>
+    ) {
+      let w0 = load(taps + 0 * lanes)
+      c6.addProduct(x0, w0)
+      let w1 = load(taps + 1 * lanes)
+      c5.addProduct(x0, w1)
+      c6.addProduct(x1, w1)
+      let w2 = load(taps + 2 * lanes)
+      c4.addProduct(x0, w2)
+      c5.addProduct(x1, w2)
+      c6.addProduct(x2, w2)
+      let w3 = load(taps + 3 * lanes)
+      c3.addProduct(x0, w3)
+      c4.addProduct(x1, w3)
+      c5.addProduct(x2, w3)
+      c6.addProduct(x3, w3)
+      let w4 = load(taps + 4 * lanes)
+      c2.addProduct(x0, w4)
+      c3.addProduct(x1, w4)
+      c4.addProduct(x2, w4)
+      c5.addProduct(x3, w4)
+      c6.addProduct(x4, w4)
+      let w5 = load(taps + 5 * lanes)
+      c1.addProduct(x0, w5)
+      c2.addProduct(x1, w5)
+      c3.addProduct(x2, w5)
+      c4.addProduct(x3, w5)
+      c5.addProduct(x4, w5)
+      c6.addProduct(x5, w5)
+      let w6 = load(taps + 6 * lanes)
+      c0.addProduct(x0, w6)
+      c1.addProduct(x1, w6)
+      c2.addProduct(x2, w6)
+      c3.addProduct(x3, w6)
+      c4.addProduct(x4, w6)
+      c5.addProduct(x5, w6)
+      c6.addProduct(x6, w6)
+      let w7 = load(taps + 7 * lanes)
+      c0.addProduct(x1, w7)
+      c1.addProduct(x2, w7)
+      c2.addProduct(x3, w7)
+      c3.addProduct(x4, w7)
+      c4.addProduct(x5, w7)
+      c5.addProduct(x6, w7)
+      c6.addProduct(x7, w7)
+      let w8 = load(taps + 8 * lanes)
+      c0.addProduct(x2, w8)
+      c1.addProduct(x3, w8)
+      c2.addProduct(x4, w8)
+      c3.addProduct(x5, w8)
+      c4.addProduct(x6, w8)
+      c5.addProduct(x7, w8)
+      let w9 = load(taps + 9 * lanes)
+      c0.addProduct(x3, w9)
+      c1.addProduct(x4, w9)
+      c2.addProduct(x5, w9)
+      c3.addProduct(x6, w9)
+      c4.addProduct(x7, w9)
+      let w10 = load(taps + 10 * lanes)
+      c0.addProduct(x4, w10)
+      c1.addProduct(x5, w10)
+      c2.addProduct(x6, w10)
+      c3.addProduct(x7, w10)
+      let w11 = load(taps + 11 * lanes)
+      c0.addProduct(x5, w11)
+      c1.addProduct(x6, w11)
+      c2.addProduct(x7, w11)
+      let w12 = load(taps + 12 * lanes)
+      c0.addProduct(x6, w12)
+      c1.addProduct(x7, w12)
+      let w13 = load(taps + 13 * lanes)
+      c0.addProduct(x7, w13)
     }
 
     @inline(__always)
@@ -687,7 +823,8 @@ package enum DepthwiseTile {
     bottom.store(sink, y: y + 1, x: x)
   }
 
-  /// Whole rows of 7 outputs, each of which has a tap for every column of the plane: kernels as large as the map.
+  /// Whole rows of 7 outputs, each of which has a tap for every column of the plane, 7 or 8 of them: kernels as large as
+  /// the map. A row of the plane and the sums stay in registers while each tap is loaded once.
   private static func row7(_ plane: Plane, y: Int, rows: Int, _ sink: Sink) {
     let g = plane.geometry
     let line = g.columnTaps * lanes
@@ -695,18 +832,29 @@ package enum DepthwiseTile {
     var top = Row7()
     var bottom = Row7()
     for t in first.lowerBound..<max(first.lowerBound, first.upperBound, second.upperBound) {
-      let taps = plane.weights + (t - y + g.top) * line + g.left * lanes
+      let taps = plane.weights + (t - y + g.top) * line + (g.left - 6) * lanes
       let base = plane.input + t * g.width * lanes
-      if rows == 2, first.contains(t), second.contains(t) {
-        for x in 0..<g.width {
-          let value = load(base + x * lanes)
-          top.addPlace(value, taps + x * lanes)
-          bottom.addPlace(value, taps + x * lanes - line)
-        }
-      } else if first.contains(t) {
-        for x in 0..<g.width { top.addPlace(load(base + x * lanes), taps + x * lanes) }
+      if g.width == 7 {
+        let x0 = load(base + 0 * lanes)
+        let x1 = load(base + 1 * lanes)
+        let x2 = load(base + 2 * lanes)
+        let x3 = load(base + 3 * lanes)
+        let x4 = load(base + 4 * lanes)
+        let x5 = load(base + 5 * lanes)
+        let x6 = load(base + 6 * lanes)
+        if first.contains(t) { top.addRow(x0, x1, x2, x3, x4, x5, x6, taps) }
+        if rows == 2, second.contains(t) { bottom.addRow(x0, x1, x2, x3, x4, x5, x6, taps - line) }
       } else {
-        for x in 0..<g.width { bottom.addPlace(load(base + x * lanes), taps + x * lanes - line) }
+        let x0 = load(base + 0 * lanes)
+        let x1 = load(base + 1 * lanes)
+        let x2 = load(base + 2 * lanes)
+        let x3 = load(base + 3 * lanes)
+        let x4 = load(base + 4 * lanes)
+        let x5 = load(base + 5 * lanes)
+        let x6 = load(base + 6 * lanes)
+        let x7 = load(base + 7 * lanes)
+        if first.contains(t) { top.addRow(x0, x1, x2, x3, x4, x5, x6, x7, taps) }
+        if rows == 2, second.contains(t) { bottom.addRow(x0, x1, x2, x3, x4, x5, x6, x7, taps - line) }
       }
     }
     top.store(sink, y: y, x: 0)
