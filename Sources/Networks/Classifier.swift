@@ -22,6 +22,13 @@ public final class Classifier: Sendable {
     try self.init(architecture, weights: try CheckpointReader.open(checkpoint), options: options)
   }
 
+  /// With random weights, the same ones each time: for benchmarks and tests.
+  package convenience init(
+    randomly architecture: Architecture, options: ComputeOptions = ComputeOptions()
+  ) throws(CheckpointError) {
+    try self.init(architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+  }
+
   init(_ architecture: Architecture, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
     self.architecture = architecture
     inputHeight = architecture.inputHeight

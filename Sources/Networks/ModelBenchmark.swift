@@ -36,7 +36,7 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
       if let checkpoint {
         try Classifier(architecture: architecture, checkpoint: checkpoint, options: options)
       } else {
-        try Classifier(architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+        try Classifier(randomly: architecture, options: options)
       }
     let size = classifier.inputHeight * classifier.inputWidth * 3
     let images = (0..<batch * size).map { Float($0 % 251) / 125 - 1 }

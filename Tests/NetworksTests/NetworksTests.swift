@@ -48,17 +48,57 @@ enum Fixture {
     #expect(result.largestLogit > 0.01)
   }
 
-  @Test(arguments: ["tiny", "tiny-xl"])
-  func bitsDependOnNothing(name: String) throws {
+  @Test(arguments: ["tiny", "tiny-xl"], Precision.allCases)
+  func bitsDependOnNothing(name: String, precision: Precision) throws {
     let architecture = try #require(Fixture.designs[name])
+    try expectOneResult(architecture) { set in
+      try Classifier(
+        architecture: architecture, checkpoint: Fixture.path(name + ".pth"),
+        options: ComputeOptions(instructionSet: set, precision: precision))
+    }
+  }
+
+  /// Wide enough for pairs of rows, on maps with an even number of pixels and, where no pixel has its pair, an odd one;
+  /// kernels large enough for two phases.
+  @Test(arguments: [40, 44])
+  func bitsOfWideNetworksDependOnNothing(side: Int) throws {
+    let architecture = Architecture(
+      "wide", side: side, classCount: 5,
+      design: RepLKNetDesign(kernels: [9, 5], blocks: [1, 1], channels: [64, 256], smallKernel: nil))
+    try expectOneResult(architecture) { set in
+      try Classifier(randomly: architecture, options: ComputeOptions(instructionSet: set))
+    }
+  }
+
+  @Test func bf16IsWithinTwoPercent() throws {
+    let architecture = try #require(Fixture.designs["tiny"])
+    let images = Self.images(architecture, count: 4)
+    let logits = try Precision.allCases.map { precision in
+      try Fixture.logits(
+        Classifier(
+          architecture: architecture, checkpoint: Fixture.path("tiny.pth"),
+          options: ComputeOptions(precision: precision)), images, count: 4, batch: 4)
+    }
+    let largest = logits[0].map(abs).max() ?? 0
+    let difference = zip(logits[0], logits[1]).map { abs($0 - $1) }.max() ?? .infinity
+    #expect(difference <= 0.02 * largest)
+    #expect(difference > 1e-5 * largest, "bf16 was not used")
+  }
+
+  private static func images(_ architecture: Architecture, count: Int) -> [Float] {
     let random = CounterRandom(key: 3, stream: 1)
-    let size = architecture.inputHeight * architecture.inputWidth * 3
-    let images = (0..<5 * size).map { Float(random.normal(at: UInt64($0))) }
+    return (0..<count * architecture.inputHeight * architecture.inputWidth * 3).map {
+      Float(random.normal(at: UInt64($0)))
+    }
+  }
+
+  private func expectOneResult(
+    _ architecture: Architecture, _ load: (InstructionSet) throws -> Classifier
+  ) throws {
+    let images = Self.images(architecture, count: 5)
     var expected: [UInt32]?
     for set in InstructionSet.available {
-      let classifier = try Classifier(
-        architecture: architecture, checkpoint: Fixture.path(name + ".pth"),
-        options: ComputeOptions(instructionSet: set))
+      let classifier = try load(set)
       for batch in [1, 2, 5] {
         let bits = try Fixture.logits(classifier, images, count: 5, batch: batch).map(\.bitPattern)
         #expect(bits == expected ?? bits, "\(set), batch \(batch)")
