@@ -76,10 +76,12 @@ public final class InferenceSession {
     self.maximumBatch = maximumBatch
     let design = classifier.architecture.design
     var (height, width) = (Self.half(classifier.inputHeight), Self.half(classifier.inputWidth))
-    var largest = height * width * design.channels[0]
+    // The stem takes one image at a time: its maps are the largest by far.
+    let stem = height * width * design.channels[0]
+    var largest = 0
     var plane = height * width
     var convolution = 0
-    patches = AlignedBuffer(count: maximumBatch * plane * 27)
+    patches = AlignedBuffer(count: plane * 27)
     for (index, channels) in design.channels.enumerated() {
       (height, width) = (Self.half(height), Self.half(width))
       let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
@@ -90,8 +92,8 @@ public final class InferenceSession {
       }
     }
     features = AlignedBuffer(count: maximumBatch * largest)
-    second = AlignedBuffer(count: maximumBatch * largest)
-    third = AlignedBuffer(count: maximumBatch * largest)
+    second = AlignedBuffer(count: max(stem, maximumBatch * largest))
+    third = AlignedBuffer(count: max(stem, maximumBatch * largest))
     let lanes = 16
     scratch = AlignedBuffer(count: max(plane * lanes, convolution))
     hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
@@ -127,7 +129,7 @@ public final class InferenceSession {
       guard let transition = stage.transition else { continue }
       transition.pointwise.multiply(
         view(features), rows: count * rows * columns, activation: .relu, into: second.elements)
-      convolve(transition.depthwise, view(second), count, rows, columns, into: features)
+      convolve(transition.depthwise, view(second), count, rows, columns, into: features.elements)
       (rows, columns) = (Self.half(rows), Self.half(columns))
     }
     let channels = classifier.network.head.inner
@@ -140,21 +142,26 @@ public final class InferenceSession {
     _ images: UnsafeBufferPointer<Float>, _ count: Int, _ height: Int, _ width: Int
   ) -> (rows: Int, columns: Int) {
     let stem = classifier.network.stem
-    FeaturePasses.patches(
-      images, count: count, height: height, width: width, channels: 3, kernel: 3, stride: 2, into: patches.elements)
     let (rows, columns) = (Self.half(height), Self.half(width))
-    let pixels = count * rows * columns
-    stem.dense.multiply(view(patches), rows: pixels, activation: .relu, into: features.elements)
-    convolve(stem.depthwise, view(features), count, rows, columns, into: second)
-    stem.pointwise.multiply(view(second), rows: pixels, activation: .relu, into: third.elements)
-    convolve(stem.reduction, view(third), count, rows, columns, into: features)
+    let reduced = Self.half(rows) * Self.half(columns) * stem.reduction.channels
+    for image in 0..<count {
+      FeaturePasses.patches(
+        UnsafeBufferPointer(rebasing: images[(image * height * width * 3)...]), count: 1, height: height, width: width,
+        channels: 3, kernel: 3, stride: 2, into: patches.elements)
+      stem.dense.multiply(view(patches), rows: rows * columns, activation: .relu, into: second.elements)
+      convolve(stem.depthwise, view(second), 1, rows, columns, into: third.elements)
+      stem.pointwise.multiply(view(third), rows: rows * columns, activation: .relu, into: second.elements)
+      convolve(
+        stem.reduction, view(second), 1, rows, columns,
+        into: UnsafeMutableBufferPointer(rebasing: features.elements[(image * reduced)...]))
+    }
     return (Self.half(rows), Self.half(columns))
   }
 
   private func compute(_ block: RepLKNet.LargeKernelBlock, _ count: Int, _ rows: Int, _ columns: Int) {
     let pixels = count * rows * columns
     block.expand.multiply(view(features), rows: pixels, activation: .relu, into: second.elements)
-    convolve(block.depthwise, view(second), count, rows, columns, into: third)
+    convolve(block.depthwise, view(second), count, rows, columns, into: third.elements)
     block.project.multiply(view(third), rows: pixels, residual: view(features), into: features.elements)
   }
 
@@ -169,11 +176,10 @@ public final class InferenceSession {
 
   private func convolve(
     _ layer: DepthwiseLayer, _ input: UnsafeBufferPointer<Float>, _ count: Int, _ rows: Int, _ columns: Int,
-    into output: AlignedBuffer
+    into output: UnsafeMutableBufferPointer<Float>
   ) {
     layer.convolve(
-      input, count: count, height: rows, width: columns, relu: true, scratch: scratch.elements,
-      into: output.elements)
+      input, count: count, height: rows, width: columns, relu: true, scratch: scratch.elements, into: output)
   }
 
   private func view(_ buffer: AlignedBuffer) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(buffer.elements) }

@@ -96,7 +96,7 @@ public struct Plan: Sendable {
 extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
-    static let currentVersion = 1
+    static let currentVersion = 2
     var version = currentVersion
     let runID: String
     let created: String
