@@ -55,8 +55,8 @@ extension Corruption {
         for column in stride(from: image.width - reach, to: reach, by: -1) {
           // Half a word for each direction: six values are uneven by at most 1 in 10,000, the other counts are even.
           let word = random.word(at: index)
-          let across = Int((word & 0xFFFF) * UInt32(2 * reach) >> 16) - reach
-          let down = Int((word >> 16) * UInt32(2 * reach) >> 16) - reach
+          let across = Int(((word & 0xFFFF) * UInt32(2 * reach)) >> 16) - reach
+          let down = Int(((word >> 16) * UInt32(2 * reach)) >> 16) - reach
           let target = (row * image.width + column) * 3
           let source = ((row + down) * image.width + column + across) * 3
           for channel in 0..<3 { pixels[target + channel] = pixels[source + channel] }

@@ -37,13 +37,13 @@ extension Corruption {
   /// plasma passes its middle, which draws branching lines, on a bluish ground that a second plasma makes uneven.
   static func frost(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
     let (share, frostShare): (Float, Float) = [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)][level]
-    let crystals = plasma(width: image.width, height: image.height, decay: 1.6, random, offset: 0)
+    let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random, offset: 0)
     let ground = plasma(width: image.width, height: image.height, decay: 2, random, offset: singles)
     var planes = image.planes
-    for (channel, tint) in [Float(0.86), 0.94, 1].enumerated() {
+    for (channel, tint) in [Float(0.82), 0.96, 1].enumerated() {
       for index in planes[channel].values.indices {
         let ridge = 1 - abs(2 * crystals.values[index] - 1)
-        let texture = min(1, 0.15 + 0.4 * ground.values[index] + 0.6 * ridge * ridge * ridge * ridge) * tint
+        let texture = min(1, 0.22 + 0.5 * ground.values[index] + 0.6 * ridge * ridge * ridge * ridge) * tint
         planes[channel].values[index] = share * planes[channel].values[index] + frostShare * texture
       }
     }
