@@ -75,14 +75,14 @@ let package = Package(
       name: "gauntlet",
       dependencies: [
         "Coordination", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning", "Archives",
-        "Networks", "Kernels", "Benchmarks", logging,
+        "Networks", "Kernels", "Benchmarks", "Imaging", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
-    tests("Imaging", fixtures: true),
+    tests("Imaging", ["Tensors"], fixtures: true),
     tests("Benchmarks", ["Imaging"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),

@@ -6,8 +6,8 @@ import Networks
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures this machine: kernels, whole models, the coordinator.",
-    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self])
+    abstract: "Measures this machine: kernels, whole models, the coordinator, the corruptions.",
+    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self, CorruptionBench.self])
 
   struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(

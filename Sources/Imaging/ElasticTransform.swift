@@ -1,0 +1,76 @@
+import Tensors
+
+extension Corruption {
+  /// A random affine map of three points, border reflect-101, then a smoothed random displacement, border reflect.
+  static func elasticTransform(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
+    let (alpha, sigma, reach) = [
+      (2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02),
+    ][level]
+    let (width, height) = (image.width, image.height)
+    let map = AffineMap(width: width, height: height, reach: 244 * reach, random)
+    func displacement(_ field: UInt64) -> Plane {
+      var plane = Plane(width: width, height: height)
+      let start = UInt64(width * height) * field
+      for index in plane.values.indices {
+        plane.values[index] = Float(2 * random.uniform(at: start + UInt64(index)) - 1)
+      }
+      plane = plane.gaussian(sigma: 244 * sigma, border: .reflect, truncate: 3)
+      for index in plane.values.indices { plane.values[index] *= Float(244 * alpha) }
+      return plane
+    }
+    let (across, down) = (displacement(0), displacement(1))
+    return RGBImage(
+      planes: image.planes.map { plane in
+        var (mapped, moved) = (plane, plane)
+        for row in 0..<height {
+          for column in 0..<width {
+            let source = map.source(x: Double(column), y: Double(row))
+            mapped[row, column] = plane.sample(row: source.y, column: source.x, border: .reflect101)
+          }
+        }
+        for row in 0..<height {
+          for column in 0..<width {
+            moved[row, column] = mapped.sample(
+              row: Float(row) + down[row, column], column: Float(column) + across[row, column], border: .reflect)
+          }
+        }
+        return moved
+      })
+  }
+
+  /// Where a pixel of the mapped picture comes from.
+  private struct AffineMap {
+    private var x: (Double, Double, Double) = (1, 0, 0)
+    private var y: (Double, Double, Double) = (0, 1, 0)
+
+    /// Three corners of a square of two thirds of the smaller side go to places up to `reach` pixels away.
+    init(width: Int, height: Int, reach: Double, _ random: CounterRandom) {
+      // The public code takes (height, width) for (x, y), which differ for pictures that are not square.
+      let centre = (x: Double(height / 2), y: Double(width / 2))
+      let side = Double(min(width, height) / 3)
+      let from = [
+        (centre.x + side, centre.y + side), (centre.x + side, centre.y - side), (centre.x - side, centre.y - side),
+      ]
+      let to = from.enumerated().map { index, point in
+        func shift(_ axis: Int) -> Double {
+          reach * (2 * random.uniform(at: Corruption.singles + UInt64(2 * index + axis)) - 1)
+        }
+        return (point.0 + shift(0), point.1 + shift(1))
+      }
+      // The inverse: the map that takes `to` to `from`, by Cramer's rule. Points on one line leave the identity.
+      let (a, b) = ((to[1].0 - to[0].0, to[1].1 - to[0].1), (to[2].0 - to[0].0, to[2].1 - to[0].1))
+      let determinant = a.0 * b.1 - a.1 * b.0
+      guard abs(determinant) > 1e-9 else { return }
+      func solve(_ p: Double, _ q: Double, _ r: Double) -> (Double, Double, Double) {
+        let slope = (((q - p) * b.1 - (r - p) * a.1) / determinant, ((r - p) * a.0 - (q - p) * b.0) / determinant)
+        return (slope.0, slope.1, p - slope.0 * to[0].0 - slope.1 * to[0].1)
+      }
+      x = solve(from[0].0, from[1].0, from[2].0)
+      y = solve(from[0].1, from[1].1, from[2].1)
+    }
+
+    func source(x column: Double, y row: Double) -> (x: Float, y: Float) {
+      (Float(x.0 * column + x.1 * row + x.2), Float(y.0 * column + y.1 * row + y.2))
+    }
+  }
+}

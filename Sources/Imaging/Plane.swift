@@ -1,0 +1,223 @@
+import Tensors
+
+/// One channel, float32, `[height][width]`.
+struct Plane {
+  let width: Int
+  let height: Int
+  var values: [Float]
+
+  init(width: Int, height: Int, values: [Float]) {
+    (self.width, self.height, self.values) = (width, height, values)
+  }
+
+  init(width: Int, height: Int, repeating value: Float = 0) {
+    self.init(width: width, height: height, values: [Float](repeating: value, count: width * height))
+  }
+
+  subscript(row: Int, column: Int) -> Float {
+    get { values[row * width + column] }
+    set { values[row * width + column] = newValue }
+  }
+
+  /// Normal numbers: value `i` is number `offset + i` of `random`.
+  static func normal(
+    width: Int, height: Int, mean: Double, deviation: Double, _ random: CounterRandom, offset: UInt64 = 0
+  ) -> Plane {
+    Plane(
+      width: width, height: height,
+      values: (0..<width * height).map { Float(mean + deviation * random.normal(at: offset + UInt64($0))) })
+  }
+}
+
+/// What stands beyond the border, as OpenCV and SciPy name it.
+enum Border {
+  /// aaa|abc|ccc: SciPy's `nearest`.
+  case replicate
+  /// cba|abc|cba: SciPy's `reflect`.
+  case reflect
+  /// cb|abc|ba: OpenCV's `reflect_101`.
+  case reflect101
+
+  /// The index within `0..<count` that stands at `index`.
+  func inside(_ index: Int, _ count: Int) -> Int {
+    if index >= 0 && index < count { return index }
+    switch self {
+    case .replicate: return min(max(index, 0), count - 1)
+    case .reflect:
+      let period = 2 * count
+      let phase = ((index % period) + period) % period
+      return phase < count ? phase : period - 1 - phase
+    case .reflect101:
+      guard count > 1 else { return 0 }
+      let period = 2 * count - 2
+      let phase = ((index % period) + period) % period
+      return phase < count ? phase : period - phase
+    }
+  }
+}
+
+/// The weights of a Gaussian at the whole numbers from -radius to radius, with sum 1; the smallest radius is 0.
+func gaussianWeights(sigma: Double, radius: Int) -> [Double] {
+  let weights = (-radius...radius).map { offset in
+    let exponent = -0.5 * Double(offset * offset) / (sigma * sigma)
+    return exponent > -700 ? ReproducibleMath.exponential(exponent) : 0
+  }
+  let sum = weights.reduce(0, +)
+  return weights.map { $0 / sum }
+}
+
+extension Plane {
+  /// SciPy's `gaussian_filter`: radius int(truncate sigma + 1/2), rows after columns.
+  func gaussian(sigma: Double, border: Border = .replicate, truncate: Double = 4) -> Plane {
+    let radius = Int(truncate * sigma + 0.5)
+    let weights = gaussianWeights(sigma: sigma, radius: radius).map(Float.init)
+    return correlatedColumns(weights, border).correlatedRows(weights, border)
+  }
+
+  /// Correlates every column with an odd number of weights.
+  private func correlatedColumns(_ weights: [Float], _ border: Border) -> Plane {
+    let radius = weights.count / 2
+    var result = Plane(width: width, height: height)
+    values.withUnsafeBufferPointer { source in
+      result.values.withUnsafeMutableBufferPointer { target in
+        for row in 0..<height {
+          for (tap, weight) in weights.enumerated() {
+            let from = border.inside(row + tap - radius, height) * width
+            for column in 0..<width { target[row * width + column] += weight * source[from + column] }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Correlates every row with an odd number of weights.
+  private func correlatedRows(_ weights: [Float], _ border: Border) -> Plane {
+    let radius = weights.count / 2
+    let columns = (0..<width + 2 * radius).map { border.inside($0 - radius, width) }
+    var result = Plane(width: width, height: height)
+    var padded = [Float](repeating: 0, count: width + 2 * radius)
+    values.withUnsafeBufferPointer { source in
+      result.values.withUnsafeMutableBufferPointer { target in
+        padded.withUnsafeMutableBufferPointer { padded in
+          for row in 0..<height {
+            for index in columns.indices { padded[index] = source[row * width + columns[index]] }
+            for (tap, weight) in weights.enumerated() {
+              for column in 0..<width { target[row * width + column] += weight * padded[column + tap] }
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// A weight and where it looks from the pixel that it adds to.
+  struct Tap {
+    let row: Int
+    let column: Int
+    let weight: Float
+  }
+
+  /// The sum of `weight` times the pixel at (row, column) from here, in the taps' order.
+  func correlated(_ taps: [Tap], border: Border) -> Plane {
+    let reach = taps.reduce(0) { max($0, abs($1.row), abs($1.column)) }
+    let stride = width + 2 * reach
+    var padded = [Float](repeating: 0, count: stride * (height + 2 * reach))
+    let columns = (0..<stride).map { border.inside($0 - reach, width) }
+    for row in 0..<height + 2 * reach {
+      let from = border.inside(row - reach, height) * width
+      for column in 0..<stride { padded[row * stride + column] = values[from + columns[column]] }
+    }
+    var result = Plane(width: width, height: height)
+    padded.withUnsafeBufferPointer { source in
+      result.values.withUnsafeMutableBufferPointer { target in
+        for row in 0..<height {
+          for tap in taps {
+            let from = (row + reach + tap.row) * stride + reach + tap.column
+            for column in 0..<width { target[row * width + column] += tap.weight * source[from + column] }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// SciPy's `zoom` of order 1 of the middle `ceil(side / factor)` pixels each way, cut back to the plane's size.
+  ///
+  /// The public code takes square pictures; here each side is treated by itself.
+  func clippedZoom(_ factor: Double) -> Plane {
+    let rows = ZoomAxis(count: height, factor: factor)
+    let columns = ZoomAxis(count: width, factor: factor)
+    var result = Plane(width: width, height: height)
+    for row in 0..<height {
+      let (top, down) = (rows.first[row] * width, rows.second[row] * width)
+      let share = rows.share[row]
+      for column in 0..<width {
+        let (left, right, across) = (columns.first[column], columns.second[column], columns.share[column])
+        let upper = values[top + left] + (values[top + right] - values[top + left]) * across
+        let lower = values[down + left] + (values[down + right] - values[down + left]) * across
+        result.values[row * width + column] = upper + (lower - upper) * share
+      }
+    }
+    return result
+  }
+
+  /// Which two pixels a zoomed pixel lies between, along one axis.
+  private struct ZoomAxis {
+    private(set) var first: [Int] = []
+    private(set) var second: [Int] = []
+    private(set) var share: [Float] = []
+
+    init(count: Int, factor: Double) {
+      let crop = min(count, Int((Double(count) / factor).rounded(.up)))
+      let origin = (count - crop) / 2
+      // Python rounds halves to even, as `zoom` does.
+      let zoomed = max(count, Int((Double(crop) * factor).rounded(.toNearestOrEven)))
+      let trim = (zoomed - count) / 2
+      let step = zoomed > 1 ? Double(crop - 1) / Double(zoomed - 1) : 0
+      for index in 0..<count {
+        let position = Double(index + trim) * step
+        let low = min(Int(position), crop - 1)
+        first.append(origin + low)
+        second.append(origin + min(low + 1, crop - 1))
+        share.append(Float(position - Double(low)))
+      }
+    }
+  }
+
+  /// Bilinear value at a position in pixels.
+  func sample(row: Float, column: Float, border: Border) -> Float {
+    let (top, left) = (row.rounded(.down), column.rounded(.down))
+    let (down, across) = (row - top, column - left)
+    let rows = (border.inside(Int(top), height) * width, border.inside(Int(top) + 1, height) * width)
+    let columns = (border.inside(Int(left), width), border.inside(Int(left) + 1, width))
+    let upper = values[rows.0 + columns.0] * (1 - across) + values[rows.0 + columns.1] * across
+    let lower = values[rows.1 + columns.0] * (1 - across) + values[rows.1 + columns.1] * across
+    return upper * (1 - down) + lower * down
+  }
+}
+
+extension RGBImage {
+  /// The three channels with 255 as 1.
+  var planes: [Plane] {
+    (0..<3).map { channel in
+      var plane = Plane(width: width, height: height)
+      for index in plane.values.indices { plane.values[index] = Float(pixels[index * 3 + channel]) / 255 }
+      return plane
+    }
+  }
+
+  /// From channels with 1 as 255: clipped to 0...1 and cut off as numpy's `np.uint8(255 x)`.
+  init(planes: [Plane]) {
+    let (width, height) = (planes[0].width, planes[0].height)
+    var pixels = [UInt8](repeating: 0, count: width * height * 3)
+    for (channel, plane) in planes.enumerated() {
+      for index in plane.values.indices {
+        // Float32 may end just below the whole number that float64 reaches; an error of 1e-4 levels is forgiven.
+        pixels[index * 3 + channel] = UInt8(min(min(max(plane.values[index], 0), 1) * 255 + 1e-4, 255))
+      }
+    }
+    self.init(width: width, height: height, pixels: pixels)
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Imaging
+
+@Suite struct CorruptionTests {
+  private static let side = 48
+
+  private static func fixture(_ name: String) throws -> RGBImage {
+    let path = (Bundle.module.resourcePath ?? "") + "/Fixtures/corruptions/" + name + ".rgb"
+    return RGBImage(width: side, height: side, pixels: [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))))
+  }
+
+  /// The share of channel values that differ by at most one level.
+  private static func agreement(_ one: RGBImage, _ other: RGBImage) -> Double {
+    let close = zip(one.pixels, other.pixels).count { abs(Int($0) - Int($1)) <= 1 }
+    return Double(close) / Double(max(1, one.pixels.count))
+  }
+
+  static let deterministic: [Corruption] = [
+    .brightness, .contrast, .saturate, .pixelate, .jpegCompression, .defocusBlur, .gaussianBlur, .zoomBlur,
+  ]
+
+  @Test(
+    "The deterministic corruptions are the public package's, and not those of another severity",
+    arguments: deterministic, [1, 4])
+  func agreesWithThePackage(corruption: Corruption, severity: Int) throws {
+    let clean = try Self.fixture("clean")
+    let expected = try Self.fixture("\(corruption.rawValue)-\(severity)")
+    let random = CounterRandom(key: 1, stream: 1)
+    let made = try corruption.apply(clean, severity: severity, random: random)
+    #expect(Self.agreement(made, expected) >= 0.999)
+    let wrong = try corruption.apply(clean, severity: severity + 1, random: random)
+    #expect(Self.agreement(wrong, expected) < 0.99)
+  }
+
+  @Test("Motion blur at a fixed angle is the public package's", arguments: [1, 4])
+  func motionBlurAgreesWithThePackage(severity: Int) throws {
+    let clean = try Self.fixture("clean")
+    let expected = try Self.fixture("motion_blur-\(severity)")
+    #expect(Self.agreement(Corruption.motionBlur(clean, level: severity - 1, degrees: 30), expected) >= 0.999)
+    #expect(Self.agreement(Corruption.motionBlur(clean, level: severity - 1, degrees: 35), expected) < 0.99)
+  }
+
+  @Test("Any size, the same bits each time, other bits for another stream", arguments: Corruption.allCases)
+  func takesAnySizeAndIsReproducible(corruption: Corruption) throws {
+    let isRandom = !Self.deterministic.contains(corruption)
+    for (width, height) in [(1, 1), (3, 2), (7, 40), (64, 64), (93, 50)] {
+      let pixels = (0..<width * height * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 / 91) }
+      let image = RGBImage(width: width, height: height, pixels: pixels)
+      for severity in 1...5 {
+        let random = CounterRandom(key: 5, stream: 9)
+        let made = try corruption.apply(image, severity: severity, random: random)
+        #expect(made.width == width && made.height == height)
+        #expect(made == (try corruption.apply(image, severity: severity, random: random)))
+        guard width == 64 else { continue }
+        let other = try corruption.apply(image, severity: severity, random: CounterRandom(key: 5, stream: 10))
+        #expect((made != other) == isRandom, "\(corruption) \(severity)")
+      }
+    }
+  }
+
+  @Test("A picture without pixels is refused", arguments: Corruption.allCases)
+  func refusesAnEmptyPicture(corruption: Corruption) {
+    #expect(throws: ImageError.self) {
+      try corruption.apply(
+        RGBImage(width: 0, height: 4, pixels: []), severity: 1, random: CounterRandom(key: 1, stream: 1))
+    }
+  }
+
+  @Test("Poisson counts have their mean and variance", arguments: [0, 0.3, 3, 12, 60])
+  func poissonMoments(mean: Double) {
+    let table = PoissonTable(mean: mean)
+    let random = CounterRandom(key: 2, stream: 3)
+    let counts = (0..<40_000).map { Double(table.count(at: random.uniform(at: $0))) }
+    let average = counts.reduce(0, +) / 40_000
+    let variance = counts.reduce(0) { $0 + ($1 - average) * ($1 - average) } / 40_000
+    // Five standard errors of the mean and of the variance.
+    #expect(abs(average - mean) <= 5 * (mean / 40_000).squareRoot())
+    #expect(abs(variance - mean) <= 5 * ((mean + 2 * mean * mean) / 40_000).squareRoot())
+  }
+
+  @Test("Noise on mid-grey has the published deviation")
+  func noiseDeviations() throws {
+    let grey = RGBImage(width: 100, height: 100, pixels: [UInt8](repeating: 128, count: 30_000))
+    func deviation(_ corruption: Corruption, _ severity: Int) throws -> Double {
+      let made = try corruption.apply(grey, severity: severity, random: CounterRandom(key: 8, stream: 2))
+      let values = made.pixels.map { Double($0) / 255 }
+      let mean = values.reduce(0, +) / 30_000
+      return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 30_000).squareRoot()
+    }
+    #expect(abs(try deviation(.gaussianNoise, 2) - 0.12) < 0.003)
+    #expect(abs(try deviation(.speckleNoise, 2) - 0.2 * 128 / 255) < 0.003)
+    #expect(abs(try deviation(.shotNoise, 1) - (128.0 / 255 / 60).squareRoot()) < 0.003)
+  }
+
+  @Test("The taps of a Gaussian sum to one and the borders reflect as named")
+  func bordersAndWeights() {
+    #expect((-4...7).map { Border.replicate.inside($0, 4) } == [0, 0, 0, 0, 0, 1, 2, 3, 3, 3, 3, 3])
+    #expect((-4...7).map { Border.reflect.inside($0, 4) } == [3, 2, 1, 0, 0, 1, 2, 3, 3, 2, 1, 0])
+    #expect((-4...7).map { Border.reflect101.inside($0, 4) } == [2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1])
+    #expect(abs(gaussianWeights(sigma: 2.5, radius: 10).reduce(0, +) - 1) < 1e-12)
+  }
+}
