@@ -48,9 +48,10 @@ $(PYTHON):
 train: build $(PYTHON)
 	$(PYTHON) tools/train_miniature.py
 
-# Writes the small reference tensors of the tests anew from PyTorch.
+# Writes the small references of the tests anew, from PyTorch and scikit-learn.
 fixtures: $(PYTHON)
 	$(PYTHON) tools/make_fixtures.py
+	$(PYTHON) tools/make_metric_fixtures.py
 
 # Compares full-size networks and the miniature's accuracy with PyTorch.
 parity: build $(PYTHON)

@@ -83,7 +83,7 @@ let package = Package(
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
     tests("Imaging", ["Tensors"], fixtures: true),
-    tests("Benchmarks", ["Imaging"]),
+    tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),
     tests("Scheduling"),

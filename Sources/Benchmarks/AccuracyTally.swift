@@ -18,98 +18,155 @@ public struct MetricSeries: Sendable, Equatable {
   }
 }
 
-/// Counts right answers of one model on one benchmark, condition by condition.
+/// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition.
 public struct AccuracyTally: Sendable {
+  /// What became of an image under a condition.
+  private enum Outcome {
+    static let missing: UInt8 = 0
+    static let evaluated: UInt8 = 1
+    static let inTop5: UInt8 = 2
+    static let right: UInt8 = 4
+  }
+
   private let kind: BenchmarkKind
   private let grid: Grid
   private let labels: [Int32]
-  private var evaluated: [Int]
-  private var right: [Int]
+  private let population: UInt32
+  /// [condition, image]
+  private var outcomes: [[UInt8]]
 
   /// A tally of images with these labels; -1 says that an image has none, which is not evaluated then.
-  public init(kind: BenchmarkKind, grid: Grid, labels: [Int32]) {
+  ///
+  /// - Parameter population: tallies over the same images, in the same order, share a number, so that their confidence
+  ///   intervals rest on the same resamples.
+  public init(kind: BenchmarkKind, grid: Grid, labels: [Int32], population: UInt32 = 0) {
     self.kind = kind
     self.grid = grid
     self.labels = labels
-    evaluated = Array(repeating: 0, count: grid.count)
-    right = Array(repeating: 0, count: grid.count)
+    self.population = population
+    outcomes = Array(repeating: Array(repeating: Outcome.missing, count: labels.count), count: grid.count)
   }
 
   /// Counts images of a condition. One with a NaN among its logits was not computed and is left out.
   ///
   /// - Parameter logits: [image, class], row-major; the answer is the largest, of equal ones the first.
   public mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int) {
-    guard classCount > 0, evaluated.indices.contains(condition) else { return }
+    guard classCount > 0, outcomes.indices.contains(condition) else { return }
     for row in 0..<logits.count / classCount {
       let image = firstImage + row
-      guard labels.indices.contains(image), labels[image] >= 0 else { continue }
-      var best = 0
+      guard labels.indices.contains(image), labels[image] >= 0, labels[image] < classCount else { continue }
+      let label = Int(labels[image])
+      let wanted = logits[row * classCount + label]
+      var before = 0
       var isWhole = true
       for index in 0..<classCount {
         let value = logits[row * classCount + index]
         if value.isNaN { isWhole = false }
-        if value > logits[row * classCount + best] { best = index }
+        if value > wanted || (value == wanted && index < label) { before += 1 }
       }
       guard isWhole else { continue }
-      evaluated[condition] += 1
-      if best == Int(labels[image]) { right[condition] += 1 }
+      outcomes[condition][image] =
+        Outcome.evaluated | (before < 5 ? Outcome.inTop5 : 0) | (before == 0 ? Outcome.right : 0)
     }
   }
 
+  private func accuracies(_ outcome: UInt8) -> [Double] {
+    outcomes.map { images in
+      let evaluated = images.count { $0 != Outcome.missing }
+      return evaluated == 0 ? .nan : Double(images.count { $0 & outcome != 0 }) / Double(evaluated)
+    }
+  }
+
+  private func masks(_ outcome: UInt8) -> Outcomes {
+    Outcomes(
+      evaluated: outcomes.map { $0.map { $0 != Outcome.missing ? -1 : 0 } },
+      right: outcomes.map { $0.map { $0 & outcome != 0 ? -1 : 0 } })
+  }
+
   /// The metrics of what was counted.
-  public func metrics() -> [MetricSeries] {
-    let top1 = zip(right, evaluated).map { $1 == 0 ? Double.nan : Double($0) / Double($1) }
+  ///
+  /// - Parameters:
+  ///   - clean: the same model's tally on clean images, for relative mCE.
+  ///   - seed: the seed of the confidence intervals.
+  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [MetricSeries] {
+    let top1 = accuracies(Outcome.right)
     let axes = grid.axes.map(\.name)
     var series = [
       MetricSeries(name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1),
       MetricSeries(
-        name: "evaluated", description: "images evaluated", axes: axes, values: evaluated.map { Double($0) }),
+        name: "top5", description: "share of images whose label is among the five largest logits, 0 to 1", axes: axes,
+        values: accuracies(Outcome.inTop5)),
+      MetricSeries(
+        name: "evaluated", description: "images evaluated", axes: axes,
+        values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }),
     ]
-    guard kind == .imagenetC, grid.axes.count == 2 else { return series }
-    series.append(
-      MetricSeries(
-        name: "mean_top1", description: "top-1 accuracy, mean over all corruptions and severities, 0 to 1", axes: [],
-        values: [Self.mean(top1)]))
-    let errors = corruptionErrors(top1)
-    series.append(
-      MetricSeries(
-        name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
-        axes: [grid.axes[0].name], values: errors))
-    let standard = Set(ImageNetC.standardCorruptions)
-    let standardErrors = zip(grid.axes[0].values, errors).filter { standard.contains($0.0) }.map(\.1)
-    series.append(
-      MetricSeries(
-        name: "mce",
-        description: "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
-        axes: [], values: [standardErrors.count == standard.count ? Self.mean(standardErrors) : .nan]))
-    series.append(
-      MetricSeries(
-        name: "partial_mce", description: "mean corruption error over those standard corruptions that were evaluated",
-        axes: [], values: [Self.mean(standardErrors)]))
+    if kind == .imagenetC, grid.axes.count == 2 {
+      series += corruptionMetrics(top1, clean: clean, seed: seed)
+    } else if grid.axes.isEmpty {
+      for (name, outcome) in [("top1", Outcome.right), ("top5", Outcome.inTop5)] {
+        let combination = AccuracyCombination(terms: [.init(condition: 0, factor: 1)])
+        let intervals = CombinationBootstrap([combination], of: masks(outcome)).intervals(
+          seed: seed, population: population, clean: nil)
+        series += intervals.flatMap { Self.ends(of: name, $0) }
+      }
+    }
     return series
   }
 
-  /// CE of each corruption; NaN where AlexNet's is unknown or a severity is missing.
-  private func corruptionErrors(_ top1: [Double]) -> [Double] {
-    let severities = grid.axes[1].values
-    let isComplete = Set(severities) == ["1", "2", "3", "4", "5"]
-    return grid.axes[0].values.enumerated().map { index, corruption in
-      guard isComplete, let alexNet = ImageNetC.alexNetErrors[corruption] else { return .nan }
-      return (1 - Self.mean(Array(top1[index * severities.count..<(index + 1) * severities.count]))) / alexNet
+  private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
+    let cleanTop1 = clean?.accuracies(Outcome.right).first ?? .nan
+    let errors = CorruptionError(grid: grid, top1: top1, clean: cleanTop1)
+    let ce = errors.errors
+    let relative = errors.relativeErrors
+    let corruption = [grid.axes[0].name]
+    let mean = top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)
+    let single = [
+      (
+        "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
+        AccuracyCombination(terms: top1.indices.map { .init(condition: $0, factor: 1 / Double(top1.count)) })
+      ),
+      (
+        "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
+        errors.mean(ce), errors.combination(relative: false)
+      ),
+      (
+        "partial_mce", "mean corruption error over those standard corruptions that were evaluated",
+        errors.partialMean(ce), errors.combination(relative: false)
+      ),
+      (
+        "relative_mce",
+        "relative mCE: mean relative corruption error over the standard 15, 1 = AlexNet; NaN without all",
+        errors.mean(relative), errors.combination(relative: true)
+      ),
+    ]
+    let intervals = CombinationBootstrap(single.map(\.3), of: masks(Outcome.right)).intervals(
+      seed: seed, population: population,
+      clean: clean.map { ($0.masks(Outcome.right), $0.population) })
+    return [
+      MetricSeries(
+        name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
+        axes: corruption, values: ce),
+      MetricSeries(
+        name: "relative_ce",
+        description: "what the error exceeds the clean error by, over the same of AlexNet (clean error 0.435)",
+        axes: corruption, values: relative),
+    ]
+      + zip(single, intervals).flatMap { metric, interval in
+        // A figure that is not defined has no interval either.
+        let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
+        return [MetricSeries(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
+          + Self.ends(of: metric.0, interval)
+      }
+  }
+
+  /// Both ends of a single figure's confidence interval.
+  private static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
+    [("low", "lower", interval.low), ("high", "upper", interval.high)].map { end, word, value in
+      MetricSeries(
+        name: "\(name)_\(end)",
+        description:
+          "\(word) end of the 95 % confidence interval of \(name), \(Bootstrap.resamples) resamples of images",
+        axes: [], values: [value])
     }
   }
-
-  private static func mean(_ values: [Double]) -> Double {
-    values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
-  }
-}
-
-extension ImageNetC {
-  /// AlexNet's top-1 error, mean of the five severities [hendrycks/robustness]: what CE is measured by.
-  public static let alexNetErrors: [String: Double] = [
-    "gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640, "defocus_blur": 0.819880,
-    "glass_blur": 0.826268, "motion_blur": 0.785948, "zoom_blur": 0.798360, "snow": 0.866816, "frost": 0.826572,
-    "fog": 0.819324, "brightness": 0.564592, "contrast": 0.853204, "elastic_transform": 0.646056,
-    "pixelate": 0.717840, "jpeg_compression": 0.606500,
-  ]
 }

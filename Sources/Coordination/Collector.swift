@@ -39,7 +39,8 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part and a few rows.
+/// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part, a few rows, and
+/// two bytes a result.
 public struct Collector {
   private let run: PlannedRun
   private let version: String

@@ -21,19 +21,27 @@ struct ScoreTable {
       tallies[shard.model]?[shard.benchmark]
       ?? AccuracyTally(
         kind: benchmark.kind, grid: benchmark.grid,
-        labels: isLabelled ? listing.labels : Array(repeating: -1, count: listing.labels.count))
+        labels: isLabelled ? listing.labels : Array(repeating: -1, count: listing.labels.count),
+        population: population(of: shard.benchmark))
     tally.add(
       condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
     tallies[shard.model, default: [:]][shard.benchmark] = tally
   }
 
-  /// The metrics of every group that has a part.
+  /// The first benchmark that holds the same images, so that confidence intervals of both rest on the same resamples.
+  private func population(of benchmark: Int) -> UInt32 {
+    UInt32(plan.listings.firstIndex { $0 == plan.listings[benchmark] } ?? benchmark)
+  }
+
+  /// The metrics of every group that has a part. Relative errors are measured by the first `imagenet-val` of the run.
   func metrics() -> [(group: String, metrics: [ArchiveMetric])] {
-    tallies.keys.sorted().flatMap { model in
-      (tallies[model] ?? [:]).sorted { $0.key < $1.key }.map { benchmark, tally in
+    let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
+    return tallies.keys.sorted().flatMap { model in
+      let ofModel = tallies[model] ?? [:]
+      return ofModel.sorted { $0.key < $1.key }.map { benchmark, tally in
         (
           plan.group(model: model, benchmark: benchmark),
-          tally.metrics().map {
+          tally.metrics(clean: clean.flatMap { ofModel[$0] }, seed: plan.manifest.seed).map {
             ArchiveMetric(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
           }
         )

@@ -7,7 +7,7 @@ public struct CSVReport: Sendable {
 
   /// `conditions.csv`, a line a condition, and `summary.csv`, a line a single figure.
   public static func render(_ model: ReportModel) -> CSVReport {
-    var conditions = ["model,benchmark,condition,top1,evaluated,images"]
+    var conditions = ["model,benchmark,condition,top1,top5,evaluated,images"]
     var summary = ["model,benchmark,metric,value"]
     for section in model.sections {
       for condition in Grid(axes: section.axes).conditions {
@@ -15,7 +15,8 @@ public struct CSVReport: Sendable {
         conditions.append(
           row([
             section.model, section.benchmark, condition.description,
-            section.top1(condition.index).map { "\($0)" } ?? "", "\(Int(evaluated))", "\(section.imageCount)",
+            text(section, "top1", condition.index), text(section, "top5", condition.index), "\(Int(evaluated))",
+            "\(section.imageCount)",
           ]))
       }
       for metric in section.metrics.values.sorted(by: { $0.name < $1.name }) where metric.axes.isEmpty {
@@ -27,6 +28,13 @@ public struct CSVReport: Sendable {
       ("conditions.csv", conditions.joined(separator: "\r\n") + "\r\n"),
       ("summary.csv", summary.joined(separator: "\r\n") + "\r\n"),
     ])
+  }
+
+  /// A condition's value, empty where there is none.
+  private static func text(_ section: ReportSection, _ metric: String, _ condition: Int) -> String {
+    guard let values = section.metrics[metric]?.values, values.indices.contains(condition), !values[condition].isNaN
+    else { return "" }
+    return "\(values[condition])"
   }
 
   private static func row(_ fields: [String]) -> String {

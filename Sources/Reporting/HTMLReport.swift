@@ -42,6 +42,7 @@ public enum HTMLReport {
     } else {
       let value = section.top1(0).map { Percent.text($0) + " %" } ?? "nothing evaluated"
       parts.append("<p><span class=\"figure\">\(value)</span> top-1, \(section.imageCount) images</p>")
+      parts.append("<p>\(escaped(section.figures))</p>")
     }
     parts += section.summary.map { "<p>\(escaped($0))</p>" }
     let facts = section.facts.map { "<tr><td>\(escaped($0.name))</td><td>\(escaped($0.value))</td></tr>" }

@@ -63,15 +63,34 @@ public struct ReportSection: Sendable {
     metrics[name]?.values.first.flatMap { $0.isNaN ? nil : $0 }
   }
 
+  /// A single figure in per cent with its 95 % confidence interval where it has one: `94.4 % [92.2, 96.4]`.
+  func figure(_ name: String) -> String? {
+    scalar(name).map { Percent.text($0) + " %" + (interval(name).map { " " + $0 } ?? "") }
+  }
+
+  private func interval(_ name: String) -> String? {
+    guard let low = scalar(name + "_low"), let high = scalar(name + "_high") else { return nil }
+    return "[\(Percent.text(low)), \(Percent.text(high))]"
+  }
+
+  /// The figures of a benchmark without axes, in words.
+  var figures: String {
+    guard let top1 = figure("top1") else { return "nothing evaluated" }
+    return "top-1 \(top1)" + (figure("top5").map { ", top-5 \($0)" } ?? "")
+  }
+
   /// The lines below a table, in words.
   var summary: [String] {
     var lines: [String] = []
-    if let mean = scalar("mean_top1") { lines.append("mean top-1 \(Percent.text(mean)) %") }
-    if let mce = scalar("mce") {
-      lines.append("mCE \(Percent.text(mce)) %")
-    } else if let partial = scalar("partial_mce") {
+    if let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
+    if let mce = figure("mce") {
+      lines.append("mCE \(mce)" + (figure("relative_mce").map { ", relative mCE \($0)" } ?? ""))
+    } else if let partial = figure("partial_mce") {
       let count = metrics["ce"]?.values.filter { !$0.isNaN }.count ?? 0
-      lines.append("mean corruption error \(Percent.text(partial)) % of AlexNet's, over \(count) of the 15 (no mCE)")
+      lines.append("mean corruption error \(partial) of AlexNet's, over \(count) of the 15 (no mCE)")
+    }
+    if metrics.keys.contains(where: { interval($0) != nil }) {
+      lines.append("[low, high]: 95 % confidence interval, by resampling images")
     }
     if (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) {
       lines.append("* incomplete: some images of the condition have no result")
@@ -81,9 +100,9 @@ public struct ReportSection: Sendable {
 }
 
 enum Percent {
-  /// 0.9437 as `94.4`.
+  /// 0.9437 as `94.4`, -0.0031 as `-0.3`.
   static func text(_ share: Double) -> String {
     let tenths = Int((share * 1000).rounded())
-    return "\(tenths / 10).\(tenths % 10)"
+    return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
   }
 }

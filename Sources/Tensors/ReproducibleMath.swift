@@ -19,6 +19,21 @@ package enum ReproducibleMath {
     return exponent * 0.6931471805599453 + 2 * ratio * series
   }
 
+  /// e^x within 2 units in the last place; 0 below the smallest number, infinity above the largest, NaN of NaN.
+  ///
+  /// x = k ln 2 + r with ln 2 in two parts (Cody and Waite 1980), Taylor's series of e^r, times 2^k.
+  package static func exponential(_ value: Double) -> Double {
+    guard value >= -746 else { return value.isNaN ? .nan : 0 }
+    guard value <= 710 else { return .infinity }
+    let exponent = (value * 1.4426950408889634).rounded()
+    let rest = (value - exponent * 0.6931471803691238) - exponent * 1.9082149292705877e-10
+    var series = 1.0
+    for divisor in stride(from: 14.0, through: 1.0, by: -1.0) {
+      series = 1 + series * rest / divisor
+    }
+    return Double(sign: .plus, exponent: Int(exponent), significand: series)
+  }
+
   /// cos(2 pi turns) for turns in [0, 1), within 1e-15.
   package static func cosineOfTurns(_ turns: Double) -> Double {
     let quarters = turns * 4

@@ -15,7 +15,32 @@ import Testing
     tally.add(condition: 7, firstImage: 0, logits: [1, 0], classCount: 2)
     #expect(value("top1", tally.metrics()) == [2.0 / 3])
     #expect(value("evaluated", tally.metrics()) == [3])
-    #expect(tally.metrics().count == 2)
+    #expect(value("top5", tally.metrics()) == [1])
+  }
+
+  @Test func theFiveLargestLogitsCountLowerClassesFirst() {
+    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [5, 4, 6])
+    // Of equal logits the first five classes; the seventh class is the best.
+    let even = [Float](repeating: 1, count: 7)
+    tally.add(condition: 0, firstImage: 0, logits: even + even + [0, 0, 0, 0, 0, 0, 1], classCount: 7)
+    #expect(value("top5", tally.metrics()) == [2.0 / 3])
+    #expect(value("top1", tally.metrics()) == [1.0 / 3])
+  }
+
+  @Test func relativeErrorsAreThoseBeyondTheCleanOnes() {
+    let definition = BenchmarkDefinition.corruptions(
+      name: "c", origin: .published(root: "/"), corruptions: ["fog"], severities: [1, 2, 3, 4, 5])
+    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0, 0])
+    for condition in 0..<5 {
+      // One of two right at severities 1 and 2, none beyond: a mean error of 0.8.
+      tally.add(condition: condition, firstImage: 0, logits: [condition < 2 ? 1 : 0, 0.5, 0, 1], classCount: 2)
+    }
+    var clean = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [0, 0])
+    clean.add(condition: 0, firstImage: 0, logits: [1, 0, 0, 1], classCount: 2)
+    let relative = value("relative_ce", tally.metrics(clean: clean))
+    #expect(abs(relative[0] - (0.8 - 0.5) / (0.819324 - 0.435)) < 1e-12)
+    #expect(value("relative_ce", tally.metrics())[0].isNaN)
+    #expect(value("relative_mce", tally.metrics(clean: clean))[0].isNaN)
   }
 
   private func tally(corruptions: [String], severities: [Int], right: Bool) -> [MetricSeries] {

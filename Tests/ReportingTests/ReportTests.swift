@@ -12,7 +12,12 @@ import Testing
     let metrics = [
       MetricSeries(name: "top1", description: "", axes: ["corruption", "severity"], values: [0.944, 0.5, 0.25, .nan]),
       MetricSeries(name: "evaluated", description: "", axes: ["corruption", "severity"], values: [10, 10, 9, 0]),
+      MetricSeries(name: "top5", description: "", axes: ["corruption", "severity"], values: [1, 0.75, 0.5, .nan]),
       MetricSeries(name: "mean_top1", description: "", axes: [], values: [0.5647]),
+      MetricSeries(name: "mean_top1_low", description: "", axes: [], values: [0.5]),
+      MetricSeries(name: "mean_top1_high", description: "", axes: [], values: [0.611]),
+      MetricSeries(name: "mce", description: "", axes: [], values: [1.25]),
+      MetricSeries(name: "relative_mce", description: "", axes: [], values: [-0.0031]),
     ]
     return ReportModel(
       title: "A & B",
@@ -25,7 +30,10 @@ import Testing
 
   @Test func theTableShowsEveryCellAndMarksWhatIsMissing() {
     let table = ReportTable.render(model(), colour: false, width: 80)
-    for text in ["94.4", "50.0", "25.0*", "-*", "72.2", "mean top-1 56.5 %", "incomplete"] {
+    for text in [
+      "94.4", "50.0", "25.0*", "-*", "72.2", "mean top-1 56.5 % [50.0, 61.1]", "mCE 125.0 %, relative mCE -0.3 %",
+      "incomplete",
+    ] {
       #expect(table.contains(text), "\(text)")
     }
     #expect(!table.contains("\u{1B}"))
@@ -51,8 +59,8 @@ import Testing
   @Test func valuesAreQuotedAndGapsEmpty() throws {
     let files = Dictionary(uniqueKeysWithValues: CSVReport.render(model()).files.map { ($0.name, $0.text) })
     let conditions = try #require(files["conditions.csv"]).components(separatedBy: "\r\n")
-    #expect(conditions[1] == "net,imagenet-c,fog <b>/1,0.944,10,10")
-    #expect(conditions[4] == "net,imagenet-c,\"snow, \"\"wet\"\"/2\",,0,10")
+    #expect(conditions[1] == "net,imagenet-c,fog <b>/1,0.944,1.0,10,10")
+    #expect(conditions[4] == "net,imagenet-c,\"snow, \"\"wet\"\"/2\",,,0,10")
     #expect(files["summary.csv"]?.contains("net,imagenet-c,mean_top1,0.5647\r\n") == true)
   }
 }

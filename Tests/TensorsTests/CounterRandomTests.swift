@@ -68,6 +68,13 @@ struct CounterRandomTests {
       #expect(abs(ReproducibleMath.logarithm(value) - log(value)) <= 1e-15 * max(1, abs(log(value))))
       #expect(abs(ReproducibleMath.cosineOfTurns(value - 0x1p-53) - cos(2 * .pi * (value - 0x1p-53))) < 2e-15)
     }
+    for step in -7000...7000 {
+      let value = Double(step) * 0.1 + 0.003
+      #expect(abs(ReproducibleMath.exponential(value) - exp(value)) <= 4 * exp(value).ulp)
+    }
+    #expect(ReproducibleMath.exponential(0) == 1)
+    #expect(ReproducibleMath.exponential(-.infinity) == 0 && ReproducibleMath.exponential(.infinity) == .infinity)
+    #expect(ReproducibleMath.exponential(.nan).isNaN)
     #expect(ReproducibleMath.logarithm(1) == 0)
     #expect(ReproducibleMath.logarithm(0x1p-53) == -53 * 0.6931471805599453)
   }

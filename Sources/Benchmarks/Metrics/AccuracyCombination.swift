@@ -1,0 +1,92 @@
+/// A metric that is a constant plus a weighted sum of accuracies, as mean accuracy, mCE and relative mCE are.
+struct AccuracyCombination {
+  /// One accuracy and its factor.
+  struct Term {
+    let condition: Int
+    let factor: Double
+  }
+
+  var constant = 0.0
+  /// Accuracies of the benchmark itself.
+  var terms: [Term] = []
+  /// The factor of the accuracy on clean images, which is another benchmark's.
+  var cleanFactor = 0.0
+}
+
+/// Which images of each condition were evaluated, and which of these answered right.
+struct Outcomes {
+  /// A mask an image and condition, all bits or none.
+  let evaluated: [[Int32]]
+  let right: [[Int32]]
+
+  var imageCount: Int { evaluated.first?.count ?? 0 }
+
+  /// An accuracy over the images that a resample holds `counts` times; NaN where it holds none that was evaluated.
+  func accuracy(_ condition: Int, counts: [Int32]) -> Double {
+    let all = Self.sum(counts, evaluated[condition])
+    return all == 0 ? .nan : Double(Self.sum(counts, right[condition])) / Double(all)
+  }
+
+  private static func sum(_ counts: [Int32], _ mask: [Int32]) -> Int32 {
+    var sum: Int32 = 0
+    for index in 0..<min(counts.count, mask.count) { sum &+= counts[index] & mask[index] }
+    return sum
+  }
+}
+
+/// Resamples combinations of accuracies.
+///
+/// Conditions that evaluated every image share their denominator, so each combination's sum over them is one number an
+/// image, however many conditions there are; the others are counted one by one.
+struct CombinationBootstrap {
+  private let combinations: [AccuracyCombination]
+  private let outcomes: Outcomes
+  /// For each combination what an image adds, times the number of images.
+  private let shares: [[Double]]
+  /// For each combination the terms that are not in `shares`.
+  private let others: [[AccuracyCombination.Term]]
+
+  init(_ combinations: [AccuracyCombination], of outcomes: Outcomes) {
+    self.combinations = combinations
+    self.outcomes = outcomes
+    let isWhole = outcomes.evaluated.map { !$0.contains(0) }
+    others = combinations.map { $0.terms.filter { !isWhole[$0.condition] } }
+    shares = combinations.map { combination in
+      var shares = [Double](repeating: 0, count: outcomes.imageCount)
+      for term in combination.terms where isWhole[term.condition] {
+        let right = outcomes.right[term.condition]
+        for index in shares.indices where right[index] != 0 { shares[index] += term.factor }
+      }
+      return shares
+    }
+  }
+
+  /// The interval of each combination.
+  ///
+  /// - Parameter clean: outcomes on clean images, one condition, and their population; their resamples are the same as
+  ///   the benchmark's own where the populations are.
+  func intervals(
+    seed: UInt64, population: UInt32, clean: (outcomes: Outcomes, population: UInt32)?
+  ) -> [ConfidenceInterval] {
+    let own = Bootstrap(seed: seed, population: population)
+    var values = combinations.map { _ in [Double]() }
+    for resample in 0..<Bootstrap.resamples {
+      let counts = own.counts(resample: resample, imageCount: outcomes.imageCount)
+      let cleanAccuracy = clean.map { clean in
+        let bootstrap = Bootstrap(seed: seed, population: clean.population)
+        let isSame = clean.population == population && clean.outcomes.imageCount == outcomes.imageCount
+        let cleanCounts = isSame ? counts : bootstrap.counts(resample: resample, imageCount: clean.outcomes.imageCount)
+        return clean.outcomes.accuracy(0, counts: cleanCounts)
+      }
+      for (index, combination) in combinations.enumerated() {
+        var sum = 0.0
+        for (count, share) in zip(counts, shares[index]) { sum += Double(count) * share }
+        var value = combination.constant + sum / Double(max(1, outcomes.imageCount))
+        for term in others[index] { value += term.factor * outcomes.accuracy(term.condition, counts: counts) }
+        if combination.cleanFactor != 0 { value += combination.cleanFactor * (cleanAccuracy ?? .nan) }
+        values[index].append(value)
+      }
+    }
+    return values.map { ConfidenceInterval(resampled: $0) }
+  }
+}

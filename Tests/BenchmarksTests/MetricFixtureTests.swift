@@ -1,0 +1,84 @@
+import Benchmarks
+import Foundation
+import Testing
+
+/// Random logits with ties and their metrics as scikit-learn and the public formulas give them
+/// (`tools/make_metric_fixtures.py`).
+private struct MetricFixture: Decodable {
+  let step: Float
+  let class_count: Int
+  let logits: [Int]
+  let labels: [Int32]
+  let out_logits: [Int]
+  let frames: [Int]
+  let sequence_count: Int
+  let frame_count: Int
+  let frame_class_count: Int
+  let expected: [String: Double]
+
+  static func load() throws -> MetricFixture {
+    let path = (Bundle.module.resourcePath ?? "") + "/Fixtures/metrics.json"
+    return try JSONDecoder().decode(MetricFixture.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+
+  func rankings(_ steps: [Int], classCount: Int) throws -> [ClassRanking] {
+    try stride(from: 0, to: steps.count, by: classCount).map { start in
+      try #require(ClassRanking(steps[start..<start + classCount].map { Float($0) * step }))
+    }
+  }
+
+  func agrees(_ name: String, _ value: Double) throws {
+    let wanted = try #require(expected[name])
+    #expect(abs(value - wanted) <= 1e-9, "\(name): \(value), not \(wanted)")
+  }
+}
+
+@Suite struct MetricFixtureTests {
+  @Test func accuraciesAndTheirIntervalAreNumPys() throws {
+    let fixture = try MetricFixture.load()
+    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: fixture.labels)
+    tally.add(
+      condition: 0, firstImage: 0, logits: fixture.logits.map { Float($0) * fixture.step },
+      classCount: fixture.class_count)
+    let metrics = tally.metrics(seed: 5)
+    for name in ["top1", "top5", "top1_low", "top1_high"] {
+      try fixture.agrees(name, metrics.first { $0.name == name }?.values.first ?? .nan)
+    }
+  }
+
+  @Test func calibrationIsThePublicCodes() throws {
+    let fixture = try MetricFixture.load()
+    let rankings = try fixture.rankings(fixture.logits, classCount: fixture.class_count)
+    let calibration = Calibration(
+      confidences: rankings.map(\.confidence), isRight: zip(rankings, fixture.labels).map { $0.best == Int($1) })
+    try fixture.agrees("rms", calibration.rmsError)
+    try fixture.agrees("aurra", calibration.areaUnderResponseRateAccuracy)
+    try fixture.agrees("ece", calibration.expectedError)
+  }
+
+  @Test func detectionIsScikitLearns() throws {
+    let fixture = try MetricFixture.load()
+    let detection = Detection(
+      positives: try fixture.rankings(fixture.out_logits, classCount: fixture.class_count).map { -$0.confidence },
+      negatives: try fixture.rankings(fixture.logits, classCount: fixture.class_count).map { -$0.confidence })
+    try fixture.agrees("aupr", detection.averagePrecision)
+    try fixture.agrees("auroc", detection.areaUnderROC)
+    try fixture.agrees("fpr95", detection.falsePositiveRateAt95)
+  }
+
+  @Test func stabilityIsThePublicCodes() throws {
+    let fixture = try MetricFixture.load()
+    let frames = try fixture.rankings(fixture.frames, classCount: fixture.frame_class_count)
+    let sequences = (0..<fixture.sequence_count).map {
+      Array(frames[$0 * fixture.frame_count..<($0 + 1) * fixture.frame_count])
+    }
+    for (suffix, comparison) in [
+      ("first", Stability.Comparison.withFirst), ("1", .withEarlier(difficulty: 1)), ("2", .withEarlier(difficulty: 2)),
+      ("3", .withEarlier(difficulty: 3)),
+    ] {
+      let stability = Stability(sequences: sequences, comparison: comparison)
+      try fixture.agrees("flip_rate_" + suffix, stability.flipRate)
+      try fixture.agrees("top5_distance_" + suffix, stability.top5Distance)
+    }
+  }
+}
