@@ -68,18 +68,6 @@ package enum ReproducibleMath {
 }
 
 extension ReproducibleMath {
-  /// e to the power of `value`, for |value| < 700, within 2 units in the last place.
-  ///
-  /// Taylor's series of the remainder modulo ln 2, |remainder| <= ln 2 / 2, scaled by the power of two. Ln 2 is split so
-  /// that its multiples are exact.
-  package static func exponential(_ value: Double) -> Double {
-    let power = (value * 1.4426950408889634).rounded()
-    let remainder = (value - power * 0x1.62E42FEEp-1) - power * 1.9082149292705877e-10
-    var sum = 1.0
-    for divisor in stride(from: 16.0, through: 1.0, by: -1.0) { sum = 1 + sum * remainder / divisor }
-    return Double(sign: .plus, exponent: Int(power), significand: sum)
-  }
-
   /// Sine and cosine of an angle in degrees, |degrees| < 2^50.
   package static func sineAndCosine(degrees: Double) -> (sine: Double, cosine: Double) {
     let turns = degrees / 360
