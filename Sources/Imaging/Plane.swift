@@ -30,7 +30,7 @@ struct Plane {
 }
 
 /// What stands beyond the border, as OpenCV and SciPy name it.
-enum Border {
+package enum Border {
   /// aaa|abc|ccc: SciPy's `nearest`.
   case replicate
   /// cba|abc|cba: SciPy's `reflect`.
@@ -39,7 +39,7 @@ enum Border {
   case reflect101
 
   /// The index within `0..<count` that stands at `index`.
-  func inside(_ index: Int, _ count: Int) -> Int {
+  package func inside(_ index: Int, _ count: Int) -> Int {
     if index >= 0 && index < count { return index }
     switch self {
     case .replicate: return min(max(index, 0), count - 1)
@@ -57,7 +57,7 @@ enum Border {
 }
 
 /// The weights of a Gaussian at the whole numbers from -radius to radius, with sum 1; the smallest radius is 0.
-func gaussianWeights(sigma: Double, radius: Int) -> [Double] {
+package func gaussianWeights(sigma: Double, radius: Int) -> [Double] {
   let weights = (-radius...radius).map { offset in
     let exponent = -0.5 * Double(offset * offset) / (sigma * sigma)
     return exponent > -700 ? ReproducibleMath.exponential(exponent) : 0
