@@ -67,7 +67,7 @@ extension Corruption {
     return gaussianBlur(RGBImage(width: image.width, height: image.height, pixels: pixels), sigma: sigma)
   }
 
-  static func motionBlur(_ image: RGBImage, level: Int, degrees: Double) -> RGBImage {
+  package static func motionBlur(_ image: RGBImage, level: Int, degrees: Double) -> RGBImage {
     let (radius, sigma) = [(10, 3.0), (15, 5), (15, 8), (15, 12), (20, 15)][level]
     let taps = motionTaps(radius: radius, sigma: sigma, degrees: degrees)
     return RGBImage(planes: image.planes.map { $0.correlated(taps, border: .replicate) })

@@ -31,11 +31,11 @@ extension Corruption {
 }
 
 /// The cumulative probabilities of a Poisson distribution with a mean of at most 700.
-struct PoissonTable {
+package struct PoissonTable {
   private var cumulative: [Double] = []
   private let start: Int
 
-  init(mean: Double) {
+  package init(mean: Double) {
     start = Int(mean)
     var probability = ReproducibleMath.exponential(-mean)
     var sum = 0.0
@@ -50,7 +50,7 @@ struct PoissonTable {
   }
 
   /// The count at a cumulative probability in [0, 1); the search starts at the mean.
-  func count(at uniform: Double) -> Int {
+  package func count(at uniform: Double) -> Int {
     var count = min(start, cumulative.count - 1)
     while count > 0, cumulative[count - 1] > uniform { count -= 1 }
     while count < cumulative.count - 1, cumulative[count] <= uniform { count += 1 }

@@ -30,7 +30,7 @@ struct Plane {
 }
 
 /// What stands beyond the border, as OpenCV and SciPy name it.
-enum Border {
+package enum Border {
   /// aaa|abc|ccc: SciPy's `nearest`.
   case replicate
   /// cba|abc|cba: SciPy's `reflect`.
@@ -39,7 +39,7 @@ enum Border {
   case reflect101
 
   /// The index within `0..<count` that stands at `index`.
-  func inside(_ index: Int, _ count: Int) -> Int {
+  package func inside(_ index: Int, _ count: Int) -> Int {
     if index >= 0 && index < count { return index }
     switch self {
     case .replicate: return min(max(index, 0), count - 1)
@@ -57,7 +57,7 @@ enum Border {
 }
 
 /// The weights of a Gaussian at the whole numbers from -radius to radius, with sum 1; the smallest radius is 0.
-func gaussianWeights(sigma: Double, radius: Int) -> [Double] {
+package func gaussianWeights(sigma: Double, radius: Int) -> [Double] {
   let weights = (-radius...radius).map { offset in
     let exponent = -0.5 * Double(offset * offset) / (sigma * sigma)
     return exponent > -700 ? ReproducibleMath.exponential(exponent) : 0
@@ -83,7 +83,7 @@ extension Plane {
         for row in 0..<height {
           for (tap, weight) in weights.enumerated() {
             let from = border.inside(row + tap - radius, height) * width
-            for column in 0..<width { target[row * width + column] += weight * source[from + column] }
+            add(weight, source, from, to: target, row * width, count: width)
           }
         }
       }
@@ -103,13 +103,25 @@ extension Plane {
           for row in 0..<height {
             for index in columns.indices { padded[index] = source[row * width + columns[index]] }
             for (tap, weight) in weights.enumerated() {
-              for column in 0..<width { target[row * width + column] += weight * padded[column + tap] }
+              add(weight, UnsafeBufferPointer(padded), tap, to: target, row * width, count: width)
             }
           }
         }
       }
     }
     return result
+  }
+
+  /// target[to + i] += weight * source[from + i] for i in 0..<count, which the caller has checked to lie inside. Slices
+  /// are made first, since sums of indices that may overflow keep the loop from being vectorised.
+  @inline(__always)
+  private func add(
+    _ weight: Float, _ source: UnsafeBufferPointer<Float>, _ from: Int,
+    to target: UnsafeMutableBufferPointer<Float>, _ start: Int, count: Int
+  ) {
+    let source = UnsafeBufferPointer(rebasing: source[from..<from + count])
+    let target = UnsafeMutableBufferPointer(rebasing: target[start..<start + count])
+    for index in 0..<count { target[index] += weight * source[index] }
   }
 
   /// A weight and where it looks from the pixel that it adds to.
@@ -135,7 +147,7 @@ extension Plane {
         for row in 0..<height {
           for tap in taps {
             let from = (row + reach + tap.row) * stride + reach + tap.column
-            for column in 0..<width { target[row * width + column] += tap.weight * source[from + column] }
+            add(tap.weight, source, from, to: target, row * width, count: width)
           }
         }
       }

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Imaging
+import Imaging
 
 @Suite struct CorruptionTests {
   private static let side = 48
