@@ -130,7 +130,11 @@ import Testing
       }
     }
     #expect(try #require(fog.first { $0.name == "partial_mce_low" }).values[0].isFinite)
-    let nothing = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [-1, -1]).metrics()
-    #expect(try #require(nothing.first { $0.name == "top1_low" }).values[0].isNaN)
+    for labels: [Int32] in [[-1, -1], []] {
+      let nothing = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: labels).metrics()
+      for name in ["top1", "top1_low", "top1_high"] {
+        #expect(try #require(nothing.first { $0.name == name }).values[0].isNaN, "\(name) of \(labels)")
+      }
+    }
   }
 }

@@ -49,7 +49,7 @@ struct CombinationBootstrap {
   init(_ combinations: [AccuracyCombination], of outcomes: Outcomes) {
     self.combinations = combinations
     self.outcomes = outcomes
-    let isWhole = outcomes.evaluated.map { !$0.contains(0) }
+    let isWhole = outcomes.evaluated.map { !$0.isEmpty && !$0.contains(0) }
     others = combinations.map { $0.terms.filter { !isWhole[$0.condition] } }
     shares = combinations.map { combination in
       var shares = [Double](repeating: 0, count: outcomes.imageCount)
