@@ -11,7 +11,13 @@ public final class Classifier: Sendable {
   public let inputWidth: Int
   /// Logits an image.
   public let classCount: Int
-  let network: RepLKNet
+  let network: Network
+
+  /// The network as it is computed.
+  enum Network: Sendable {
+    case replknet(RepLKNet, RepLKNetDesign)
+    case graph(CompiledGraph)
+  }
 
   /// Reads a checkpoint, merged or not, and folds and packs its weights.
   ///
@@ -19,15 +25,28 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
-    try self.init(architecture, weights: try CheckpointReader.open(checkpoint), options: options)
+    let file = try CheckpointReader.open(checkpoint)
+    if case .graph = architecture.family { try file.checkFits(architecture) }
+    try self.init(architecture, weights: file, options: options)
   }
 
   init(_ architecture: Architecture, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
     self.architecture = architecture
     inputHeight = architecture.inputHeight
     inputWidth = architecture.inputWidth
-    network = try RepLKNet(design: architecture.design, weights: weights, options: options)
-    classCount = network.head.columns
+    switch architecture.family {
+    case .replknet(let design):
+      let replknet = try RepLKNet(design: design, weights: weights, options: options)
+      network = .replknet(replknet, design)
+      classCount = replknet.head.columns
+    case .graph(let design):
+      guard let classes = weights.shape(of: design.head + ".bias")?.first, classes > 0 else {
+        throw .missing(name: design.head + ".bias", file: weights.origin)
+      }
+      let graph = design.graph(height: inputHeight, width: inputWidth, classCount: classes)
+      network = .graph(try CompiledGraph(graph, weights: weights, options: options))
+      classCount = classes
+    }
   }
 
   /// Memory to compute in, for up to `maximumBatch` images at once. One thread uses it at a time.
@@ -54,6 +73,56 @@ public final class InferenceSession {
   /// The most images at once.
   public let maximumBatch: Int
   private let classifier: Classifier
+  private let computation: Computation
+
+  private enum Computation {
+    case replknet(RepLKNetSession)
+    case graph(GraphSession)
+  }
+
+  init(_ classifier: Classifier, maximumBatch: Int) {
+    self.classifier = classifier
+    self.maximumBatch = maximumBatch
+    switch classifier.network {
+    case .replknet(let network, let design):
+      computation = .replknet(
+        RepLKNetSession(
+          network, design, height: classifier.inputHeight, width: classifier.inputWidth, maximumBatch: maximumBatch))
+    case .graph(let compiled):
+      computation = .graph(GraphSession(compiled, maximumBatch: maximumBatch))
+    }
+  }
+
+  /// Computes logits; those of an image do not depend on the other images.
+  ///
+  /// - Parameters:
+  ///   - images: [count, height, width, 3], normalised.
+  ///   - count: 0 to `maximumBatch`.
+  ///   - logits: [count, classes].
+  public func logits(
+    images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
+  ) throws(InferenceError) {
+    let (height, width) = (classifier.inputHeight, classifier.inputWidth)
+    guard (0...maximumBatch).contains(count), images.count >= count * height * width * 3,
+      logits.count >= count * classifier.classCount
+    else {
+      throw .wrongSize(
+        "\(count) images of \(height)x\(width) with \(classifier.classCount) logits each do not fit "
+          + "\(images.count) and \(logits.count) numbers in a session for \(maximumBatch)")
+    }
+    guard count > 0 else { return }
+    switch computation {
+    case .replknet(let session): session.logits(images: images, count: count, into: logits)
+    case .graph(let session): session.logits(images: images, count: count, into: logits)
+    }
+  }
+}
+
+/// One stream of images through a RepLKNet.
+final class RepLKNetSession {
+  private let network: RepLKNet
+  private let inputHeight: Int
+  private let inputWidth: Int
   private let features: AlignedBuffer
   private let second: AlignedBuffer
   private let third: AlignedBuffer
@@ -63,11 +132,12 @@ public final class InferenceSession {
   private let patches: AlignedBuffer
   private let scratch: AlignedBuffer
 
-  init(_ classifier: Classifier, maximumBatch: Int) {
-    self.classifier = classifier
-    self.maximumBatch = maximumBatch
-    let design = classifier.architecture.design
-    var (height, width) = (Self.half(classifier.inputHeight), Self.half(classifier.inputWidth))
+  init(_ network: RepLKNet, _ design: RepLKNetDesign, height inputHeight: Int, width inputWidth: Int, maximumBatch: Int)
+  {
+    self.network = network
+    self.inputHeight = inputHeight
+    self.inputWidth = inputWidth
+    var (height, width) = (Self.half(inputHeight), Self.half(inputWidth))
     var largest = height * width * design.channels[0]
     var plane = height * width
     patches = AlignedBuffer(count: maximumBatch * plane * 27)
@@ -88,26 +158,13 @@ public final class InferenceSession {
   /// The extent of a map after a step of 2.
   private static func half(_ extent: Int) -> Int { (extent - 1) / 2 + 1 }
 
-  /// Computes logits; those of an image do not depend on the other images.
-  ///
-  /// - Parameters:
-  ///   - images: [count, height, width, 3], normalised.
-  ///   - count: 0 to `maximumBatch`.
-  ///   - logits: [count, classes].
-  public func logits(
+  /// Writes the logits, [count, classes], of images [count, height, width, 3].
+  func logits(
     images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
-  ) throws(InferenceError) {
-    let (height, width) = (classifier.inputHeight, classifier.inputWidth)
-    guard (0...maximumBatch).contains(count), images.count >= count * height * width * 3,
-      logits.count >= count * classifier.classCount
-    else {
-      throw .wrongSize(
-        "\(count) images of \(height)x\(width) with \(classifier.classCount) logits each do not fit "
-          + "\(images.count) and \(logits.count) numbers in a session for \(maximumBatch)")
-    }
-    guard count > 0 else { return }
+  ) {
+    let (height, width) = (inputHeight, inputWidth)
     var (rows, columns) = stem(images, count, height, width)
-    for stage in classifier.network.stages {
+    for stage in network.stages {
       for (large, feedForward) in stage.blocks {
         compute(large, count, rows, columns)
         compute(feedForward, count * rows * columns, stage.channels)
@@ -118,16 +175,16 @@ public final class InferenceSession {
       convolve(transition.depthwise, view(second), count, rows, columns, into: features)
       (rows, columns) = (Self.half(rows), Self.half(columns))
     }
-    let channels = classifier.network.head.inner
+    let channels = network.head.inner
     FeaturePasses.globalAverage(
       view(features), count: count, pixels: rows * columns, channels: channels, into: second.elements)
-    classifier.network.head.multiply(view(second), rows: count, into: logits)
+    network.head.multiply(view(second), rows: count, into: logits)
   }
 
   private func stem(
     _ images: UnsafeBufferPointer<Float>, _ count: Int, _ height: Int, _ width: Int
   ) -> (rows: Int, columns: Int) {
-    let stem = classifier.network.stem
+    let stem = network.stem
     FeaturePasses.patches(
       images, count: count, height: height, width: width, channels: 3, kernel: 3, stride: 2, into: patches.elements)
     let (rows, columns) = (Self.half(height), Self.half(width))
