@@ -1,4 +1,4 @@
-"""Writes the small networks that NetworksTests compares with PyTorch: weights in every layout, images and logits.
+"""Writes the small networks that NetworksTests compares with PyTorch and timm: weights in every layout, images, logits.
 
     python tools/make_fixtures.py
 """
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+
+import timm_networks
 
 from replknet import RepLKNet, Variant, randomise
 
@@ -32,6 +34,8 @@ def main() -> None:
         save_file(network.state_dict(), FOLDER / f"{name}-merged.safetensors")
         save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits},
                   FOLDER / f"{name}-reference.safetensors")
+    for name, (network, side) in timm_networks.miniatures().items():
+        timm_networks.write(name, network, side, FOLDER, images=2)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,22 @@ public struct Architecture: Sendable, Hashable {
   public let inputWidth: Int
   /// The number of classes of the published weights; a checkpoint's own head decides when it is loaded.
   public let classCount: Int
-  package let design: RepLKNetDesign
+  package let family: ModelFamily
 
   package init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
+    self.init(name, side: side, classCount: classCount, family: .replknet(design))
+  }
+
+  package init(_ name: String, side: Int = 224, classCount: Int = 1000, graph design: GraphDesign) {
+    self.init(name, side: side, classCount: classCount, family: .graph(design))
+  }
+
+  private init(_ name: String, side: Int, classCount: Int, family: ModelFamily) {
     self.name = name
     inputHeight = side
     inputWidth = side
     self.classCount = classCount
-    self.design = design
+    self.family = family
   }
 
   /// The architecture called `name`; nil if there is none.
@@ -23,12 +31,13 @@ public struct Architecture: Sendable, Hashable {
     all.first { $0.name == name }
   }
 
-  /// Every architecture, the published ones first.
-  ///
+  /// Every architecture, family by family; those that timm has carry timm's names.
+  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + convNeXts + swins
+
   /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
   /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by
   /// `tools/train_miniature.py`.
-  public static let all: [Architecture] = [
+  private static let replknets: [Architecture] = [
     Architecture(
       "replknet-31b", side: 224, classCount: 1000,
       design: RepLKNetDesign(

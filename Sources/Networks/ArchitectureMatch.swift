@@ -6,7 +6,10 @@ extension Checkpoint {
 
   /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
   public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
-    let design = architecture.design
+    guard case .replknet(let design) = architecture.family else {
+      if case .graph(let design) = architecture.family { try checkFits(design, of: architecture) }
+      return
+    }
     for (name, shape) in design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight")) {
       guard let found = self.shape(of: name) else { throw .missing(name: name, file: path) }
       guard found == shape else { throw .shape(name: name, expected: shape, found: found, file: path) }
@@ -18,6 +21,34 @@ extension Checkpoint {
     }
     guard let bias = shape(of: "head.bias") else { throw .missing(name: "head.bias", file: path) }
     guard bias == [head[0]] else { throw .shape(name: "head.bias", expected: [head[0]], found: bias, file: path) }
+  }
+}
+
+extension Checkpoint {
+  /// Lists all that is missing, of another shape, or more than the architecture has.
+  private func checkFits(_ design: GraphDesign, of architecture: Architecture) throws(CheckpointError) {
+    let classes = shape(of: design.head + ".bias")?.first ?? architecture.classCount
+    let graph = design.graph(
+      height: architecture.inputHeight, width: architecture.inputWidth, classCount: max(1, classes))
+    var expected: Set<String> = []
+    var problems: [String] = []
+    for (name, shape) in graph.parameters {
+      expected.insert(name)
+      guard let found = self.shape(of: name) else {
+        problems.append("\(name) is missing")
+        continue
+      }
+      if found != shape { problems.append("\(name) is \(found), not \(shape)") }
+    }
+    for tensor in tensors where !expected.contains(tensor.name) && !Self.isBookkeeping(tensor.name) {
+      problems.append("\(tensor.name) is not one of its tensors")
+    }
+    if !problems.isEmpty { throw .unfit(architecture: architecture.name, problems: problems, file: path) }
+  }
+
+  /// Counters and index tables that follow from the architecture.
+  private static func isBookkeeping(_ name: String) -> Bool {
+    [".num_batches_tracked", ".relative_position_index", ".attn_mask"].contains { name.hasSuffix($0) }
   }
 }
 

@@ -11,7 +11,13 @@ public final class Classifier: Sendable {
   public let inputWidth: Int
   /// Logits an image.
   public let classCount: Int
-  let network: RepLKNet
+  let network: Network
+
+  /// The network as it is computed.
+  enum Network: Sendable {
+    case replknet(RepLKNet, RepLKNetDesign)
+    case graph(CompiledGraph)
+  }
 
   /// Reads a checkpoint, merged or not, and folds and packs its weights.
   ///
@@ -19,7 +25,9 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
-    try self.init(architecture, weights: try CheckpointReader.open(checkpoint), options: options)
+    let file = try CheckpointReader.open(checkpoint)
+    if case .graph = architecture.family { try file.checkFits(architecture) }
+    try self.init(architecture, weights: file, options: options)
   }
 
   /// With random weights, the same ones each time: for benchmarks and tests.
@@ -33,9 +41,20 @@ public final class Classifier: Sendable {
     self.architecture = architecture
     inputHeight = architecture.inputHeight
     inputWidth = architecture.inputWidth
-    network = try RepLKNet(
-      design: architecture.design, weights: weights, inputSize: (inputHeight, inputWidth), options: options)
-    classCount = network.head.columns
+    switch architecture.family {
+    case .replknet(let design):
+      let replknet = try RepLKNet(
+        design: design, weights: weights, inputSize: (inputHeight, inputWidth), options: options)
+      network = .replknet(replknet, design)
+      classCount = replknet.head.columns
+    case .graph(let design):
+      guard let classes = weights.shape(of: design.head + ".bias")?.first, classes > 0 else {
+        throw .missing(name: design.head + ".bias", file: weights.origin)
+      }
+      let graph = design.graph(height: inputHeight, width: inputWidth, classCount: classes)
+      network = .graph(try CompiledGraph(graph, weights: weights, options: options))
+      classCount = classes
+    }
   }
 
   /// Memory to compute in, for up to `maximumBatch` images at once. One thread uses it at a time.
@@ -62,45 +81,25 @@ public final class InferenceSession {
   /// The most images at once.
   public let maximumBatch: Int
   private let classifier: Classifier
-  private let features: AlignedBuffer
-  private let second: AlignedBuffer
-  private let third: AlignedBuffer
-  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache.
-  private static let hiddenRows = 384
-  private let hidden: AlignedBuffer
-  private let patches: AlignedBuffer
-  private let scratch: AlignedBuffer
+  private let computation: Computation
+
+  private enum Computation {
+    case replknet(RepLKNetSession)
+    case graph(GraphSession)
+  }
 
   init(_ classifier: Classifier, maximumBatch: Int) {
     self.classifier = classifier
     self.maximumBatch = maximumBatch
-    let design = classifier.architecture.design
-    var (height, width) = (Self.half(classifier.inputHeight), Self.half(classifier.inputWidth))
-    // The stem takes one image at a time: its maps are the largest by far.
-    let stem = height * width * design.channels[0]
-    var largest = 0
-    var plane = height * width
-    var convolution = 0
-    patches = AlignedBuffer(count: plane * 27)
-    for (index, channels) in design.channels.enumerated() {
-      (height, width) = (Self.half(height), Self.half(width))
-      let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
-      largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
-      plane = max(plane, height * width)
-      for (large, _) in classifier.network.stages[index].blocks {
-        convolution = max(convolution, large.depthwise.scratchCount(height: height, width: width))
-      }
+    switch classifier.network {
+    case .replknet(let network, let design):
+      computation = .replknet(
+        RepLKNetSession(
+          network, design, height: classifier.inputHeight, width: classifier.inputWidth, maximumBatch: maximumBatch))
+    case .graph(let compiled):
+      computation = .graph(GraphSession(compiled, maximumBatch: maximumBatch))
     }
-    features = AlignedBuffer(count: maximumBatch * largest)
-    second = AlignedBuffer(count: max(stem, maximumBatch * largest))
-    third = AlignedBuffer(count: max(stem, maximumBatch * largest))
-    let lanes = 16
-    scratch = AlignedBuffer(count: max(plane * lanes, convolution))
-    hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
   }
-
-  /// The extent of a map after a step of 2.
-  private static func half(_ extent: Int) -> Int { (extent - 1) / 2 + 1 }
 
   /// Computes logits; those of an image do not depend on the other images.
   ///
@@ -120,8 +119,66 @@ public final class InferenceSession {
           + "\(images.count) and \(logits.count) numbers in a session for \(maximumBatch)")
     }
     guard count > 0 else { return }
+    switch computation {
+    case .replknet(let session): session.logits(images: images, count: count, into: logits)
+    case .graph(let session): session.logits(images: images, count: count, into: logits)
+    }
+  }
+}
+
+/// One stream of images through a RepLKNet.
+final class RepLKNetSession {
+  private let network: RepLKNet
+  private let inputHeight: Int
+  private let inputWidth: Int
+  private let features: AlignedBuffer
+  private let second: AlignedBuffer
+  private let third: AlignedBuffer
+  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache.
+  private static let hiddenRows = 384
+  private let hidden: AlignedBuffer
+  private let patches: AlignedBuffer
+  private let scratch: AlignedBuffer
+
+  init(_ network: RepLKNet, _ design: RepLKNetDesign, height inputHeight: Int, width inputWidth: Int, maximumBatch: Int)
+  {
+    self.network = network
+    self.inputHeight = inputHeight
+    self.inputWidth = inputWidth
+    var (height, width) = (Self.half(inputHeight), Self.half(inputWidth))
+    // The stem takes one image at a time: its maps are the largest by far.
+    let stem = height * width * design.channels[0]
+    var largest = 0
+    var plane = height * width
+    var convolution = 0
+    patches = AlignedBuffer(count: plane * 27)
+    for (index, channels) in design.channels.enumerated() {
+      (height, width) = (Self.half(height), Self.half(width))
+      let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
+      largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
+      plane = max(plane, height * width)
+      for (large, _) in network.stages[index].blocks {
+        convolution = max(convolution, large.depthwise.scratchCount(height: height, width: width))
+      }
+    }
+    features = AlignedBuffer(count: maximumBatch * largest)
+    second = AlignedBuffer(count: max(stem, maximumBatch * largest))
+    third = AlignedBuffer(count: max(stem, maximumBatch * largest))
+    let lanes = 16
+    scratch = AlignedBuffer(count: max(plane * lanes, convolution))
+    hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
+  }
+
+  /// The extent of a map after a step of 2.
+  private static func half(_ extent: Int) -> Int { (extent - 1) / 2 + 1 }
+
+  /// Writes the logits, [count, classes], of images [count, height, width, 3].
+  func logits(
+    images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
+  ) {
+    let (height, width) = (inputHeight, inputWidth)
     var (rows, columns) = stem(images, count, height, width)
-    for stage in classifier.network.stages {
+    for stage in network.stages {
       for (large, feedForward) in stage.blocks {
         compute(large, count, rows, columns)
         compute(feedForward, count * rows * columns, stage.channels)
@@ -132,16 +189,16 @@ public final class InferenceSession {
       convolve(transition.depthwise, view(second), count, rows, columns, into: features.elements)
       (rows, columns) = (Self.half(rows), Self.half(columns))
     }
-    let channels = classifier.network.head.inner
+    let channels = network.head.inner
     FeaturePasses.globalAverage(
       view(features), count: count, pixels: rows * columns, channels: channels, into: second.elements)
-    classifier.network.head.multiply(view(second), rows: count, into: logits)
+    network.head.multiply(view(second), rows: count, into: logits)
   }
 
   private func stem(
     _ images: UnsafeBufferPointer<Float>, _ count: Int, _ height: Int, _ width: Int
   ) -> (rows: Int, columns: Int) {
-    let stem = classifier.network.stem
+    let stem = network.stem
     let (rows, columns) = (Self.half(height), Self.half(width))
     let reduced = Self.half(rows) * Self.half(columns) * stem.reduction.channels
     for image in 0..<count {

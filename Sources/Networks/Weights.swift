@@ -25,13 +25,14 @@ extension Checkpoint: WeightSource {
 struct RandomWeights: WeightSource {
   let classCount: Int
   let origin = "random weights"
+  private static let heads = ["head.bias", "head.fc.bias", "fc.bias"]
 
   func contains(_ name: String) -> Bool { !name.contains("small_conv") && !name.contains("lkb_origin") }
-  func shape(of name: String) -> [Int]? { name == "head.bias" ? [classCount] : nil }
+  func shape(of name: String) -> [Int]? { Self.heads.contains(name) ? [classCount] : nil }
 
   func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     let count = shape.reduce(1, *)
-    if name.hasSuffix("running_var") || (name.contains("bn.weight") || name == "norm.weight") {
+    if name.hasSuffix("running_var") || (shape.count == 1 && name.hasSuffix("weight")) {
       return Array(repeating: 1, count: count)
     }
     let fanIn = max(1, shape.dropFirst().reduce(1, *))

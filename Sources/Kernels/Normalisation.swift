@@ -1,0 +1,132 @@
+/// Normalisations over channels and groups, and softmax: one order of addition, the same on every processor.
+///
+/// A sum over n numbers puts number i into lane i mod 16, each lane one chain from +0, and adds the lanes by halves:
+/// lane i and i + 8, then i + 4, i + 2, i + 1. Products and sums are rounded apart.
+public enum Normalisation {
+  /// (x - mean) / sqrt(variance + epsilon) x weight + bias over each row; the variance is that of the population.
+  ///
+  /// - Parameters:
+  ///   - input: [rows, channels]; may be `output`.
+  ///   - weight, bias: [channels].
+  public static func layer(
+    _ input: UnsafeBufferPointer<Float>, rows: Int, channels: Int, weight: [Float], bias: [Float], epsilon: Float,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(channels > 0 && weight.count == channels && bias.count == channels, "shape and storage differ")
+    precondition(input.count >= rows * channels && output.count >= rows * channels, "shape and storage differ")
+    guard let source = input.baseAddress, let target = output.baseAddress else { return }
+    weight.withUnsafeBufferPointer { weight in
+      bias.withUnsafeBufferPointer { bias in
+        for row in 0..<rows {
+          let values = source + row * channels
+          let result = target + row * channels
+          let mean = sum(values, channels) / Float(channels)
+          let variance = squares(values, channels, around: mean) / Float(channels)
+          let scale = 1 / (variance + epsilon).squareRoot()
+          for channel in 0..<channels {
+            result[channel] = (values[channel] - mean) * scale * weight[channel] + bias[channel]
+          }
+        }
+      }
+    }
+  }
+
+  /// The same over each image's groups of neighbouring channels and all its pixels, then max(x, 0) if `relu`.
+  ///
+  /// The sums of a group's rows, each in the order above, are added pixel by pixel in float64.
+  /// - Parameter input: [count, pixels, channels]; may be `output`.
+  public static func group(
+    _ input: UnsafeBufferPointer<Float>, count: Int, pixels: Int, channels: Int, groups: Int, weight: [Float],
+    bias: [Float], epsilon: Float, relu: Bool, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(groups > 0 && pixels > 0 && channels % groups == 0, "the groups do not divide the channels")
+    precondition(weight.count == channels && bias.count == channels, "shape and storage differ")
+    let total = count * pixels * channels
+    precondition(input.count >= total && output.count >= total, "shape and storage differ")
+    guard let source = input.baseAddress, let target = output.baseAddress else { return }
+    let width = channels / groups
+    for image in 0..<count {
+      for group in 0..<groups {
+        let start = image * pixels * channels + group * width
+        var total = 0.0
+        for pixel in 0..<pixels { total += Double(sum(source + start + pixel * channels, width)) }
+        let mean = Float(total / Double(pixels * width))
+        total = 0
+        for pixel in 0..<pixels { total += Double(squares(source + start + pixel * channels, width, around: mean)) }
+        let scale = 1 / (Float(total / Double(pixels * width)) + epsilon).squareRoot()
+        for pixel in 0..<pixels {
+          for channel in 0..<width {
+            let place = start + pixel * channels + channel
+            let value =
+              (source[place] - mean) * scale * weight[group * width + channel] + bias[group * width + channel]
+            target[place] = relu ? (value > 0 ? value : 0) : value
+          }
+        }
+      }
+    }
+  }
+
+  /// exp(x - max) / sum over each row, in place.
+  ///
+  /// - Parameter values: [rows, columns].
+  public static func softmax(_ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int) {
+    precondition(values.count >= rows * columns, "shape and storage differ")
+    guard columns > 0, let start = values.baseAddress else { return }
+    for row in 0..<rows {
+      let line = start + row * columns
+      var largest = line[0]
+      for column in 1..<max(1, columns) where line[column] > largest { largest = line[column] }
+      for column in 0..<columns { line[column] = exponential(line[column] - largest) }
+      let scale = 1 / sum(line, columns)
+      for column in 0..<columns { line[column] *= scale }
+    }
+  }
+
+  /// e^x for x <= 0, within 2 units in the last place above the normal range's end; 0 below -87; NaN for NaN.
+  ///
+  /// 2^n times Taylor's polynomial of degree 7 on |r| <= ln 2 / 2, with ln 2 in two parts as Cody and Waite have it.
+  package static func exponential(_ x: Float) -> Float {
+    if x < -87 { return 0 }
+    if x.isNaN { return x }
+    let power = (x * 1.44269504).rounded(.toNearestOrEven)
+    let rest = (x - power * 0.693359375) - power * -2.12194440e-4
+    var sum: Float = 1.0 / 5040
+    for coefficient: Float in [1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1] {
+      sum = sum * rest + coefficient
+    }
+    return sum * Float(bitPattern: UInt32(Int32(power) + 127) << 23)
+  }
+
+  private static func sum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+    var lanes = SIMD16<Float>(repeating: 0)
+    let raw = UnsafeRawPointer(values)
+    let whole = count / 16 * 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      lanes += raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
+    }
+    for index in whole..<count { lanes[index - whole] += values[index] }
+    return halves(lanes)
+  }
+
+  private static func squares(_ values: UnsafePointer<Float>, _ count: Int, around mean: Float) -> Float {
+    var lanes = SIMD16<Float>(repeating: 0)
+    let raw = UnsafeRawPointer(values)
+    let whole = count / 16 * 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      let difference = raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self) - mean
+      lanes += difference * difference
+    }
+    for index in whole..<count {
+      let difference = values[index] - mean
+      lanes[index - whole] += difference * difference
+    }
+    return halves(lanes)
+  }
+
+  private static func halves(_ lanes: SIMD16<Float>) -> Float {
+    let eight = lanes.lowHalf + lanes.highHalf
+    let four = eight.lowHalf + eight.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
+  }
+}

@@ -1,0 +1,53 @@
+/// BiT (Kolesnikov et al., "Big Transfer", ECCV 2020): ResNet with normalisation before each convolution, GroupNorm of
+/// 32 groups and weight standardisation, with timm's names of `resnetv2_*_bit`.
+package struct BigTransferDesign: Sendable, Hashable {
+  /// Blocks a stage.
+  package let blocks: [Int]
+  /// Channels of the stem, a quarter of the first stage's; doubled from stage to stage. 64 times the paper's factor.
+  package let width: Int
+
+  package init(blocks: [Int], width: Int) {
+    self.blocks = blocks
+    self.width = width
+  }
+
+  func describe(in graph: inout Graph, classCount: Int) {
+    var value = convolution("stem.conv", 0, width, kernel: 7, stride: 2, in: &graph)
+    value = graph.append(.maxPool(kernel: 3, stride: 2, padding: 1, countsPadding: true), value)
+    for (stage, count) in blocks.enumerated() {
+      for block in 0..<count {
+        let prefix = "stages.\(stage).blocks.\(block)"
+        let stride = stage > 0 && block == 0 ? 2 : 1
+        let outputs = 4 * width << stage
+        let first = normalisation(prefix + ".norm1", value, in: &graph)
+        var shortcut = value
+        if block == 0 {
+          shortcut = convolution(prefix + ".downsample.conv", first, outputs, kernel: 1, stride: stride, in: &graph)
+        }
+        var inner = convolution(prefix + ".conv1", first, outputs / 4, kernel: 1, in: &graph)
+        inner = normalisation(prefix + ".norm2", inner, in: &graph)
+        inner = convolution(prefix + ".conv2", inner, outputs / 4, kernel: 3, stride: stride, in: &graph)
+        inner = normalisation(prefix + ".norm3", inner, in: &graph)
+        value = convolution(prefix + ".conv3", inner, outputs, kernel: 1, residual: shortcut, in: &graph)
+      }
+    }
+    value = normalisation("norm", value, in: &graph)
+    value = graph.append(.globalAverage, value)
+    let head = Operation.Convolution(name: "head.fc", inputs: graph.extents[value].channels, outputs: classCount)
+    _ = graph.append(.convolution(head), value)
+  }
+
+  private func normalisation(_ name: String, _ input: Graph.Value, in graph: inout Graph) -> Graph.Value {
+    graph.append(.groupNorm(name: name, channels: graph.extents[input].channels, groups: 32), input)
+  }
+
+  private func convolution(
+    _ name: String, _ input: Graph.Value, _ outputs: Int, kernel: Int, stride: Int = 1,
+    residual: Graph.Value? = nil, in graph: inout Graph
+  ) -> Graph.Value {
+    let layer = Operation.Convolution(
+      name: name, inputs: graph.extents[input].channels, outputs: outputs, kernel: kernel, stride: stride,
+      padding: kernel / 2, hasBias: false, isStandardised: true)
+    return graph.append(.convolution(layer), input, residual: residual)
+  }
+}

@@ -1,0 +1,35 @@
+/// ConvNeXt (Liu et al., "A ConvNet for the 2020s", CVPR 2022) with timm's names.
+package struct ConvNeXtDesign: Sendable, Hashable {
+  /// Blocks and channels a stage.
+  package let blocks: [Int]
+  package let channels: [Int]
+
+  package init(blocks: [Int], channels: [Int]) {
+    precondition(blocks.count == channels.count, "one entry a stage")
+    self.blocks = blocks
+    self.channels = channels
+  }
+
+  func describe(in graph: inout Graph, classCount: Int) {
+    let epsilon: Float = 1e-6
+    var value = graph.patches("stem.0", 0, side: 4, outputs: channels[0])
+    value = graph.layerNorm("stem.1", value, epsilon: epsilon)
+    for (stage, width) in channels.enumerated() {
+      let prefix = "stages.\(stage)"
+      if stage > 0 {
+        value = graph.layerNorm(prefix + ".downsample.0", value, epsilon: epsilon)
+        value = graph.patches(prefix + ".downsample.1", value, side: 2, outputs: width)
+      }
+      for block in 0..<blocks[stage] {
+        let name = prefix + ".blocks.\(block)"
+        var inner = graph.append(.depthwise(name: name + ".conv_dw", channels: width, kernel: 7), value)
+        inner = graph.layerNorm(name + ".norm", inner, epsilon: epsilon)
+        inner = graph.linear(name + ".mlp.fc1", inner, outputs: 4 * width, gelu: true)
+        value = graph.linear(name + ".mlp.fc2", inner, outputs: width, scale: name + ".gamma", residual: value)
+      }
+    }
+    value = graph.append(.globalAverage, value)
+    value = graph.layerNorm("head.norm", value, epsilon: epsilon)
+    _ = graph.linear("head.fc", value, outputs: classCount)
+  }
+}

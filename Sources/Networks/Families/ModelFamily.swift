@@ -1,0 +1,80 @@
+/// What builds a network: RepLKNet on a path of its own, every other family as a graph.
+package enum ModelFamily: Sendable, Hashable {
+  case replknet(RepLKNetDesign)
+  case graph(GraphDesign)
+}
+
+/// The numbers that make one network of a family that is computed as a graph.
+package enum GraphDesign: Sendable, Hashable {
+  case resnet(ResNetDesign)
+  case bigTransfer(BigTransferDesign)
+  case visionTransformer(VisionTransformerDesign)
+  case convNeXt(ConvNeXtDesign)
+  case swin(SwinDesign)
+
+  /// The name before `.weight` and `.bias` of the layer that gives the logits.
+  var head: String {
+    switch self {
+    case .resnet: "fc"
+    case .visionTransformer: "head"
+    case .bigTransfer, .convNeXt, .swin: "head.fc"
+    }
+  }
+
+  /// The network for images of a size, in pixels.
+  func graph(height: Int, width: Int, classCount: Int) -> Graph {
+    var graph = Graph(height: height, width: width)
+    switch self {
+    case .resnet(let design): design.describe(in: &graph, classCount: classCount)
+    case .bigTransfer(let design): design.describe(in: &graph, classCount: classCount)
+    case .visionTransformer(let design): design.describe(in: &graph, classCount: classCount)
+    case .convNeXt(let design): design.describe(in: &graph, classCount: classCount)
+    case .swin(let design): design.describe(in: &graph, classCount: classCount)
+    }
+    return graph
+  }
+}
+
+extension Graph {
+  /// A linear layer with bias, as PyTorch's `Linear` stores it.
+  mutating func linear(
+    _ name: String, _ input: Value, outputs: Int, gelu: Bool = false, hasBias: Bool = true, scale: String? = nil,
+    residual: Value? = nil
+  ) -> Value {
+    let layer = Operation.Convolution(
+      name: name, inputs: extents[input].channels, outputs: outputs, hasBias: hasBias, isLinear: true, scale: scale,
+      activation: gelu ? .gelu : .none)
+    return append(.convolution(layer), input, residual: residual)
+  }
+
+  mutating func layerNorm(_ name: String, _ input: Value, epsilon: Float) -> Value {
+    append(.layerNorm(name: name, channels: extents[input].channels, epsilon: epsilon), input)
+  }
+
+  /// Non-overlapping patches of a side as tokens or pixels, with bias.
+  mutating func patches(_ name: String, _ input: Value, side: Int, outputs: Int) -> Value {
+    append(
+      .convolution(
+        Operation.Convolution(
+          name: name, inputs: extents[input].channels, outputs: outputs, kernel: side, stride: side)), input)
+  }
+
+  /// x + fc2(gelu(fc1(norm(x)))), four times as wide within: `PREFIX.norm2` and `PREFIX.mlp`.
+  mutating func perceptron(_ prefix: String, _ input: Value, epsilon: Float) -> Value {
+    let channels = extents[input].channels
+    let normalised = layerNorm(prefix + ".norm2", input, epsilon: epsilon)
+    let hidden = linear(prefix + ".mlp.fc1", normalised, outputs: 4 * channels, gelu: true)
+    return linear(prefix + ".mlp.fc2", hidden, outputs: channels, residual: input)
+  }
+
+  /// x + proj(attention(qkv(norm(x)))): `PREFIX.norm1` and `PREFIX.attn`.
+  mutating func selfAttention(
+    _ prefix: String, _ input: Value, heads: Int, window: Operation.AttentionWindow? = nil, epsilon: Float
+  ) -> Value {
+    let channels = extents[input].channels
+    let normalised = layerNorm(prefix + ".norm1", input, epsilon: epsilon)
+    let projected = linear(prefix + ".attn.qkv", normalised, outputs: 3 * channels)
+    let gathered = append(.attention(heads: heads, window: window), projected)
+    return linear(prefix + ".attn.proj", gathered, outputs: channels, residual: input)
+  }
+}

@@ -1,0 +1,45 @@
+/// Swin (Liu et al., "Swin Transformer", ICCV 2021) with timm's names.
+package struct SwinDesign: Sendable, Hashable {
+  /// Channels of the first stage; doubled from stage to stage.
+  package let width: Int
+  /// Blocks and heads a stage.
+  package let blocks: [Int]
+  package let heads: [Int]
+  /// The side of a window, in tokens.
+  package let window: Int
+
+  package init(width: Int, blocks: [Int], heads: [Int], window: Int = 7) {
+    precondition(blocks.count == heads.count, "one entry a stage")
+    self.width = width
+    self.blocks = blocks
+    self.heads = heads
+    self.window = window
+  }
+
+  func describe(in graph: inout Graph, classCount: Int) {
+    let epsilon: Float = 1e-5
+    var value = graph.patches("patch_embed.proj", 0, side: 4, outputs: width)
+    value = graph.layerNorm("patch_embed.norm", value, epsilon: epsilon)
+    for stage in blocks.indices {
+      let prefix = "layers.\(stage)"
+      if stage > 0 {
+        value = graph.append(.mergePatches, value)
+        value = graph.layerNorm(prefix + ".downsample.norm", value, epsilon: epsilon)
+        value = graph.linear(prefix + ".downsample.reduction", value, outputs: width << stage, hasBias: false)
+      }
+      // A map no larger than a window is one window, which nothing is shifted in.
+      let side = min(window, graph.extents[value].height)
+      for block in 0..<blocks[stage] {
+        let name = prefix + ".blocks.\(block)"
+        let shift = block % 2 == 1 && graph.extents[value].height > window ? window / 2 : 0
+        let layout = Operation.AttentionWindow(
+          side: side, shift: shift, table: name + ".attn.relative_position_bias_table")
+        value = graph.selfAttention(name, value, heads: heads[stage], window: layout, epsilon: epsilon)
+        value = graph.perceptron(name, value, epsilon: epsilon)
+      }
+    }
+    value = graph.layerNorm("norm", value, epsilon: epsilon)
+    value = graph.append(.globalAverage, value)
+    _ = graph.linear("head.fc", value, outputs: classCount)
+  }
+}

@@ -1,0 +1,158 @@
+import Kernels
+
+/// A network as values and the operations between them, before any weight is read.
+///
+/// A value is one image's features, [height, width, channels]; a sequence of tokens is [tokens, 1, channels]. Value 0 is
+/// the image. Operations name the checkpoint's tensors, so that a graph says what a checkpoint must hold.
+struct Graph: Sendable {
+  /// Extents of one image's features.
+  struct Extents: Sendable, Hashable {
+    var height: Int
+    var width: Int
+    var channels: Int
+    var pixels: Int { height * width }
+    var count: Int { height * width * channels }
+  }
+
+  /// A number of a graph's values.
+  typealias Value = Int
+
+  /// An operation, what it reads and what it gives. A second input is a residual, added last.
+  struct Node: Sendable {
+    let operation: Operation
+    let inputs: [Value]
+    let output: Value
+  }
+
+  private(set) var extents: [Extents]
+  private(set) var nodes: [Node] = []
+
+  init(height: Int, width: Int) { extents = [Extents(height: height, width: width, channels: 3)] }
+
+  /// The last value: [1, 1, classes].
+  var output: Value { extents.count - 1 }
+
+  /// Appends an operation and gives its value.
+  mutating func append(_ operation: Operation, _ input: Value, residual: Value? = nil) -> Value {
+    let output = operation.extents(of: extents[input])
+    precondition(residual.map { extents[$0].count == output.count } ?? true, "a residual of other extents")
+    extents.append(output)
+    nodes.append(Node(operation: operation, inputs: [input] + (residual.map { [$0] } ?? []), output: extents.count - 1))
+    return extents.count - 1
+  }
+
+  /// Names and shapes of all that the checkpoint must hold.
+  var parameters: [(name: String, shape: [Int])] { nodes.flatMap { $0.operation.parameters } }
+  /// Numbers to be learnt.
+  var parameterCount: Int {
+    parameters.reduce(0) { $1.name.contains(".running_") ? $0 : $0 + $1.shape.reduce(1, *) }
+  }
+  /// Multiply-adds of convolutions, linear layers and attention, an image.
+  var multiplyAdds: Int {
+    nodes.reduce(0) { $0 + $1.operation.multiplyAdds(input: extents[$1.inputs[0]], output: extents[$1.output]) }
+  }
+}
+
+/// What a graph's node does.
+enum Operation: Sendable {
+  /// A dense convolution; a linear layer is one of kernel 1.
+  case convolution(Convolution)
+  /// One kernel a channel, step 1, padding `kernel / 2`, with bias.
+  case depthwise(name: String, channels: Int, kernel: Int)
+  case layerNorm(name: String, channels: Int, epsilon: Float)
+  case groupNorm(name: String, channels: Int, groups: Int)
+  case relu
+  case maxPool(kernel: Int, stride: Int, padding: Int, countsPadding: Bool)
+  case globalAverage
+  /// Puts the class token before the patches and adds a position to each.
+  case tokens(token: String, position: String, count: Int, channels: Int)
+  case firstToken
+  case attention(heads: Int, window: AttentionWindow?)
+  /// Each 2 x 2 pixels' channels together, columns slower than rows, as Swin has it.
+  case mergePatches
+
+  struct Convolution: Sendable {
+    var name: String
+    var inputs: Int
+    var outputs: Int
+    var kernel = 1
+    var stride = 1
+    var padding = 0
+    var hasBias = true
+    /// Whether the checkpoint stores a kernel of 1 as [outputs, inputs].
+    var isLinear = false
+    /// The batch normalisation that follows and is folded in.
+    var normalisation: String?
+    /// Whether weights are brought to mean 0 and variance 1 for each output, as BiT has them.
+    var isStandardised = false
+    /// A factor for each output (ConvNeXt's layer scale).
+    var scale: String?
+    var activation = Activation.none
+  }
+
+  /// Swin's windows: a square of `side`, the image rolled by `shift`, and the table of biases by relative position.
+  struct AttentionWindow: Sendable {
+    let side: Int
+    let shift: Int
+    let table: String
+  }
+
+  func extents(of input: Graph.Extents) -> Graph.Extents {
+    var result = input
+    switch self {
+    case .convolution(let layer):
+      precondition(layer.inputs == input.channels, "\(layer.name) needs \(layer.inputs) channels")
+      result.height = (input.height + 2 * layer.padding - layer.kernel) / layer.stride + 1
+      result.width = (input.width + 2 * layer.padding - layer.kernel) / layer.stride + 1
+      result.channels = layer.outputs
+    case .maxPool(let kernel, let stride, let padding, _):
+      result.height = (input.height + 2 * padding - kernel) / stride + 1
+      result.width = (input.width + 2 * padding - kernel) / stride + 1
+    case .globalAverage, .firstToken:
+      (result.height, result.width) = (1, 1)
+    case .tokens:
+      (result.height, result.width) = (input.pixels + 1, 1)
+    case .attention:
+      result.channels = input.channels / 3
+    case .mergePatches:
+      result = Graph.Extents(height: input.height / 2, width: input.width / 2, channels: 4 * input.channels)
+    case .depthwise, .layerNorm, .groupNorm, .relu: break
+    }
+    return result
+  }
+
+  var parameters: [(name: String, shape: [Int])] {
+    switch self {
+    case .convolution(let layer):
+      let kernel = layer.isLinear ? [] : [layer.kernel, layer.kernel]
+      var result = [(layer.name + ".weight", [layer.outputs, layer.inputs] + kernel)]
+      if layer.hasBias { result.append((layer.name + ".bias", [layer.outputs])) }
+      if let normalisation = layer.normalisation {
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+          result.append((normalisation + "." + part, [layer.outputs]))
+        }
+      }
+      if let scale = layer.scale { result.append((scale, [layer.outputs])) }
+      return result
+    case .depthwise(let name, let channels, let kernel):
+      return [(name + ".weight", [channels, 1, kernel, kernel]), (name + ".bias", [channels])]
+    case .layerNorm(let name, let channels, _), .groupNorm(let name, let channels, _):
+      return [(name + ".weight", [channels]), (name + ".bias", [channels])]
+    case .tokens(let token, let position, let count, let channels):
+      return [(token, [1, 1, channels]), (position, [1, count, channels])]
+    case .attention(let heads, let window):
+      return window.map { [($0.table, [(2 * $0.side - 1) * (2 * $0.side - 1), heads])] } ?? []
+    case .relu, .maxPool, .globalAverage, .firstToken, .mergePatches: return []
+    }
+  }
+
+  func multiplyAdds(input: Graph.Extents, output: Graph.Extents) -> Int {
+    switch self {
+    case .convolution(let layer): output.count * layer.inputs * layer.kernel * layer.kernel
+    case .depthwise(_, _, let kernel): output.count * kernel * kernel
+    case .attention(_, let window):
+      2 * input.pixels * output.channels * (window.map { $0.side * $0.side } ?? input.pixels)
+    default: 0
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Kernels
+import Tensors
+
+/// One stream of images through a compiled graph: the buffers of the storage plan, for up to a number of images.
+final class GraphSession {
+  private let compiled: CompiledGraph
+  private let buffers: [AlignedBuffer]
+  private let scratch: AlignedBuffer
+
+  init(_ compiled: CompiledGraph, maximumBatch: Int) {
+    self.compiled = compiled
+    buffers = compiled.storage.counts.map { AlignedBuffer(count: $0 * maximumBatch) }
+    scratch = AlignedBuffer(count: compiled.scratchCount)
+  }
+
+  /// Writes the logits, [count, classes], of images [count, height, width, 3].
+  func logits(
+    images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
+  ) {
+    let graph = compiled.graph
+    func source(_ value: Graph.Value) -> UnsafeBufferPointer<Float> {
+      let buffer = compiled.storage.buffers[value]
+      return buffer < 0 ? images : UnsafeBufferPointer(buffers[buffer].elements)
+    }
+    for (node, step) in zip(graph.nodes, compiled.steps) {
+      let target = node.output == graph.output ? logits : buffers[compiled.storage.buffers[node.output]].elements
+      compute(
+        step, source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,
+        graph.extents[node.inputs[0]], graph.extents[node.output], count, into: target)
+    }
+  }
+
+  private func compute(
+    _ step: CompiledGraph.Step, _ input: UnsafeBufferPointer<Float>, _ residual: UnsafeBufferPointer<Float>?,
+    _ from: Graph.Extents, _ to: Graph.Extents, _ count: Int, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    func images(_ body: (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void) {
+      for image in 0..<count {
+        body(
+          UnsafeBufferPointer(rebasing: input[(image * from.count)..<((image + 1) * from.count)]),
+          UnsafeMutableBufferPointer(rebasing: output[(image * to.count)..<((image + 1) * to.count)]))
+      }
+    }
+    switch step {
+    case .linear(let matrix, let activation):
+      matrix.multiply(
+        input, rows: count * from.pixels, activation: activation, residual: residual, into: output)
+    case .convolution(let matrix, let windows, let activation):
+      convolve(matrix, windows, activation, input, residual, count, into: output)
+    case .depthwise(let layer):
+      layer.convolve(
+        input, count: count, height: from.height, width: from.width, relu: false, scratch: scratch.elements,
+        into: output)
+    case .layerNorm(let weight, let bias, let epsilon):
+      Normalisation.layer(
+        input, rows: count * from.pixels, channels: from.channels, weight: weight, bias: bias, epsilon: epsilon,
+        into: output)
+    case .groupNorm(let weight, let bias, let groups):
+      Normalisation.group(
+        input, count: count, pixels: from.pixels, channels: from.channels, groups: groups, weight: weight, bias: bias,
+        epsilon: 1e-5, relu: true, into: output)
+    case .relu:
+      for index in 0..<count * from.count { output[index] = input[index] > 0 ? input[index] : 0 }
+    case .maxPool(let windows, let countsPadding):
+      images { windows.maximum($0, countsPadding: countsPadding, into: $1) }
+    case .globalAverage:
+      FeaturePasses.globalAverage(
+        input, count: count, pixels: from.pixels, channels: from.channels, into: output)
+    case .tokens(let first, let positions):
+      images { patches, tokens in
+        for index in first.indices { tokens[index] = first[index] }
+        for index in positions.indices { tokens[first.count + index] = patches[index] + positions[index] }
+      }
+    case .firstToken:
+      images { tokens, first in
+        for channel in 0..<to.channels { first[channel] = tokens[channel] }
+      }
+    case .attention(let attention):
+      images { attention.attend($0, scratch: scratch.elements, into: $1) }
+    case .mergePatches:
+      images { merge($0, from, to, into: $1) }
+    }
+  }
+
+  private func convolve(
+    _ matrix: PackedMatrix, _ windows: Windows, _ activation: Activation, _ input: UnsafeBufferPointer<Float>,
+    _ residual: UnsafeBufferPointer<Float>?, _ count: Int, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    let places = windows.rows * windows.columns
+    let imageCount = windows.height * windows.width * windows.channels
+    for image in 0..<count {
+      let pixels = UnsafeBufferPointer(rebasing: input[(image * imageCount)..<((image + 1) * imageCount)])
+      for start in stride(from: 0, to: places, by: CompiledGraph.patchRows) {
+        let range = start..<min(places, start + CompiledGraph.patchRows)
+        windows.gather(pixels, range, into: scratch.elements)
+        let first = (image * places + start) * matrix.columns
+        let part = first..<(first + range.count * matrix.columns)
+        matrix.multiply(
+          UnsafeBufferPointer(scratch.elements), rows: range.count, activation: activation,
+          residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) },
+          into: UnsafeMutableBufferPointer(rebasing: output[part]))
+      }
+    }
+  }
+
+  private func merge(
+    _ input: UnsafeBufferPointer<Float>, _ from: Graph.Extents, _ to: Graph.Extents,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    for row in 0..<to.height {
+      for column in 0..<to.width {
+        for part in 0..<4 {
+          let source = ((2 * row + part % 2) * from.width + 2 * column + part / 2) * from.channels
+          let target = (row * to.width + column) * to.channels + part * from.channels
+          for channel in 0..<from.channels { output[target + channel] = input[source + channel] }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import Kernels
+
+/// Reads the weights of a graph's operations and brings them into the kernels' order. Folding is done in float64 and
+/// rounded once.
+struct StepLoader<Source: WeightSource> {
+  let source: Source
+  let options: ComputeOptions
+
+  func step(_ operation: Operation, on input: Graph.Extents) throws(CheckpointError) -> CompiledGraph.Step {
+    switch operation {
+    case .convolution(let layer): return try convolution(layer, input)
+    case .depthwise(let name, let channels, let kernel):
+      return .depthwise(
+        DepthwiseLayer(
+          weights: try source.values(name + ".weight", shape: [channels, 1, kernel, kernel]),
+          bias: try source.values(name + ".bias", shape: [channels]), channels: channels, kernel: kernel,
+          instructionSet: options.instructionSet))
+    case .layerNorm(let name, let channels, let epsilon):
+      return .layerNorm(
+        weight: try source.values(name + ".weight", shape: [channels]),
+        bias: try source.values(name + ".bias", shape: [channels]), epsilon: epsilon)
+    case .groupNorm(let name, let channels, let groups):
+      return .groupNorm(
+        weight: try source.values(name + ".weight", shape: [channels]),
+        bias: try source.values(name + ".bias", shape: [channels]), groups: groups)
+    case .relu: return .relu
+    case .maxPool(let kernel, let stride, let padding, let countsPadding):
+      return .maxPool(windows(input, kernel, stride, padding), countsPadding: countsPadding)
+    case .globalAverage: return .globalAverage
+    case .tokens(let token, let position, let count, let channels):
+      let positions = try source.values(position, shape: [1, count, channels])
+      let first = zip(try source.values(token, shape: [1, 1, channels]), positions).map { $0 + $1 }
+      return .tokens(first: first, positions: Array(positions[channels...]))
+    case .firstToken: return .firstToken
+    case .attention(let heads, let window): return .attention(try attention(heads, window, input))
+    case .mergePatches: return .mergePatches
+    }
+  }
+
+  private func windows(_ input: Graph.Extents, _ kernel: Int, _ stride: Int, _ padding: Int) -> Windows {
+    Windows(
+      height: input.height, width: input.width, channels: input.channels, kernel: kernel, stride: stride,
+      padding: padding)
+  }
+
+  private func convolution(
+    _ layer: Operation.Convolution, _ input: Graph.Extents
+  ) throws(CheckpointError) -> CompiledGraph.Step {
+    let taps = layer.kernel * layer.kernel
+    let inner = layer.inputs * taps
+    let shape = [layer.outputs, layer.inputs] + (layer.isLinear ? [] : [layer.kernel, layer.kernel])
+    let stored = try source.values(layer.name + ".weight", shape: shape)
+    var bias = [Double](repeating: 0, count: layer.outputs)
+    if layer.hasBias { bias = try source.values(layer.name + ".bias", shape: [layer.outputs]).map { Double($0) } }
+    var factors = [Double](repeating: 1, count: layer.outputs)
+    if let name = layer.normalisation {
+      let folding = Folding(source: source)
+      let affine = try folding.normalisation(name, layer.outputs)
+      factors = affine.scale
+      bias = bias.indices.map { bias[$0] * affine.scale[$0] + affine.shift[$0] }
+    }
+    if let name = layer.scale {
+      let scale = try source.values(name, shape: [layer.outputs]).map { Double($0) }
+      factors = zip(factors, scale).map { $0 * $1 }
+      bias = zip(bias, scale).map { $0 * $1 }
+    }
+    var weights = [Float](repeating: 0, count: stored.count)
+    for output in 0..<layer.outputs {
+      let row = stored[(output * inner)..<((output + 1) * inner)]
+      let standard = layer.isStandardised ? Self.standardisation(row) : (mean: 0, scale: 1)
+      let factor = standard.scale * factors[output]
+      for channel in 0..<layer.inputs {
+        for tap in 0..<taps {
+          weights[output * inner + tap * layer.inputs + channel] =
+            Float((Double(row[row.startIndex + channel * taps + tap]) - standard.mean) * factor)
+        }
+      }
+    }
+    let matrix = PackedMatrix(
+      weights: weights, bias: bias.map { Float($0) }, inner: inner, columns: layer.outputs,
+      instructionSet: options.instructionSet, backend: options.gemm)
+    if layer.kernel == 1, layer.stride == 1, layer.padding == 0 { return .linear(matrix, layer.activation) }
+    return .convolution(matrix, windows(input, layer.kernel, layer.stride, layer.padding), layer.activation)
+  }
+
+  /// Mean and 1 / sqrt(population variance + 1e-8) of an output's weights: BiT's weight standardisation, with timm's
+  /// epsilon for the `_bit` networks.
+  private static func standardisation(_ row: ArraySlice<Float>) -> (mean: Double, scale: Double) {
+    let mean = row.reduce(0) { $0 + Double($1) } / Double(row.count)
+    let variance = row.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(row.count)
+    return (mean, 1 / (variance + 1e-8).squareRoot())
+  }
+
+  private func attention(
+    _ heads: Int, _ window: Operation.AttentionWindow?, _ input: Graph.Extents
+  ) throws(CheckpointError) -> Attention {
+    var windows = [Array(0..<input.pixels)]
+    var biases: [[Float]] = []
+    if let window {
+      let span = 2 * window.side - 1
+      let table = try source.values(window.table, shape: [span * span, heads])
+      let layout = WindowLayout(height: input.height, width: input.width, side: window.side, shift: window.shift)
+      windows = layout.windows
+      biases = layout.biases(table: table, heads: heads)
+    }
+    return Attention(
+      heads: heads, headSize: input.channels / 3 / heads, windows: windows, biases: biases,
+      instructionSet: options.instructionSet, backend: options.gemm)
+  }
+}
+
+/// Swin's shifted windows (Liu et al., "Swin Transformer", ICCV 2021, section 3.2) as lists of an image's pixels.
+struct WindowLayout {
+  let height: Int
+  let width: Int
+  let side: Int
+  let shift: Int
+
+  private var origins: [(row: Int, column: Int)] {
+    stride(from: 0, to: height, by: side).flatMap { row in stride(from: 0, to: width, by: side).map { (row, $0) } }
+  }
+
+  /// The pixels of each window of the rolled image.
+  var windows: [[Int]] {
+    origins.map { origin in
+      (0..<side * side).map { place in
+        let row = (origin.row + place / side + shift) % height
+        let column = (origin.column + place % side + shift) % width
+        return row * width + column
+      }
+    }
+  }
+
+  /// The table's biases for each pair of a window's pixels, and -100 between pixels that the roll brought together;
+  /// one list for all windows where nothing is rolled.
+  func biases(table: [Float], heads: Int) -> [[Float]] {
+    let span = 2 * side - 1
+    let size = side * side
+    func region(_ position: Int, _ extent: Int) -> Int {
+      position < extent - side ? 0 : position < extent - shift ? 1 : 2
+    }
+    func region(_ origin: (row: Int, column: Int), _ place: Int) -> Int {
+      3 * region(origin.row + place / side, height) + region(origin.column + place % side, width)
+    }
+    return (shift == 0 ? [(0, 0)] : origins).map { origin in
+      var result = [Float](repeating: 0, count: heads * size * size)
+      for query in 0..<size {
+        for key in 0..<size {
+          let row = query / side - key / side + side - 1
+          let column = query % side - key % side + side - 1
+          let isApart = shift > 0 && region(origin, query) != region(origin, key)
+          for head in 0..<heads {
+            result[(head * size + query) * size + key] =
+              table[(row * span + column) * heads + head] + (isApart ? -100 : 0)
+          }
+        }
+      }
+      return result
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Kernels
+import Tensors
+import Testing
+
+/// Normalisations, softmax, attention and pooling against the plainest computation in float64.
+@Suite struct NormalisationTests {
+  private func numbers(_ count: Int, stream: UInt64) -> [Float] {
+    let random = CounterRandom(key: 5, stream: stream)
+    return (0..<count).map { Float(random.normal(at: UInt64($0))) }
+  }
+
+  @Test(arguments: [1, 7, 16, 33, 96])
+  func layerNormalisationIsTheFormula(channels: Int) {
+    let input = numbers(3 * channels, stream: 1)
+    let (weight, bias) = (numbers(channels, stream: 2), numbers(channels, stream: 3))
+    var output = [Float](repeating: .nan, count: input.count)
+    input.withUnsafeBufferPointer { input in
+      output.withUnsafeMutableBufferPointer {
+        Normalisation.layer(
+          input, rows: 3, channels: channels, weight: weight, bias: bias, epsilon: 1e-3, into: $0)
+      }
+    }
+    for row in 0..<3 {
+      let values = input[(row * channels)..<((row + 1) * channels)].map { Double($0) }
+      let mean = values.reduce(0, +) / Double(channels)
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(channels)
+      for channel in 0..<channels {
+        let expected =
+          (values[channel] - mean) / (variance + 1e-3).squareRoot() * Double(weight[channel]) + Double(bias[channel])
+        #expect(abs(Double(output[row * channels + channel]) - expected) < 2e-5)
+      }
+    }
+  }
+
+  @Test func exponentialIsWithinTwoUnits() {
+    for step in 0..<8700 {
+      let x = -Float(step) / 100
+      let expected = exp(Double(x))
+      #expect(abs(Double(Normalisation.exponential(x)) - expected) <= 2 * 0x1p-23 * expected, "\(x)")
+    }
+    #expect(Normalisation.exponential(-1000) == 0)
+    #expect(Normalisation.exponential(.nan).isNaN)
+  }
+
+  @Test func softmaxIsTheFormula() {
+    var values = numbers(5 * 37, stream: 4).map { $0 * 5 }
+    let before = values
+    values.withUnsafeMutableBufferPointer { Normalisation.softmax($0, rows: 5, columns: 37) }
+    for row in 0..<5 {
+      let exponentials = before[(row * 37)..<((row + 1) * 37)].map { exp(Double($0)) }
+      let total = exponentials.reduce(0, +)
+      for column in 0..<37 { #expect(abs(Double(values[row * 37 + column]) - exponentials[column] / total) < 1e-6) }
+    }
+  }
+
+  @Test func poolingCountsPaddingOnlyWhenAsked() {
+    let image = [Float](repeating: -1, count: 4)
+    let windows = Windows(height: 2, width: 2, channels: 1, kernel: 3, stride: 2, padding: 1)
+    for (countsPadding, expected) in [(true, Float(0)), (false, -1)] {
+      var output: [Float] = [.nan]
+      image.withUnsafeBufferPointer { image in
+        output.withUnsafeMutableBufferPointer { windows.maximum(image, countsPadding: countsPadding, into: $0) }
+      }
+      #expect(output == [expected])
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Kernels
+import Networks
+import Testing
+
+/// The families that are computed as graphs, against timm's logits of the same weights.
+@Suite struct FamilyTests {
+  static let architectures = [
+    Architecture(
+      "tiny-resnet-basic", side: 32,
+      graph: .resnet(ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: false, width: 8))),
+    Architecture(
+      "tiny-resnet", side: 33, graph: .resnet(ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: true, width: 8))),
+    Architecture("tiny-bit", side: 32, graph: .bigTransfer(BigTransferDesign(blocks: [1, 2], width: 32))),
+    Architecture(
+      "tiny-vit", side: 32,
+      graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 48, depth: 2, heads: 3))),
+    Architecture(
+      "tiny-convnext", side: 64,
+      graph: .convNeXt(ConvNeXtDesign(blocks: [1, 1, 2, 1], channels: [8, 16, 24, 32]))),
+    Architecture(
+      "tiny-swin", side: 64,
+      graph: .swin(SwinDesign(width: 16, blocks: [2, 2, 2], heads: [2, 4, 8], window: 4))),
+  ]
+
+  @Test(arguments: architectures, [".pth", ".safetensors"])
+  func logitsAreThoseOfTimm(architecture: Architecture, file: String) throws {
+    let result = try ReferenceCheck.run(
+      checkpoint: Fixture.path(architecture.name + file), architecture: architecture,
+      reference: Fixture.path(architecture.name + "-reference.safetensors"))
+    #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
+    #expect(result.largestLogit > 0.01)
+  }
+
+  @Test(arguments: architectures)
+  func bitsDependOnNothing(architecture: Architecture) throws {
+    let reference = try CheckpointReader.open(Fixture.path(architecture.name + "-reference.safetensors"))
+    let pair = try reference.values("images")
+    let images = pair + pair.map { $0 * 0.5 } + pair.map { -$0 }
+    var expected: [UInt32]?
+    for set in InstructionSet.available {
+      let classifier = try Classifier(
+        architecture: architecture, checkpoint: Fixture.path(architecture.name + ".safetensors"),
+        options: ComputeOptions(instructionSet: set))
+      for batch in [1, 4, 6] {
+        let bits = try Fixture.logits(classifier, images, count: 6, batch: batch).map(\.bitPattern)
+        #expect(bits == expected ?? bits, "\(set), batch \(batch)")
+        expected = bits
+      }
+    }
+  }
+
+  @Test func everyMisfitIsNamedAtOnce() throws {
+    let other = Architecture(
+      "other", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 4, width: 48, depth: 3, heads: 3)))
+    #expect {
+      try Classifier(architecture: other, checkpoint: Fixture.path("tiny-vit.safetensors"))
+    } throws: { error in
+      let text = "\(error)"
+      return ["patch_embed.proj.weight is [48, 3, 8, 8]", "pos_embed is", "blocks.2.norm1.weight is missing"]
+        .allSatisfy(text.contains)
+    }
+    let shallow = Architecture(
+      "shallow", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 48, depth: 1, heads: 3)))
+    #expect {
+      try Classifier(architecture: shallow, checkpoint: Fixture.path("tiny-vit.safetensors"))
+    } throws: {
+      "\($0)".contains("blocks.1.mlp.fc2.bias is not one of its tensors")
+    }
+  }
+}
+
+@Suite struct ArchitectureSizeTests {
+  /// Parameters and multiply-adds as the papers and timm's tables give them, in millions.
+  @Test(arguments: [
+    ("replknet-31b", 79.0, 15_300.0), ("resnet50", 25.6, 4_090), ("resnetv2_50x1_bit", 25.5, 4_090),
+    ("vit_base_patch16_224", 86.6, 17_500), ("convnext_base", 88.6, 15_400),
+    ("swin_base_patch4_window7_224", 87.8, 15_400),
+  ])
+  func sizesAreThePublishedOnes(name: String, parameters: Double, multiplyAdds: Double) throws {
+    let architecture = try #require(Architecture.named(name))
+    #expect(abs(Double(architecture.parameterCount) / 1e6 - parameters) < 0.011 * parameters)
+    #expect(abs(Double(architecture.multiplyAdds) / 1e6 - multiplyAdds) < 0.03 * multiplyAdds)
+  }
+}
