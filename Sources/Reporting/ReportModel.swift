@@ -45,6 +45,12 @@ public struct ReportSection: Sendable {
   /// Rows and columns of a benchmark with two axes.
   var isTable: Bool { axes.count == 2 }
 
+  /// The figure of a benchmark that is no table: its only condition's accuracy, or the mean over its one axis.
+  var headline: Double? { axes.isEmpty ? top1(0) : scalar("mean_top1") }
+
+  /// Whether some condition lacks images.
+  var isIncomplete: Bool { (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) }
+
   /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
   func top1(_ condition: Int) -> Double? {
     guard let values = metrics["top1"]?.values, values.indices.contains(condition), !values[condition].isNaN else {
@@ -73,7 +79,25 @@ public struct ReportSection: Sendable {
       let count = metrics["ce"]?.values.filter { !$0.isNaN }.count ?? 0
       lines.append("mean corruption error \(Percent.text(partial)) % of AlexNet's, over \(count) of the 15 (no mCE)")
     }
-    if (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) {
+    if axes.count == 1 {
+      for (condition, value) in axes[0].values.enumerated() {
+        let share = top1(condition).map { Percent.text($0) + " %" } ?? "-"
+        lines.append("\(axes[0].name) \(value): top-1 \(share)" + (isIncomplete(condition) ? " *" : ""))
+      }
+    }
+    let subsets = metrics.values.filter { $0.name.hasPrefix("top1_") && $0.values.count == 1 }
+      .sorted { $0.name < $1.name }
+    for subset in subsets {
+      let value = subset.values[0].isNaN ? "-" : Percent.text(subset.values[0]) + " %"
+      lines.append("\(subset.name.dropFirst(5)): top-1 \(value)")
+    }
+    for (name, title) in [("aupr", "AUPR"), ("auroc", "AUROC"), ("fpr95", "FPR95")] {
+      if let value = scalar(name) { lines.append("\(title) \(Percent.text(value)) %") }
+    }
+    for (name, title) in [("bg_gap", "BG-gap"), ("val_gap", "gap to val")] {
+      if let gap = scalar(name) { lines.append("\(title) \(Percent.text(gap)) points") }
+    }
+    if isIncomplete {
       lines.append("* incomplete: some images of the condition have no result")
     }
     return lines
@@ -84,6 +108,6 @@ enum Percent {
   /// 0.9437 as `94.4`.
   static func text(_ share: Double) -> String {
     let tenths = Int((share * 1000).rounded())
-    return "\(tenths / 10).\(tenths % 10)"
+    return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
   }
 }

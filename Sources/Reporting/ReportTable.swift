@@ -9,8 +9,8 @@ public enum ReportTable {
     model.sections.map { section in
       let title = "\(section.model) on \(section.benchmark), \(section.imageCount) images a condition"
       guard section.isTable else {
-        let value = section.top1(0).map { "top-1 \(Percent.text($0)) %" } ?? "nothing evaluated"
-        return ([title, "  " + value + (section.isIncomplete(0) ? " *" : "")] + section.summary.map { "  " + $0 })
+        let value = section.headline.map { "top-1 \(Percent.text($0)) %" } ?? "nothing evaluated"
+        return ([title, "  " + value + (section.isIncomplete ? " *" : "")] + section.summary.map { "  " + $0 })
           .joined(separator: "\n")
       }
       return ([title + ", top-1 in %"] + rows(section, colour, width) + section.summary.map { "  " + $0 })
