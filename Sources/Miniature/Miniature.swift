@@ -32,7 +32,8 @@ public enum Miniature {
 
   /// Draws the data set into a folder, which appears whole or not at all: `val/CLASS`, `imagenet-c/CORRUPTION/SEVERITY/
   /// CLASS`, `imagenet-a/CLASS` (small, occluded objects), `imagenet-o/SHAPE` (shapes of no class), `imagenet-r/CLASS`
-  /// (outlines, flat colours, sketches), `imagenet-9/VARIANT/val/NN_CLASS`, `train/CLASS` if asked for, and the classes' names in index order in `classes.json`.
+  /// (outlines, flat colours, sketches), `imagenet-9/VARIANT/val/NN_CLASS`, `train/CLASS` if asked
+  /// for, and the classes' names in index order in `classes.json`.
   ///
   /// A folder that holds the data set of these options is left as it is. One that holds another data set of this kind is
   /// replaced.
