@@ -44,7 +44,9 @@ import Testing
       ])
     #expect(found["auroc"] == [0.75])
     // Recall 1/2 at precision 1, then 1 at precision 2/3.
-    #expect(abs(try #require(found["aupr"]?.first) - (0.5 + 0.5 * 2 / 3)) < 1e-15)
+    let precision = try #require(found["aupr"]?.first)
+    let expected: Double = 0.5 + 1.0 / 3
+    #expect(abs(precision - expected) < 1e-15)
     #expect(found["fpr95"] == [0.5])
     #expect(found["top1"] == [0.5])
     #expect(found["evaluated"] == [4])
@@ -79,7 +81,8 @@ import Testing
     #expect(masked[0] == -.infinity && masked[6] == 0 && masked[988] == 1)
     #expect(masked.count { $0 > -.infinity } == 200)
     // 199 zeros and a one.
-    #expect(abs(scoring.confidence(logits[...]) - exp(1) / (199 + exp(1))) < 1e-12)
+    let expected: Double = exp(1) / (199 + exp(1))
+    #expect(abs(scoring.confidence(logits[...]) - expected) < 1e-12)
     logits[1] = .nan
     #expect(scoring.answer(logits[...]) == nil)
     #expect(scoring.masked(logits, classCount: 1000)[1].isNaN)
