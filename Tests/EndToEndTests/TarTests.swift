@@ -35,8 +35,8 @@ import Testing
     for (folder, packed, count) in [("folder", "archive", 20), ("nine", "nine-archive", 160)] {
       let groups = ["replknet-nano/" + folder, "replknet-nano/" + packed]
       let found = try groups.map { try archive.logits(group: $0, conditionIndex: 0, images: 0..<count) }
-      #expect(found[0].allSatisfy(\.isFinite))
-      #expect(found[0].map(\.bitPattern) == found[1].map(\.bitPattern))
+      #expect(found[0].allSatisfy { $0.isFinite })
+      #expect(found[0].map { $0.bitPattern } == found[1].map { $0.bitPattern })
       let metrics = try groups.map { try archive.metrics(group: $0) }
       #expect(metrics[0] == metrics[1])
     }
