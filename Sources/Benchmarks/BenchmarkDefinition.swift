@@ -7,6 +7,35 @@ public enum BenchmarkKind: String, Sendable, Hashable, Codable, CaseIterable {
   case imagenetVal = "imagenet-val"
   /// Common corruptions: `ROOT/CORRUPTION/SEVERITY/WNID/*.JPEG`, or made on the fly from clean images.
   case imagenetC = "imagenet-c"
+  /// Natural adversarial examples: `ROOT/WNID/*.jpg`.
+  case imagenetA = "imagenet-a"
+  /// Out-of-distribution images, `ROOT/WNID/*`, beside known ones.
+  case imagenetO = "imagenet-o"
+  /// Renditions: `ROOT/WNID/*.jpg`.
+  case imagenetR = "imagenet-r"
+  /// Foregrounds and backgrounds: `ROOT/VARIANT/val/NN_class/*.JPEG`.
+  case imagenet9 = "imagenet-9"
+  /// Clean images in class folders, a share of whose patches is dropped.
+  case occlusion
+  /// Any folder of class folders.
+  case imageFolder = "image-folder"
+}
+
+/// A named set of a benchmark's images.
+public struct ImageSubset: Sendable, Hashable, Codable {
+  /// Its name, which starts its images' paths in the listing.
+  public let name: String
+  /// The folder that holds its class folders.
+  public let folder: String
+  /// Whether only images of the benchmark's scored classes are taken.
+  public let isRestricted: Bool
+
+  /// A set of the images below a folder.
+  public init(name: String, folder: String, isRestricted: Bool = false) {
+    self.name = name
+    self.folder = folder
+    self.isRestricted = isRestricted
+  }
 }
 
 /// Where a benchmark's images come from.
@@ -34,21 +63,52 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let origin: ImageOrigin
   /// The conditions.
   public let grid: Grid
+  /// The named sets of images, each evaluated under every condition; none: one set without a name.
+  public let subsets: [ImageSubset]
+  /// The classes' folder names in class-index order; none: told from the folders.
+  public let classes: [String]
+  /// Patches a side that occlusion cuts an image into.
+  public let patchGrid: Int
+
+  /// A benchmark of its parts.
+  public init(
+    kind: BenchmarkKind, name: String, origin: ImageOrigin, grid: Grid, subsets: [ImageSubset] = [],
+    classes: [String] = [], patchGrid: Int = 14
+  ) {
+    self.kind = kind
+    self.name = name
+    self.origin = origin
+    self.grid = grid
+    self.subsets = subsets
+    self.classes = classes
+    self.patchGrid = patchGrid
+  }
 
   /// Clean images in class folders.
   public static func clean(name: String, root: String) -> BenchmarkDefinition {
     BenchmarkDefinition(kind: .imagenetVal, name: name, origin: .published(root: root), grid: Grid(axes: []))
   }
 
+  /// Random occlusion of clean images, percents of the patches.
+  public static func occlusion(
+    name: String, root: String, percents: [Int], patchGrid: Int, classes: [String] = []
+  ) -> BenchmarkDefinition {
+    let axis = GridAxis(name: "dropped_percent", values: percents.map(String.init), isNumeric: true)
+    return BenchmarkDefinition(
+      kind: .occlusion, name: name, origin: .published(root: root), grid: Grid(axes: [axis]), classes: classes,
+      patchGrid: patchGrid)
+  }
+
   /// ImageNet-C over the given corruptions and severities.
   public static func corruptions(
-    name: String, origin: ImageOrigin, corruptions: [String], severities: [Int]
+    name: String, origin: ImageOrigin, corruptions: [String], severities: [Int], classes: [String] = []
   ) -> BenchmarkDefinition {
     let axes = [
       GridAxis(name: "corruption", values: corruptions),
       GridAxis(name: "severity", values: severities.map(String.init), isNumeric: true),
     ]
-    return BenchmarkDefinition(kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes))
+    return BenchmarkDefinition(
+      kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes), classes: classes)
   }
 
   /// The corruption that a condition asks to be made on the fly, with its severity; nil where the files hold it.
@@ -57,6 +117,31 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
       let corruption = Corruption(rawValue: condition.values[0]), let severity = Int(condition.values[1])
     else { return nil }
     return (corruption, severity)
+  }
+
+  /// The patches that a condition drops; nil where it drops none.
+  public func patchDrop(of condition: Condition) -> PatchDrop? {
+    guard kind == .occlusion, let percent = condition.values.first.flatMap({ Int($0) }) else { return nil }
+    return PatchDrop(gridSide: patchGrid, percent: percent)
+  }
+
+  /// Whether the files are at the network's input size already: resizing them again would blur what they measure.
+  public var isFittedAlready: Bool {
+    guard case .published = origin else { return false }
+    return kind == .imagenetC
+  }
+
+  /// The file of a listed image under a condition.
+  public func file(of path: String, under condition: Condition) -> String {
+    let (name, rest) = Self.split(path)
+    if let subset = subsets.first(where: { $0.name == name }) { return subset.folder + "/" + rest }
+    return folder(of: condition) + "/" + path
+  }
+
+  /// The first part of a path, and what follows it.
+  static func split(_ path: String) -> (first: String, rest: String) {
+    let first = path.prefix { $0 != "/" }
+    return (String(first), String(path.dropFirst(first.count + 1)))
   }
 
   /// The folder that holds a condition's class folders.
@@ -69,10 +154,10 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     }
     let cell = condition.values[0] + "/" + condition.values[1]
     let direct = root + "/" + cell
-    if FileManager.default.fileExists(atPath: direct) { return direct }
+    if FileTree.isFolder(direct) { return direct }
     for group in ImageNetC.groups {
       let grouped = root + "/" + group + "/" + cell
-      if FileManager.default.fileExists(atPath: grouped) { return grouped }
+      if FileTree.isFolder(grouped) { return grouped }
     }
     return direct
   }

@@ -33,6 +33,10 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case missingFolder(String, reason: String)
   /// A folder holds no image in a class folder.
   case noImages(String)
+  /// A tar archive cannot be read.
+  case damagedArchive(String, reason: String)
+  /// A class folder's name does not start with its class's number.
+  case unnumberedFolder(String)
 
   /// One sentence that says what was found and what to do.
   public var description: String {
@@ -41,6 +45,10 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
       "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files"
+    case .damagedArchive(let path, let reason):
+      "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
+    case .unnumberedFolder(let name):
+      "the class folder \(name) does not start with its class's number, as 00_dog does; rename it, or take it away"
     }
   }
 }
@@ -51,53 +59,83 @@ extension BenchmarkDefinition {
   ///
   /// - Throws: `ListingError` for a missing folder or an empty data set.
   public func listing() throws -> ImageListing {
+    var paths: [String] = []
+    if subsets.isEmpty {
+      paths = try unionOfConditions()
+    } else {
+      for subset in subsets { paths += try images(of: subset) }
+    }
+    let folders = Set(paths.map(classFolder(of:)))
+    let (names, index) = try classIndex(of: folders)
+    let sorted = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return ImageListing(
+      paths: sorted, labels: sorted.map { index[classFolder(of: $0)] ?? -1 }, classNames: names)
+  }
+
+  private func unionOfConditions() throws -> [String] {
     var paths = Set<String>()
-    var classes = Set<String>()
     for folder in Set(grid.conditions.map(folder(of:))).sorted() {
       let found = try Self.images(below: folder)
       if found.isEmpty { throw ListingError.noImages(folder) }
       paths.formUnion(found)
     }
-    for path in paths { classes.insert(Self.className(of: path)) }
-    let (names, index) = ClassIndex.of(folders: classes)
-    let sorted = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    return ImageListing(
-      paths: sorted, labels: sorted.map { index[Self.className(of: $0)] ?? -1 }, classNames: names)
+    return Array(paths)
   }
 
-  private static func className(of path: String) -> String {
-    String(path.prefix { $0 != "/" })
+  private func images(of subset: ImageSubset) throws -> [String] {
+    var found = try Self.images(below: subset.folder)
+    if subset.isRestricted, case .among(let indices) = kind.recipe.classes {
+      let names = ImageNetClasses.wordNetIDs
+      let scored = Set(indices.map { names[Int($0)] })
+      let others = Set(names).subtracting(scored)
+      found.removeAll { others.contains(Self.split($0).first) }
+    }
+    if found.isEmpty { throw ListingError.noImages(subset.folder) }
+    return found.map { subset.name + "/" + $0 }
+  }
+
+  private func classFolder(of path: String) -> String {
+    let (first, rest) = Self.split(path)
+    return subsets.isEmpty ? first : Self.split(rest).first
+  }
+
+  /// The class index of each folder. Folders that the class list lacks have none, so their images have no label.
+  private func classIndex(of folders: Set<String>) throws -> (names: [String], index: [String: Int32]) {
+    if case .numberedFolders = kind.recipe.classes { return try ClassIndex.numbered(folders) }
+    guard !classes.isEmpty else { return ClassIndex.of(folders: folders) }
+    return (classes, Dictionary(zip(classes, 0...)) { first, _ in first })
   }
 
   private static let imageSuffixes: Set<String> = ["jpeg", "jpg", "png"]
 
   private static func images(below folder: String) throws -> [String] {
     var images: [String] = []
-    for name in try entries(of: folder) where !name.hasPrefix(".") {
-      let classFolder = folder + "/" + name
-      var isDirectory: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: classFolder, isDirectory: &isDirectory), isDirectory.boolValue
-      else { continue }
-      for file in try entries(of: classFolder) where !file.hasPrefix(".") {
+    for name in try FileTree.entries(of: folder) where !name.hasPrefix(".") {
+      guard FileTree.isFolder(folder + "/" + name) else { continue }
+      for file in try FileTree.entries(of: folder + "/" + name) where !file.hasPrefix(".") {
         let suffix = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
         if imageSuffixes.contains(suffix) { images.append(name + "/" + file) }
       }
     }
     return images
   }
-
-  private static func entries(of folder: String) throws -> [String] {
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      let reason = FileManager.default.fileExists(atPath: folder) ? "it cannot be read" : "there is no such folder"
-      throw ListingError.missingFolder(folder, reason: reason)
-    }
-  }
 }
 
 /// How class folders become class indices.
 enum ClassIndex {
+  /// The two digits that start a folder's name are its class: `03_reptile` is 3.
+  static func numbered(_ folders: Set<String>) throws(ListingError) -> (names: [String], index: [String: Int32]) {
+    var index: [String: Int32] = [:]
+    for folder in folders {
+      let digits = folder.prefix { $0 != "_" }
+      guard digits.count == 2, let number = Int32(digits), number >= 0 else { throw .unnumberedFolder(folder) }
+      index[folder] = number
+    }
+    var names = (0...Int(index.values.max() ?? 0)).map(String.init)
+    for (folder, number) in index { names[Int(number)] = String(folder.dropFirst(3)) }
+    return (names, index)
+  }
+
   /// ImageNet's own index where every folder is one of its 1,000 WordNet ids, otherwise the sorted folders' order.
   static func of(folders: Set<String>) -> (names: [String], index: [String: Int32]) {
     let isImageNet = folders.isSubset(of: Set(ImageNetClasses.wordNetIDs))

@@ -104,14 +104,14 @@ public struct Collector {
       }
       for (benchmark, definition) in run.plan.manifest.benchmarks.enumerated() {
         let listing = run.plan.listings[benchmark]
-        let labelled = ClassLabels(listing: listing, classCount: classCount)
+        let scoring = definition.scoring(of: listing, classCount: classCount)
         groups.append(
           ArchiveGroupPlan(
             path: run.plan.group(model: model, benchmark: benchmark),
             axes: definition.grid.axes.map { ArchiveAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
-            imagePaths: listing.paths, labels: labelled.labels, classNames: labelled.names, classCount: classCount,
+            imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames, classCount: classCount,
             attributes: attributes(of: specification, on: definition, digest: listing.digest)
-              .merging(labelled.attributes) { first, _ in first }))
+              .merging(scoring.archiveAttributes) { first, _ in first }))
       }
     }
     return groups
@@ -165,22 +165,13 @@ public struct Collector {
   }
 }
 
-/// What the archive says of classes, given the data set's folders and the network's outputs.
-private struct ClassLabels {
-  let labels: [Int32]
-  let names: [String]
-  var attributes: [String: String] = [:]
-
-  /// Folders that are not as many as the classes do not say which class is which: then no image has a label (-1).
-  init(listing: ImageListing, classCount: Int) {
-    if listing.classNames.count == classCount {
-      labels = listing.labels
-      names = listing.classNames
-    } else {
-      labels = Array(repeating: -1, count: listing.labels.count)
-      names = (0..<classCount).map(String.init)
-      attributes["labels"] =
-        "unknown: the data set has \(listing.classNames.count) class folders, the network \(classCount) classes"
-    }
+extension Scoring {
+  /// What a reader of the archive needs besides labels and logits to score them again.
+  fileprivate var archiveAttributes: [String: String] {
+    var attributes: [String: String] = [:]
+    attributes["labels"] = obstacle
+    attributes["scored_classes"] = scored?.map(String.init).joined(separator: " ")
+    attributes["class_map"] = map?.map(String.init).joined(separator: " ")
+    return attributes
   }
 }

@@ -6,6 +6,7 @@ import Planning
 struct ScoreTable {
   private let plan: Plan
   private var tallies: [Int: [Int: AccuracyTally]] = [:]
+  private var subsetTallies: [Int: [Int: SubsetTally]] = [:]
 
   init(plan: Plan) {
     self.plan = plan
@@ -15,16 +16,24 @@ struct ScoreTable {
   mutating func add(_ part: PartContents, of shard: ShardDefinition) {
     let benchmark = plan.manifest.benchmarks[shard.benchmark]
     let listing = plan.listings[shard.benchmark]
-    // Folders that are not as many as the classes do not say which class is which.
-    let isLabelled = listing.classNames.count == part.classCount
+    let scoring = benchmark.scoring(of: listing, classCount: part.classCount)
+    guard benchmark.subsets.isEmpty else {
+      var tally =
+        subsetTallies[shard.model]?[shard.benchmark]
+        ?? SubsetTally(of: benchmark, listing: listing, scoring: scoring)
+      tally.add(
+        condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
+      subsetTallies[shard.model, default: [:]][shard.benchmark] = tally
+      return
+    }
     var tally =
       tallies[shard.model]?[shard.benchmark]
       ?? AccuracyTally(
         kind: benchmark.kind, grid: benchmark.grid,
-        labels: isLabelled ? listing.labels : Array(repeating: -1, count: listing.labels.count),
-        population: population(of: shard.benchmark))
+        labels: scoring.labels, population: population(of: shard.benchmark))
     tally.add(
-      condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
+      condition: shard.condition, firstImage: shard.firstImage,
+      logits: scoring.masked(part.logits, classCount: part.classCount), classCount: part.classCount)
     tallies[shard.model, default: [:]][shard.benchmark] = tally
   }
 
@@ -35,17 +44,27 @@ struct ScoreTable {
 
   /// The metrics of every group that has a part. Relative errors are measured by the first `imagenet-val` of the run.
   func metrics() -> [(group: String, metrics: [ArchiveMetric])] {
-    let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
-    return tallies.keys.sorted().flatMap { model in
-      let ofModel = tallies[model] ?? [:]
-      return ofModel.sorted { $0.key < $1.key }.map { benchmark, tally in
-        (
-          plan.group(model: model, benchmark: benchmark),
-          tally.metrics(clean: clean.flatMap { ofModel[$0] }, seed: plan.manifest.seed).map {
-            ArchiveMetric(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
-          }
-        )
+    plan.manifest.models.indices.flatMap { model in
+      plan.manifest.benchmarks.indices.compactMap { benchmark in
+        series(model: model, benchmark: benchmark).map { series in
+          (
+            plan.group(model: model, benchmark: benchmark),
+            series.map { ArchiveMetric(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values) }
+          )
+        }
       }
     }
+  }
+
+  private func series(model: Int, benchmark: Int) -> [MetricSeries]? {
+    if let tally = subsetTallies[model]?[benchmark] { return tally.metrics() }
+    let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
+    guard
+      let metrics = tallies[model]?[benchmark]?.metrics(
+        clean: clean.flatMap { tallies[model]?[$0] }, seed: plan.manifest.seed)
+    else { return nil }
+    guard plan.manifest.benchmarks[benchmark].kind == .occlusion, let top1 = metrics.first(where: { $0.name == "top1" })
+    else { return metrics }
+    return metrics + [.mean(of: top1)]
   }
 }

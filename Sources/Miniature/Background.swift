@@ -60,6 +60,11 @@ package struct Background: Sendable, Equatable {
 package struct Occlusion: Sendable, Equatable {
   let fragments: [Fragment]
 
+  /// These fragments.
+  init(fragments: [Fragment]) {
+    self.fragments = fragments
+  }
+
   /// At times a fragment near the edge of an object that lies so.
   package init(near pose: Pose, _ random: inout CounterRandomSequence) {
     fragments = (0..<random.index(below: 2)).map { _ in

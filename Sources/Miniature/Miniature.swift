@@ -5,7 +5,7 @@ import Synchronization
 import Tensors
 
 /// A data set that the project draws itself: ten classes of objects in the layouts of ImageNet's validation set and of
-/// ImageNet-C. The same options give the same bytes on every machine.
+/// ImageNet-C, -A, -O, -R and -9. The same options give the same bytes on every machine.
 public enum Miniature {
   /// What to draw.
   public struct Options: Sendable, Equatable, Codable {
@@ -31,7 +31,9 @@ public enum Miniature {
   public static let corruptions: [Corruption] = [.gaussianNoise, .brightness, .contrast, .pixelate]
 
   /// Draws the data set into a folder, which appears whole or not at all: `val/CLASS`, `imagenet-c/CORRUPTION/SEVERITY/
-  /// CLASS`, `train/CLASS` if asked for, and the classes' names in index order in `classes.json`.
+  /// CLASS`, `imagenet-a/CLASS` (small, occluded objects), `imagenet-o/SHAPE` (shapes of no class), `imagenet-r/CLASS`
+  /// (outlines, flat colours, sketches), `imagenet-9/VARIANT/val/NN_CLASS`, `train/CLASS` if asked
+  /// for, and the classes' names in index order in `classes.json`.
   ///
   /// A folder that holds the data set of these options is left as it is. One that holds another data set of this kind is
   /// replaced.
@@ -89,6 +91,15 @@ private struct Draft: Sendable {
     for root in roots {
       for name in ObjectClass.names { try DataSetFolder.make(folder + "/" + root + "/" + name) }
     }
+    for root in ["imagenet-a", "imagenet-r"] {
+      for name in ObjectClass.names { try DataSetFolder.make(folder + "/" + root + "/" + name) }
+    }
+    for shape in ForeignShape.allCases { try DataSetFolder.make(folder + "/imagenet-o/" + shape.rawValue) }
+    for variant in BackgroundVariant.allCases {
+      for number in ObjectClass.names.indices {
+        try DataSetFolder.make("\(folder)/imagenet-9/\(variant.rawValue)/val/\(Self.numbered(number))")
+      }
+    }
   }
 
   private func drawBatch(_ range: Range<Int>) throws {
@@ -98,6 +109,8 @@ private struct Draft: Sendable {
       do {
         if number < options.validationImages {
           try drawValidation(number)
+          try drawHardPictures(number)
+          try drawBackgroundVariants(number)
         } else {
           try drawTraining(number - options.validationImages)
         }
@@ -131,6 +144,55 @@ private struct Draft: Sendable {
           to: "imagenet-c/\(corruption.rawValue)/\(severity)/\(path)")
       }
     }
+  }
+
+  /// A hard picture, a rendition and a foreign shape, each of a split of its own.
+  private func drawHardPictures(_ index: Int) throws {
+    let key = CounterRandom(key: options.seed, stream: StableHash.of("miniature\thard\t\(index)"))
+    var random = CounterRandomSequence(key)
+    func scene(_ split: String) -> Scene { Miniature.scene(split: split, index: index, seed: options.seed) }
+    let hard = scene("imagenet-a").hardened(&random).render(side: Miniature.side)
+    try write(encode(hard, quality: Self.cleanQuality), to: "imagenet-a/" + name(of: index, split: "imagenet-a"))
+    let manners = Rendition.allCases
+    // The classes take turns in tens, so the manner turns with the tens: each class has every manner.
+    let manner = manners[index / ObjectClass.allCases.count % manners.count]
+    let drawing = scene("imagenet-r").render(as: manner, side: Miniature.side)
+    let path = name(of: index, split: manner.rawValue)
+    try write(encode(drawing, quality: Self.cleanQuality), to: "imagenet-r/" + path)
+    var foreign = scene("imagenet-o")
+    let shape = ForeignShape.allCases[index % ForeignShape.allCases.count]
+    foreign.silhouette = shape.silhouette
+    try write(
+      encode(foreign.render(side: Miniature.side), quality: Self.cleanQuality),
+      to: "imagenet-o/\(shape.rawValue)/\(String(format: "%08d", index + 1)).JPEG")
+  }
+
+  private func drawBackgroundVariants(_ index: Int) throws {
+    let classes = ObjectClass.allCases
+    func scene(_ index: Int) -> Scene { Miniature.scene(split: "imagenet-9", index: index, seed: options.seed) }
+    let key = CounterRandom(key: options.seed, stream: StableHash.of("miniature\tbackground\t\(index)"))
+    let own = index % classes.count
+    for variant in BackgroundVariant.allCases {
+      // Pictures past the split's end lend their backgrounds; the classes take turns there, too.
+      let lender =
+        switch variant {
+        case .mixedNext: (own + 1) % classes.count
+        case .mixedRandom: Int(key.uniform(at: 0) * Double(classes.count))
+        default: own
+        }
+      let other = scene((options.validationImages / classes.count + 1 + index) * classes.count + lender)
+      let picture = scene(index).render(variant, other: other, side: Miniature.side)
+      let file = String(format: "%08d", index + 1) + ".JPEG"
+      let number = ObjectClass.names.firstIndex(of: classes[own].rawValue) ?? 0
+      try write(
+        encode(picture, quality: Self.cleanQuality),
+        to: "imagenet-9/\(variant.rawValue)/val/\(Self.numbered(number))/\(file)")
+    }
+  }
+
+  /// The class folder as ImageNet-9 names it: `03_cross`.
+  private static func numbered(_ number: Int) -> String {
+    String(format: "%02d_", number) + ObjectClass.names[number]
   }
 
   private func encode(_ image: RGBImage, quality: Int) throws -> [UInt8] {

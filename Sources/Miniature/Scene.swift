@@ -43,7 +43,7 @@ package struct Scene: Sendable, Equatable {
   }
 
   /// The samples of each pixel, a side.
-  private static let samplesPerPixel = 4
+  static let samplesPerPixel = 4
 
   /// Draws the scene, `side` x `side` pixels. Additions, multiplications, divisions and square roots alone, in one
   /// order, so that every machine draws the same bytes.
@@ -60,9 +60,14 @@ package struct Scene: Sendable, Equatable {
 }
 
 /// The colours of all samples while a scene is drawn.
-private struct Canvas {
+struct Canvas {
   let side: Int
   var colours: [Colour]
+
+  init(colours: [Colour], side: Int) {
+    self.colours = colours
+    self.side = side
+  }
 
   init(texture: [Float], colours pair: Style.Pair, side: Int) {
     self.side = side

@@ -7,7 +7,7 @@ import Yams
 
 /// Reads a manifest and refuses what cannot be run, before anything starts.
 public struct ManifestReader {
-  private let file: String
+  let file: String
   private let folder: String
 
   /// A reader of the manifest at `file`; relative paths in it are taken from the manifest's own folder.
@@ -82,28 +82,29 @@ public struct ManifestReader {
     return (matches.dropFirst().first ?? firstLine - 1) + 1
   }
 
-  private func required(
+  func required(
     _ key: String, in keys: [String: ManifestNode], of parent: ManifestNode
   ) throws -> ManifestNode {
     guard let node = keys[key] else { throw parent.failure("\(parent.path) lacks the key \"\(key)\"") }
     return node
   }
 
-  private func refuseTwins(_ names: [String], what: String, in node: ManifestNode) throws {
+  func refuseTwins(_ names: [String], what: String, in node: ManifestNode) throws {
     var seen = Set<String>()
     for name in names where !seen.insert(name).inserted {
       throw node.failure("two \(what)s are named \"\(name)\"; give one another name with the key \"name\"")
     }
   }
 
-  private func absolute(_ path: String) -> String {
+  func absolute(_ path: String) -> String {
     let expanded = (path as NSString).expandingTildeInPath
     let url = URL(fileURLWithPath: expanded, relativeTo: URL(fileURLWithPath: folder, isDirectory: true))
     return url.standardizedFileURL.path
   }
 
-  private func existing(_ node: ManifestNode, folder wanted: Bool) throws -> String {
+  func existing(_ node: ManifestNode, folder wanted: Bool) throws -> String {
     let path = absolute(try node.text())
+    if wanted && FileTree.isFolder(path) { return path }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw node.failure("\(node.path) is \(path), which does not exist")
@@ -181,60 +182,9 @@ enum ImageStatistics {
   static let imageNetStandardDeviation: [Float] = [0.229, 0.224, 0.225]
 }
 
-// MARK: - Benchmarks, sharding, output
+// MARK: - Sharding, output
 
 extension ManifestReader {
-  private func benchmark(_ node: ManifestNode) throws -> BenchmarkDefinition {
-    guard case .mapping(let mapping) = node.node, let kindNode = mapping["kind"] else {
-      throw node.failure("\(node.path) must be a mapping with the key \"kind\"")
-    }
-    let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
-      BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
-    switch kind {
-    case .imagenetVal:
-      let keys = try node.mapping(known: ["kind", "name", "root"])
-      return .clean(
-        name: try keys["name"]?.identifier() ?? kind.rawValue,
-        root: try existing(required("root", in: keys, of: node), folder: true))
-    case .imagenetC: return try corruptions(node)
-    }
-  }
-
-  private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
-    let keys = try node.mapping(known: ["kind", "name", "root", "from", "corruptions", "severities"])
-    let origin: ImageOrigin
-    switch (keys["root"], keys["from"]) {
-    case (let root?, nil): origin = .published(root: try existing(root, folder: true))
-    case (nil, let from?): origin = .madeFrom(root: try existing(from, folder: true))
-    default: throw node.failure("\(node.path) needs either root (published files) or from (clean images), not both")
-    }
-    let isLive = if case .madeFrom = origin { true } else { false }
-    let known = isLive ? Corruption.allCases.map(\.rawValue) : ImageNetC.corruptions
-    let severities = try keys["severities"]?.sequence().map { try $0.integer(in: 1...5) } ?? [1, 2, 3, 4, 5]
-    if let twin = keys["severities"], Set(severities).count != severities.count || severities.isEmpty {
-      throw twin.failure("severities must be different numbers from 1 to 5")
-    }
-    let definition = BenchmarkDefinition.corruptions(
-      name: try keys["name"]?.identifier() ?? BenchmarkKind.imagenetC.rawValue, origin: origin,
-      corruptions: try corruptionNames(keys["corruptions"], known: known), severities: severities)
-    for condition in definition.grid.conditions where !isLive {
-      let path = definition.folder(of: condition)
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw node.failure("\(node.path) asks for \(condition), but there is no folder \(path)")
-      }
-    }
-    return definition
-  }
-
-  private func corruptionNames(_ node: ManifestNode?, known: [String]) throws -> [String] {
-    guard let node, node.node.string != "all" else { return known }
-    let names = try node.sequence().map { try $0.choice(known.map { (word: $0, value: $0) }) }
-    guard !names.isEmpty, Set(names).count == names.count else {
-      throw node.failure("\(node.path) must be all, or a list of different corruptions")
-    }
-    return names
-  }
-
   private func sharding(_ node: ManifestNode) throws -> Sharding {
     let keys = try node.mapping(known: ["images", "attempts", "lease"])
     var sharding = Sharding()

@@ -40,7 +40,7 @@ public enum HTMLReport {
       parts.append(Plots.heatMap(section))
       if section.axes[1].isNumeric { parts.append(Plots.curves(section)) }
     } else {
-      let value = section.top1(0).map { Percent.text($0) + " %" } ?? "nothing evaluated"
+      let value = section.headline.map { Percent.text($0) + " %" } ?? "nothing evaluated"
       parts.append("<p><span class=\"figure\">\(value)</span> top-1, \(section.imageCount) images</p>")
       parts.append("<p>\(escaped(section.figures))</p>")
     }

@@ -45,6 +45,12 @@ public struct ReportSection: Sendable {
   /// Rows and columns of a benchmark with two axes.
   var isTable: Bool { axes.count == 2 }
 
+  /// The figure of a benchmark that is no table: its only condition's accuracy, or the mean over its one axis.
+  var headline: Double? { axes.isEmpty ? top1(0) : scalar("mean_top1") }
+
+  /// Whether some condition lacks images.
+  var isIncomplete: Bool { (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) }
+
   /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
   func top1(_ condition: Int) -> Double? {
     guard let values = metrics["top1"]?.values, values.indices.contains(condition), !values[condition].isNaN else {
@@ -73,16 +79,17 @@ public struct ReportSection: Sendable {
     return "[\(Percent.text(low)), \(Percent.text(high))]"
   }
 
-  /// The figures of a benchmark without axes, in words.
+  /// The figures of a benchmark that is no table, in words.
   var figures: String {
-    guard let top1 = figure("top1") else { return "nothing evaluated" }
+    guard let top1 = figure(axes.isEmpty ? "top1" : "mean_top1") else { return "nothing evaluated" }
+    guard axes.isEmpty else { return "mean top-1 \(top1)" }
     return "top-1 \(top1)" + (figure("top5").map { ", top-5 \($0)" } ?? "")
   }
 
   /// The lines below a table, in words.
   var summary: [String] {
     var lines: [String] = []
-    if let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
+    if axes.count == 2, let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
     if let mce = figure("mce") {
       lines.append("mCE \(mce)" + (figure("relative_mce").map { ", relative mCE \($0)" } ?? ""))
     } else if let partial = figure("partial_mce") {
@@ -92,7 +99,26 @@ public struct ReportSection: Sendable {
     if metrics.keys.contains(where: { interval($0) != nil }) {
       lines.append("[low, high]: 95 % confidence interval, by resampling images")
     }
-    if (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) {
+    if axes.count == 1 {
+      for (condition, value) in axes[0].values.enumerated() {
+        let share = top1(condition).map { Percent.text($0) + " %" } ?? "-"
+        lines.append("\(axes[0].name) \(value): top-1 \(share)" + (isIncomplete(condition) ? " *" : ""))
+      }
+    }
+    let subsets = metrics.values.filter { $0.name.hasPrefix("top1_") && $0.values.count == 1 }
+      .filter { !$0.name.hasSuffix("_low") && !$0.name.hasSuffix("_high") }
+      .sorted { $0.name < $1.name }
+    for subset in subsets {
+      let value = subset.values[0].isNaN ? "-" : Percent.text(subset.values[0]) + " %"
+      lines.append("\(subset.name.dropFirst(5)): top-1 \(value)")
+    }
+    for (name, title) in [("aupr", "AUPR"), ("auroc", "AUROC"), ("fpr95", "FPR95")] {
+      if let value = scalar(name) { lines.append("\(title) \(Percent.text(value)) %") }
+    }
+    for (name, title) in [("bg_gap", "BG-gap"), ("val_gap", "gap to val")] {
+      if let gap = scalar(name) { lines.append("\(title) \(Percent.text(gap)) points") }
+    }
+    if isIncomplete {
       lines.append("* incomplete: some images of the condition have no result")
     }
     return lines

@@ -10,7 +10,7 @@ public enum ReportTable {
       let title = "\(section.model) on \(section.benchmark), \(section.imageCount) images a condition"
       guard section.isTable else {
         return
-          ([title, "  " + section.figures + (section.isIncomplete(0) ? " *" : "")] + section.summary.map { "  " + $0 })
+          ([title, "  " + section.figures + (section.isIncomplete ? " *" : "")] + section.summary.map { "  " + $0 })
           .joined(separator: "\n")
       }
       return ([title + ", top-1 in %"] + rows(section, colour, width) + section.summary.map { "  " + $0 })

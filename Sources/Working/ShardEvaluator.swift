@@ -105,12 +105,11 @@ private struct ShardEvaluation {
 
   mutating func run() throws {
     let imageSize = classifier.inputHeight * classifier.inputWidth * 3
-    let folder = task.benchmark.folder(of: task.condition)
     var pixels = [Float](repeating: 0, count: batch * imageSize)
     var waiting: [Int] = []
     for (offset, path) in task.paths.enumerated() {
       do {
-        let image = try prepare(path: path, in: folder)
+        let image = try prepare(path)
         try pixels.withUnsafeMutableBufferPointer { buffer in
           let start = waiting.count * imageSize
           try task.model.preprocessing.normalise(
@@ -125,13 +124,17 @@ private struct ShardEvaluation {
     try classify(&waiting, pixels)
   }
 
-  private func prepare(path: String, in folder: String) throws -> RGBImage {
-    let decoded = try ImageDecoder.decode(contentsOf: folder + "/" + path)
+  private func prepare(_ path: String) throws -> RGBImage {
+    let file = task.benchmark.file(of: path, under: task.condition)
+    let decoded = try ImageDecoder.decode(FileTree.contents(of: file), name: file)
     let image = try fitted(decoded)
     guard image.width == classifier.inputWidth, image.height == classifier.inputHeight else {
       throw EvaluationError.wrongSize(
-        path: folder + "/" + path, width: image.width, height: image.height, expectedWidth: classifier.inputWidth,
+        path: file, width: image.width, height: image.height, expectedWidth: classifier.inputWidth,
         expectedHeight: classifier.inputHeight)
+    }
+    if let drop = task.benchmark.patchDrop(of: task.condition) {
+      return drop.apply(image, random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\tocclusion")))
     }
     guard let (corruption, severity) = task.benchmark.liveCorruption(of: task.condition) else { return image }
     let random = CounterRandom(
@@ -139,9 +142,8 @@ private struct ShardEvaluation {
     return try corruption.apply(image, severity: severity, random: random)
   }
 
-  /// Published corruptions are at the network's size already; resizing them again would blur what they measure.
   private func fitted(_ image: RGBImage) throws -> RGBImage {
-    if task.benchmark.kind == .imagenetC, task.benchmark.liveCorruption(of: task.condition) == nil { return image }
+    if task.benchmark.isFittedAlready { return image }
     return try task.model.preprocessing.geometry(image)
   }
 

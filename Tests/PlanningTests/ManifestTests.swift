@@ -26,6 +26,47 @@ import Testing
     #expect(manifest.output.compressed)
   }
 
+  private func parse(benchmark: String) throws -> BenchmarkDefinition {
+    let head = try #require(Workspace.manifest.components(separatedBy: "benchmarks:").first)
+    return try #require(reader.parse(head + "benchmarks:\n  - " + benchmark + "\n").benchmarks.first)
+  }
+
+  @Test("every kind of the catalogue is read, its sets of images found and its classes listed")
+  func catalogue() throws {
+    for kind in ["imagenet-a", "image-folder"] {
+      let plain = try parse(benchmark: "{kind: \(kind), root: val, classes: [pear, apple]}")
+      #expect(plain.name == kind && plain.subsets.isEmpty)
+      #expect(try plain.listing().labels == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    }
+    let foreign = try parse(benchmark: "{kind: imagenet-o, root: c/weather/fog/1, in: val, classes: [pear]}")
+    #expect(foreign.subsets.map(\.name) == ["out", "in"])
+    let listing = try foreign.listing()
+    #expect(listing.paths.count == 15 && listing.paths.first == "in/apple/0.JPEG")
+    #expect(listing.labels.first == -1 && listing.labels[5] == 0)
+    let condition = try #require(foreign.grid.conditions.first)
+    #expect(foreign.file(of: "out/apple/0.JPEG", under: condition) == workspace.path + "/c/weather/fog/1/apple/0.JPEG")
+
+    try workspace.write("[\"pear\", \"apple\"]", to: "classes.json")
+    let occlusion = try parse(
+      benchmark: "{kind: occlusion, root: val, classes: classes.json, percents: [10, 50], grid: 8}")
+    #expect(occlusion.grid.count == 2 && occlusion.classes == ["pear", "apple"])
+    #expect(occlusion.patchDrop(of: try #require(occlusion.grid.condition(at: 1)))?.percent == 50)
+    #expect(try parse(benchmark: "{kind: imagenet-r, root: val}").subsets.map(\.name) == ["renditions"])
+  }
+
+  @Test("ImageNet-9 has the eight variants, numbered class folders, and is refused without one of them")
+  func imageNet9() throws {
+    #expect(throws: ManifestError.self) { try parse(benchmark: "{kind: imagenet-9, root: val}") }
+    for variant in ImageNet9.variants {
+      try workspace.write("picture", to: "nine/\(variant)/val/01_bird/\(variant).JPEG")
+    }
+    let nine = try parse(benchmark: "{kind: imagenet-9, root: nine}")
+    #expect(nine.subsets.count == 8)
+    #expect(try nine.listing().labels == Array(repeating: 1, count: 8))
+    try workspace.write("picture", to: "nine/no_fg/val/bird/1.JPEG")
+    #expect(throws: ListingError.unnumberedFolder("bird")) { try nine.listing() }
+  }
+
   struct Refusal: Sendable, CustomTestStringConvertible {
     let find: String
     let replace: String

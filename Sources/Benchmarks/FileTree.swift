@@ -1,0 +1,78 @@
+import Foundation
+import Imaging
+
+/// Folders and files, those inside tar archives included: below `images.tar` lies what the archive holds, so
+/// `images.tar/imagenet-a/n01498041/1.jpg` is a path as any other.
+public enum FileTree {
+  /// The largest file that is read, bytes.
+  static let maximumFileBytes = 1 << 30
+
+  /// Whether there is a folder, or a tar archive to be read as one, at a path.
+  public static func isFolder(_ path: String) -> Bool {
+    if let (archive, inner) = archivePath(path) {
+      return (try? TarIndexes.shared.index(of: archive))?.children[inner] != nil
+    }
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+  }
+
+  /// The names in a folder, in no order.
+  ///
+  /// - Throws: `ListingError.missingFolder`.
+  static func entries(of path: String) throws(ListingError) -> [String] {
+    if let (archive, inner) = archivePath(path) {
+      guard let names = try TarIndexes.shared.index(of: archive).children[inner] else {
+        throw .missingFolder(path, reason: "the archive holds no such folder")
+      }
+      return Array(names)
+    }
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: path)
+    } catch {
+      let reason = FileManager.default.fileExists(atPath: path) ? "it cannot be read" : "there is no such folder"
+      throw .missingFolder(path, reason: reason)
+    }
+  }
+
+  /// The bytes of a file.
+  ///
+  /// - Throws: `ImageError.unreadable`, or `ListingError` for a damaged archive.
+  public static func contents(of path: String) throws -> [UInt8] {
+    let place: (archive: String, entry: TarIndex.Entry)?
+    if let (archive, inner) = archivePath(path) {
+      guard let entry = try TarIndexes.shared.index(of: archive).files[inner] else {
+        throw ImageError.unreadable(path, reason: "the archive holds no such file")
+      }
+      place = (archive, entry)
+    } else {
+      place = nil
+    }
+    guard let handle = FileHandle(forReadingAtPath: place?.archive ?? path) else {
+      throw ImageError.unreadable(path, reason: String(cString: strerror(errno)))
+    }
+    defer { try? handle.close() }
+    do {
+      if let entry = place?.entry { try handle.seek(toOffset: entry.offset) }
+      let wanted = min(place.map { Int($0.entry.byteCount) } ?? maximumFileBytes, maximumFileBytes)
+      guard wanted > 0 else { return [] }
+      return [UInt8](try handle.read(upToCount: wanted) ?? Data())
+    } catch {
+      throw ImageError.unreadable(path, reason: "it is a folder, or its disk fails")
+    }
+  }
+
+  /// The archive that a path leads into, and the path in it; nil for paths that lead into none.
+  static func archivePath(_ path: String) -> (archive: String, inner: String)? {
+    guard path.contains(".tar") else { return nil }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    for (index, part) in parts.enumerated() where part.hasSuffix(".tar") {
+      let archive = parts[...index].joined(separator: "/")
+      var isDirectory: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: archive, isDirectory: &isDirectory) else { return nil }
+      if !isDirectory.boolValue {
+        return (archive, parts[(index + 1)...].filter { !$0.isEmpty }.joined(separator: "/"))
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Tensors
+
+/// How the answers of one network on one benchmark are judged: what each image shows and which outputs count.
+public struct Scoring: Sendable, Equatable {
+  /// What each image shows, in the space of `answer(_:)`; -1 where unknown, which is not evaluated.
+  public let labels: [Int32]
+  /// The names of the network's outputs.
+  public let classNames: [String]
+  /// The outputs among which the answer is sought; nil for all.
+  public let scored: [Int32]?
+  /// What the winning output's index becomes; nil for itself.
+  public let map: [Int32]?
+  /// Why no image has a label, where that is so.
+  public let obstacle: String?
+
+  /// The largest of the scored outputs, of equal ones the first; nil where one of all outputs is NaN: a NaN says that
+  /// the image was not computed.
+  public func answer(_ logits: ArraySlice<Float>) -> Int32? {
+    guard !logits.isEmpty, !logits.contains(where: \.isNaN) else { return nil }
+    var best: Int32 = -1
+    var largest = -Float.infinity
+    func look(at index: Int32) {
+      let value = logits[logits.startIndex + Int(index)]
+      if best < 0 || value > largest { (best, largest) = (index, value) }
+    }
+    if let scored {
+      for index in scored where Int(index) < logits.count { look(at: index) }
+    } else {
+      for index in 0..<Int32(logits.count) { look(at: index) }
+    }
+    guard let map else { return best }
+    return map.indices.contains(Int(best)) ? map[Int(best)] : -1
+  }
+}
+
+extension Scoring {
+  /// The largest softmax probability over the scored outputs, 0 to 1; NaN where one of them is NaN.
+  public func confidence(_ logits: ArraySlice<Float>) -> Double {
+    let values =
+      scored.map { $0.filter { Int($0) < logits.count }.map { logits[logits.startIndex + Int($0)] } }
+      ?? Array(logits)
+    guard let largest = values.max() else { return .nan }
+    return 1 / values.reduce(0) { $0 + ReproducibleMath.exponential(Double($1) - Double(largest)) }
+  }
+
+  /// Logits whose unscored outputs can be no answer: minus infinity, NaN excepted, which says that there is no result.
+  ///
+  /// - Parameter logits: [image, class], row-major.
+  public func masked(_ logits: [Float], classCount: Int) -> [Float] {
+    guard let scored, classCount > 0 else { return logits }
+    var isScored = Array(repeating: false, count: classCount)
+    for index in scored where Int(index) < classCount { isScored[Int(index)] = true }
+    return logits.enumerated().map { $1.isNaN || isScored[$0 % classCount] ? $1 : -.infinity }
+  }
+}
+
+extension BenchmarkDefinition {
+  /// How a network of `classCount` outputs is judged on the images of a listing.
+  public func scoring(of listing: ImageListing, classCount: Int) -> Scoring {
+    let isImageNet = classCount == ImageNetClasses.wordNetIDs.count
+    switch kind.recipe.classes {
+    case .numberedFolders(let map) where classCount == map.count:
+      return Scoring(
+        labels: listing.labels, classNames: ImageNetClasses.wordNetIDs, scored: nil, map: map, obstacle: nil)
+    case .among(let scored) where isImageNet && listing.classNames == ImageNetClasses.wordNetIDs:
+      return Scoring(
+        labels: listing.labels, classNames: listing.classNames, scored: scored, map: nil, obstacle: nil)
+    default:
+      // Folders that are not as many as the classes do not say which class is which.
+      guard listing.classNames.count == classCount else {
+        return Scoring(
+          labels: Array(repeating: -1, count: listing.labels.count), classNames: (0..<classCount).map(String.init),
+          scored: nil, map: nil,
+          obstacle:
+            "unknown: the data set has \(listing.classNames.count) class folders, the network \(classCount) classes"
+        )
+      }
+      return Scoring(
+        labels: listing.labels, classNames: listing.classNames, scored: nil, map: nil, obstacle: nil)
+    }
+  }
+}

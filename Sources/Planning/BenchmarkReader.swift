@@ -1,0 +1,110 @@
+import Benchmarks
+import Foundation
+import Imaging
+
+/// Benchmarks in a manifest.
+extension ManifestReader {
+  func benchmark(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    guard case .mapping(let mapping) = node.node, let kindNode = mapping["kind"] else {
+      throw node.failure("\(node.path) must be a mapping with the key \"kind\"")
+    }
+    let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
+      BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
+    switch kind {
+    case .imagenetC: return try corruptions(node)
+    case .occlusion: return try occlusion(node)
+    default: return try imageSets(node, kind: kind)
+    }
+  }
+
+  /// Benchmarks of one condition: what sets of images there are follows from the kind's recipe.
+  private func imageSets(_ node: ManifestNode, kind: BenchmarkKind) throws -> BenchmarkDefinition {
+    let recipe = kind.recipe
+    let folders = Set(recipe.subsets.map(\.key) + ["root"]).sorted()
+    let keys = try node.mapping(known: ["kind", "name", "classes"] + folders)
+    let root = try existing(required("root", in: keys, of: node), folder: true)
+    var subsets: [ImageSubset] = []
+    for subset in recipe.subsets {
+      if keys[subset.key] == nil && !subset.isRequired { continue }
+      let place = try required(subset.key, in: keys, of: node)
+      let folder = try existing(place, folder: true) + (subset.path.isEmpty ? "" : "/" + subset.path)
+      guard FileTree.isFolder(folder) else {
+        throw place.failure("\(kind.rawValue) needs the folder \(folder), which does not exist")
+      }
+      subsets.append(ImageSubset(name: subset.name, folder: folder, isRestricted: subset.isRestricted))
+    }
+    return BenchmarkDefinition(
+      kind: kind, name: try keys["name"]?.identifier() ?? kind.rawValue, origin: .published(root: root),
+      grid: Grid(axes: []), subsets: subsets, classes: try classes(keys["classes"]))
+  }
+
+  private func occlusion(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    let keys = try node.mapping(known: ["kind", "name", "root", "classes", "percents", "grid"])
+    let percents =
+      try keys["percents"]?.sequence().map { try $0.integer(in: 0...100) }
+      ?? Array(
+        stride(from: 10, through: 90, by: 10))
+    if let list = keys["percents"], Set(percents).count != percents.count || percents.isEmpty {
+      throw list.failure("percents must be different numbers from 0 to 100")
+    }
+    return .occlusion(
+      name: try keys["name"]?.identifier() ?? BenchmarkKind.occlusion.rawValue,
+      root: try existing(required("root", in: keys, of: node), folder: true), percents: percents,
+      patchGrid: try keys["grid"]?.integer(in: 1...256) ?? 14, classes: try classes(keys["classes"]))
+  }
+
+  private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    let keys = try node.mapping(known: ["kind", "name", "root", "from", "corruptions", "severities", "classes"])
+    let origin: ImageOrigin
+    switch (keys["root"], keys["from"]) {
+    case (let root?, nil): origin = .published(root: try existing(root, folder: true))
+    case (nil, let from?): origin = .madeFrom(root: try existing(from, folder: true))
+    default: throw node.failure("\(node.path) needs either root (published files) or from (clean images), not both")
+    }
+    let isLive = if case .madeFrom = origin { true } else { false }
+    let known = isLive ? Corruption.allCases.map(\.rawValue) : ImageNetC.corruptions
+    let severities = try keys["severities"]?.sequence().map { try $0.integer(in: 1...5) } ?? [1, 2, 3, 4, 5]
+    if let twin = keys["severities"], Set(severities).count != severities.count || severities.isEmpty {
+      throw twin.failure("severities must be different numbers from 1 to 5")
+    }
+    let definition = BenchmarkDefinition.corruptions(
+      name: try keys["name"]?.identifier() ?? BenchmarkKind.imagenetC.rawValue, origin: origin,
+      corruptions: try corruptionNames(keys["corruptions"], known: known), severities: severities,
+      classes: try classes(keys["classes"]))
+    for condition in definition.grid.conditions where !isLive {
+      let path = definition.folder(of: condition)
+      guard FileTree.isFolder(path) else {
+        throw node.failure("\(node.path) asks for \(condition), but there is no folder \(path)")
+      }
+    }
+    return definition
+  }
+
+  private func corruptionNames(_ node: ManifestNode?, known: [String]) throws -> [String] {
+    guard let node, node.node.string != "all" else { return known }
+    let names = try node.sequence().map { try $0.choice(known.map { (word: $0, value: $0) }) }
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw node.failure("\(node.path) must be all, or a list of different corruptions")
+    }
+    return names
+  }
+
+  /// The class folders' names in class-index order: a list, or a JSON file that holds one.
+  private func classes(_ node: ManifestNode?) throws -> [String] {
+    guard let node else { return [] }
+    let names: [String]
+    if case .sequence = node.node {
+      names = try node.sequence().map { try $0.text() }
+    } else {
+      let path = try existing(node, folder: false)
+      guard let data = FileManager.default.contents(atPath: path),
+        let list = try? JSONDecoder().decode([String].self, from: data)
+      else { throw node.failure("\(path) is no JSON list of class names") }
+      names = list
+    }
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw node.failure("\(node.path) must list different class names")
+    }
+    return names
+  }
+}

@@ -1,0 +1,91 @@
+import Benchmarks
+import Foundation
+import Testing
+
+@Suite final class FileTreeTests {
+  let path = NSTemporaryDirectory() + "gauntlet-tree-" + UUID().uuidString
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  private func header(_ name: String, size: String, type: Character = "0", prefix: String = "") -> [UInt8] {
+    var block = [UInt8](repeating: 0, count: 512)
+    func put(_ text: String, _ offset: Int) {
+      block.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
+    }
+    put(name, 0)
+    put(size, 124)
+    put(String(type), 156)
+    put("ustar\0" + "00", 257)
+    put(prefix, 345)
+    put("        ", 148)
+    let sum = block.reduce(0) { $0 + Int($1) }
+    put(String(sum, radix: 8), 148)
+    block[148 + String(sum, radix: 8).count] = 0
+    return block
+  }
+
+  private func member(_ name: String, _ text: String, type: Character = "0", prefix: String = "") -> [UInt8] {
+    let bytes = [UInt8](text.utf8)
+    return header(name, size: String(bytes.count, radix: 8), type: type, prefix: prefix) + bytes
+      + [UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512)
+  }
+
+  private func write(_ blocks: [[UInt8]], to name: String = "a.tar") throws -> String {
+    let file = path + "/" + name
+    try Data(blocks.flatMap { $0 } + [UInt8](repeating: 0, count: 1024)).write(to: URL(fileURLWithPath: file))
+    return file
+  }
+
+  private func text(_ path: String) throws -> String {
+    String(decoding: try FileTree.contents(of: path), as: UTF8.self)
+  }
+
+  @Test("ustar prefixes, GNU and pax long names are read; the later of two files of a name stands")
+  func names() throws {
+    let long = String(repeating: "n", count: 150) + ".png"
+    let record = " path=p/\(long)\n"
+    let pax = "\(record.utf8.count + 3)" + record
+    let tar = try write([
+      member("./x/", "", type: "5"), member("x/1.JPEG", "old"), member("./x/1.JPEG", "new"),
+      member("2.JPEG", "two", prefix: "deep/er"), member("././@LongLink", "g/\(long)\0", type: "L"),
+      member("g/cut", "gnu"), member("h", pax, type: "x"), member("p/cut", "pax"), member("x/empty.JPEG", ""),
+    ])
+    #expect(try text(tar + "/x/1.JPEG") == "new")
+    #expect(try text(tar + "/deep/er/2.JPEG") == "two")
+    #expect(try text(tar + "/g/" + long) == "gnu")
+    #expect(try text(tar + "/p/" + long) == "pax")
+    #expect(try text(tar + "/x/empty.JPEG") == "")
+    #expect(FileTree.isFolder(tar) && FileTree.isFolder(tar + "/deep") && !FileTree.isFolder(tar + "/deep/none"))
+    #expect(throws: (any Error).self) { try FileTree.contents(of: tar + "/x/none") }
+    let listing = try BenchmarkDefinition.clean(name: "v", root: tar).listing()
+    #expect(listing.paths == ["g/\(long)", "p/\(long)", "x/1.JPEG", "x/empty.JPEG"])
+  }
+
+  @Test("an archive that is cut off or none at all is refused")
+  func damaged() throws {
+    let whole = member("x/1.JPEG", String(repeating: "a", count: 2000))
+    let files = [try write([Array(whole.prefix(1024))].map { Array($0) }, to: "cut.tar")]
+    try Data(repeating: 7, count: 2048).write(to: URL(fileURLWithPath: path + "/none.tar"))
+    // The two zero blocks at the end make up a kilobyte of what is missing, but not all of it.
+    for file in files + [path + "/none.tar"] {
+      #expect(throws: ListingError.self, "\(file)") {
+        try BenchmarkDefinition.clean(name: "v", root: file).listing()
+      }
+    }
+    #expect(throws: ListingError.self) { try BenchmarkDefinition.clean(name: "v", root: path + "/no.tar").listing() }
+  }
+
+  @Test("an archive that changes is indexed anew")
+  func changes() throws {
+    let tar = try write([member("x/1.JPEG", "one")])
+    #expect(try text(tar + "/x/1.JPEG") == "one")
+    _ = try write([member("x/0.JPEG", "zero"), member("x/1.JPEG", "longer")])
+    #expect(try text(tar + "/x/1.JPEG") == "longer")
+  }
+}
