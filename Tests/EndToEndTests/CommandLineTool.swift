@@ -77,7 +77,10 @@ final class Scratch {
   /// Draws a small miniature and writes a manifest of it.
   ///
   /// - Returns: the manifest's path.
-  func miniature(images: Int, shardImages: Int, lease: String = "60s") throws -> String {
+  /// - Parameter live: the corruptions that are made on the fly; all of them keep a worker busy for some ten seconds.
+  func miniature(
+    images: Int, shardImages: Int, lease: String = "60s", live: String = "[gaussian_noise, pixelate]"
+  ) throws -> String {
     let drawn = try CommandLineTool.run(["miniature", path + "/data", "--images", String(images)])
     try #require(drawn.status == 0, "\(drawn.errors)")
     let manifest = """
@@ -95,7 +98,7 @@ final class Scratch {
         - kind: imagenet-c
           name: live
           from: data/val
-          corruptions: [gaussian_noise, pixelate]
+          corruptions: \(live)
           severities: [2, 5]
       sharding: {images: \(shardImages), lease: \(lease)}
       """
