@@ -76,8 +76,8 @@ final class Scratch {
 
   /// Draws a small miniature and writes a manifest of it.
   ///
-  /// - Returns: the manifest's path.
   /// - Parameter live: the corruptions that are made on the fly; all of them keep a worker busy for some ten seconds.
+  /// - Returns: the manifest's path.
   func miniature(
     images: Int, shardImages: Int, lease: String = "60s", live: String = "[gaussian_noise, pixelate]"
   ) throws -> String {
