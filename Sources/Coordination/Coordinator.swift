@@ -19,16 +19,10 @@ public struct CoordinatorConfiguration: Sendable {
   public var attempts: Int
   /// This program's version; a worker of another one is turned away, since its bits may differ.
   public var version: String
-  /// Workers of a former coordinator may still live: what they held is kept for them for three heartbeats.
-  public var mayHaveWorkers: Bool
-
-  /// How often workers are to say that they live, in seconds.
-  var heartbeatSeconds: Double { min(10, leaseSeconds / 4) }
 
   /// A configuration.
   public init(
-    listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String,
-    mayHaveWorkers: Bool = true
+    listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String
   ) {
     self.listen = listen
     self.security = security
@@ -36,7 +30,6 @@ public struct CoordinatorConfiguration: Sendable {
     self.leaseSeconds = leaseSeconds
     self.attempts = attempts
     self.version = version
-    self.mayHaveWorkers = mayHaveWorkers
   }
 }
 

@@ -29,8 +29,7 @@ struct LocalRun {
   }
 
   private func compute() throws {
-    let session = try CoordinatorSession(
-      run: run, listen: "tcp://127.0.0.1:*", takeUpFailed: takeUpFailed, mayHaveWorkers: false)
+    let session = try CoordinatorSession(run: run, listen: "tcp://127.0.0.1:*", takeUpFailed: takeUpFailed)
     guard try !session.isDone() else { return }
     let givingUp = Mutex<String?>(nil)
     let coordinator = session.coordinator
