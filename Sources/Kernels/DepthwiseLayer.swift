@@ -127,41 +127,21 @@ public final class DepthwiseLayer: Sendable {
   ) {
     let taps = weights.pointer + group * kernel * kernel * lanes
     let addition = bias.pointer + group * lanes
-    let (rows, columns) = (PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel))
     let phased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) ? phasedWeights : nil
-    let phasedTaps = phased.map { $0.pointer + group * phasedCount }
-    let outputColumns = (width - 1) / stride + 1
+    let phasedTaps = phased.map { UnsafePointer($0.pointer + group * phasedCount) }
     switch instructionSet {
     case .scalar:
       convolvePlainly(plane, channel: group, isPhased: phased != nil, relu, output, height, width)
     case .avx2:
-      if let phasedTaps {
-        KernelsAVX2.PhasedDepthwise.convolve(
-          input: plane, weights: phasedTaps, bias: addition, relu: relu, scratch: plane + height * width * lanes,
-          output: output, step: channels, channels: valid, rows: rows, columns: columns)
-      } else {
-        KernelsAVX2.DepthwiseTile.convolve(
-          input: plane, weights: taps,
-          geometry: .init(
-            height: height, width: width, rowTaps: kernel, columnTaps: kernel, top: kernel / 2, left: kernel / 2,
-            rows: (height - 1) / stride + 1, columns: outputColumns, stride: stride),
-          into: .init(
-            output: output, step: channels, columns: outputColumns, channels: valid, bias: addition, relu: relu))
-      }
+      KernelsAVX2.DepthwisePlane(
+        plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
+        kernel: kernel, stride: stride
+      ).convolve(relu: relu, into: output, step: channels, channels: valid)
     case .avx512:
-      if let phasedTaps {
-        KernelsAVX512.PhasedDepthwise.convolve(
-          input: plane, weights: phasedTaps, bias: addition, relu: relu, scratch: plane + height * width * lanes,
-          output: output, step: channels, channels: valid, rows: rows, columns: columns)
-      } else {
-        KernelsAVX512.DepthwiseTile.convolve(
-          input: plane, weights: taps,
-          geometry: .init(
-            height: height, width: width, rowTaps: kernel, columnTaps: kernel, top: kernel / 2, left: kernel / 2,
-            rows: (height - 1) / stride + 1, columns: outputColumns, stride: stride),
-          into: .init(
-            output: output, step: channels, columns: outputColumns, channels: valid, bias: addition, relu: relu))
-      }
+      KernelsAVX512.DepthwisePlane(
+        plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
+        kernel: kernel, stride: stride
+      ).convolve(relu: relu, into: output, step: channels, channels: valid)
     }
   }
 

@@ -18,7 +18,7 @@ package enum PhasedDepthwise {
   ///   - bias: [lanes].
   ///   - scratch: `scratchCount` elements.
   ///   - output: the first pixel; the next one is `step` elements on, rows follow each other.
-  package static func convolve(
+  static func convolve(
     input: UnsafePointer<Float>, weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, relu: Bool,
     scratch: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, step: Int, channels: Int,
     rows: PhasedAxis, columns: PhasedAxis

@@ -81,6 +81,41 @@ import Testing
     #expect(throws: ListingError.self) { try BenchmarkDefinition.clean(name: "v", root: path + "/no.tar").listing() }
   }
 
+  @Test("a file that is not there, or is a folder, is refused by name; an empty one is empty")
+  func plainFiles() throws {
+    try Data().write(to: URL(fileURLWithPath: path + "/empty"))
+    #expect(try FileTree.contents(of: path + "/empty").isEmpty)
+    for bad in [path + "/none", path] {
+      #expect { try FileTree.contents(of: bad) } throws: { "\($0)".contains(bad) }
+    }
+  }
+
+  @Test("a damaged header is refused or read, never a crash")
+  func garbage() throws {
+    let whole = [
+      member("x/1.JPEG", "one"), member("././@LongLink", "g/name\0", type: "L"), member("g/cut", "gnu"),
+      member("h", "15 path=p/name\n", type: "x"), member("p/cut", "pax"),
+    ].flatMap { $0 }
+    var state: UInt64 = 11
+    func next(_ limit: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % limit
+    }
+    for round in 0..<300 {
+      var damaged = whole
+      // A wrong byte, with the header's sum made right again, so that what it says is looked at.
+      let block = next(damaged.count / 512) * 512
+      damaged[block + next(512)] = UInt8(next(256))
+      damaged.replaceSubrange(block + 148..<block + 156, with: [UInt8](repeating: 32, count: 8))
+      let sum = damaged[block..<block + 512].reduce(0) { $0 + Int($1) }
+      damaged.replaceSubrange(block + 148..<block + 148 + String(sum, radix: 8).count, with: String(sum, radix: 8).utf8)
+      if round % 3 == 0 { damaged.removeLast(next(damaged.count)) }
+      let tar = try write([damaged], to: "damaged-\(round).tar")
+      guard let listing = try? BenchmarkDefinition.clean(name: "v", root: tar).listing() else { continue }
+      for file in listing.paths { _ = try? FileTree.contents(of: tar + "/" + file) }
+    }
+  }
+
   @Test("an archive that changes is indexed anew")
   func changes() throws {
     let tar = try write([member("x/1.JPEG", "one")])
