@@ -102,15 +102,24 @@ public struct AccuracyTally: Sendable {
     ]
     if kind == .imagenetC, grid.axes.count == 2 {
       series += corruptionMetrics(top1, clean: clean, seed: seed)
+    } else if kind == .occlusion {
+      series.append(
+        MetricSeries(
+          name: "mean_top1", description: "top-1 accuracy, mean over \(axes.joined(separator: " and ")), 0 to 1",
+          axes: [], values: [top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)]))
+      series += intervals(of: "mean_top1", Outcome.right, .mean(conditions: grid.count), seed)
     } else if grid.axes.isEmpty {
-      for (name, outcome) in [("top1", Outcome.right), ("top5", Outcome.inTop5)] {
-        let combination = AccuracyCombination(terms: [.init(condition: 0, factor: 1)])
-        let intervals = CombinationBootstrap([combination], of: masks(outcome)).intervals(
-          seed: seed, population: population, clean: nil)
-        series += intervals.flatMap { Self.ends(of: name, $0) }
-      }
+      series += intervals(of: "top1", Outcome.right, .mean(conditions: 1), seed)
+      series += intervals(of: "top5", Outcome.inTop5, .mean(conditions: 1), seed)
     }
     return series
+  }
+
+  private func intervals(
+    of name: String, _ outcome: UInt8, _ combination: AccuracyCombination, _ seed: UInt64
+  ) -> [MetricSeries] {
+    CombinationBootstrap([combination], of: masks(outcome)).intervals(seed: seed, population: population, clean: nil)
+      .flatMap { Self.ends(of: name, $0) }
   }
 
   private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
@@ -123,7 +132,7 @@ public struct AccuracyTally: Sendable {
     let single = [
       (
         "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
-        AccuracyCombination(terms: top1.indices.map { .init(condition: $0, factor: 1 / Double(top1.count)) })
+        .mean(conditions: top1.count)
       ),
       (
         "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",

@@ -100,12 +100,3 @@ public struct SubsetTally: Sendable {
     ]
   }
 }
-
-extension MetricSeries {
-  /// The mean over a grid of accuracies; NaN where one is missing.
-  public static func mean(of top1: MetricSeries) -> MetricSeries {
-    MetricSeries(
-      name: "mean_top1", description: "top-1 accuracy, mean over \(top1.axes.joined(separator: " and ")), 0 to 1",
-      axes: [], values: [top1.values.isEmpty ? .nan : top1.values.reduce(0, +) / Double(top1.values.count)])
-  }
-}

@@ -59,12 +59,7 @@ struct ScoreTable {
   private func series(model: Int, benchmark: Int) -> [MetricSeries]? {
     if let tally = subsetTallies[model]?[benchmark] { return tally.metrics() }
     let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
-    guard
-      let metrics = tallies[model]?[benchmark]?.metrics(
-        clean: clean.flatMap { tallies[model]?[$0] }, seed: plan.manifest.seed)
-    else { return nil }
-    guard plan.manifest.benchmarks[benchmark].kind == .occlusion, let top1 = metrics.first(where: { $0.name == "top1" })
-    else { return metrics }
-    return metrics + [.mean(of: top1)]
+    return tallies[model]?[benchmark]?.metrics(
+      clean: clean.flatMap { tallies[model]?[$0] }, seed: plan.manifest.seed)
   }
 }

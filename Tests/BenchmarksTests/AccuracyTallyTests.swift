@@ -18,6 +18,17 @@ import Testing
     #expect(value("top5", tally.metrics()) == [1])
   }
 
+  @Test func occlusionHasTheMeanOverItsShares() {
+    let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
+    var tally = AccuracyTally(kind: .occlusion, grid: definition.grid, labels: [0, 0])
+    tally.add(condition: 0, firstImage: 0, logits: [1, 0, 1, 0], classCount: 2)
+    #expect(value("mean_top1", tally.metrics()).first?.isNaN == true)
+    tally.add(condition: 1, firstImage: 0, logits: [1, 0, 0, 1], classCount: 2)
+    #expect(value("mean_top1", tally.metrics()) == [0.75])
+    // A resample is twice the first image (1), both (0.75), or twice the second (0.5).
+    #expect(value("mean_top1_low", tally.metrics()) == [0.5] && value("mean_top1_high", tally.metrics()) == [1])
+  }
+
   @Test func theFiveLargestLogitsCountLowerClassesFirst() {
     var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [5, 4, 6])
     // Of equal logits the first five classes; the seventh class is the best.

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CommandLineTests {
   static let commands = [
     "run", "coordinate", "work", "status", "resume", "collect", "verify", "report", "inspect", "bench", "keys",
-    "miniature",
+    "miniature", "models",
   ]
 
   @Test("--help says how to use it", arguments: commands)
@@ -18,7 +18,9 @@ import Testing
 
   @Test("an unknown option is refused with status 2", arguments: commands)
   func unknownOption(_ command: String) throws {
-    let needed = ["work": [], "bench": ["kernels"], "keys": ["new", "x"], "coordinate": ["x", "--run", "y"]]
+    let needed = [
+      "work": [], "models": [], "bench": ["kernels"], "keys": ["new", "x"], "coordinate": ["x", "--run", "y"],
+    ]
     let outcome = try CommandLineTool.run([command] + (needed[command] ?? ["x"]) + ["--nonsense"])
     #expect(outcome.status == 2)
     #expect(outcome.errors.contains("--nonsense"))
@@ -30,7 +32,8 @@ import Testing
     ["work"], ["work", "--run", "none"], ["work", "--connect", "tcp://127.0.0.1:1"],
     ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
-    ["bench", "model", "none"], ["miniature", "x", "--images", "0"], ["miniature", "x", "--images", "-5"],
+    ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
+    ["models", "x"], ["miniature", "x", "--images", "0"], ["miniature", "x", "--images", "-5"],
     ["keys", "new"],
   ]
 

@@ -61,6 +61,42 @@ import Imaging
     }
   }
 
+  /// What every machine must make of one picture: FNV-1a over all five severities. A new figure here means that archives
+  /// of before and after cannot be compared. JPEG's bytes are its library's.
+  static let digests: [Corruption: UInt64] = [
+    .brightness: 0x7fef_7af1_3423_09f6,
+    .contrast: 0x722b_254d_16ad_bef4,
+    .defocusBlur: 0x8e1e_f110_4015_1842,
+    .elasticTransform: 0xa85e_2ddd_33b1_1444,
+    .fog: 0xc779_0622_a9df_056e,
+    .frost: 0x60b5_cc44_1440_e6ef,
+    .gaussianBlur: 0x619e_106d_97dd_aa74,
+    .gaussianNoise: 0xf108_8c2c_b2b0_00dd,
+    .glassBlur: 0x265a_6ed9_bcc9_b597,
+    .impulseNoise: 0x009e_3d1e_1b6f_c9dc,
+    .motionBlur: 0x97fc_55ba_3002_57c7,
+    .pixelate: 0xc5b5_bf4e_7c5f_b454,
+    .saturate: 0x2c87_d961_20da_2505,
+    .shotNoise: 0x1163_c51c_a2ef_ebe4,
+    .snow: 0x6329_62f1_fd4e_431c,
+    .spatter: 0xa66c_6314_b859_3626,
+    .speckleNoise: 0x95fb_34c5_909b_9ab3,
+    .zoomBlur: 0x5b04_0283_f682_7dbb,
+  ]
+
+  @Test("The same pixels on every machine", arguments: Corruption.allCases.filter { $0 != .jpegCompression })
+  func samePixelsEverywhere(corruption: Corruption) throws {
+    let image = RGBImage(
+      width: 48, height: 40, pixels: (0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 / 91) })
+    var digest: UInt64 = 0xcbf2_9ce4_8422_2325
+    for severity in 1...5 {
+      for byte in try corruption.apply(image, severity: severity, random: CounterRandom(key: 5, stream: 9)).pixels {
+        digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3
+      }
+    }
+    #expect(digest == Self.digests[corruption], ".\(corruption): 0x\(String(digest, radix: 16)),")
+  }
+
   @Test("A picture without pixels is refused", arguments: Corruption.allCases)
   func refusesAnEmptyPicture(corruption: Corruption) {
     #expect(throws: ImageError.self) {

@@ -19,6 +19,35 @@ import Testing
     for precision in Precision.allCases { compare(set, shape, precision) }
   }
 
+  /// Sums that leave the normal numbers, where AVX512_BF16 flushes to zero, and weights that round to nothing.
+  @Test(arguments: InstructionSet.available)
+  func bf16FlushesAsTheInstructionDoes(set: InstructionSet) {
+    let (rows, inner, columns) = (13, 33, 35)
+    func scaled(_ count: Int, _ stream: UInt64, _ exponents: ClosedRange<Int>) -> [Float] {
+      let random = CounterRandom(key: 6, stream: stream)
+      return Self.values(count, stream: stream).enumerated().map { index, value in
+        let span = Double(exponents.count)
+        return value
+          * Float(
+            sign: .plus, exponent: exponents.lowerBound + Int(random.uniform(at: UInt64(index)) * span), significand: 1)
+      }
+    }
+    let bias = [Float](repeating: 0, count: columns)
+    let left = scaled(rows * inner, 11, -68...(-58))
+    let weights = scaled(columns * inner, 12, -140...(-60))
+    let expected = ScalarKernels.matrixProduct(
+      left, weights, rows: rows, inner: inner, columns: columns, precision: .bf16,
+      epilogue: .init(bias: bias))
+    let packed = PackedMatrix(
+      weights: weights, bias: bias, inner: inner, columns: columns, precision: .bf16, instructionSet: set)
+    var output = [Float](repeating: 99, count: rows * columns)
+    left.withUnsafeBufferPointer { left in
+      output.withUnsafeMutableBufferPointer { packed.multiply(left, rows: rows, into: $0) }
+    }
+    #expect(output.map(\.bitPattern) == expected.map(\.bitPattern))
+    #expect(expected.contains { $0.isNormal } && expected.contains { $0 == 0 } && !expected.contains { $0.isSubnormal })
+  }
+
   private func compare(_ set: InstructionSet, _ shape: (rows: Int, inner: Int, columns: Int), _ precision: Precision) {
     let (rows, inner, columns) = shape
     let left = Self.values(rows * inner, stream: 1)

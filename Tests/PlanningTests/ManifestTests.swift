@@ -26,6 +26,19 @@ import Testing
     #expect(manifest.output.compressed)
   }
 
+  @Test("bf16 is computed by the native GEMM only; another precision is refused by name")
+  func precision() throws {
+    func parse(_ lines: String) throws -> Manifest {
+      try reader.parse(
+        Workspace.manifest.replacingOccurrences(
+          of: "checkpoint: nano.safetensors", with: "checkpoint: nano.safetensors\n    " + lines))
+    }
+    #expect(try parse("").models[0].precision == .fp32)
+    #expect(try parse("precision: bf16").models[0].precision == .bf16)
+    #expect { try parse("precision: bf16\n    gemm: openblas") } throws: { "\($0)".contains("gemm") }
+    #expect { try parse("precision: fp8") } throws: { "\($0)".contains("fp8") }
+  }
+
   private func parse(benchmark: String) throws -> BenchmarkDefinition {
     let head = try #require(Workspace.manifest.components(separatedBy: "benchmarks:").first)
     return try #require(reader.parse(head + "benchmarks:\n  - " + benchmark + "\n").benchmarks.first)

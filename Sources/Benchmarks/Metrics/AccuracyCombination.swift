@@ -11,6 +11,11 @@ struct AccuracyCombination {
   var terms: [Term] = []
   /// The factor of the accuracy on clean images, which is another benchmark's.
   var cleanFactor = 0.0
+
+  /// The mean over a grid's conditions.
+  static func mean(conditions: Int) -> AccuracyCombination {
+    AccuracyCombination(terms: (0..<conditions).map { .init(condition: $0, factor: 1 / Double(conditions)) })
+  }
 }
 
 /// Which images of each condition were evaluated, and which of these answered right.
