@@ -17,11 +17,9 @@ run: build
 	$(GAUNTLET) miniature $(DATA)
 	$(GAUNTLET) run manifests/miniature.yaml --run $(RUN)
 
-# Tests that start processes run one after the other: beside others, one may see its run only after the end.
 test: setup
 	$(SWIFT) build -c release --build-tests
-	$(SWIFT) test -c release --skip-build --skip EndToEndTests
-	$(SWIFT) test -c release --skip-build --no-parallel --filter EndToEndTests
+	$(SWIFT) test -c release --skip-build
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet

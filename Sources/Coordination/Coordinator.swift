@@ -50,6 +50,7 @@ public final class Coordinator: Sendable {
   private let source: any WorkSource
   private let logger: Logger
   private let router: RouterEndpoint
+  private let isAnnounced = Atomic(false)
   private let isDraining = Atomic(false)
 
   /// Listens, so that workers may connect; they are answered once `run` is called.
@@ -67,7 +68,18 @@ public final class Coordinator: Sendable {
       // Who reads the folder may sit on another machine, to which "every address" says nothing.
       let address = router.boundAddress.replacing("//0.0.0.0:", with: "//\(ProcessInfo.processInfo.hostName):")
       try CoordinatorEndpoint(address: address, runID: source.runID).write(to: RunFolder(folder))
+      isAnnounced.store(true, ordering: .releasing)
     }
+  }
+
+  /// A coordinator that found nothing to do never ran, and leaves no address at which nobody listens.
+  deinit { withdraw() }
+
+  private func withdraw() {
+    guard isAnnounced.exchange(false, ordering: .acquiringAndReleasing), let folder = configuration.runFolder else {
+      return
+    }
+    unlink(RunFolder(folder).endpoint)
   }
 
   /// The address that workers connect to, its port resolved.
@@ -85,7 +97,7 @@ public final class Coordinator: Sendable {
   public func run() throws -> RunOutcome {
     defer {
       router.close()
-      if let folder = configuration.runFolder { unlink(RunFolder(folder).endpoint) }
+      withdraw()
     }
     var session = try CoordinatorLoop(
       configuration: configuration, ledger: ledger, source: source, logger: logger, router: router)

@@ -185,7 +185,8 @@ private struct WorkerSession {
     switch message {
     case .welcome(let welcome): try enter(welcome)
     case .lease(let shard, _, let task):
-      guard held[shard] == nil else { break }
+      // A lease that crossed this worker's SIGTERM on its way is not begun: the goodbye gives it to others.
+      guard held[shard] == nil, drainEnd == nil else { break }
       held[shard] = .atWork
       streams.add(shard, task)
     case .acknowledgement(let shard, let outcome):

@@ -123,6 +123,44 @@ import Working
     #expect(try place.ledger.status(now: 0).total.pending == 1)
   }
 
+  /// Drains its own worker in the middle of a shard, and counts what is computed.
+  private final class Leaver: ShardComputer {
+    let worker = Mutex<WorkerDaemon?>(nil)
+    let computed = Mutex(0)
+
+    func compute(task: Data) throws -> Data {
+      let count = computed.withLock { count in
+        count += 1
+        return count
+      }
+      if count == 5 { worker.withLock { $0?.drain() } }
+      return task
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2))) func aDrainingWorkerTakesNothingNew() throws {
+    let place = try Place(shards: 2000)
+    let coordinator = try place.coordinator(Source())
+    let leaver = Leaver()
+    let daemon = try place.worker(coordinator.boundAddress, leaver)
+    leaver.worker.withLock { $0 = daemon }
+    let outcome = Mutex<WorkerOutcome?>(nil)
+    let group = DispatchGroup()
+    DispatchQueue.global().async(group: group) {
+      let ended = try? daemon.run()
+      outcome.withLock { $0 = ended }
+      coordinator.drain()
+    }
+    #expect(try coordinator.run() == .drained)
+    group.wait()
+    leaver.worker.withLock { $0 = nil }
+    #expect(outcome.withLock { $0 } == .drained)
+    // What its four credits stand for, and a lease that is read before the drain is heard, may still be begun.
+    #expect(leaver.computed.withLock { $0 } <= 5 + 5)
+    // Nothing is left leased: the goodbye gave back what was on its way.
+    #expect(try place.ledger.status(now: 0).total.setAside == 0)
+  }
+
   @Test func aSecondCoordinatorIsKeptOff() throws {
     let place = try Place(shards: 1)
     let lock = try RunLock(folder: place.folder)

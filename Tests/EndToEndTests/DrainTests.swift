@@ -47,6 +47,8 @@ import Testing
     let resumed = try CommandLineTool.run(["resume", folder.path])
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
+    #expect(try CommandLineTool.run(["resume", folder.path]).status == 0)
+    #expect(!FileManager.default.fileExists(atPath: folder.endpoint))
   }
 
   private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
