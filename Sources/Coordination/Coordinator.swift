@@ -19,10 +19,16 @@ public struct CoordinatorConfiguration: Sendable {
   public var attempts: Int
   /// This program's version; a worker of another one is turned away, since its bits may differ.
   public var version: String
+  /// Workers of a former coordinator may still live: what they held is kept for them for three heartbeats.
+  public var mayHaveWorkers: Bool
+
+  /// How often workers are to say that they live, in seconds.
+  var heartbeatSeconds: Double { min(10, leaseSeconds / 4) }
 
   /// A configuration.
   public init(
-    listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String
+    listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String,
+    mayHaveWorkers: Bool = true
   ) {
     self.listen = listen
     self.security = security
@@ -30,6 +36,7 @@ public struct CoordinatorConfiguration: Sendable {
     self.leaseSeconds = leaseSeconds
     self.attempts = attempts
     self.version = version
+    self.mayHaveWorkers = mayHaveWorkers
   }
 }
 

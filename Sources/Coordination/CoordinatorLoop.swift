@@ -29,6 +29,7 @@ struct CoordinatorLoop {
     self.router = router
     try ledger.interruptOpenAttempts(at: Date().timeIntervalSince1970)
     let failed = try ledger.failedWorkers()
+    let open = try ledger.openAttempts()
     let rows = try ledger.shards()
     definitions = Dictionary(uniqueKeysWithValues: rows.map { ($0.definition.id, $0.definition) })
     scheduler = Scheduler(
@@ -41,13 +42,14 @@ struct CoordinatorLoop {
           }
         return SchedulerShard(
           id: row.definition.id, state: state, attempts: row.attempts, failures: row.failures,
-          failedWorkers: failed[row.definition.id] ?? [])
-      }, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts)
+          failedWorkers: failed[row.definition.id] ?? [], model: row.definition.model,
+          holder: open[row.definition.id].map {
+            ShardLease(shard: row.definition.id, attempt: $0.attempt, worker: $0.worker)
+          })
+      }, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
+      reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0)
     writer = LedgerWriter(ledger: ledger, source: source) { [waker = router.waker] in waker.wake() }
   }
-
-  /// How often workers are to say that they live.
-  private var heartbeat: Double { min(10, configuration.leaseSeconds / 4) }
 
   private var now: Double {
     let time = (ContinuousClock.now - start).components
@@ -131,7 +133,7 @@ struct CoordinatorLoop {
     try send(
       .welcome(
         .init(
-          runID: source.runID, heartbeatMilliseconds: max(1, Int(heartbeat * 1000)),
+          runID: source.runID, heartbeatMilliseconds: max(1, Int(configuration.heartbeatSeconds * 1000)),
           coordinatorVersion: configuration.version)), to: peer)
     let held = hello.runID.isEmpty || hello.runID == source.runID ? hello.held : []
     try handle(
@@ -195,8 +197,17 @@ struct CoordinatorLoop {
       try send(
         .welcome(
           .init(
-            runID: source.runID, heartbeatMilliseconds: max(1, Int(heartbeat * 1000)),
+            runID: source.runID, heartbeatMilliseconds: max(1, Int(configuration.heartbeatSeconds * 1000)),
             coordinatorVersion: configuration.version)), to: PeerID(workerID: worker))
+    case .rested(let worker, let until):
+      logger.warning(
+        "a worker rests: others computed what it failed",
+        metadata: ["worker": "\(worker)", "seconds": "\(Int((until - now).rounded()))"])
+    case .refused(let worker, let reason):
+      if workers.remove(worker) != nil {
+        logger.error("a worker is refused", metadata: ["worker": "\(worker)", "reason": "\(reason)"])
+      }
+      try send(.rejection(reason: reason), to: PeerID(workerID: worker))
     case .finished: isFinished = true
     }
     return nil

@@ -71,6 +71,23 @@ extension Ledger {
     }
   }
 
+  /// The last attempt of each pending shard that no result and no failure ended: its worker may hold it still.
+  func openAttempts() throws(LedgerError) -> [Int64: (attempt: Int, worker: String)] {
+    try read { database in
+      let rows = try Row.fetchCursor(
+        database,
+        sql: """
+          SELECT attempts.shard, attempts.attempt, attempts.worker FROM attempts
+          JOIN shards ON shards.id = attempts.shard
+          WHERE shards.state = 0 AND (attempts.outcome IS NULL OR attempts.outcome = 'interrupted')
+          ORDER BY attempts.shard, attempts.attempt
+          """)
+      var open: [Int64: (attempt: Int, worker: String)] = [:]
+      while let row = try rows.next() { open[row[0]] = (row[1], row[2]) }
+      return open
+    }
+  }
+
   /// Which workers have failed which pending shard, so that a retry goes elsewhere after a restart, too.
   func failedWorkers() throws(LedgerError) -> [Int64: Set<String>] {
     try read { database in

@@ -1,4 +1,5 @@
-/// The shards that wait for a worker, by the set of workers that have failed them, the lowest position first.
+/// The shards that wait for a worker: those that nobody has failed by their model, the others by the set of workers
+/// that have failed them; the lowest position first.
 ///
 /// A shard is pushed and removed in constant time but for a heap's logarithm: an entry whose ticket is no longer its
 /// shard's stays in its heap until it comes to the top.
@@ -20,13 +21,18 @@ struct PendingShards: Sendable {
 
   private var tickets: [UInt64]
   private var lastTicket: UInt64 = 0
-  private var fresh = BinaryHeap<Entry>()
+  private let models: [Int]
+  private var fresh: [BinaryHeap<Entry>]
   // An array and not a dictionary alone, because a dictionary's order differs from process to process.
   private var failed: [Bucket] = []
   private var positions: [Set<String>: Int] = [:]
 
-  /// No shard waits; positions are below `capacity`.
-  init(capacity: Int) { tickets = Array(repeating: 0, count: capacity) }
+  /// No shard waits; `models` has the model of each position, counted from 0 without large gaps.
+  init(models: [Int]) {
+    self.models = models
+    tickets = Array(repeating: 0, count: models.count)
+    fresh = Array(repeating: BinaryHeap(), count: (models.max() ?? 0) + 1)
+  }
 
   func contains(_ index: Int) -> Bool { tickets[index] != 0 }
 
@@ -37,7 +43,7 @@ struct PendingShards: Sendable {
     count += 1
     let entry = Entry(index: index, ticket: lastTicket)
     if failedWorkers.isEmpty {
-      fresh.insert(entry)
+      fresh[models[index]].insert(entry)
     } else if let position = positions[failedWorkers] {
       failed[position].entries.insert(entry)
     } else {
@@ -54,13 +60,10 @@ struct PendingShards: Sendable {
     count -= 1
   }
 
-  /// Removes and returns the shard that `worker` is to compute next: one that nobody has failed, else one that
-  /// others have, else one that every live worker has.
-  mutating func take(for worker: String, live: Set<String>) -> Int? {
-    if let index = Self.first(of: &fresh, tickets) {
-      remove(index)
-      return index
-    }
+  /// Removes and returns the shard that `worker` is to compute next: one that others have failed, so that it is soon
+  /// known whether shard or worker is to blame; else one of `model`; else the first that nobody has failed; else one
+  /// that every live worker has failed.
+  mutating func take(for worker: String, live: Set<String>, model: Int?) -> Int? {
     var last: Int?
     var position = 0
     while position < failed.count {
@@ -76,8 +79,18 @@ struct PendingShards: Sendable {
       if last == nil, live.count <= failedWorkers.count, live.isSubset(of: failedWorkers) { last = index }
       position += 1
     }
-    if let last { remove(last) }
-    return last
+    guard let index = firstFresh(model) ?? last else { return nil }
+    remove(index)
+    return index
+  }
+
+  private mutating func firstFresh(_ model: Int?) -> Int? {
+    if let model, let index = Self.first(of: &fresh[model], tickets) { return index }
+    var least: Int?
+    for model in fresh.indices {
+      if let index = Self.first(of: &fresh[model], tickets), index < least ?? .max { least = index }
+    }
+    return least
   }
 
   private static func first(of entries: inout BinaryHeap<Entry>, _ tickets: [UInt64]) -> Int? {

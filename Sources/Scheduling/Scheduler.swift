@@ -10,13 +10,34 @@ public struct Scheduler: Sendable {
   /// How long a living worker may leave a lease unnamed before it goes to another, in seconds: the time that a lease
   /// may be on its way.
   public let graceSeconds: Double
+  /// How long after the first event a shard waits for the worker that held it under a former coordinator, in seconds.
+  public let reclaimSeconds: Double
   /// How many failures set a shard aside.
   public let maximumFailures: Int
+  /// How many shards that a worker failed others must compute, before the worker is rested.
+  static let blameBeforeRest = 3
+  /// How many rests a worker gets in a row; then it is refused.
+  static let maximumRests = 3
+  /// How many times the usual time a lease must be old to be given to a second worker.
+  static let stragglerFactor = 2.0
+  /// Nor is a lease given to a second worker before it is this old, in seconds: short shards are not worth it.
+  static let stragglerSeconds = 1.0
 
   var shards: [Shard]
   var indexes: [Int64: Int]
   var pending: PendingShards
   var leases: [Int: Lease] = [:]
+  // Second leases of stragglers; the first is in `leases`.
+  var copies: [Int: Lease] = [:]
+  var reserved: [Int: ShardLease] = [:]
+  var reservedOf: [String: Set<Int>] = [:]
+  var reservedUntil: Double?
+  /// Seconds from lease to result, a moving average; nil before the first result.
+  var usualSeconds: Double?
+  // Leases by age, for the stragglers; one whose lease ended stays until it comes to the top.
+  var oldest = BinaryHeap<Deadline<Int>>()
+  var refusedWorkers: Set<String> = []
+  var restDeadlines = BinaryHeap<Deadline<String>>()
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
   var workers: [String: Worker] = [:]
@@ -38,48 +59,59 @@ public struct Scheduler: Sendable {
   ///   - leaseSeconds: positive, several times the interval of heartbeats.
   ///   - maximumFailures: at least 1.
   ///   - graceSeconds: half of `leaseSeconds` if nil.
+  ///   - reclaimSeconds: `graceSeconds` if nil; 0 where no worker can have outlived the former coordinator.
   public init(
-    shards: [SchedulerShard], leaseSeconds: Double, maximumFailures: Int, graceSeconds: Double? = nil
+    shards: [SchedulerShard], leaseSeconds: Double, maximumFailures: Int, graceSeconds: Double? = nil,
+    reclaimSeconds: Double? = nil
   ) {
     self.leaseSeconds = leaseSeconds
     self.graceSeconds = graceSeconds ?? leaseSeconds / 2
+    self.reclaimSeconds = reclaimSeconds ?? self.graceSeconds
     self.maximumFailures = max(1, maximumFailures)
     self.shards = []
     self.shards.reserveCapacity(shards.count)
     indexes = Dictionary(minimumCapacity: shards.count)
-    pending = PendingShards(capacity: shards.count)
+    pending = PendingShards(models: shards.map { max(0, $0.model) })
     for (index, shard) in shards.enumerated() {
       self.shards.append(
-        Shard(id: shard.id, attempts: shard.attempts, failures: shard.failures, end: Shard.End(shard.state)))
+        Shard(
+          id: shard.id, attempts: shard.attempts, failures: shard.failures, model: max(0, shard.model),
+          end: Shard.End(shard.state)))
       indexes[shard.id] = index
       if !shard.failedWorkers.isEmpty { failedWorkers[index] = shard.failedWorkers }
       switch shard.state {
       case .recorded: recordedCount += 1
       case .setAside: setAsideCount += 1
       case .pending where shard.failures >= self.maximumFailures: exhausted.append(index)
-      case .pending: pending.insert(index, failedWorkers: shard.failedWorkers)
+      case .pending:
+        if let holder = shard.holder, self.reclaimSeconds > 0 {
+          reserved[index] = holder
+          reservedOf[holder.worker, default: []].insert(index)
+        } else {
+          pending.insert(index, failedWorkers: shard.failedWorkers)
+        }
       }
     }
   }
 
   /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
   public var nextDeadline: Double? {
-    switch (leaseDeadlines.first?.time, workerDeadlines.first?.time) {
-    case (let lease?, let worker?): min(lease, worker)
-    case (let lease, let worker): lease ?? worker
-    }
+    [
+      leaseDeadlines.first?.time, workerDeadlines.first?.time, restDeadlines.first?.time,
+      reserved.isEmpty ? nil : reservedUntil,
+    ].compactMap { $0 }.min()
   }
 
   /// How many shards stand where.
   public var counts: Counts {
     Counts(
-      pending: pending.count, leased: leases.count, storing: stores.count, recorded: recordedCount,
+      pending: pending.count + reserved.count, leased: leases.count, storing: stores.count, recorded: recordedCount,
       setAside: setAsideCount)
   }
 
   /// Numbers of shards.
   public struct Counts: Sendable, Equatable {
-    /// Shards that wait for a worker.
+    /// Shards that wait for a worker, or for the one that held them before the coordinator began again.
     public let pending: Int
     /// Shards that a worker holds.
     public let leased: Int
@@ -96,6 +128,7 @@ public struct Scheduler: Sendable {
   /// - Parameter now: seconds, never before the last event's.
   public mutating func handle(_ event: Event, at now: Double) -> [Action] {
     setAsideExhausted()
+    if reservedUntil == nil { reservedUntil = now + reclaimSeconds }
     apply(event, now)
     expire(now)
     assign(now)
@@ -108,10 +141,14 @@ public struct Scheduler: Sendable {
 
   private mutating func apply(_ event: Event, _ now: Double) {
     switch event {
+    case .joined(let worker, _, _) where refusedWorkers.contains(worker),
+      .heartbeat(let worker, _) where refusedWorkers.contains(worker):
+      actions.append(.refused(worker: worker, reason: Self.refusal))
     case .joined(let worker, let credits, let held):
       join(worker, credits: credits)
       heard(worker, now)
       name(held, by: worker, now)
+      releaseReserved(of: worker)
     case .heartbeat(let worker, let held):
       guard workers[worker] != nil else {
         actions.append(.unknown(worker: worker))
@@ -121,8 +158,8 @@ public struct Scheduler: Sendable {
       name(held, by: worker, now)
     case .resultReceived(let lease):
       heard(lease.worker, now)
-      receive(lease)
-    case .stored(let lease): finishStore(of: lease)
+      receive(lease, now)
+    case .stored(let lease): finishStore(of: lease, now)
     case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason)
     case .failed(let lease, let reason):
       heard(lease.worker, now)
@@ -150,7 +187,7 @@ public struct Scheduler: Sendable {
 // MARK: Results
 
 extension Scheduler {
-  private mutating func receive(_ lease: ShardLease) {
+  private mutating func receive(_ lease: ShardLease, _ now: Double) {
     guard let index = indexes[lease.shard] else {
       actions.append(.acknowledge(lease, .refused))
       return
@@ -165,32 +202,43 @@ extension Scheduler {
       return
     }
     shards[index].attempts = max(shards[index].attempts, lease.attempt)
-    stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease))
+    stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease, now))
     if shards[index].end == .setAside { setAsideCount -= 1 }
     actions.append(.store(lease))
   }
 
   /// Takes the shard from whoever has it. Gives whether the result's worker had it and goes on holding it.
-  private mutating func takeForStore(_ index: Int, _ lease: ShardLease) -> Bool {
+  private mutating func takeForStore(_ index: Int, _ lease: ShardLease, _ now: Double) -> Bool {
     if pending.contains(index) { pending.remove(index) }
-    guard let current = leases[index]?.lease else { return false }
-    _ = endLease(current)
-    if current == lease {
-      workers[lease.worker]?.storing.insert(index)
-      return true
+    endReservation(index)
+    var isHeld = false
+    for current in [leases[index], copies[index]].compactMap({ $0 }) {
+      _ = endLease(current.lease)
+      if current.lease == lease {
+        isHeld = true
+        usualSeconds = usualSeconds.map { $0 + (now - current.givenAt - $0) / 16 } ?? now - current.givenAt
+        workers[lease.worker]?.storing.insert(index)
+      } else {
+        actions.append(
+          .ended(
+            current.lease, .superseded, reason: "the result of attempt \(lease.attempt) on \(lease.worker) came first"))
+        actions.append(.revoke(current.lease))
+      }
     }
-    actions.append(
-      .ended(current, .superseded, reason: "the result of attempt \(lease.attempt) on \(lease.worker) came first"))
-    actions.append(.revoke(current))
-    return false
+    return isHeld
   }
 
-  private mutating func finishStore(of lease: ShardLease) {
+  private mutating func finishStore(of lease: ShardLease, _ now: Double) {
     guard let index = endStore(of: lease) else { return }
     shards[index].end = .recorded
     recordedCount += 1
-    failedWorkers[index] = nil
     actions.append(.acknowledge(lease, .recorded))
+    workers[lease.worker]?.blame = 0
+    workers[lease.worker]?.rests = 0
+    // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
+    for worker in (failedWorkers.removeValue(forKey: index) ?? []).sorted() where worker != lease.worker {
+      blame(worker, now)
+    }
   }
 
   private mutating func refuseStore(of lease: ShardLease, reason: String) {
@@ -224,6 +272,10 @@ extension Scheduler {
     failedWorkers[index, default: []].insert(lease.worker)
     shards[index].failures += 1
     if shards[index].failures >= maximumFailures {
+      if let other = leases[index]?.lease, endLease(other) != nil {
+        actions.append(.ended(other, .returned, reason: "the shard is set aside"))
+        actions.append(.revoke(other))
+      }
       setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
     } else {
       requeue(index)
@@ -237,7 +289,9 @@ extension Scheduler {
     requeue(index)
   }
 
-  private mutating func requeue(_ index: Int) {
+  /// The shard waits, unless a second worker has it.
+  mutating func requeue(_ index: Int) {
+    guard leases[index] == nil else { return }
     pending.insert(index, failedWorkers: failedWorkers[index] ?? [])
   }
 

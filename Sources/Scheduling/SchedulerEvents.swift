@@ -40,6 +40,10 @@ extension Scheduler {
     case acknowledge(ShardLease, Acknowledgement)
     /// A worker that never joined sent a heartbeat, as after a restart of the coordinator: have it say hello.
     case unknown(worker: String)
+    /// Say in the log that the worker gets nothing until that time, because others computed what it failed.
+    case rested(worker: String, until: Double)
+    /// Turn the worker away for good, because others computed what it failed, again and again.
+    case refused(worker: String, reason: String)
     /// Every shard is recorded or set aside.
     case finished
   }

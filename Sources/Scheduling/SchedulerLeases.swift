@@ -16,12 +16,14 @@ extension Scheduler {
     let id: Int64
     var attempts: Int
     var failures: Int
+    let model: Int
     var end: End
   }
 
   struct Lease: Sendable {
     let lease: ShardLease
     let serial: UInt64
+    let givenAt: Double
     /// When it was given or last named.
     var namedAt: Double
   }
@@ -41,6 +43,13 @@ extension Scheduler {
     var isWatched = false
     var leases: Set<Int> = []
     var storing: Set<Int> = []
+    /// The model of its last lease.
+    var model: Int?
+    /// Shards that it failed and others computed, since its last result or rest.
+    var blame = 0
+    /// Rests since its last result.
+    var rests = 0
+    var restsUntil = -Double.infinity
 
     var hasCredit: Bool { leases.count + storing.count < credits }
   }
@@ -59,42 +68,109 @@ extension Scheduler {
 
   /// Gives waiting shards to workers with credit, one each in turn.
   mutating func assign(_ now: Double) {
-    guard pending.count > 0, !open.isEmpty else { return }
+    guard !open.isEmpty else { return }
+    guard pending.count > 0 else { return assignCopies(now) }
     var waiting = open
     open.removeAll(keepingCapacity: true)
     var position = 0
     while position < waiting.count, pending.count > 0 {
       let name = waiting[position]
       position += 1
-      guard liveWorkers.contains(name), let worker = workers[name], worker.hasCredit else {
+      guard liveWorkers.contains(name), let worker = workers[name], worker.hasCredit, worker.restsUntil <= now else {
         workers[name]?.isOpen = false
         continue
       }
-      guard let index = pending.take(for: name, live: liveWorkers) else {
+      guard let index = pending.take(for: name, live: liveWorkers, model: worker.model) else {
         open.append(name)
         continue
       }
-      shards[index].attempts += 1
-      let lease = ShardLease(shard: shards[index].id, attempt: shards[index].attempts, worker: name)
-      hold(index, lease, now)
-      actions.append(.lease(lease))
+      give(index, to: name, now)
       waiting.append(name)
     }
     open.append(contentsOf: waiting[position...])
   }
 
+  private mutating func give(_ index: Int, to worker: String, _ now: Double) {
+    shards[index].attempts += 1
+    let lease = ShardLease(shard: shards[index].id, attempt: shards[index].attempts, worker: worker)
+    hold(index, lease, now)
+    workers[worker]?.model = shards[index].model
+    actions.append(.lease(lease))
+  }
+
+  // MARK: Stragglers
+
+  /// Gives leases that take unusually long to a second worker, once nothing else is left to give. The first result
+  /// counts, whichever worker it comes from.
+  private mutating func assignCopies(_ now: Double) {
+    guard let usualSeconds else { return }
+    let latest = now - max(Self.stragglerSeconds, usualSeconds * Self.stragglerFactor)
+    var waiting = open
+    open.removeAll(keepingCapacity: true)
+    var position = 0
+    while position < waiting.count {
+      let name = waiting[position]
+      position += 1
+      guard liveWorkers.contains(name), let worker = workers[name], worker.hasCredit, worker.restsUntil <= now else {
+        workers[name]?.isOpen = false
+        continue
+      }
+      guard let index = takeStraggler(for: name, givenBefore: latest) else {
+        open.append(name)
+        if let first = oldest.first, first.time < latest { continue }
+        break
+      }
+      give(index, to: name, now)
+      waiting.append(name)
+    }
+    open.append(contentsOf: waiting[position...])
+  }
+
+  /// The oldest lease that `worker` may have as well; a few of the oldest are looked at, so that the cost is bounded.
+  private mutating func takeStraggler(for worker: String, givenBefore latest: Double) -> Int? {
+    let looks = 8
+    var passed: [Deadline<Int>] = []
+    var found: Int?
+    while found == nil, passed.count < looks, let entry = oldest.first, entry.time < latest {
+      oldest.removeFirst()
+      guard let lease = leases[entry.key], lease.serial == entry.serial, copies[entry.key] == nil else { continue }
+      if lease.lease.worker != worker, failedWorkers[entry.key]?.contains(worker) != true {
+        found = entry.key
+      } else {
+        passed.append(entry)
+      }
+    }
+    for entry in passed { oldest.insert(entry) }
+    return found
+  }
+
   /// The worker has the shard from now on.
   private mutating func hold(_ index: Int, _ lease: ShardLease, _ now: Double) {
     serial += 1
-    leases[index] = Lease(lease: lease, serial: serial, namedAt: now)
+    let held = Lease(lease: lease, serial: serial, givenAt: now, namedAt: now)
+    if leases[index] == nil {
+      leases[index] = held
+      while let entry = oldest.first, leases[entry.key]?.serial != entry.serial { oldest.removeFirst() }
+      oldest.insert(Deadline(time: now, serial: serial, key: index))
+    } else {
+      copies[index] = held
+    }
     workers[lease.worker]?.leases.insert(index)
     leaseDeadlines.insert(Deadline(time: now + leaseSeconds, serial: serial, key: index))
   }
 
   /// The worker has the shard no more. Gives the shard's position, or nil if it did not have it.
   mutating func endLease(_ lease: ShardLease) -> Int? {
-    guard let index = indexes[lease.shard], leases[index]?.lease == lease else { return nil }
-    leases[index] = nil
+    guard let index = indexes[lease.shard] else { return nil }
+    if copies[index]?.lease == lease {
+      copies[index] = nil
+      if let first = leases[index] { oldest.insert(Deadline(time: first.givenAt, serial: first.serial, key: index)) }
+    } else if leases[index]?.lease == lease {
+      leases[index] = copies.removeValue(forKey: index)
+      if let second = leases[index] { oldest.insert(Deadline(time: second.givenAt, serial: second.serial, key: index)) }
+    } else {
+      return nil
+    }
     workers[lease.worker]?.leases.remove(index)
     offer(lease.worker)
     return index
@@ -110,10 +186,14 @@ extension Scheduler {
       }
       if leases[index]?.lease == lease {
         leases[index]?.namedAt = now
+      } else if copies[index]?.lease == lease {
+        copies[index]?.namedAt = now
       } else if stores[index]?.lease == lease {
         continue
-      } else if pending.contains(index), workers[worker]?.hasCredit == true {
-        pending.remove(index)
+      } else if pending.contains(index) || isReclaimed(index, by: lease), workers[worker]?.hasCredit == true {
+        if pending.contains(index) { pending.remove(index) }
+        endReservation(index)
+        workers[worker]?.model = shards[index].model
         shards[index].attempts = max(shards[index].attempts, claim.attempt)
         hold(index, lease, now)
         actions.append(.adopted(lease))
@@ -131,7 +211,10 @@ extension Scheduler {
   private func leases(of worker: String, where include: (Lease) -> Bool = { _ in true }) -> [ShardLease] {
     guard let held = workers[worker]?.leases, !held.isEmpty else { return [] }
     // Sorted, because a set's order differs from process to process.
-    return held.filter { leases[$0].map(include) ?? false }.sorted().compactMap { leases[$0]?.lease }
+    return held.sorted().compactMap { index in
+      guard let lease = copies[index]?.lease.worker == worker ? copies[index] : leases[index] else { return nil }
+      return include(lease) ? lease.lease : nil
+    }
   }
 
   // MARK: Workers
@@ -169,15 +252,71 @@ extension Scheduler {
     for lease in leases(of: name) { giveBack(lease, reason: "the worker left") }
     workers[name] = nil
     open.removeAll { $0 == name }
+    releaseReserved(of: name)
+  }
+
+  static let refusal =
+    "other workers computed what this one failed, again and again; look for what is wrong with its machine"
+
+  /// The worker failed a shard that another has computed now: it rests, longer each time, and is refused in the end.
+  mutating func blame(_ name: String, _ now: Double) {
+    // What it fails or loses all at once is one reason to rest, not several.
+    guard let worker = workers[name], worker.restsUntil <= now else { return }
+    workers[name]?.blame += 1
+    guard worker.blame + 1 >= Self.blameBeforeRest else { return }
+    if worker.rests >= Self.maximumRests {
+      refusedWorkers.insert(name)
+      leave(name)
+      actions.append(.refused(worker: name, reason: Self.refusal))
+      return
+    }
+    let until = now + leaseSeconds * Double(1 << worker.rests)
+    workers[name]?.blame = 0
+    workers[name]?.rests += 1
+    workers[name]?.restsUntil = until
+    restDeadlines.insert(Deadline(time: until, serial: worker.serial, key: name))
+    actions.append(.rested(worker: name, until: until))
+  }
+
+  // MARK: Reservations
+
+  /// The worker of the last attempt that the ledger knows, or one of a later attempt that it came too late to know.
+  private func isReclaimed(_ index: Int, by lease: ShardLease) -> Bool {
+    guard let holder = reserved[index] else { return false }
+    return holder.worker == lease.worker || lease.attempt > holder.attempt
+  }
+
+  mutating func endReservation(_ index: Int) {
+    guard let holder = reserved.removeValue(forKey: index) else { return }
+    reservedOf[holder.worker]?.remove(index)
+  }
+
+  /// The worker has said what it holds; the rest of what it had may go to others.
+  mutating func releaseReserved(of worker: String) {
+    for index in (reservedOf.removeValue(forKey: worker) ?? []).sorted() {
+      reserved[index] = nil
+      requeue(index)
+    }
   }
 
   // MARK: Time
 
   /// Ends the leases that nobody named in time, and forgets workers that were not heard in time.
   mutating func expire(_ now: Double) {
+    if let reservedUntil, reservedUntil <= now, !reserved.isEmpty {
+      for index in reserved.keys.sorted() {
+        endReservation(index)
+        requeue(index)
+      }
+    }
+    while let deadline = restDeadlines.first, deadline.time <= now {
+      restDeadlines.removeFirst()
+      if workers[deadline.key]?.serial == deadline.serial { offer(deadline.key) }
+    }
     while let deadline = leaseDeadlines.first, deadline.time <= now {
       leaseDeadlines.removeFirst()
-      guard let lease = leases[deadline.key], lease.serial == deadline.serial else { continue }
+      let held = [leases[deadline.key], copies[deadline.key]].compactMap { $0 }
+      guard let lease = held.first(where: { $0.serial == deadline.serial }) else { continue }
       let time = lease.namedAt + leaseSeconds
       if time > now {
         leaseDeadlines.insert(Deadline(time: time, serial: lease.serial, key: deadline.key))

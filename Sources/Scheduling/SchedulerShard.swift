@@ -20,16 +20,23 @@ public struct SchedulerShard: Sendable, Equatable {
   public var failures: Int
   /// The workers that failed or lost it.
   public var failedWorkers: Set<String>
+  /// The model that computes it, as its position in the plan: a worker that has loaded it is preferred.
+  public var model: Int
+  /// The handing over that a former coordinator left open. Its worker may hold the shard, or its result.
+  public var holder: ShardLease?
 
   /// A shard as the ledger knows it.
   public init(
-    id: Int64, state: State = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = []
+    id: Int64, state: State = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = [],
+    model: Int = 0, holder: ShardLease? = nil
   ) {
     self.id = id
     self.state = state
     self.attempts = attempts
     self.failures = failures
     self.failedWorkers = failedWorkers
+    self.model = model
+    self.holder = holder
   }
 }
 

@@ -47,7 +47,7 @@ struct CoordinatorSession {
   let logger = Logs.stderrLogger("gauntlet.coordinator")
   private let lock: RunLock
 
-  init(run: PlannedRun, listen: String, takeUpFailed: Bool) throws {
+  init(run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true) throws {
     self.run = run
     lock = try RunLock(folder: run.folder.path)
     if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
@@ -57,7 +57,8 @@ struct CoordinatorSession {
     coordinator = try Coordinator(
       configuration: CoordinatorConfiguration(
         listen: listen, security: keys.serverSecurity(), runFolder: run.folder.path,
-        leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version),
+        leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version,
+        mayHaveWorkers: mayHaveWorkers),
       ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder), logger: logger)
   }
 

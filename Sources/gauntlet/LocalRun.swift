@@ -29,7 +29,8 @@ struct LocalRun {
   }
 
   private func compute() throws {
-    let session = try CoordinatorSession(run: run, listen: "tcp://127.0.0.1:*", takeUpFailed: takeUpFailed)
+    let session = try CoordinatorSession(
+      run: run, listen: "tcp://127.0.0.1:*", takeUpFailed: takeUpFailed, mayHaveWorkers: false)
     guard try !session.isDone() else { return }
     let givingUp = Mutex<String?>(nil)
     let coordinator = session.coordinator

@@ -17,6 +17,7 @@ struct SimulatedRun {
   struct Machine {
     let name: String
     let credits: Int
+    var isBroken = false
     var lives = true
     var silentUntil = 0.0
     var lastHeartbeat = 0.0
@@ -32,6 +33,7 @@ struct SimulatedRun {
     var attempts = 0
     var failures = 0
     var failedWorkers: Set<String> = []
+    var openAttempts: [Int: String] = [:]
   }
 
   /// What a worker looks like from the coordinator: told apart from the scheduler's own view on purpose.
@@ -46,6 +48,7 @@ struct SimulatedRun {
   var time = 0.0
   var hasFaults = true
   let natures: [Nature]
+  let models: [Int]
   var scheduler: Scheduler
   var machines: [Machine] = []
   var madeMachines = 0
@@ -56,6 +59,15 @@ struct SimulatedRun {
 
   // The checker's own view of the present coordinator.
   var leases: [Int64: ShardLease] = [:]
+  var copies: [Int64: ShardLease] = [:]
+  var reserved: [Int64: ShardLease] = [:]
+  var reservedUntil = 0.0
+  var lastModel: [String: Int] = [:]
+  var blame: [String: Int] = [:]
+  var restsUntil: [String: Double] = [:]
+  var refused: Set<String> = []
+  /// How often the rarer decisions were taken: a simulation that never takes them proves nothing of them.
+  var tally: [String: Int] = [:]
   var stores: [Int64: (lease: ShardLease, isHeld: Bool)] = [:]
   var failures: [Int]
   var failedWorkers: [Set<String>]
@@ -77,6 +89,7 @@ struct SimulatedRun {
       default: .sound
       }
     }
+    models = (0..<count).map { _ in random.below(3) }
     rows = Array(repeating: Row(), count: count)
     failures = Array(repeating: 0, count: count)
     failedWorkers = Array(repeating: [], count: count)
@@ -95,6 +108,16 @@ struct SimulatedRun {
   mutating func beginCoordinator() {
     journal.removeAll()
     leases.removeAll()
+    copies.removeAll()
+    lastModel.removeAll()
+    blame.removeAll()
+    restsUntil.removeAll()
+    refused.removeAll()
+    reserved.removeAll()
+    for (index, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside {
+      if row.failures < Self.maximumFailures { reserved[Int64(index)] = holder(index) }
+    }
+    reservedUntil = time + Self.leaseSeconds / 2
     stores.removeAll()
     seen.removeAll()
     isFinished = false
@@ -105,14 +128,22 @@ struct SimulatedRun {
       shards: rows.enumerated().map { index, row in
         SchedulerShard(
           id: Int64(index), state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : .pending,
-          attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers)
+          attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers,
+          model: models[index], holder: holder(index))
       }, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
     handle(.tick)
+  }
+
+  private func holder(_ shard: Int) -> ShardLease? {
+    rows[shard].openAttempts.max { $0.key < $1.key }.map {
+      ShardLease(shard: Int64(shard), attempt: $0.key, worker: $0.value)
+    }
   }
 
   mutating func handle(_ event: Scheduler.Event) {
     current = event
     hear(event)
+    if time >= reservedUntil { reserved.removeAll() }
     if case .stored(let lease) = event {
       journal.append(.acknowledge(lease, .recorded))
       commit()
@@ -124,11 +155,18 @@ struct SimulatedRun {
 
   private mutating func hear(_ event: Scheduler.Event) {
     switch event {
-    case .joined(let worker, let credits, _): seen[worker] = Seen(credits: credits, heardAt: time)
+    case .joined(let worker, _, _) where refused.contains(worker): break
+    case .joined(let worker, let credits, let held):
+      // What it claims, it keeps; the rest of what was kept for it is free.
+      let claimed = Set(held.map(\.shard))
+      reserved = reserved.filter { $0.value.worker != worker || claimed.contains($0.key) }
+      seen[worker] = Seen(credits: credits, heardAt: time)
     case .heartbeat(let worker, _): hear(worker)
     case .resultReceived(let lease), .failed(let lease, _): hear(lease.worker)
     case .disconnected(let worker, _): seen[worker]?.isConnected = false
-    case .left(let worker): seen[worker] = nil
+    case .left(let worker):
+      seen[worker] = nil
+      reserved = reserved.filter { $0.value.worker != worker }
     case .stored, .storeRefused, .tick: break
     }
   }
@@ -144,7 +182,10 @@ struct SimulatedRun {
       switch entry {
       case .lease(let lease), .adopted(let lease):
         rows[Int(lease.shard)].attempts = max(rows[Int(lease.shard)].attempts, lease.attempt)
-      case .ended(let lease, let outcome, _) where outcome == .failed || outcome == .lost:
+        rows[Int(lease.shard)].openAttempts[lease.attempt] = lease.worker
+      case .ended(let lease, let outcome, _):
+        rows[Int(lease.shard)].openAttempts[lease.attempt] = nil
+        guard outcome == .failed || outcome == .lost else { break }
         rows[Int(lease.shard)].failures += 1
         rows[Int(lease.shard)].failedWorkers.insert(lease.worker)
       case .setAside(let shard, _): rows[Int(shard)].isSetAside = !rows[Int(shard)].isRecorded
@@ -166,14 +207,16 @@ struct SimulatedRun {
   }
 
   func held(by worker: String) -> Int {
-    leases.values.count { $0.worker == worker } + stores.values.count { $0.isHeld && $0.lease.worker == worker }
+    leases.values.count { $0.worker == worker } + copies.values.count { $0.worker == worker }
+      + stores.values.count { $0.isHeld && $0.lease.worker == worker }
   }
 
   private mutating func check(_ action: Scheduler.Action) {
     switch action {
     case .lease(let lease):
       checkLease(lease)
-      leases[lease.shard] = lease
+      if leases[lease.shard] == nil { leases[lease.shard] = lease } else { copies[lease.shard] = lease }
+      lastModel[lease.worker] = models[Int(lease.shard)]
       checkCredits(lease.worker)
       journal.append(action)
       post(action, to: lease.worker)
@@ -181,11 +224,14 @@ struct SimulatedRun {
       if leases[lease.shard] != nil || stores[lease.shard] != nil || ended.contains(lease.shard) {
         violate("adopts shard \(lease.shard), which does not wait")
       }
+      if reserved.removeValue(forKey: lease.shard) != nil { tally["reclaimed", default: 0] += 1 }
       leases[lease.shard] = lease
+      lastModel[lease.worker] = models[Int(lease.shard)]
       checkCredits(lease.worker)
       journal.append(action)
     case .revoke(let lease):
-      if leases[lease.shard] == lease { violate("revokes a lease that goes on: \(lease)") }
+      if reserved[lease.shard]?.worker == lease.worker { reserved[lease.shard] = nil }
+      if leases[lease.shard] == lease || copies[lease.shard] == lease { violate("revokes a lease that goes on: \(lease)") }
       post(action, to: lease.worker)
     case .ended(let lease, let outcome, _):
       checkEnd(lease, outcome)
@@ -201,6 +247,7 @@ struct SimulatedRun {
       if stores[lease.shard] != nil { violate("stores shard \(lease.shard) twice at once") }
       let isHeld = leases[lease.shard] == lease
       if isHeld { leases[lease.shard] = nil }
+      reserved[lease.shard] = nil
       if leases[lease.shard] != nil { violate("stores shard \(lease.shard) while another holds it") }
       stores[lease.shard] = (lease, isHeld)
     case .acknowledge(let lease, let outcome):
@@ -209,6 +256,16 @@ struct SimulatedRun {
     case .unknown(let worker):
       if seen[worker] != nil { violate("does not know \(worker)") }
       post(action, to: worker)
+    case .rested(let worker, let until):
+      if blame[worker, default: 0] < 3 { violate("rests \(worker), which is not to blame") }
+      if until > time + 4 * Self.leaseSeconds { violate("rests \(worker) for too long") }
+      blame[worker] = 0
+      restsUntil[worker] = until
+      tally["rested", default: 0] += 1
+    case .refused(let worker, _):
+      if refused.insert(worker).inserted, blame[worker, default: 0] < 3 { violate("refuses \(worker) without blame") }
+      seen[worker] = nil
+      post(action, to: worker)
     case .finished:
       if rows.indices.contains(where: { !ended.contains(Int64($0)) }) || !stores.isEmpty { violate("is not finished") }
       isFinished = true
@@ -216,14 +273,39 @@ struct SimulatedRun {
   }
 
   private mutating func checkLease(_ lease: ShardLease) {
-    if leases[lease.shard] != nil || stores[lease.shard] != nil || ended.contains(lease.shard) {
+    if leases[lease.shard] != nil {
+      checkCopy(lease)
+    } else if stores[lease.shard] != nil || ended.contains(lease.shard) {
       violate("leases shard \(lease.shard), which does not wait")
     }
+    if let holder = reserved[lease.shard] { violate("leases shard \(lease.shard), which \(holder.worker) may hold") }
+    if restsUntil[lease.worker] ?? 0 > time { violate("leases to \(lease.worker), which rests") }
     if !isLive(lease.worker) { violate("leases to \(lease.worker), which is not there") }
     let failed = failedWorkers[Int(lease.shard)]
+    if leases[lease.shard] == nil, failed.isEmpty, let model = lastModel[lease.worker],
+      model != models[Int(lease.shard)],
+      let other = rows.indices.first(where: { models[$0] == model && waits($0) && failedWorkers[$0].isEmpty })
+    {
+      violate("\(lease.worker) changes its model, though shard \(other) of model \(model) waits")
+    }
     if failed.contains(lease.worker), let other = seen.keys.first(where: { isLive($0) && !failed.contains($0) }) {
       violate("leases shard \(lease.shard) to \(lease.worker), which failed it, though there is \(other)")
     }
+  }
+
+  private func waits(_ shard: Int) -> Bool {
+    let id = Int64(shard)
+    return leases[id] == nil && stores[id] == nil && !ended.contains(id) && reserved[id] == nil
+  }
+
+  /// A shard goes to a second worker only when nothing waits that this one could do.
+  private mutating func checkCopy(_ lease: ShardLease) {
+    tally["copied", default: 0] += 1
+    if copies[lease.shard] != nil { violate("leases shard \(lease.shard) a third time") }
+    if leases[lease.shard]?.worker == lease.worker { violate("leases shard \(lease.shard) to its own worker") }
+    let failed = failedWorkers[Int(lease.shard)]
+    if failed.contains(lease.worker) { violate("copies shard \(lease.shard) to \(lease.worker), which failed it") }
+    if rows.indices.contains(where: waits) { violate("copies shard \(lease.shard) while others wait") }
   }
 
   private mutating func checkCredits(_ worker: String) {
@@ -235,8 +317,18 @@ struct SimulatedRun {
     if case .storeRefused(lease, _) = current {
       if outcome != .failed { violate("a refused result ends as \(outcome)") }
     } else {
-      if leases[lease.shard] != lease { violate("ends a lease that is none: \(lease)") }
-      leases[lease.shard] = nil
+      if copies[lease.shard] == lease {
+        copies[lease.shard] = nil
+      } else if leases[lease.shard] == lease {
+        leases[lease.shard] = copies.removeValue(forKey: lease.shard)
+      } else {
+        violate("ends a lease that is none: \(lease)")
+      }
+      if outcome == .superseded, case .resultReceived(let first) = current, first.shard == lease.shard,
+        leases[lease.shard] == first
+      {
+        tally["first result counted", default: 0] += 1
+      }
     }
     switch outcome {
     case .failed, .lost:
@@ -251,6 +343,10 @@ struct SimulatedRun {
     case (.recorded, .stored(lease)):
       stores[lease.shard] = nil
       ended.insert(lease.shard)
+      blame[lease.worker] = 0
+      for worker in failedWorkers[Int(lease.shard)] where worker != lease.worker && restsUntil[worker] ?? 0 <= time {
+        blame[worker, default: 0] += 1
+      }
       if !rows[Int(lease.shard)].isRecorded { violate("acknowledges what is not on disk: \(lease)") }
     case (.refused, .storeRefused(lease, _)):
       stores[lease.shard] = nil
@@ -264,10 +360,9 @@ struct SimulatedRun {
 
   /// No shard waits that somebody who has not failed it could compute.
   private mutating func checkNothingWaits() {
-    for worker in seen.keys where isLive(worker) && held(by: worker) < seen[worker]?.credits ?? 0 {
+    for worker in seen.keys where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0 {
       for shard in rows.indices {
-        let id = Int64(shard)
-        if leases[id] == nil, stores[id] == nil, !ended.contains(id), !failedWorkers[shard].contains(worker) {
+        if waits(shard), !failedWorkers[shard].contains(worker) {
           violate("shard \(shard) waits though \(worker) has credit")
         }
       }
@@ -279,6 +374,7 @@ struct SimulatedRun {
   mutating func addMachine() {
     madeMachines += 1
     var machine = Machine(name: "w\(madeMachines)", credits: 1 + random.below(4))
+    machine.isBroken = random.chance(0.1)
     machine.outbox.append(.joined(worker: machine.name, credits: machine.credits, held: []))
     machines.append(machine)
   }
@@ -308,6 +404,7 @@ struct SimulatedRun {
     case .revoke(let lease), .acknowledge(let lease, _):
       if machines[index].held[lease.shard]?.attempt == lease.attempt { machines[index].held[lease.shard] = nil }
     case .unknown: Self.hello(&machines[index])
+    case .refused: machines[index].lives = false
     default: break
     }
   }
@@ -320,7 +417,7 @@ struct SimulatedRun {
     let nature = natures[Int(shard)]
     if nature == .kills {
       machines[index].lives = false
-    } else if nature == .failsAlways || (nature == .failsSometimes && random.chance(0.5)) {
+    } else if machines[index].isBroken || nature == .failsAlways || (nature == .failsSometimes && random.chance(0.5)) {
       machines[index].held[shard] = nil
       machines[index].outbox.append(.failed(lease, reason: "not today"))
     } else {
