@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test build setup lint format proto train fixtures parity bench clean
+.PHONY: run test simulate build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -20,6 +20,13 @@ run: build
 test: setup
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# Four hundred blocks of 500 seeds of the scheduler's simulation. A failure prints its seed, which runs alone by
+# GAUNTLET_SIMULATION_SEED=N.
+simulate: setup
+	$(SWIFT) build -c release --build-tests
+	GAUNTLET_SIMULATION_BLOCKS=$${GAUNTLET_SIMULATION_BLOCKS:-400} $(SWIFT) test -c release --skip-build \
+	  --filter SimulationTests
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet

@@ -135,6 +135,115 @@ import Testing
     #expect(left.suffix(2) == [.lease(Self.lease(7, 4, "b")), .lease(Self.lease(9, 3, "b"))])
   }
 
+  @Test("At the end a lease twice as old as usual goes to a second worker, and the first result counts")
+  func stragglers() {
+    var scheduler = Self.scheduler(shards: 2)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 0)
+    let quick = Self.lease(1, 1, "b")
+    let slow = Self.lease(0, 1, "a")
+    _ = scheduler.handle(.resultReceived(quick), at: 2)
+    #expect(scheduler.handle(.stored(quick), at: 2) == [.acknowledge(quick, .recorded)])
+    let held = [HeldShard(shard: 0, attempt: 1)]
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: 4).isEmpty)
+    let second = Self.lease(0, 2, "b")
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: 4.5) == [.lease(second)])
+    #expect(
+      scheduler.handle(.resultReceived(second), at: 5) == [
+        .ended(slow, .superseded, reason: "the result of attempt 2 on b came first"), .revoke(slow), .store(second),
+      ])
+    #expect(scheduler.handle(.stored(second), at: 5) == [.acknowledge(second, .recorded), .finished])
+    #expect(scheduler.handle(.resultReceived(slow), at: 6) == [.acknowledge(slow, .duplicate)])
+  }
+
+  @Test("A worker keeps to the model that it has loaded, while that has shards")
+  func affinity() {
+    var scheduler = Scheduler(
+      shards: (0..<4).map { SchedulerShard(id: $0, model: Int($0) % 2) }, leaseSeconds: Self.leaseSeconds,
+      maximumFailures: 2)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    var order = [Int64(0)]
+    for _ in 0..<3 {
+      let lease = Self.lease(order[order.count - 1], 1, "a")
+      _ = scheduler.handle(.resultReceived(lease), at: 1)
+      for case .lease(let next) in scheduler.handle(.stored(lease), at: 1) { order.append(next.shard) }
+    }
+    #expect(order == [0, 2, 1, 3])
+  }
+
+  @Test("A worker that fails what others compute rests three times and is refused; a bad shard costs nobody a rest")
+  func blame() {
+    var scheduler = Self.scheduler(shards: 200, maximumFailures: 2)
+    _ = scheduler.handle(.joined(worker: "good", credits: 1, held: []), at: 0)
+    var queue: [ShardLease] = []
+    var rests: [Double] = []
+    var time = 0.0
+    func take(_ actions: [Scheduler.Action]) -> Bool {
+      var isRefused = false
+      for action in actions {
+        switch action {
+        case .lease(let lease): queue.append(lease)
+        case .rested(let worker, let until):
+          #expect(worker == "bad")
+          rests.append(until - time)
+        case .refused(let worker, _):
+          #expect(worker == "bad")
+          isRefused = true
+        default: break
+        }
+      }
+      return isRefused
+    }
+    queue.append(Self.lease(0, 1, "good"))
+    var isRefused = take(scheduler.handle(.joined(worker: "bad", credits: 1, held: []), at: 0))
+    while !queue.isEmpty {
+      let lease = queue.removeFirst()
+      time += 1
+      // Shard 0 is bad itself.
+      if lease.worker == "bad" || lease.shard == 0 {
+        isRefused = take(scheduler.handle(.failed(lease, reason: "no"), at: time)) || isRefused
+      } else {
+        isRefused = take(scheduler.handle(.resultReceived(lease), at: time)) || isRefused
+        isRefused = take(scheduler.handle(.stored(lease), at: time)) || isRefused
+      }
+      for worker in ["good", "bad"] {
+        let held = queue.filter { $0.worker == worker }.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }
+        isRefused = take(scheduler.handle(.heartbeat(worker: worker, held: held), at: time)) || isRefused
+      }
+    }
+    #expect(rests == [10, 20, 40])
+    #expect(isRefused)
+    #expect(scheduler.counts.recorded == 199 && scheduler.counts.setAside == 1)
+  }
+
+  @Test("What a hundred workers hold is kept for them when the coordinator begins again, and nothing is done twice")
+  func reclaims() {
+    let workers = (0..<100).map { "worker-\($0)" }
+    var scheduler = Scheduler(
+      shards: (0..<200).map {
+        SchedulerShard(
+          id: $0, attempts: $0 < 100 ? 1 : 0,
+          holder: $0 < 100 ? ShardLease(shard: $0, attempt: 1, worker: workers[Int($0)]) : nil)
+      }, leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
+    var handedOut: Set<Int64> = []
+    // Worker 99 is gone; all others come back one by one, each with its result.
+    for (index, worker) in workers.dropLast().enumerated() {
+      let own = Self.lease(Int64(index), 1, worker)
+      let actions =
+        scheduler.handle(.joined(worker: worker, credits: 1, held: [HeldShard(shard: own.shard, attempt: 1)]), at: 1)
+        + scheduler.handle(.resultReceived(own), at: 1) + scheduler.handle(.stored(own), at: 1)
+      #expect(actions.contains(.adopted(own)) && actions.contains(.acknowledge(own, .recorded)))
+      for case .lease(let lease) in actions {
+        #expect(lease.shard >= 100, "\(lease) is somebody's")
+        #expect(handedOut.insert(lease.shard).inserted)
+      }
+    }
+    #expect(scheduler.counts.recorded == 99)
+    _ = scheduler.handle(.left(worker: workers[0]), at: 2)
+    let later = scheduler.handle(.joined(worker: "new", credits: 200, held: []), at: 6.5)
+    #expect(later.contains(.lease(Self.lease(99, 2, "new"))), "the time of the one that is gone is over")
+  }
+
   @Test("A coordinator that ended before a setting aside sets aside first")
   func exhausted() {
     var scheduler = Scheduler(

@@ -231,7 +231,9 @@ struct SimulatedRun {
       journal.append(action)
     case .revoke(let lease):
       if reserved[lease.shard]?.worker == lease.worker { reserved[lease.shard] = nil }
-      if leases[lease.shard] == lease || copies[lease.shard] == lease { violate("revokes a lease that goes on: \(lease)") }
+      if leases[lease.shard] == lease || copies[lease.shard] == lease {
+        violate("revokes a lease that goes on: \(lease)")
+      }
       post(action, to: lease.worker)
     case .ended(let lease, let outcome, _):
       checkEnd(lease, outcome)
@@ -360,7 +362,8 @@ struct SimulatedRun {
 
   /// No shard waits that somebody who has not failed it could compute.
   private mutating func checkNothingWaits() {
-    for worker in seen.keys where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0 {
+    for worker in seen.keys
+    where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0 {
       for shard in rows.indices {
         if waits(shard), !failedWorkers[shard].contains(worker) {
           violate("shard \(shard) waits though \(worker) has credit")
