@@ -51,9 +51,7 @@ struct BenchCommand: ParsableCommand {
       guard let backend = GEMMBackend(rawValue: gemm) else {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")
       }
-      guard let arithmetic = Precision(rawValue: precision) else {
-        throw UsageError("--precision is \(precision), but must be fp32 or bf16")
-      }
+      let arithmetic = try Usage.precision(precision)
       let result = try ModelBenchmark.run(
         architecture: found, checkpoint: checkpoint, threads: threads, batch: batch, repeats: repeats,
         options: ComputeOptions(gemm: backend, precision: arithmetic))

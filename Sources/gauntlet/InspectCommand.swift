@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Kernels
 import Networks
 import Planning
 
@@ -18,13 +19,15 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Also list every tensor of a checkpoint.") var tensors = false
   @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
   @Option(help: "The architecture for --reference, where several fit.") var architecture: String?
+  @Option(help: "The arithmetic for --reference: fp32, or bf16.") var precision = "fp32"
 
   func run() throws {
+    let precision = try Usage.precision(precision)
     try Usage.checkExists(file, what: "file")
     switch (file as NSString).pathExtension.lowercased() {
     case "yaml", "yml": try describeManifest()
     case "h5", "hdf5", "nc": try describeArchive()
-    default: try describeCheckpoint()
+    default: try describeCheckpoint(precision)
     }
   }
 
@@ -42,7 +45,7 @@ struct InspectCommand: ParsableCommand {
     print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
   }
 
-  private func describeCheckpoint() throws {
+  private func describeCheckpoint(_ precision: Precision) throws {
     let checkpoint = try CheckpointReader.open(file)
     let parameters = checkpoint.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     print("\(file): \(checkpoint.tensors.count) tensors, \(parameters) numbers")
@@ -60,7 +63,9 @@ struct InspectCommand: ParsableCommand {
       throw UsageError(
         "no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
     }
-    let result = try ReferenceCheck.run(checkpoint: file, architecture: chosen, reference: reference)
+    let result = try ReferenceCheck.run(
+      checkpoint: file, architecture: chosen, reference: reference,
+      options: ComputeOptions(precision: precision))
     print(
       String(
         format: "largest difference %.3g of the largest logit %.4g: ratio %.3g", result.largestDifference,

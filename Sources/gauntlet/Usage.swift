@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarks
 import Foundation
+import Kernels
 import Planning
 
 /// Which errors are the user's to mend in the command line or the manifest.
@@ -15,6 +16,14 @@ enum Usage {
     guard range.contains(value) else {
       throw UsageError("\(option) is \(value), but must be from \(range.lowerBound) to \(range.upperBound)")
     }
+  }
+
+  /// The arithmetic that `--precision` names.
+  static func precision(_ name: String) throws -> Precision {
+    guard let precision = Precision(rawValue: name) else {
+      throw UsageError("--precision is \(name), but must be fp32 or bf16")
+    }
+    return precision
   }
 
   /// Refuses a path at which nothing is.

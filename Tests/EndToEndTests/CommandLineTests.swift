@@ -33,7 +33,8 @@ import Testing
     ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
     ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
-    ["models", "x"], ["miniature", "x", "--images", "0"], ["miniature", "x", "--images", "-5"],
+    ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],
+    ["miniature", "x", "--images", "-5"],
     ["keys", "new"],
   ]
 
