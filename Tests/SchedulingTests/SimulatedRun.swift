@@ -166,6 +166,8 @@ struct SimulatedRun {
     case .disconnected(let worker, _): seen[worker]?.isConnected = false
     case .left(let worker):
       seen[worker] = nil
+      // Who comes back under its name is another process, with no model loaded.
+      lastModel[worker] = nil
       reserved = reserved.filter { $0.value.worker != worker }
     case .stored, .storeRefused, .tick: break
     }
