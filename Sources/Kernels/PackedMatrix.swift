@@ -20,7 +20,7 @@ public final class PackedMatrix: Sendable {
   public let precision: Precision
   private let panels: AlignedBuffer
   private let bias: AlignedBuffer
-  private let polynomials: (inner: AlignedBuffer, outer: AlignedBuffer)
+  private let errorFunction: AlignedBuffer
 
   /// Packs `weights`, [columns, inner] row-major as PyTorch stores them, and `bias`, [columns] or nil.
   ///
@@ -61,7 +61,7 @@ public final class PackedMatrix: Sendable {
     }
     self.bias = AlignedBuffer(count: (columns + width - 1) / width * width)
     for column in 0..<columns { self.bias.pointer[column] = bias?[column] ?? 0 }
-    polynomials = (Self.buffer(ErrorFunction.inner), Self.buffer(ErrorFunction.outer))
+    errorFunction = Self.buffer(ErrorFunction.table + [ErrorFunction.scale])
   }
 
   /// Turns [columns, inner] into panels of [inner, width].
@@ -103,9 +103,6 @@ public final class PackedMatrix: Sendable {
     precondition(!pairsRows || rows % 2 == 0, "a row without its pair")
     guard rows > 0, columns > 0, let target = output.baseAddress else { return }
     let source = left.baseAddress ?? UnsafePointer(panels.pointer)
-    let coefficients = (
-      inner: UnsafePointer(polynomials.inner.pointer), outer: UnsafePointer(polynomials.outer.pointer)
-    )
     guard backend == .native else {
       return multiplyWithOpenBLAS(source, rows, activation, residual, target)
     }
@@ -116,7 +113,7 @@ public final class PackedMatrix: Sendable {
       let product = KernelsAVX2.MatrixProduct(
         left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-        polynomials: coefficients)
+        errorFunction: errorFunction.pointer)
       if precision == .bf16 {
         withScratch(product.scratchCountBF16) {
           product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
@@ -130,7 +127,7 @@ public final class PackedMatrix: Sendable {
       let product = KernelsAVX512.MatrixProduct(
         left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
         residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-        polynomials: coefficients)
+        errorFunction: errorFunction.pointer)
       if precision == .bf16 {
         withScratch(product.scratchCountBF16) {
           product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)

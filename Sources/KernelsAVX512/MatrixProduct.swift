@@ -28,17 +28,17 @@ package struct MatrixProduct {
   /// [rows, columns], row-major.
   let output: UnsafeMutablePointer<Float>
   let rows, inner, columns: Int
-  /// Of the error function, 7 and 13 coefficients, lowest power first.
-  let polynomials: (inner: UnsafePointer<Float>, outer: UnsafePointer<Float>)
+  /// `ErrorFunction.table`, six rows of 16.
+  let errorFunction: UnsafePointer<Float>
 
   package init(
     left: UnsafePointer<Float>, panels: UnsafePointer<Float>, bias: UnsafePointer<Float>, activation: Int32,
     residual: UnsafePointer<Float>?, output: UnsafeMutablePointer<Float>, rows: Int, inner: Int, columns: Int,
-    polynomials: (inner: UnsafePointer<Float>, outer: UnsafePointer<Float>)
+    errorFunction: UnsafePointer<Float>
   ) {
     (self.left, self.panels, self.bias, self.activation) = (left, panels, bias, activation)
     (self.residual, self.output, self.rows, self.inner) = (residual, output, rows, inner)
-    (self.columns, self.polynomials) = (columns, polynomials)
+    (self.columns, self.errorFunction) = (columns, errorFunction)
   }
 
   /// Tiles that are packed together, for rows of which each needs `bytes` and of which there are `count`.
@@ -292,25 +292,22 @@ package struct MatrixProduct {
     UnsafeMutableRawPointer(target).storeBytes(of: value, as: Lanes.self)
   }
 
-  /// The steps of `ErrorFunction.gelu`; both polynomials are computed and one is chosen, lane by lane.
+  /// The steps of `ErrorFunction.gelu`, a number a lane.
+  @inline(__always)
   private func gelu(_ x: Lanes) -> Lanes {
-    let scaled = x * 0.70710678118654752
-    let magnitude = scaled.replacing(with: -scaled, where: scaled .< 0)
-    let square = scaled * scaled
-    var near = Lanes(repeating: polynomials.inner[6])
-    for index in stride(from: 5, through: 0, by: -1) {
-      near = Lanes(repeating: polynomials.inner[index]).addingProduct(near, square)
+    let half = 0.5 * x
+    let zero = Lanes(repeating: 0)
+    let negative = x .< zero
+    var place = x.replacing(with: zero - x, where: negative) * errorFunction[6 * 16]
+    place.replace(with: 15, where: place .>= 15)
+    // Adding 2^23 leaves the nearest integer in the last bits.
+    let shifted = place + 0x1p23
+    let index = unsafeBitCast(shifted, to: IntegerLanes.self)
+    let rest = place - (shifted - 0x1p23)
+    var sum = lookUp(errorFunction + 5 * 16, index)
+    for power in stride(from: 4, through: 0, by: -1) {
+      sum = lookUp(errorFunction + power * 16, index).addingProduct(sum, rest)
     }
-    near *= scaled
-    let shifted = magnitude - 2.5
-    var far = Lanes(repeating: polynomials.outer[12])
-    for index in stride(from: 11, through: 0, by: -1) {
-      far = Lanes(repeating: polynomials.outer[index]).addingProduct(far, shifted)
-    }
-    far = 1 - far
-    far.replace(with: 1, where: magnitude .>= 4)
-    far.replace(with: -far, where: scaled .<= 0)
-    far.replace(with: near, where: magnitude .< 1)
-    return (0.5 * x) * (1 + far)
+    return half.addingProduct(half.replacing(with: zero - half, where: negative), sum)
   }
 }

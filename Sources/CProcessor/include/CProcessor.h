@@ -28,3 +28,32 @@ static inline __attribute__((always_inline)) gauntlet_uint8 gauntlet_to_bf16(gau
   return (gauntlet_uint8)_mm512_cvtneps_pbh((__m512)values);
 }
 #endif
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+typedef float gauntlet_lanes16 __attribute__((ext_vector_type(16)));
+typedef unsigned gauntlet_index16 __attribute__((ext_vector_type(16)));
+
+/// Entry `index & 15` of a table, lane by lane: VPERMPS.
+static inline __attribute__((always_inline)) gauntlet_lanes16 gauntlet_look_up16(
+    gauntlet_lanes16 table, gauntlet_index16 index) {
+  return (gauntlet_lanes16)_mm512_permutexvar_ps((__m512i)index, (__m512)table);
+}
+#endif
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+typedef float gauntlet_lanes8 __attribute__((ext_vector_type(8)));
+typedef unsigned gauntlet_index8 __attribute__((ext_vector_type(8)));
+
+/// Entry `index & 15` of a table in two halves, lane by lane: VPERMPS twice, and bit 3 chooses.
+static inline __attribute__((always_inline)) gauntlet_lanes8 gauntlet_look_up8(
+    gauntlet_lanes8 low, gauntlet_lanes8 high, gauntlet_index8 index) {
+  __m256 first = _mm256_permutevar8x32_ps((__m256)low, (__m256i)index);
+  __m256 second = _mm256_permutevar8x32_ps((__m256)high, (__m256i)index);
+  __m256 chooses = (__m256)_mm256_slli_epi32((__m256i)index, 28);
+  return (gauntlet_lanes8)_mm256_blendv_ps(first, second, chooses);
+}
+#endif
