@@ -73,11 +73,7 @@ package struct MatrixProduct {
         let width = min(MatrixTile.columns, columns - column)
         for row in stride(from: start, to: end, by: MatrixTile.rows) {
           let valid = min(MatrixTile.rows, end - row)
-          // The lines of the output come into the cache while the sums are computed.
-          for offset in 0..<valid {
-            gauntlet_prefetch_for_writing(output + (row + offset) * columns + column)
-            gauntlet_prefetch_for_writing(output + (row + offset) * columns + column + width - 1)
-          }
+          prefetchOutput(row: row, count: valid, column: column)
           let values = packed + (row - start) * inner
           let panel = panels + column * inner
           if valid == MatrixTile.rows, width == MatrixTile.columns, activation == 0 {
@@ -88,6 +84,16 @@ package struct MatrixProduct {
           }
         }
       }
+    }
+  }
+
+  /// Asks for the lines of a tile of the output, which come into the cache while its sums are computed.
+  @inline(__always)
+  func prefetchOutput(row: Int, count: Int, column: Int) {
+    let last = min(MatrixTile.columns, columns - column) - 1
+    for offset in 0..<count {
+      gauntlet_prefetch_for_writing(output + (row + offset) * columns + column)
+      gauntlet_prefetch_for_writing(output + (row + offset) * columns + column + last)
     }
   }
 

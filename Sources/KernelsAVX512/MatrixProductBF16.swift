@@ -33,6 +33,7 @@ extension MatrixProduct {
           let panel = weights + column * pairs
           for row in stride(from: start, to: end, by: MatrixTile.rows) {
             let values = packed + (row - start) * pairs
+            prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
             if native {
               BFloat16Tile.sums(left: values, panel: panel, pairs: pairs, into: scratch)
             } else {
