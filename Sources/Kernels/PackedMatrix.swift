@@ -14,8 +14,8 @@ public final class PackedMatrix: Sendable {
   public let instructionSet: InstructionSet
   /// Who multiplies.
   public let backend: GEMMBackend
-  /// Whether rows are computed in pairs, see `PairedProduct`.
-  public let pairsRows: Bool
+  /// How often the product is split into blocks, see `BlockProduct`: 2^splits rows are computed as one group.
+  public let splits: Int
   /// What the products are computed in.
   public let precision: Precision
   private let panels: AlignedBuffer
@@ -25,12 +25,12 @@ public final class PackedMatrix: Sendable {
   /// Packs `weights`, [columns, inner] row-major as PyTorch stores them, and `bias`, [columns] or nil.
   ///
   /// - Parameters:
-  ///   - rowsPair: whether rows 2i and 2i + 1 always belong to the same image, so that large products may be computed
-  ///     in pairs.
+  ///   - rowsTogether: a count of rows, such that as many from a multiple of it on always belong to the same image; where
+  ///     it is even, large products are computed in blocks.
   ///   - precision: of `backend` native; OpenBLAS computes in float32.
   /// - Precondition: the counts fit the shape, and this processor has `instructionSet`.
   public init(
-    weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsPair: Bool = false, precision: Precision = .fp32,
+    weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsTogether: Int = 1, precision: Precision = .fp32,
     instructionSet: InstructionSet = .best, backend: GEMMBackend = .native
   ) {
     precondition(inner >= 0 && columns >= 0 && weights.count == inner * columns, "shape and storage differ")
@@ -41,36 +41,40 @@ public final class PackedMatrix: Sendable {
     self.instructionSet = instructionSet
     self.backend = backend
     self.precision = backend == .native ? precision : .fp32
-    pairsRows =
-      rowsPair && backend == .native && precision == .fp32 && PairedProduct.isUsed(inner: inner, columns: columns)
+    splits =
+      backend == .native && precision == .fp32
+      ? BlockProduct.splits(inner: inner, columns: columns, rowsTogether: rowsTogether) : 0
     let width = backend == .openblas ? 1 : Self.panelWidth(instructionSet)
-    if pairsRows {
-      let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
-      let size = inner / 2 * (columns / 2)
-      panels = AlignedBuffer(count: parts.count * size)
-      for (index, part) in parts.enumerated() {
-        Self.pack(part, inner: inner / 2, columns: columns / 2, width: width, into: panels.pointer + index * size)
-      }
-    } else if self.precision == .bf16 {
-      let pairs = (inner + 1) / 2
-      panels = AlignedBuffer(count: (columns + width - 1) / width * width * pairs)
+    let depth = self.precision == .bf16 ? (inner + 1) / 2 : inner
+    panels = AlignedBuffer(count: (columns + width - 1) / width * width * depth)
+    if self.precision == .bf16 {
       Self.packBF16(weights, inner: inner, columns: columns, width: width, into: panels.pointer)
     } else {
-      panels = AlignedBuffer(count: (columns + width - 1) / width * width * inner)
-      Self.pack(weights, inner: inner, columns: columns, width: width, into: panels.pointer)
+      Self.pack(
+        weights, inner: inner, columns: columns, width: width, splits: width == 1 ? 0 : splits, into: panels.pointer)
     }
     self.bias = AlignedBuffer(count: (columns + width - 1) / width * width)
     for column in 0..<columns { self.bias.pointer[column] = bias?[column] ?? 0 }
     errorFunction = Self.buffer(ErrorFunction.table + [ErrorFunction.scale])
   }
 
-  /// Turns [columns, inner] into panels of [inner, width].
+  /// Turns [columns, inner] into panels of [inner, width], by blocks where there are splits.
   private static func pack(
-    _ weights: [Float], inner: Int, columns: Int, width: Int, into target: UnsafeMutablePointer<Float>
+    _ weights: [Float], inner: Int, columns: Int, width: Int, splits: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    for column in 0..<columns {
-      let panel = target + column / width * width * inner + column % width
-      for k in 0..<inner { panel[k * width] = weights[column * inner + k] }
+    let blockInner = BlockProduct.chunk(inner: inner, splits: splits) >> splits
+    weights.withUnsafeBufferPointer { weights in
+      for column in stride(from: 0, to: columns, by: width) {
+        let lanes = min(width, columns - column)
+        for start in stride(from: 0, to: inner, by: max(1, blockInner)) {
+          var place =
+            target + BlockProduct.place(column, start, inner: inner, columns: columns, splits: splits, width: width)
+          for k in start..<start + blockInner {
+            for lane in 0..<lanes { place[lane] = weights[(column + lane) * inner + k] }
+            place += width << (2 * splits)
+          }
+        }
+      }
     }
   }
 
@@ -93,14 +97,14 @@ public final class PackedMatrix: Sendable {
   ///   - left: [rows, inner], row-major.
   ///   - residual: [rows, columns] or nil; may be `output` itself.
   ///   - output: [rows, columns], row-major; must not overlap `left`.
-  /// - Precondition: the storage fits, and `rows` is even where `pairsRows`.
+  /// - Precondition: the storage fits, and `rows` is a multiple of 2^splits.
   public func multiply(
     _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation = .none,
     residual: UnsafeBufferPointer<Float>? = nil, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(rows >= 0 && left.count >= rows * inner && output.count >= rows * columns, "shape and storage differ")
     precondition((residual?.count ?? rows * columns) >= rows * columns, "shape and storage differ")
-    precondition(!pairsRows || rows % 2 == 0, "a row without its pair")
+    precondition(rows % (1 << splits) == 0, "a row without its group")
     guard rows > 0, columns > 0, let target = output.baseAddress else { return }
     let source = left.baseAddress ?? UnsafePointer(panels.pointer)
     guard backend == .native else {
@@ -118,8 +122,10 @@ public final class PackedMatrix: Sendable {
         withScratch(product.scratchCountBF16) {
           product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
         }
-      } else if pairsRows {
-        withScratch(product.pairedScratchCount) { product.multiplyPaired(scratch: $0) }
+      } else if splits > 0 {
+        withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
+          product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
+        }
       } else {
         withScratch(product.scratchCount) { product.multiply(scratch: $0) }
       }
@@ -132,13 +138,17 @@ public final class PackedMatrix: Sendable {
         withScratch(product.scratchCountBF16) {
           product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
         }
-      } else if pairsRows {
-        withScratch(product.pairedScratchCount) { product.multiplyPaired(scratch: $0) }
+      } else if splits > 0 {
+        withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
+          product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
+        }
       } else {
         withScratch(product.scratchCount) { product.multiply(scratch: $0) }
       }
     }
   }
+
+  private var chunk: Int { BlockProduct.chunk(inner: inner, splits: splits) }
 
   private static let hasBF16 = gauntlet_processor_has_avx512_bf16() == 1
 
@@ -160,7 +170,7 @@ public final class PackedMatrix: Sendable {
     _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation, _ residual: UnsafeBufferPointer<Float>?,
     _ output: UnsafeMutablePointer<Float>
   ) {
-    if pairsRows { return multiplyPairsPlainly(left, rows, activation, residual, output) }
+    if splits > 0 { return multiplyBlocksPlainly(left, rows, activation, residual, output) }
     let pairs = (inner + 1) / 2
     for row in 0..<rows {
       for column in 0..<columns {
@@ -183,22 +193,22 @@ public final class PackedMatrix: Sendable {
     }
   }
 
-  private func multiplyPairsPlainly(
+  private func multiplyBlocksPlainly(
     _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation, _ residual: UnsafeBufferPointer<Float>?,
     _ output: UnsafeMutablePointer<Float>
   ) {
-    let (half, side) = (inner / 2, columns / 2)
-    for row in stride(from: 0, to: rows, by: 2) {
-      for column in 0..<side {
-        let sums = PairedProduct.sums(
-          inner: inner, left: { left[(row + $0) * inner + $1] },
-          weight: { panels.pointer[($0 * side + column) * half + $1] })
-        for (sum, place) in [
-          (sums.0, (row, column)), (sums.1, (row, side + column)), (sums.2, (row + 1, column)),
-          (sums.3, (row + 1, side + column)),
-        ] {
-          let index = place.0 * columns + place.1
-          output[index] = finish(sum, place.1, activation, residual?[index])
+    let side = 1 << splits
+    func numbers(_ start: UnsafePointer<Float>) -> [Float] { Array(UnsafeBufferPointer(start: start, count: inner)) }
+    for row in stride(from: 0, to: rows, by: side) {
+      let group = (row..<row + side).map { numbers(left + $0 * inner) }
+      for column in 0..<columns / side {
+        let chosen = (0..<side).map { column + $0 * (columns / side) }
+        let sums = BlockProduct.sums(group, chosen.map { numbers(panels.pointer + $0 * inner) })
+        for (offset, values) in sums.enumerated() {
+          for (place, sum) in zip(chosen, values) {
+            let index = (row + offset) * columns + place
+            output[index] = finish(sum, place, activation, residual?[index])
+          }
         }
       }
     }

@@ -32,26 +32,28 @@ package enum ScalarKernels {
 
   /// The product of `left` [rows, inner] and the transpose of `weights` [columns, inner], shape [rows, columns].
   ///
-  /// The chain runs over inner = 0, 1, 2, ...; of large shapes whose rows may be paired, see `PairedProduct`.
+  /// The chain runs over inner = 0, 1, 2, ...; of large shapes of which rows may be taken together, see
+  /// `BlockProduct`.
   package static func matrixProduct(
-    _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, pairsRows: Bool = false,
+    _ left: [Float], _ weights: [Float], rows: Int, inner: Int, columns: Int, rowsTogether: Int = 1,
     precision: Precision = .fp32, epilogue: Epilogue = Epilogue()
   ) -> [Float] {
     precondition(left.count == rows * inner && weights.count == columns * inner, "shapes and storage differ")
     var output = [Float](repeating: 0, count: rows * columns)
-    if pairsRows, precision == .fp32, PairedProduct.isUsed(inner: inner, columns: columns) {
-      let parts = PairedProduct.weights(weights, inner: inner, columns: columns)
-      for row in stride(from: 0, to: rows, by: 2) {
-        for column in 0..<columns / 2 {
-          let sums = PairedProduct.sums(
-            inner: inner, left: { left[(row + $0) * inner + $1] },
-            weight: { parts[$0][column * (inner / 2) + $1] })
-          for (sum, place) in [
-            (sums.0, (row, column)), (sums.1, (row, columns / 2 + column)), (sums.2, (row + 1, column)),
-            (sums.3, (row + 1, columns / 2 + column)),
-          ] {
-            let index = place.0 * columns + place.1
-            output[index] = epilogue.finish(sum, channel: place.1, index: index)
+    let splits =
+      precision == .fp32 ? BlockProduct.splits(inner: inner, columns: columns, rowsTogether: rowsTogether) : 0
+    if splits > 0 {
+      let side = 1 << splits
+      for row in stride(from: 0, to: rows, by: side) {
+        let group = (row..<row + side).map { Array(left[$0 * inner..<($0 + 1) * inner]) }
+        for column in 0..<columns / side {
+          let chosen = (0..<side).map { column + $0 * (columns / side) }
+          let sums = BlockProduct.sums(group, chosen.map { Array(weights[$0 * inner..<($0 + 1) * inner]) })
+          for (offset, values) in sums.enumerated() {
+            for (place, sum) in zip(chosen, values) {
+              let index = (row + offset) * columns + place
+              output[index] = epilogue.finish(sum, channel: place, index: index)
+            }
           }
         }
       }

@@ -12,12 +12,11 @@ package struct MatrixProduct {
   static let tileCount = MatrixTile.rows * MatrixTile.columns
   /// Bytes of rows that are packed together: they stay in the second-level cache while all panels pass over them.
   private static let blockBytes = 1 << 20
-  private static let lanes = Lanes.scalarCount
+  static let lanes = Lanes.scalarCount
 
   /// [rows, inner], row-major.
   let left: UnsafePointer<Float>
-  /// Panels of [inner, panelColumns], the last one filled up with zeros; of the paired product, those of each of the
-  /// seven products one after the other, with half of the inner numbers and half of the columns.
+  /// Panels of [inner, panelColumns], the last one filled up with zeros; for `multiplyBlocks` see there.
   let panels: UnsafePointer<Float>
   /// Room for whole panels.
   let bias: UnsafePointer<Float>
@@ -48,15 +47,9 @@ package struct MatrixProduct {
   }
 
   private var blockTiles: Int { Self.tilesTogether(rows, bytes: inner * 4) }
-  private var pairedBlockTiles: Int { Self.tilesTogether(rows / 2, bytes: 7 * (inner / 2) * 4) }
 
   /// Elements that `multiply` needs to work in.
   package var scratchCount: Int { blockTiles * MatrixTile.rows * inner + Self.tileCount }
-
-  /// Elements that `multiplyPaired` needs to work in.
-  package var pairedScratchCount: Int {
-    pairedBlockTiles * 7 * (MatrixTile.rows * (inner / 2) + Self.tileCount)
-  }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
   package func multiply(scratch: UnsafeMutablePointer<Float>) {
@@ -97,88 +90,6 @@ package struct MatrixProduct {
     }
   }
 
-  /// The same with rows in pairs, (0, 1), (2, 3), ...: seven products of half the size where there were eight.
-  ///
-  /// Strassen's method in Winograd's form, once: even and odd rows, the two halves of the inner numbers and the two
-  /// halves of the columns are the blocks. See `PairedProduct` for the order of its additions.
-  /// - Precondition: `rows` is even, `inner` a multiple of 8, `columns` of `2 * panelColumns`.
-  package func multiplyPaired(scratch: UnsafeMutablePointer<Float>) {
-    let half = inner / 2
-    let tiles = pairedBlockTiles
-    let tileSize = MatrixTile.rows * half
-    let spill = scratch
-    let packed = scratch + tiles * 7 * Self.tileCount
-    let panelSize = half * MatrixTile.columns
-    let productSize = half * (columns / 2)
-    let block = tiles * MatrixTile.rows
-    for start in stride(from: 0, to: rows / 2, by: block) {
-      let pairs = min(block, rows / 2 - start)
-      let used = (pairs + MatrixTile.rows - 1) / MatrixTile.rows
-      for tile in 0..<used {
-        packPairs(start + tile * MatrixTile.rows, into: packed + tile * tileSize, step: tiles * tileSize)
-      }
-      for panel in 0..<columns / 2 / MatrixTile.columns {
-        for product in 0..<7 {
-          let weights = panels + product * productSize + panel * panelSize
-          for tile in 0..<used {
-            sums(
-              packed + (product * tiles + tile) * tileSize, weights, half,
-              into: spill + (tile * 7 + product) * Self.tileCount)
-          }
-        }
-        for tile in 0..<used {
-          let first = start + tile * MatrixTile.rows
-          combine(
-            spill + tile * 7 * Self.tileCount, first: first, count: min(MatrixTile.rows, rows / 2 - first),
-            column: panel * MatrixTile.columns)
-        }
-      }
-    }
-  }
-
-  /// Turns the sums of the seven products into the outputs of `count` pairs of rows.
-  private func combine(_ spill: UnsafePointer<Float>, first: Int, count: Int, column: Int) {
-    switch activation {
-    case 1: combine(spill, first, count, column) { Lanes(repeating: 0).replacing(with: $0, where: $0 .> 0) }
-    case 2: combine(spill, first, count, column) { gelu($0) }
-    default: combine(spill, first, count, column) { $0 }
-    }
-  }
-
-  @inline(__always)
-  private func combine(
-    _ spill: UnsafePointer<Float>, _ first: Int, _ count: Int, _ column: Int, _ activate: (Lanes) -> Lanes
-  ) {
-    let (size, half) = (Self.tileCount, columns / 2)
-    for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
-      let (low, high) = (load(bias + column + start), load(bias + half + column + start))
-      for offset in 0..<count {
-        let p = spill + offset * MatrixTile.columns + start
-        let p1 = load(p)
-        let p5 = load(p + 4 * size)
-        let u2 = p1 + load(p + 5 * size)
-        let u3 = u2 + load(p + 6 * size)
-        var c11 = activate(p1 + load(p + size) + low)
-        var c12 = activate(u2 + p5 + load(p + 2 * size) + high)
-        var c21 = activate(u3 - load(p + 3 * size) + low)
-        var c22 = activate(u3 + p5 + high)
-        let place = 2 * (first + offset) * columns + column + start
-        if let residual {
-          let other = residual + place
-          c11 += load(other)
-          c12 += load(other + half)
-          c21 += load(other + columns)
-          c22 += load(other + columns + half)
-        }
-        let target = output + place
-        put(c11, target)
-        put(c12, target + half)
-        put(c21, target + columns)
-        put(c22, target + columns + half)
-      }
-    }
-  }
-
   private func wholeTile(_ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int) {
     let tile = MatrixTile(left: values, panel: panel, inner: inner)
     let offset = row * columns + column
@@ -190,7 +101,7 @@ package struct MatrixProduct {
   }
 
   @inline(never)
-  private func sums(
+  func sums(
     _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
@@ -229,7 +140,7 @@ package struct MatrixProduct {
 
   /// Turns the rows of a tile into [inner, rows]. Rows that are missing repeat the last one; their sums are not stored.
   @inline(__always)
-  private func pack(
+  func pack(
     into target: UnsafeMutablePointer<Float>, _ inner: Int, _ row: (Int) -> UnsafePointer<Float>
   ) {
     for group in stride(from: 0, to: MatrixTile.rows, by: Self.rowsTurned) {
@@ -243,25 +154,6 @@ package struct MatrixProduct {
           target[k * MatrixTile.rows + group + index] = source[k]
         }
       }
-    }
-  }
-
-  /// The seven packed inputs of a tile of row pairs, `step` elements apart; see `PairedProduct` for their names.
-  private func packPairs(_ first: Int, into target: UnsafeMutablePointer<Float>, step: Int) {
-    let half = inner / 2
-    // A11, A12, A22 where they belong, and A21 where A11 - A21 will be.
-    for (product, shift) in [(0, 0), (1, half), (3, inner + half), (6, inner)] {
-      pack(into: target + product * step, half) { left + 2 * min(first + $0, rows / 2 - 1) * inner + shift }
-    }
-    for index in stride(from: 0, to: MatrixTile.rows * half, by: Self.lanes) {
-      let place = target + index
-      let (a11, a21) = (load(place), load(place + 6 * step))
-      let s1 = a21 + load(place + 3 * step)
-      let s2 = s1 - a11
-      put(load(place + step) - s2, place + 2 * step)
-      put(s1, place + 4 * step)
-      put(s2, place + 5 * step)
-      put(a11 - a21, place + 6 * step)
     }
   }
 
@@ -289,18 +181,18 @@ package struct MatrixProduct {
   }
 
   @inline(__always)
-  private func load(_ pointer: UnsafePointer<Float>) -> Lanes {
+  func load(_ pointer: UnsafePointer<Float>) -> Lanes {
     UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
   }
 
   @inline(__always)
-  private func put(_ value: Lanes, _ target: UnsafeMutablePointer<Float>) {
+  func put(_ value: Lanes, _ target: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(target).storeBytes(of: value, as: Lanes.self)
   }
 
   /// The steps of `ErrorFunction.gelu`, a number a lane.
   @inline(__always)
-  private func gelu(_ x: Lanes) -> Lanes {
+  func gelu(_ x: Lanes) -> Lanes {
     let half = 0.5 * x
     let zero = Lanes(repeating: 0)
     let negative = x .< zero

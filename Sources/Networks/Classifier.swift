@@ -134,8 +134,9 @@ final class RepLKNetSession {
   private let features: AlignedBuffer
   private let second: AlignedBuffer
   private let third: AlignedBuffer
-  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache.
-  private static let hiddenRows = 384
+  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache: whole
+  /// tiles of groups where the product is in blocks, for which each use of a panel of weights has a price.
+  private static func hiddenRows(_ block: RepLKNet.FeedForwardBlock) -> Int { block.expand.splits > 1 ? 816 : 384 }
   private let hidden: AlignedBuffer
   private let patches: AlignedBuffer
   private let scratch: AlignedBuffer
@@ -166,7 +167,8 @@ final class RepLKNetSession {
     third = AlignedBuffer(count: max(stem, maximumBatch * largest))
     let lanes = 16
     scratch = AlignedBuffer(count: max(plane * lanes, convolution))
-    hidden = AlignedBuffer(count: Self.hiddenRows * 4 * (design.channels.max() ?? 0))
+    let hiddenCounts = network.stages.flatMap(\.blocks).map { Self.hiddenRows($0.1) * $0.1.expand.columns }
+    hidden = AlignedBuffer(count: hiddenCounts.max() ?? 0)
   }
 
   /// The extent of a map after a step of 2.
@@ -223,8 +225,9 @@ final class RepLKNetSession {
   }
 
   private func compute(_ block: RepLKNet.FeedForwardBlock, _ pixels: Int, _ channels: Int) {
-    for start in stride(from: 0, to: pixels, by: Self.hiddenRows) {
-      let rows = min(Self.hiddenRows, pixels - start)
+    let together = Self.hiddenRows(block)
+    for start in stride(from: 0, to: pixels, by: together) {
+      let rows = min(together, pixels - start)
       let part = UnsafeMutableBufferPointer(rebasing: features.elements[(start * channels)...])
       block.expand.multiply(UnsafeBufferPointer(part), rows: rows, activation: .gelu, into: hidden.elements)
       block.project.multiply(view(hidden), rows: rows, residual: UnsafeBufferPointer(part), into: part)

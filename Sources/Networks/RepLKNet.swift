@@ -71,16 +71,17 @@ struct RepLKNet: Sendable {
     let inputSize: (height: Int, width: Int)
     let options: ComputeOptions
 
-    /// Whether neighbouring pixels of a stage's maps, by twos, never come from two images.
-    func pixelsPair(_ stage: Int) -> Bool {
+    /// Pixels of a stage's maps.
+    func pixels(_ stage: Int) -> Int {
       func side(_ extent: Int) -> Int { (0..<stage + 2).reduce(extent) { extent, _ in (extent - 1) / 2 + 1 } }
-      return side(inputSize.height) * side(inputSize.width) % 2 == 0
+      return side(inputSize.height) * side(inputSize.width)
     }
 
-    func matrix(_ linear: Folding<Source>.Linear, rowsPair: Bool = false) -> PackedMatrix {
+    func matrix(_ linear: Folding<Source>.Linear, rowsTogether: Int = 1) -> PackedMatrix {
       PackedMatrix(
         weights: linear.roundedWeights, bias: linear.roundedBias, inner: linear.inner, columns: linear.outputs,
-        rowsPair: rowsPair, precision: options.precision, instructionSet: options.instructionSet, backend: options.gemm)
+        rowsTogether: rowsTogether, precision: options.precision, instructionSet: options.instructionSet,
+        backend: options.gemm)
     }
 
     func depthwise(_ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1) -> DepthwiseLayer {
@@ -106,7 +107,7 @@ struct RepLKNet: Sendable {
     func stage(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Stage {
       let channels = design.channels[index]
       let inner = channels * design.depthwiseHalves / 2
-      let rowsPair = pixelsPair(index)
+      let rowsTogether = pixels(index)
       var blocks: [(LargeKernelBlock, FeedForwardBlock)] = []
       for pair in 0..<design.blocks[index] {
         let large = "stages.\(index).blocks.\(2 * pair)"
@@ -114,16 +115,18 @@ struct RepLKNet: Sendable {
         blocks.append(
           (
             LargeKernelBlock(
-              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner, rowsPair),
+              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner, rowsTogether),
               depthwise: depthwise(
                 try folding.largeKernel(
                   large + ".large_kernel", channels: inner, kernel: design.kernels[index],
                   smallKernel: design.smallKernel), kernel: design.kernels[index]),
-              project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsPair: rowsPair)),
-            FeedForwardBlock(
-              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, rowsPair),
               project: matrix(
-                try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]), rowsPair: rowsPair))
+                try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsTogether: rowsTogether)),
+            FeedForwardBlock(
+              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, rowsTogether),
+              project: matrix(
+                try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]),
+                rowsTogether: rowsTogether))
           ))
       }
       return Stage(channels: channels, blocks: blocks, transition: try transition(index, design))
@@ -134,19 +137,19 @@ struct RepLKNet: Sendable {
       let (channels, wider) = (design.channels[index], design.channels[index + 1])
       return Transition(
         pointwise: matrix(
-          try folding.convolution("transitions.\(index).0", [wider, channels, 1, 1]), rowsPair: pixelsPair(index)),
+          try folding.convolution("transitions.\(index).0", [wider, channels, 1, 1]), rowsTogether: pixels(index)),
         depthwise: depthwise(
           try folding.convolution("transitions.\(index).1", [wider, 1, 3, 3]), kernel: 3, stride: 2))
     }
 
     /// The batch normalisation before a block's first convolution goes into that convolution, which has no padding.
     private func normalisedPointwise(
-      _ prefix: String, _ normalisation: String, _ channels: Int, _ outputs: Int, _ rowsPair: Bool
+      _ prefix: String, _ normalisation: String, _ channels: Int, _ outputs: Int, _ rowsTogether: Int
     ) throws(CheckpointError) -> PackedMatrix {
       let before = try folding.normalisation(prefix + "." + normalisation, channels)
       return matrix(
         folding.absorbing(before, into: try folding.convolution(prefix + ".pw1", [outputs, channels, 1, 1])),
-        rowsPair: rowsPair)
+        rowsTogether: rowsTogether)
     }
 
     /// The last batch normalisation commutes with the mean over pixels and goes into the head.

@@ -5,8 +5,8 @@ import Testing
 @Suite struct PackedMatrixTests {
   static let shapes = [
     (1, 1, 1), (1, 27, 10), (5, 0, 3), (6, 8, 16), (7, 31, 17), (12, 64, 32), (13, 33, 31), (97, 40, 65), (200, 5, 7),
-    // Large enough for pairs of rows; one of them with more rows than are packed together.
-    (2, 256, 256), (26, 264, 320), (214, 512, 256),
+    // Large enough for blocks, split once and twice; two of them with more rows than are packed together.
+    (2, 256, 256), (26, 264, 320), (214, 512, 256), (4, 512, 512), (28, 528, 640), (52, 1024, 512),
   ]
 
   private static func values(_ count: Int, stream: UInt64) -> [Float] {
@@ -17,6 +17,33 @@ import Testing
   @Test(arguments: InstructionSet.available, shapes)
   func givesTheBitsOfTheReference(set: InstructionSet, shape: (rows: Int, inner: Int, columns: Int)) {
     for precision in Precision.allCases { compare(set, shape, precision) }
+  }
+
+  /// More rows than are packed together give what a few rows at a time give.
+  @Test(arguments: InstructionSet.available.filter { $0 != .scalar }, [1024, 512])
+  func rowsOfLargeBlocksDoNotDependOnOthers(set: InstructionSet, inner: Int) {
+    let (rows, columns, few) = (836, 512, 44)
+    let left = Self.values(rows * inner, stream: 7)
+    let packed = PackedMatrix(
+      weights: Self.values(columns * inner, stream: 8), bias: Self.values(columns, stream: 9), inner: inner,
+      columns: columns, rowsTogether: 4, instructionSet: set)
+    #expect(packed.splits == 2)
+    var whole = Self.values(rows * columns, stream: 10)
+    var parts = whole
+    left.withUnsafeBufferPointer { left in
+      whole.withUnsafeMutableBufferPointer {
+        packed.multiply(left, rows: rows, activation: .gelu, residual: UnsafeBufferPointer($0), into: $0)
+      }
+      parts.withUnsafeMutableBufferPointer { parts in
+        for start in stride(from: 0, to: rows, by: few) {
+          let part = UnsafeMutableBufferPointer(rebasing: parts[(start * columns)...])
+          packed.multiply(
+            UnsafeBufferPointer(rebasing: left[(start * inner)...]), rows: few, activation: .gelu,
+            residual: UnsafeBufferPointer(part), into: part)
+        }
+      }
+    }
+    #expect(whole == parts)
   }
 
   /// Sums that leave the normal numbers, where AVX512_BF16 flushes to zero, and weights that round to nothing.
@@ -54,15 +81,16 @@ import Testing
     let weights = Self.values(columns * inner, stream: 2)
     let bias = Self.values(columns, stream: 3)
     let residual = Self.values(rows * columns, stream: 4)
-    let pairsRows = rows % 2 == 0
+    let rowsTogether = rows % 4 == 0 ? 4 : rows % 2 == 0 ? 2 : 1
     let packed = PackedMatrix(
-      weights: weights, bias: bias, inner: inner, columns: columns, rowsPair: pairsRows, precision: precision,
+      weights: weights, bias: bias, inner: inner, columns: columns, rowsTogether: rowsTogether, precision: precision,
       instructionSet: set)
-    #expect(packed.pairsRows == (inner >= 256 && precision == .fp32))
+    let expectedSplits = columns >= 512 ? 2 : inner >= 256 ? 1 : 0
+    #expect(packed.splits == (precision == .fp32 ? expectedSplits : 0))
     for activation in [Activation.none, .relu, .gelu] {
       for addition in [nil, residual] {
         let expected = ScalarKernels.matrixProduct(
-          left, weights, rows: rows, inner: inner, columns: columns, pairsRows: pairsRows,
+          left, weights, rows: rows, inner: inner, columns: columns, rowsTogether: rowsTogether,
           precision: precision, epilogue: .init(bias: bias, activation: activation, residual: addition))
         // One more element than the product has, which must stay as it is.
         var output = [Float](repeating: 99, count: rows * columns + 1)

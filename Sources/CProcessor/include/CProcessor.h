@@ -10,6 +10,11 @@ static inline __attribute__((always_inline)) void gauntlet_prefetch_for_writing(
   __builtin_prefetch(address, 1, 3);
 }
 
+/// Asks for the cache line at `address`, to be read soon, for the second-level cache.
+static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(const void *address) {
+  __builtin_prefetch(address, 0, 3);
+}
+
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 
