@@ -12,7 +12,9 @@ public final class DepthwiseLayer: Sendable {
   public let stride: Int
   /// What computes the convolution.
   public let instructionSet: InstructionSet
-  /// [group of lanes][kernel][kernel][lanes]; the last group is filled up with zeros.
+  /// The size of the only maps that it is for; nil if it is for any.
+  private let mapSize: MapSize?
+  /// [group of lanes][kernel][kernel][lanes]; the last group is filled up with zeros. Empty where no map needs it.
   private let weights: AlignedBuffer
   /// [group of lanes], then the nine products of `PhasedAxis`; nil where no map is computed so.
   private let phasedWeights: AlignedBuffer?
@@ -23,10 +25,11 @@ public final class DepthwiseLayer: Sendable {
 
   /// Packs `weights`, [channels, kernel, kernel] as PyTorch stores them, and `bias`, [channels].
   ///
+  /// - Parameter mapSize: of the only maps that it will be given, if that is known: it then keeps one form of its weights.
   /// - Precondition: the counts fit the shape, the kernel is odd, and this processor has `instructionSet`.
   public init(
     weights: [Float], bias: [Float], channels: Int, kernel: Int, stride: Int = 1,
-    instructionSet: InstructionSet = .best
+    mapSize: (height: Int, width: Int)? = nil, instructionSet: InstructionSet = .best
   ) {
     precondition(channels > 0 && kernel > 0 && kernel % 2 == 1 && stride > 0, "no such convolution")
     precondition(weights.count == channels * kernel * kernel && bias.count == channels, "shape and storage differ")
@@ -40,29 +43,72 @@ public final class DepthwiseLayer: Sendable {
     case .avx2: lanes = KernelsAVX2.DepthwiseTile.lanes
     case .avx512: lanes = KernelsAVX512.DepthwiseTile.lanes
     }
+    self.mapSize = mapSize.map { MapSize(height: $0.height, width: $0.width) }
+    let (height, width) = mapSize ?? (.max, .max)
+    let isPhased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride)
     let groups = (channels + lanes - 1) / lanes
-    let taps = kernel * kernel
-    self.weights = AlignedBuffer(count: groups * taps * lanes)
-    self.bias = AlignedBuffer(count: groups * lanes)
-    for channel in 0..<channels {
-      let packed = self.weights.pointer + channel / lanes * taps * lanes + channel % lanes
-      for tap in 0..<taps { packed[tap * lanes] = weights[channel * taps + tap] }
-      self.bias.pointer[channel] = bias[channel]
+    let size = kernel * kernel * lanes
+    let side = 2 * ((kernel + 1) / 2) + kernel / 2
+    phasedCount = isPhased ? side * side * lanes : 0
+    let keepsPlain = !isPhased || mapSize == nil || instructionSet == .scalar
+    let plain = AlignedBuffer(count: keepsPlain ? groups * size : 0)
+    let phased = isPhased ? AlignedBuffer(count: groups * phasedCount) : nil
+    let packed = AlignedBuffer(count: size)
+    for group in 0..<groups {
+      let target = keepsPlain ? plain.pointer + group * size : packed.pointer
+      Self.pack(weights, from: group * lanes, channels: channels, taps: kernel * kernel, lanes: lanes, into: target)
+      if let phased {
+        Self.spread(target, kernel: kernel, lanes: lanes, into: phased.pointer + group * phasedCount)
+      }
     }
-    guard PhasedAxis.isUsed(height: .max, width: .max, kernel: kernel, stride: stride) else {
-      (phasedWeights, phasedCount) = (nil, 0)
-      return
-    }
-    let rows = 2 * ((kernel + 1) / 2) + kernel / 2
-    phasedCount = rows * rows * lanes
-    let phased = AlignedBuffer(count: groups * phasedCount)
-    for channel in 0..<channels {
-      let packed = phased.pointer + channel / lanes * phasedCount + channel % lanes
-      let filters = ScalarKernels.phasedFilters(
-        Array(weights[(channel * taps)..<((channel + 1) * taps)]), kernel: kernel)
-      for (index, tap) in filters.joined().enumerated() { packed[index * lanes] = tap }
-    }
+    self.weights = plain
     phasedWeights = phased
+    self.bias = AlignedBuffer(count: groups * lanes)
+    for channel in 0..<channels { self.bias.pointer[channel] = bias[channel] }
+  }
+
+  private struct MapSize: Sendable, Equatable {
+    let height, width: Int
+  }
+
+  /// Turns a group's [lanes, taps] into [taps, lanes], with zeros for channels that there are not.
+  private static func pack(
+    _ weights: [Float], from channel: Int, channels: Int, taps: Int, lanes: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let valid = min(lanes, channels - channel)
+    weights.withUnsafeBufferPointer { weights in
+      for tap in 0..<taps {
+        for lane in 0..<valid { target[tap * lanes + lane] = weights[(channel + lane) * taps + tap] }
+        for lane in valid..<lanes { target[tap * lanes + lane] = 0 }
+      }
+    }
+  }
+
+  /// The taps of the nine products of a group, as `ScalarKernels.phasedFilters` has them: columns are added first.
+  private static func spread(
+    _ taps: UnsafePointer<Float>, kernel: Int, lanes: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let axis = PhasedAxis(extent: 0, kernel: kernel)
+    var place = target
+    for rows in PhasedAxis.Product.allCases {
+      for columns in PhasedAxis.Product.allCases {
+        for v in 0..<axis.taps(rows) {
+          let (row, nextRow) = axis.sources(rows, v)
+          for u in 0..<axis.taps(columns) {
+            let (column, nextColumn) = axis.sources(columns, u)
+            for lane in 0..<lanes {
+              func along(_ row: Int) -> Float {
+                let first = taps[(row * kernel + column) * lanes + lane]
+                return nextColumn.map { first + taps[(row * kernel + $0) * lanes + lane] } ?? first
+              }
+              place[lane] = nextRow.map { along(row) + along($0) } ?? along(row)
+            }
+            place += lanes
+          }
+        }
+      }
+    }
   }
 
   /// Elements that `convolve` needs to work in, for images of a size.
@@ -90,6 +136,8 @@ public final class DepthwiseLayer: Sendable {
     scratch: UnsafeMutableBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(count >= 0 && height > 0 && width > 0, "no such image")
+    precondition(
+      mapSize == nil || mapSize == MapSize(height: height, width: width), "it was prepared for maps of another size")
     let outputPixels = ((height - 1) / stride + 1) * ((width - 1) / stride + 1)
     precondition(input.count >= count * height * width * channels, "shape and storage differ")
     precondition(output.count >= count * outputPixels * channels, "shape and storage differ")
@@ -125,7 +173,7 @@ public final class DepthwiseLayer: Sendable {
     _ plane: UnsafeMutablePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>,
     _ valid: Int, _ height: Int, _ width: Int
   ) {
-    let taps = weights.pointer + group * kernel * kernel * lanes
+    let taps = weights.pointer + (weights.count > 0 ? group * kernel * kernel * lanes : 0)
     let addition = bias.pointer + group * lanes
     let phased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) ? phasedWeights : nil
     let phasedTaps = phased.map { UnsafePointer($0.pointer + group * phasedCount) }

@@ -84,9 +84,13 @@ public final class PackedMatrix: Sendable {
   ) {
     let pairs = (inner + 1) / 2
     target.withMemoryRebound(to: UInt32.self, capacity: (columns + width - 1) / width * width * pairs) {
-      for column in 0..<columns {
-        let panel = $0 + column / width * width * pairs + column % width
-        for pair in 0..<pairs { panel[pair * width] = ScalarKernels.bf16Pair(weights, column * inner, pair, inner) }
+      for column in stride(from: 0, to: columns, by: width) {
+        let panel = $0 + column * pairs
+        for pair in 0..<pairs {
+          for lane in 0..<min(width, columns - column) {
+            panel[pair * width + lane] = ScalarKernels.bf16Pair(weights, (column + lane) * inner, pair, inner)
+          }
+        }
       }
     }
   }

@@ -60,22 +60,33 @@ struct RepLKNet: Sendable {
   ) throws(CheckpointError) {
     let builder = Builder(folding: Folding(source: weights), inputSize: inputSize, options: options)
     stem = try builder.stem(channels: design.channels[0])
+    // The blocks are independent; folding and packing them is most of the time that a start takes.
+    let places = design.blocks.indices.flatMap { stage in (0..<design.blocks[stage]).map { (stage, $0) } }
+    let blocks = try computeTogether(places.count) { (index) throws(CheckpointError) in
+      try builder.blocks(places[index].0, places[index].1, design)
+    }
     var stages: [Stage] = []
-    for index in design.channels.indices { stages.append(try builder.stage(index, design)) }
+    for index in design.channels.indices {
+      let own = zip(places, blocks).filter { $0.0.0 == index }.map(\.1)
+      stages.append(
+        Stage(channels: design.channels[index], blocks: own, transition: try builder.transition(index, design)))
+    }
     self.stages = stages
     head = try builder.head(channels: design.channels[design.channels.count - 1])
   }
 
-  private struct Builder<Source: WeightSource> {
+  private struct Builder<Source: WeightSource>: Sendable {
     let folding: Folding<Source>
     let inputSize: (height: Int, width: Int)
     let options: ComputeOptions
 
-    /// Pixels of a stage's maps.
-    func pixels(_ stage: Int) -> Int {
+    /// The size of a stage's maps.
+    private func map(_ stage: Int) -> (height: Int, width: Int) {
       func side(_ extent: Int) -> Int { (0..<stage + 2).reduce(extent) { extent, _ in (extent - 1) / 2 + 1 } }
-      return side(inputSize.height) * side(inputSize.width)
+      return (side(inputSize.height), side(inputSize.width))
     }
+
+    private func pixels(_ stage: Int) -> Int { map(stage).height * map(stage).width }
 
     func matrix(_ linear: Folding<Source>.Linear, rowsTogether: Int = 1) -> PackedMatrix {
       PackedMatrix(
@@ -84,10 +95,12 @@ struct RepLKNet: Sendable {
         backend: options.gemm)
     }
 
-    func depthwise(_ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1) -> DepthwiseLayer {
+    func depthwise(
+      _ linear: Folding<Source>.Linear, kernel: Int, stride: Int = 1, stage: Int? = nil
+    ) -> DepthwiseLayer {
       DepthwiseLayer(
         weights: linear.roundedWeights, bias: linear.roundedBias, channels: linear.outputs, kernel: kernel,
-        stride: stride, instructionSet: options.instructionSet)
+        stride: stride, mapSize: stage.map { map($0) }, instructionSet: options.instructionSet)
     }
 
     func stem(channels: Int) throws(CheckpointError) -> Stem {
@@ -104,35 +117,32 @@ struct RepLKNet: Sendable {
         reduction: depthwise(try folding.convolution("stem.3", [channels, 1, 3, 3]), kernel: 3, stride: 2))
     }
 
-    func stage(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Stage {
+    /// The large-kernel block and the feed-forward block of a stage's pair.
+    func blocks(
+      _ index: Int, _ pair: Int, _ design: RepLKNetDesign
+    ) throws(CheckpointError) -> (LargeKernelBlock, FeedForwardBlock) {
       let channels = design.channels[index]
       let inner = channels * design.depthwiseHalves / 2
-      let rowsTogether = pixels(index)
-      var blocks: [(LargeKernelBlock, FeedForwardBlock)] = []
-      for pair in 0..<design.blocks[index] {
-        let large = "stages.\(index).blocks.\(2 * pair)"
-        let feedForward = "stages.\(index).blocks.\(2 * pair + 1)"
-        blocks.append(
-          (
-            LargeKernelBlock(
-              expand: try normalisedPointwise(large, "prelkb_bn", channels, inner, rowsTogether),
-              depthwise: depthwise(
-                try folding.largeKernel(
-                  large + ".large_kernel", channels: inner, kernel: design.kernels[index],
-                  smallKernel: design.smallKernel), kernel: design.kernels[index]),
-              project: matrix(
-                try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsTogether: rowsTogether)),
-            FeedForwardBlock(
-              expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, rowsTogether),
-              project: matrix(
-                try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]),
-                rowsTogether: rowsTogether))
-          ))
-      }
-      return Stage(channels: channels, blocks: blocks, transition: try transition(index, design))
+      let pixels = pixels(index)
+      let large = "stages.\(index).blocks.\(2 * pair)"
+      let feedForward = "stages.\(index).blocks.\(2 * pair + 1)"
+      let kernel = design.kernels[index]
+      return (
+        LargeKernelBlock(
+          expand: try normalisedPointwise(large, "prelkb_bn", channels, inner, pixels),
+          depthwise: depthwise(
+            try folding.largeKernel(
+              large + ".large_kernel", channels: inner, kernel: kernel, smallKernel: design.smallKernel),
+            kernel: kernel, stage: index),
+          project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsTogether: pixels)),
+        FeedForwardBlock(
+          expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, pixels),
+          project: matrix(
+            try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]), rowsTogether: pixels))
+      )
     }
 
-    private func transition(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Transition? {
+    func transition(_ index: Int, _ design: RepLKNetDesign) throws(CheckpointError) -> Transition? {
       guard index + 1 < design.channels.count else { return nil }
       let (channels, wider) = (design.channels[index], design.channels[index + 1])
       return Transition(
@@ -158,7 +168,8 @@ struct RepLKNet: Sendable {
         throw .missing(name: "head.bias", file: folding.source.origin)
       }
       let head = Folding<Source>.Linear(
-        weights: try folding.values("head.weight", [classes, channels]),
+        weights: try folding.source.values("head.weight", shape: [classes, channels]),
+        outputScale: [Double](repeating: 1, count: classes),
         bias: try folding.values("head.bias", [classes]))
       return matrix(folding.absorbing(try folding.normalisation("norm", channels), into: head))
     }

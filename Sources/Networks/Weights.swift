@@ -1,7 +1,9 @@
+import Foundation
+import Synchronization
 import Tensors
 
 /// Where a network's parameters come from.
-protocol WeightSource {
+protocol WeightSource: Sendable {
   /// Names the source in errors.
   var origin: String { get }
   func contains(_ name: String) -> Bool
@@ -45,7 +47,7 @@ struct RandomWeights: WeightSource {
 }
 
 /// Folding of batch normalisations and small kernels into convolutions, in float64, rounded once at the end.
-struct Folding<Source: WeightSource> {
+struct Folding<Source: WeightSource>: Sendable {
   let source: Source
 
   /// Added to a variance before its root is taken; PyTorch's default, which all of RepLKNet uses.
@@ -57,14 +59,35 @@ struct Folding<Source: WeightSource> {
     var shift: [Double]
   }
 
-  /// A convolution's weights, [outputs, inner], and bias.
+  /// A convolution's weights, [outputs, inner], as they are stored, what they are multiplied with, and its bias.
   struct Linear {
-    var weights: [Double]
+    var weights: [Float]
+    /// Of each output.
+    var outputScale: [Double]
+    /// Of each inner number; nil for 1.
+    var inputScale: [Double]?
     var bias: [Double]
+
     var outputs: Int { bias.count }
     var inner: Int { bias.isEmpty ? 0 : weights.count / bias.count }
-    var roundedWeights: [Float] { weights.map { Float($0) } }
     var roundedBias: [Float] { bias.map { Float($0) } }
+
+    /// The weights with both factors.
+    var roundedWeights: [Float] {
+      let inner = inner
+      return [Float](unsafeUninitializedCapacity: weights.count) { target, initialized in
+        for output in 0..<outputs {
+          let scale = outputScale[output]
+          let row = output * inner
+          if let inputScale {
+            for k in 0..<inner { target[row + k] = Float(Double(weights[row + k]) * scale * inputScale[k]) }
+          } else {
+            for k in 0..<inner { target[row + k] = Float(Double(weights[row + k]) * scale) }
+          }
+        }
+        initialized = outputs * inner
+      }
+    }
   }
 
   func values(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Double] {
@@ -82,11 +105,9 @@ struct Folding<Source: WeightSource> {
 
   /// `PREFIX.conv` and `PREFIX.bn` as one convolution.
   func convolution(_ prefix: String, _ shape: [Int]) throws(CheckpointError) -> Linear {
-    var weights = try values(prefix + ".conv.weight", shape)
+    let weights = try source.values(prefix + ".conv.weight", shape: shape)
     let affine = try normalisation(prefix + ".bn", shape[0])
-    let inner = shape.dropFirst().reduce(1, *)
-    for index in weights.indices { weights[index] *= affine.scale[index / inner] }
-    return Linear(weights: weights, bias: affine.shift)
+    return Linear(weights: weights, outputScale: affine.scale, bias: affine.shift)
   }
 
   /// A linear layer after an affine map of its inputs.
@@ -94,12 +115,12 @@ struct Folding<Source: WeightSource> {
     var result = linear
     let inner = linear.inner
     for output in 0..<linear.outputs {
-      for k in 0..<inner {
-        let index = output * inner + k
-        result.bias[output] += linear.weights[index] * before.shift[k]
-        result.weights[index] = linear.weights[index] * before.scale[k]
-      }
+      let scale = linear.outputScale[output]
+      var sum = linear.bias[output]
+      for k in 0..<inner { sum += Double(linear.weights[output * inner + k]) * scale * before.shift[k] }
+      result.bias[output] = sum
     }
+    result.inputScale = before.scale
     return result
   }
 
@@ -107,24 +128,48 @@ struct Folding<Source: WeightSource> {
   func largeKernel(
     _ prefix: String, channels: Int, kernel: Int, smallKernel: Int?
   ) throws(CheckpointError) -> Linear {
+    let plain = [Double](repeating: 1, count: channels)
     if source.contains(prefix + ".lkb_reparam.weight") {
       return Linear(
-        weights: try values(prefix + ".lkb_reparam.weight", [channels, 1, kernel, kernel]),
-        bias: try values(prefix + ".lkb_reparam.bias", [channels]))
+        weights: try source.values(prefix + ".lkb_reparam.weight", shape: [channels, 1, kernel, kernel]),
+        outputScale: plain, bias: try values(prefix + ".lkb_reparam.bias", [channels]))
     }
-    var merged = try convolution(prefix + ".lkb_origin", [channels, 1, kernel, kernel])
-    guard let smallKernel else { return merged }
+    let large = try convolution(prefix + ".lkb_origin", [channels, 1, kernel, kernel])
+    guard let smallKernel else { return large }
     let small = try convolution(prefix + ".small_conv", [channels, 1, smallKernel, smallKernel])
+    var merged = Linear(
+      weights: large.roundedWeights, outputScale: plain, bias: zip(large.bias, small.bias).map { $0 + $1 })
     let margin = (kernel - smallKernel) / 2
     for channel in 0..<channels {
-      merged.bias[channel] += small.bias[channel]
       for row in 0..<smallKernel {
         for column in 0..<smallKernel {
-          merged.weights[(channel * kernel + row + margin) * kernel + column + margin] +=
-            small.weights[(channel * smallKernel + row) * smallKernel + column]
+          let place = (channel * kernel + row + margin) * kernel + column + margin
+          merged.weights[place] = Float(
+            Double(large.weights[place]) * large.outputScale[channel]
+              + Double(small.weights[(channel * smallKernel + row) * smallKernel + column])
+              * small.outputScale[channel])
         }
       }
     }
     return merged
   }
+}
+
+/// Computes `count` results on all cores; where some fail, throws the error of the first of them.
+func computeTogether<Result: Sendable>(
+  _ count: Int, _ body: @Sendable (Int) throws(CheckpointError) -> Result
+) throws(CheckpointError) -> [Result] {
+  let results = Mutex([Swift.Result<Result, CheckpointError>?](repeating: nil, count: count))
+  DispatchQueue.concurrentPerform(iterations: count) { index in
+    let result: Swift.Result<Result, CheckpointError>
+    do throws(CheckpointError) {
+      result = .success(try body(index))
+    } catch {
+      result = .failure(error)
+    }
+    results.withLock { $0[index] = result }
+  }
+  var found: [Result] = []
+  for case let result? in results.withLock({ $0 }) { found.append(try result.get()) }
+  return found
 }

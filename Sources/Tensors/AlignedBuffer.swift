@@ -19,21 +19,42 @@ public final class AlignedBuffer: @unchecked Sendable {
   /// The first element. Valid for `count` elements while the owner lives.
   public let pointer: UnsafeMutablePointer<Float>
 
+  /// What was asked of the system, for storage that is mapped and not allocated.
+  private let mapping: (start: UnsafeMutableRawPointer, bytes: Int)?
+
   /// Allocates `max(count, 0)` zeros.
   public init(count: Int) {
     self.count = max(count, 0)
-    let bytes = max(self.count, 1) * MemoryLayout<Float>.stride
-    let large = bytes >= Self.hugePage
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: large ? Self.hugePage : Self.alignment)
+    let elements = max(self.count, 1)
+    let bytes = elements * MemoryLayout<Float>.stride
     #if os(Linux)
-      // Large maps walk through thousands of small pages otherwise. Only a wish: nothing depends on it.
-      if large { madvise(raw, bytes, MADV_HUGEPAGE) }
+      // The system gives zeros, and large pages where it can: large maps walk through thousands of small ones
+      // otherwise. These are only a wish: nothing depends on them.
+      if bytes >= Self.hugePage {
+        let asked = bytes + Self.hugePage
+        let start = mmap(nil, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        if let start, start != MAP_FAILED {
+          let raw = start.alignedUp(toMultipleOf: Self.hugePage)
+          madvise(raw, bytes, MADV_HUGEPAGE)
+          mapping = (start, asked)
+          pointer = raw.bindMemory(to: Float.self, capacity: elements)
+          return
+        }
+      }
     #endif
-    pointer = raw.bindMemory(to: Float.self, capacity: max(self.count, 1))
-    pointer.initialize(repeating: 0, count: max(self.count, 1))
+    mapping = nil
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
+    pointer = raw.bindMemory(to: Float.self, capacity: elements)
+    pointer.initialize(repeating: 0, count: elements)
   }
 
   deinit {
+    #if os(Linux)
+      if let mapping {
+        munmap(mapping.start, mapping.bytes)
+        return
+      }
+    #endif
     UnsafeMutableRawPointer(pointer).deallocate()
   }
 

@@ -61,14 +61,20 @@ package struct PhasedAxis: Sendable, Equatable {
     }
   }
 
+  /// The one or two taps of the kernel that a product's tap is the sum of.
+  package func sources(_ product: Product, _ index: Int) -> (first: Int, second: Int?) {
+    switch product {
+    case .shared: (2 * index, 2 * index + 1 < kernel ? 2 * index + 1 : nil)
+    case .even: (2 * index, nil)
+    case .odd: (2 * index + 1, nil)
+    }
+  }
+
   /// The taps of a product, each the sum of one or two of `values`.
   package func filter(_ product: Product, _ values: [Float]) -> [Float] {
     (0..<taps(product)).map { index in
-      switch product {
-      case .shared: 2 * index + 1 < kernel ? values[2 * index] + values[2 * index + 1] : values[2 * index]
-      case .even: values[2 * index]
-      case .odd: values[2 * index + 1]
-      }
+      let (first, second) = sources(product, index)
+      return second.map { values[first] + values[$0] } ?? values[first]
     }
   }
 }

@@ -28,6 +28,16 @@ public struct CheckpointTensor: Sendable, Hashable {
   let offset: Int
   /// Steps between neighbours along each axis, in numbers.
   let strides: [Int]
+
+  /// Whether its numbers lie in row-major order without gaps.
+  var isDense: Bool {
+    var expected = 1
+    for (extent, stride) in zip(shape, strides).reversed() {
+      guard stride == expected || extent == 1 else { return false }
+      expected *= extent
+    }
+    return true
+  }
 }
 
 /// The tensors of a checkpoint file. Nothing in the file is ever executed.
@@ -84,6 +94,7 @@ public struct Checkpoint: Sendable {
     let tensor = tensors[place]
     let count = tensor.shape.reduce(1, *)
     guard count > 0 else { return [] }
+    if tensor.isDense { return try denseValues(tensor, count) }
     let size = tensor.elementType.byteCount
     let span = zip(tensor.shape, tensor.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } + 1
     let bytes = try file.read(offset: tensor.offset, count: span * size)
@@ -103,6 +114,35 @@ public struct Checkpoint: Sendable {
       }
     }
     return values
+  }
+
+  /// Numbers that lie in the file as they are asked for; float32 is read to where it stays.
+  private func denseValues(_ tensor: CheckpointTensor, _ count: Int) throws(CheckpointError) -> [Float] {
+    let size = tensor.elementType.byteCount
+    if tensor.elementType == .float32 {
+      var problem: CheckpointError?
+      let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+        do throws(CheckpointError) {
+          try file.read(offset: tensor.offset, into: UnsafeMutableRawBufferPointer(buffer))
+          initialized = count
+        } catch {
+          problem = error
+        }
+      }
+      if let problem { throw problem }
+      #if _endian(big)
+        return values.map { Float(bitPattern: $0.bitPattern.byteSwapped) }
+      #else
+        return values
+      #endif
+    }
+    let bytes = try file.read(offset: tensor.offset, count: count * size)
+    return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      bytes.withUnsafeBytes { raw in
+        for index in 0..<count { buffer[index] = Self.number(raw, at: index * size, tensor.elementType) }
+      }
+      initialized = count
+    }
   }
 
   private static func number(_ raw: UnsafeRawBufferPointer, at offset: Int, _ type: ElementType) -> Float {
@@ -157,26 +197,36 @@ final class CheckpointFile: Sendable {
   deinit { close(descriptor) }
 
   func read(offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-    guard offset >= 0, count >= 0, count <= size, offset <= size - count else {
+    guard count >= 0, count <= size else { throw .malformed(file: path, reason: "it is cut short") }
+    var problem: CheckpointError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      do throws(CheckpointError) {
+        try read(
+          offset: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+        )
+        initialized = count
+      } catch {
+        problem = error
+      }
+    }
+    if let problem { throw problem }
+    return bytes
+  }
+
+  /// Fills `target`. The file is read, not mapped: one that another program cuts short is then an error and no signal.
+  func read(offset: Int, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    guard offset >= 0, target.count <= size, offset <= size - target.count else {
       throw .malformed(file: path, reason: "it is cut short")
     }
     var done = 0
-    var problem: String?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
-      while done < count {
-        let got = pread(descriptor, buffer.baseAddress?.advanced(by: done), count - done, off_t(offset + done))
-        if got > 0 {
-          done += got
-        } else if got < 0, errno == EINTR {
-          continue
-        } else {
-          problem = got < 0 ? String(cString: strerror(errno)) : "it became shorter while it was read"
-          break
-        }
+    while done < target.count {
+      let got = pread(descriptor, target.baseAddress?.advanced(by: done), target.count - done, off_t(offset + done))
+      if got < 0, errno == EINTR { continue }
+      guard got > 0 else {
+        throw .unreadable(
+          file: path, reason: got < 0 ? String(cString: strerror(errno)) : "it became shorter while it was read")
       }
-      initialised = done
+      done += got
     }
-    if let problem { throw .unreadable(file: path, reason: problem) }
-    return bytes
   }
 }
