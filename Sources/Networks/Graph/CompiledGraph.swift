@@ -27,9 +27,10 @@ struct CompiledGraph: Sendable {
   init(_ graph: Graph, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
     self.graph = graph
     let loader = StepLoader(source: weights, options: options)
-    var steps: [Step] = []
-    for node in graph.nodes { steps.append(try loader.step(node.operation, on: graph.extents[node.inputs[0]])) }
-    self.steps = steps
+    steps = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
+      let node = graph.nodes[index]
+      return try loader.step(node.operation, on: graph.extents[node.inputs[0]])
+    }
     storage = StoragePlan(graph)
   }
 

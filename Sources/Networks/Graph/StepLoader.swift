@@ -2,7 +2,7 @@ import Kernels
 
 /// Reads the weights of a graph's operations and brings them into the kernels' order. Folding is done in float64 and
 /// rounded once.
-struct StepLoader<Source: WeightSource> {
+struct StepLoader<Source: WeightSource>: Sendable {
   let source: Source
   let options: ComputeOptions
 
@@ -14,7 +14,7 @@ struct StepLoader<Source: WeightSource> {
         DepthwiseLayer(
           weights: try source.values(name + ".weight", shape: [channels, 1, kernel, kernel]),
           bias: try source.values(name + ".bias", shape: [channels]), channels: channels, kernel: kernel,
-          instructionSet: options.instructionSet))
+          mapSize: (input.height, input.width), instructionSet: options.instructionSet))
     case .layerNorm(let name, let channels, let epsilon):
       return .layerNorm(
         weight: try source.values(name + ".weight", shape: [channels]),
@@ -76,11 +76,13 @@ struct StepLoader<Source: WeightSource> {
         }
       }
     }
+    let isPointwise = layer.kernel == 1 && layer.stride == 1 && layer.padding == 0
+    let windows = windows(input, layer.kernel, layer.stride, layer.padding)
     let matrix = PackedMatrix(
       weights: weights, bias: bias.map { Float($0) }, inner: inner, columns: layer.outputs,
+      rowsTogether: isPointwise ? input.pixels : windows.rows * windows.columns, precision: options.precision,
       instructionSet: options.instructionSet, backend: options.gemm)
-    if layer.kernel == 1, layer.stride == 1, layer.padding == 0 { return .linear(matrix, layer.activation) }
-    return .convolution(matrix, windows(input, layer.kernel, layer.stride, layer.padding), layer.activation)
+    return isPointwise ? .linear(matrix, layer.activation) : .convolution(matrix, windows, layer.activation)
   }
 
   /// Mean and 1 / sqrt(population variance + 1e-8) of an output's weights: BiT's weight standardisation, with timm's
