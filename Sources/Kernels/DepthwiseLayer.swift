@@ -149,9 +149,14 @@ public final class DepthwiseLayer: Sendable {
     for channel in Swift.stride(from: 0, to: channels, by: lanes) {
       for image in 0..<count {
         let valid = min(lanes, channels - channel)
-        gather(source + image * height * width * channels + channel, pixels: height * width, valid, into: plane)
+        let pixels = source + image * height * width * channels + channel
+        gather(pixels, pixels: height * width, valid, into: plane)
+        let next =
+          image + 1 < count
+          ? pixels + height * width * channels : channel + lanes < channels ? source + channel + lanes : nil
         convolvePlane(
-          plane, group: channel / lanes, relu, target + image * outputPixels * channels + channel, valid, height, width)
+          plane, group: channel / lanes, relu, target + image * outputPixels * channels + channel, valid, height, width,
+          next: next)
       }
     }
   }
@@ -171,7 +176,7 @@ public final class DepthwiseLayer: Sendable {
 
   private func convolvePlane(
     _ plane: UnsafeMutablePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>,
-    _ valid: Int, _ height: Int, _ width: Int
+    _ valid: Int, _ height: Int, _ width: Int, next: UnsafePointer<Float>?
   ) {
     let taps = weights.pointer + (weights.count > 0 ? group * kernel * kernel * lanes : 0)
     let addition = bias.pointer + group * lanes
@@ -183,12 +188,12 @@ public final class DepthwiseLayer: Sendable {
     case .avx2:
       KernelsAVX2.DepthwisePlane(
         plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
-        kernel: kernel, stride: stride
+        kernel: kernel, stride: stride, next: next
       ).convolve(relu: relu, into: output, step: channels, channels: valid)
     case .avx512:
       KernelsAVX512.DepthwisePlane(
         plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
-        kernel: kernel, stride: stride
+        kernel: kernel, stride: stride, next: next
       ).convolve(relu: relu, into: output, step: channels, channels: valid)
     }
   }

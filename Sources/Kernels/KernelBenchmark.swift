@@ -10,12 +10,19 @@ public enum KernelBenchmark {
     let peak = peakRate(repeats: repeats)
     report(String(format: "%-44@ %8.1f GFLOP/s", "fused multiply-add, registers only" as NSString, peak / 1e9))
     func isWanted(_ name: String) -> Bool { only.map { name.contains($0) } ?? true }
-    for (rows, inner, columns) in [
-      (3136, 128, 128), (3136, 128, 512), (3136, 512, 128), (1568, 256, 1024), (1568, 1024, 256), (392, 1024, 4096),
-      (392, 4096, 1024),
-    ] where isWanted("GEMM \(rows)x\(inner)x\(columns)") {
+    let shapes = [
+      (3136, 128, 128), (3136, 128, 512), (3136, 512, 128), (1568, 256, 1024), (1568, 1024, 256), (1568, 512, 2048),
+      (1568, 2048, 512), (392, 1024, 4096), (392, 4096, 1024),
+    ]
+    for (rows, inner, columns) in shapes where isWanted("GEMM \(rows)x\(inner)x\(columns)") {
       for activation in columns > inner ? [Activation.none, .gelu] : [.none] {
-        product(rows, inner, columns, activation, repeats, peak, report)
+        product(rows, inner, columns, activation, .fp32, repeats, peak, report)
+      }
+    }
+    if let peak = bf16PeakRate(repeats: repeats) {
+      report(String(format: "%-44@ %8.1f GFLOP/s", "bf16 dot product, registers only" as NSString, peak / 1e9))
+      for (rows, inner, columns) in shapes where isWanted("GEMM bf16 \(rows)x\(inner)x\(columns)") {
+        product(rows, inner, columns, .none, .bf16, repeats, peak, report)
       }
     }
     // The in-image multiply-adds are counted, not those with padding.
@@ -26,19 +33,21 @@ public enum KernelBenchmark {
   }
 
   private static func product(
-    _ rows: Int, _ inner: Int, _ columns: Int, _ activation: Activation, _ repeats: Int, _ peak: Double,
-    _ report: (String) -> Void
+    _ rows: Int, _ inner: Int, _ columns: Int, _ activation: Activation, _ precision: Precision,
+    _ repeats: Int, _ peak: Double, _ report: (String) -> Void
   ) {
     let left = AlignedBuffer(count: rows * inner)
     left.elements.update(repeating: 0.5)
     let output = AlignedBuffer(count: rows * columns)
     let matrix = PackedMatrix(
-      weights: Array(repeating: 0.25, count: inner * columns), bias: nil, inner: inner, columns: columns)
+      weights: Array(repeating: 0.25, count: inner * columns), bias: nil, inner: inner, columns: columns,
+      precision: precision)
     let seconds = median(repeats) {
       matrix.multiply(UnsafeBufferPointer(left.elements), rows: rows, activation: activation, into: output.elements)
     }
     line(
-      "GEMM \(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")", seconds,
+      "GEMM \(precision == .bf16 ? "bf16 " : "")\(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")",
+      seconds,
       2 * Double(rows * inner * columns), peak, report)
   }
 
@@ -92,6 +101,16 @@ public enum KernelBenchmark {
     }
     withExtendedLifetime(sink) {}
     return Double(operations * rounds) / seconds
+  }
+
+  /// nil where the processor has no instruction for it.
+  private static func bf16PeakRate(repeats: Int) -> Double? {
+    guard InstructionSet.best == .avx512, PackedMatrix.hasBF16 else { return nil }
+    let rounds = 4_000_000
+    var sink: Float = 0
+    let seconds = median(repeats) { sink += KernelsAVX512.PeakRate.runBF16(rounds: rounds) }
+    withExtendedLifetime(sink) {}
+    return Double(2 * KernelsAVX512.PeakRate.operationsPerRound * rounds) / seconds
   }
 
   private static func median(_ repeats: Int, _ body: () -> Void) -> Double {

@@ -33,7 +33,8 @@ public enum Normalisation {
 
   /// The same over each image's groups of neighbouring channels and all its pixels, then max(x, 0) if `relu`.
   ///
-  /// The sums of a group's rows, each in the order above, are added pixel by pixel in float64.
+  /// Each channel's numbers and their squares are added pixel by pixel in float64, where both are exact, then the
+  /// channels of a group in their order; the variance is the mean square less the squared mean.
   /// - Parameter input: [count, pixels, channels]; may be `output`.
   public static func group(
     _ input: UnsafeBufferPointer<Float>, count: Int, pixels: Int, channels: Int, groups: Int, weight: [Float],
@@ -43,23 +44,70 @@ public enum Normalisation {
     precondition(weight.count == channels && bias.count == channels, "shape and storage differ")
     let total = count * pixels * channels
     precondition(input.count >= total && output.count >= total, "shape and storage differ")
-    guard let source = input.baseAddress, let target = output.baseAddress else { return }
-    let width = channels / groups
-    for image in 0..<count {
-      for group in 0..<groups {
-        let start = image * pixels * channels + group * width
-        var total = 0.0
-        for pixel in 0..<pixels { total += Double(sum(source + start + pixel * channels, width)) }
-        let mean = Float(total / Double(pixels * width))
-        total = 0
-        for pixel in 0..<pixels { total += Double(squares(source + start + pixel * channels, width, around: mean)) }
-        let scale = 1 / (Float(total / Double(pixels * width)) + epsilon).squareRoot()
+    guard let source = input.baseAddress, let target = output.baseAddress, channels > 0 else { return }
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * channels) { totals in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * channels) { moments in
+        guard let sums = totals.baseAddress, let means = moments.baseAddress else { return }
+        for image in 0..<count {
+          let start = image * pixels * channels
+          add(source + start, pixels, channels, sums)
+          for group in 0..<groups {
+            momentsOfGroup(group, width: channels / groups, pixels, channels, sums, epsilon, means)
+          }
+          scale(source + start, pixels, channels, means, weight, bias, relu, into: target + start)
+        }
+      }
+    }
+  }
+
+  /// Each channel's sum, then each channel's sum of squares.
+  private static func add(
+    _ source: UnsafePointer<Float>, _ pixels: Int, _ channels: Int, _ sums: UnsafeMutablePointer<Double>
+  ) {
+    sums.initialize(repeating: 0, count: 2 * channels)
+    let squares = sums + channels
+    for pixel in 0..<pixels {
+      let values = source + pixel * channels
+      for channel in 0..<channels {
+        let value = Double(values[channel])
+        sums[channel] += value
+        squares[channel] += value * value
+      }
+    }
+  }
+
+  /// The group's mean for each of its channels, and 1 / sqrt(variance + epsilon) behind the means of all channels.
+  private static func momentsOfGroup(
+    _ group: Int, width: Int, _ pixels: Int, _ channels: Int, _ sums: UnsafePointer<Double>, _ epsilon: Float,
+    _ means: UnsafeMutablePointer<Float>
+  ) {
+    var (sum, square) = (0.0, 0.0)
+    for channel in group * width..<(group + 1) * width {
+      sum += sums[channel]
+      square += sums[channels + channel]
+    }
+    let mean = sum / Double(pixels * width)
+    let variance = max(0, square / Double(pixels * width) - mean * mean)
+    let scale = 1 / (Float(variance) + epsilon).squareRoot()
+    for channel in group * width..<(group + 1) * width {
+      means[channel] = Float(mean)
+      means[channels + channel] = scale
+    }
+  }
+
+  private static func scale(
+    _ source: UnsafePointer<Float>, _ pixels: Int, _ channels: Int, _ means: UnsafePointer<Float>, _ weight: [Float],
+    _ bias: [Float], _ relu: Bool, into target: UnsafeMutablePointer<Float>
+  ) {
+    let scales = means + channels
+    let floor: Float = relu ? 0 : -.infinity
+    weight.withUnsafeBufferPointer { weight in
+      bias.withUnsafeBufferPointer { bias in
         for pixel in 0..<pixels {
-          for channel in 0..<width {
-            let place = start + pixel * channels + channel
-            let value =
-              (source[place] - mean) * scale * weight[group * width + channel] + bias[group * width + channel]
-            target[place] = relu ? (value > 0 ? value : 0) : value
+          let (values, results) = (source + pixel * channels, target + pixel * channels)
+          for channel in 0..<channels {
+            let value = (values[channel] - means[channel]) * scales[channel] * weight[channel] + bias[channel]
+            results[channel] = value > floor ? value : floor
           }
         }
       }

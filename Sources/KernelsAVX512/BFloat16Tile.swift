@@ -116,3 +116,33 @@ enum BFloat16Tile {
     UnsafeMutableRawPointer(target + 16).storeBytes(of: high, as: Lanes.self)
   }
 }
+
+extension PeakRate {
+  /// The same of dot products of bfloat16 pairs: twice the operations of a round.
+  package static func runBF16(rounds: Int) -> Float {
+    #if arch(x86_64)
+      let a = SIMD16<UInt32>(repeating: 0x3F00_3F00)
+      var sums = (
+        Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes(), Lanes()
+      )
+      for _ in 0..<rounds {
+        sums.0 = gauntlet_dot_bf16(sums.0, a, a)
+        sums.1 = gauntlet_dot_bf16(sums.1, a, a)
+        sums.2 = gauntlet_dot_bf16(sums.2, a, a)
+        sums.3 = gauntlet_dot_bf16(sums.3, a, a)
+        sums.4 = gauntlet_dot_bf16(sums.4, a, a)
+        sums.5 = gauntlet_dot_bf16(sums.5, a, a)
+        sums.6 = gauntlet_dot_bf16(sums.6, a, a)
+        sums.7 = gauntlet_dot_bf16(sums.7, a, a)
+        sums.8 = gauntlet_dot_bf16(sums.8, a, a)
+        sums.9 = gauntlet_dot_bf16(sums.9, a, a)
+        sums.10 = gauntlet_dot_bf16(sums.10, a, a)
+        sums.11 = gauntlet_dot_bf16(sums.11, a, a)
+      }
+      let (first, second) = (sums.0 + sums.1 + sums.2, sums.3 + sums.4 + sums.5)
+      return (first + second + sums.6 + sums.7 + sums.8 + sums.9 + sums.10 + sums.11).sum()
+    #else
+      return 0
+    #endif
+  }
+}

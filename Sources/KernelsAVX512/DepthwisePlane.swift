@@ -1,3 +1,4 @@
+import CProcessor
 import Tensors
 
 /// One group of channels of one image, as wide as a register, and its depthwise convolution; one source for each
@@ -12,30 +13,62 @@ package struct DepthwisePlane {
   /// [lanes].
   let bias: UnsafePointer<Float>
   let height, width, kernel, stride: Int
+  /// The first pixel of what is gathered after this plane; nil after the last one.
+  let next: UnsafePointer<Float>?
 
   package init(
     plane: UnsafeMutablePointer<Float>, weights: UnsafePointer<Float>, phasedWeights: UnsafePointer<Float>?,
-    bias: UnsafePointer<Float>, height: Int, width: Int, kernel: Int, stride: Int
+    bias: UnsafePointer<Float>, height: Int, width: Int, kernel: Int, stride: Int, next: UnsafePointer<Float>?
   ) {
     (self.plane, self.weights, self.phasedWeights, self.bias) = (plane, weights, phasedWeights, bias)
     (self.height, self.width, self.kernel, self.stride) = (height, width, kernel, stride)
+    self.next = next
   }
 
   /// Writes `activation(convolution + bias)`, `channels` of each pixel's lanes, pixels `step` elements apart.
   package func convolve(relu: Bool, into output: UnsafeMutablePointer<Float>, step: Int, channels: Int) {
+    let (rows, columns) = ((height - 1) / stride + 1, (width - 1) / stride + 1)
+    var ahead = LinesAhead(next: next, pixels: height * width, output: output, outputs: rows * columns, step: step)
     if let phasedWeights {
       PhasedDepthwise.convolve(
         input: plane, weights: phasedWeights, bias: bias, relu: relu,
         scratch: plane + height * width * DepthwiseTile.lanes, output: output, step: step, channels: channels,
-        rows: PhasedAxis(extent: height, kernel: kernel), columns: PhasedAxis(extent: width, kernel: kernel))
+        rows: PhasedAxis(extent: height, kernel: kernel), columns: PhasedAxis(extent: width, kernel: kernel), &ahead)
     } else {
-      let (rows, columns) = ((height - 1) / stride + 1, (width - 1) / stride + 1)
       DepthwiseTile.convolve(
         input: plane, weights: weights,
         geometry: .init(
           height: height, width: width, rowTaps: kernel, columnTaps: kernel, top: kernel / 2, left: kernel / 2,
           rows: rows, columns: columns, stride: stride),
-        into: .init(output: output, step: step, columns: columns, channels: channels, bias: bias, relu: relu))
+        into: .init(output: output, step: step, columns: columns, channels: channels, bias: bias, relu: relu), &ahead)
     }
+  }
+}
+
+/// The lines of memory that are wanted after what is computed now: those of the next plane, to be read, and those of
+/// the outputs, to be written. A pixel's lines lie far apart, so that the processor does not see what comes; they are
+/// asked for a few at a time.
+struct LinesAhead {
+  private let next: UnsafePointer<Float>?
+  private let output: UnsafeMutablePointer<Float>
+  private let pixels, outputs, step: Int
+  private var place = 0
+  private var portion = 0
+
+  init(next: UnsafePointer<Float>?, pixels: Int, output: UnsafeMutablePointer<Float>, outputs: Int, step: Int) {
+    (self.next, self.pixels, self.output, self.outputs, self.step) = (next, pixels, output, outputs, step)
+  }
+
+  /// Says how often `ask` will be called.
+  mutating func share(among calls: Int) { portion = (max(pixels, outputs) + calls - 1) / max(1, calls) }
+
+  @inline(__always)
+  mutating func ask() {
+    let end = place + portion
+    if let next {
+      for pixel in place..<max(place, min(end, pixels)) { gauntlet_prefetch_for_reading(next + pixel * step) }
+    }
+    for pixel in place..<max(place, min(end, outputs)) { gauntlet_prefetch_for_writing(output + pixel * step) }
+    place = end
   }
 }

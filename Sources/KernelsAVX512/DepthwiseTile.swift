@@ -83,7 +83,8 @@ package enum DepthwiseTile {
   ///   - input: [height, width, lanes].
   ///   - weights: [rowTaps, columnTaps, lanes].
   static func convolve(
-    input: UnsafePointer<Float>, weights: UnsafePointer<Float>, geometry g: Geometry, into sink: Sink
+    input: UnsafePointer<Float>, weights: UnsafePointer<Float>, geometry g: Geometry, into sink: Sink,
+    _ ahead: inout LinesAhead
   ) {
     let plane = Plane(input: input, weights: weights, geometry: g)
     // The widest tile that fits; the last one of a row overlaps its neighbour where the row is no multiple.
@@ -92,6 +93,7 @@ package enum DepthwiseTile {
     let together = tile > 1 ? rowsTogether : 1
     for y in Swift.stride(from: 0, to: g.rows, by: together) {
       let rows = min(together, g.rows - y)
+      for _ in 0..<rows { ahead.ask() }
       if g.columns == 7, g.stride == 1, g.width == 7 || g.width == 8, g.left >= 6, g.width + g.left <= g.columnTaps {
         row7(plane, y: y, rows: rows, sink)
         continue

@@ -21,8 +21,9 @@ package enum PhasedDepthwise {
   static func convolve(
     input: UnsafePointer<Float>, weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, relu: Bool,
     scratch: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, step: Int, channels: Int,
-    rows: PhasedAxis, columns: PhasedAxis
+    rows: PhasedAxis, columns: PhasedAxis, _ ahead: inout LinesAhead
   ) {
+    ahead.share(among: 9 * (rows.extent / 2))
     let (tall, wide) = (rows.extent / 2 + 2, columns.extent / 2 + 2)
     let rowPart = scratch
     let part = rowPart + tall * columns.extent * lanes
@@ -41,7 +42,7 @@ package enum PhasedDepthwise {
           geometry: .init(
             height: height, width: width, rowTaps: taps.0, columnTaps: taps.1, top: rows.range(rowProduct).lowerBound,
             left: columns.range(columnProduct).lowerBound, rows: outputs.0, columns: outputs.1),
-          into: .init(sums: sums + (row * 3 + column) * size, columns: outputs.1))
+          into: .init(sums: sums + (row * 3 + column) * size, columns: outputs.1), &ahead)
         filter += taps.0 * taps.1 * lanes
       }
     }
