@@ -8,6 +8,13 @@ enum BFloat16Tile {
     BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
   }
 
+  /// Gives false: there is no such instruction.
+  @inline(__always)
+  static func finished(
+    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
+    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+  ) -> Bool { false }
+
   @inline(__always)
   static func rounded(_ values: SIMD16<Float>) -> SIMD8<UInt32> { BFloat16Pairs.rounded(values) }
 }

@@ -9,6 +9,18 @@ enum BFloat16Tile {
   static func sums(
     left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
   ) {
+    if !finished(left: left, panel: panel, pairs: pairs, into: target, stride: 32, bias: nil, residual: nil) {
+      BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+    }
+  }
+
+  /// The same with `bias` [32] and `residual` added; rows of it and of `target` are `stride` elements apart. Gives false,
+  /// and writes nothing, where there is no such instruction.
+  @inline(__always)
+  static func finished(
+    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
+    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+  ) -> Bool {
     #if arch(x86_64)
       var c00 = Lanes(repeating: 0)
       var c01 = Lanes(repeating: 0)
@@ -78,20 +90,38 @@ enum BFloat16Tile {
         values += 12
         weights += 32
       }
-      put(c00, c01, target + 0 * 32)
-      put(c10, c11, target + 1 * 32)
-      put(c20, c21, target + 2 * 32)
-      put(c30, c31, target + 3 * 32)
-      put(c40, c41, target + 4 * 32)
-      put(c50, c51, target + 5 * 32)
-      put(c60, c61, target + 6 * 32)
-      put(c70, c71, target + 7 * 32)
-      put(c80, c81, target + 8 * 32)
-      put(c90, c91, target + 9 * 32)
-      put(c100, c101, target + 10 * 32)
-      put(c110, c111, target + 11 * 32)
+      let zero = Lanes(repeating: 0)
+      let b0 = bias.map { loadFloat($0) } ?? zero
+      let b1 = bias.map { loadFloat($0 + 16) } ?? zero
+      @inline(__always)
+      func put(_ low: Lanes, _ high: Lanes, _ row: Int) {
+        var (low, high) = (low, high)
+        if bias != nil {
+          low += b0
+          high += b1
+        }
+        if let residual {
+          low += loadFloat(residual + row * stride)
+          high += loadFloat(residual + row * stride + 16)
+        }
+        UnsafeMutableRawPointer(target + row * stride).storeBytes(of: low, as: Lanes.self)
+        UnsafeMutableRawPointer(target + row * stride + 16).storeBytes(of: high, as: Lanes.self)
+      }
+      put(c00, c01, 0)
+      put(c10, c11, 1)
+      put(c20, c21, 2)
+      put(c30, c31, 3)
+      put(c40, c41, 4)
+      put(c50, c51, 5)
+      put(c60, c61, 6)
+      put(c70, c71, 7)
+      put(c80, c81, 8)
+      put(c90, c91, 9)
+      put(c100, c101, 10)
+      put(c110, c111, 11)
+      return true
     #else
-      BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+      return false
     #endif
   }
 
@@ -111,9 +141,8 @@ enum BFloat16Tile {
   }
 
   @inline(__always)
-  private static func put(_ low: Lanes, _ high: Lanes, _ target: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(target).storeBytes(of: low, as: Lanes.self)
-    UnsafeMutableRawPointer(target + 16).storeBytes(of: high, as: Lanes.self)
+  private static func loadFloat(_ pointer: UnsafePointer<Float>) -> Lanes {
+    UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
   }
 }
 

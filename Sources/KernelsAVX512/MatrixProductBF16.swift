@@ -34,6 +34,15 @@ extension MatrixProduct {
           for row in stride(from: start, to: end, by: MatrixTile.rows) {
             let values = packed + (row - start) * pairs
             prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
+            let isWhole = end - row >= MatrixTile.rows && columns - column >= MatrixTile.columns
+            let place = row * columns + column
+            if native, isWhole, activation == 0,
+              BFloat16Tile.finished(
+                left: values, panel: panel, pairs: pairs, into: output + place, stride: columns, bias: bias + column,
+                residual: residual.map { $0 + place })
+            {
+              continue
+            }
             if native {
               BFloat16Tile.sums(left: values, panel: panel, pairs: pairs, into: scratch)
             } else {
