@@ -17,7 +17,7 @@ package enum ScalarKernels {
       self.residual = residual
     }
 
-    fileprivate func finish(_ sum: Float, channel: Int, index: Int) -> Float {
+    func finish(_ sum: Float, channel: Int, index: Int) -> Float {
       var value = sum
       if let bias { value += bias[channel] }
       switch activation {

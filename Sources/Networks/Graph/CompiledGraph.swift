@@ -6,6 +6,7 @@ struct CompiledGraph: Sendable {
   enum Step: Sendable {
     case linear(PackedMatrix, Activation)
     case convolution(PackedMatrix, Windows, Activation)
+    case winograd(WinogradConvolution, relu: Bool)
     case depthwise(DepthwiseLayer)
     case layerNorm(weight: [Float], bias: [Float], epsilon: Float)
     case groupNorm(weight: [Float], bias: [Float], groups: Int)
@@ -41,6 +42,7 @@ struct CompiledGraph: Sendable {
       let needed =
         switch item.0 {
         case .convolution(let matrix, _, _): Self.patchRows * matrix.inner
+        case .winograd(let layer, _): layer.scratchCount
         case .depthwise(let layer): layer.scratchCount(height: input.height, width: input.width)
         case .attention(let attention): attention.scratchCount
         default: 0

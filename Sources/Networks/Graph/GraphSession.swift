@@ -47,6 +47,10 @@ final class GraphSession {
         input, rows: count * from.pixels, activation: activation, residual: residual, into: output)
     case .convolution(let matrix, let windows, let activation):
       convolve(matrix, windows, activation, input, residual, count, into: output)
+    case .winograd(let layer, let relu):
+      layer.convolve(
+        input, count: count, height: from.height, width: from.width, relu: relu, residual: residual,
+        scratch: scratch.elements, into: output)
     case .depthwise(let layer):
       layer.convolve(
         input, count: count, height: from.height, width: from.width, relu: false, scratch: scratch.elements,

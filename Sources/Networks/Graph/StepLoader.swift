@@ -78,6 +78,14 @@ struct StepLoader<Source: WeightSource>: Sendable {
     }
     let isPointwise = layer.kernel == 1 && layer.stride == 1 && layer.padding == 0
     let windows = windows(input, layer.kernel, layer.stride, layer.padding)
+    if layer.kernel == 3, layer.stride == 1, layer.padding == 1, layer.activation != .gelu, options.precision == .fp32,
+      WinogradConvolution.isUsed(inputs: layer.inputs, outputs: layer.outputs)
+    {
+      let winograd = WinogradConvolution(
+        weights: weights, bias: bias.map { Float($0) }, inputs: layer.inputs, outputs: layer.outputs,
+        instructionSet: options.instructionSet, backend: options.gemm)
+      return .winograd(winograd, relu: layer.activation == .relu)
+    }
     let matrix = PackedMatrix(
       weights: weights, bias: bias.map { Float($0) }, inner: inner, columns: layer.outputs,
       rowsTogether: isPointwise ? input.pixels : windows.rows * windows.columns, precision: options.precision,
