@@ -123,8 +123,14 @@ public enum Normalisation {
     for row in 0..<rows {
       let line = start + row * columns
       var largest = line[0]
-      for column in 1..<max(1, columns) where line[column] > largest { largest = line[column] }
-      for column in 0..<columns { line[column] = exponential(line[column] - largest) }
+      for column in 1..<max(1, columns) { largest = line[column] > largest ? line[column] : largest }
+      let whole = columns / 16 * 16
+      for start in stride(from: 0, to: whole, by: 16) {
+        let place = UnsafeMutableRawPointer(line + start)
+        let values = exponential(place.loadUnaligned(as: SIMD16<Float>.self) - largest)
+        place.storeBytes(of: values, as: SIMD16<Float>.self)
+      }
+      for column in whole..<columns { line[column] = exponential(line[column] - largest) }
       let scale = 1 / sum(line, columns)
       for column in 0..<columns { line[column] *= scale }
     }
@@ -136,14 +142,38 @@ public enum Normalisation {
   package static func exponential(_ x: Float) -> Float {
     if x < -87 { return 0 }
     if x.isNaN { return x }
-    let power = (x * 1.44269504).rounded(.toNearestOrEven)
+    // Adding 1.5 x 2^23 leaves the nearest integer in the last bits.
+    let shifted = x * 1.44269504 + 0x1.8p23
+    let power = shifted - 0x1.8p23
     let rest = (x - power * 0.693359375) - power * -2.12194440e-4
-    var sum: Float = 1.0 / 5040
-    for coefficient: Float in [1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1] {
-      sum = sum * rest + coefficient
-    }
-    return sum * Float(bitPattern: UInt32(Int32(power) + 127) << 23)
+    var sum = taylor[0]
+    for index in 1..<taylor.count { sum = sum * rest + taylor[index] }
+    return sum * Float(bitPattern: (shifted.bitPattern &- 0x4B40_0000 &+ 127) << 23)
   }
+
+  /// The same of 16 numbers, with the same bits.
+  package static func exponential(_ x: SIMD16<Float>) -> SIMD16<Float> {
+    let shifted = x * 1.44269504 + 0x1.8p23
+    let power = shifted - 0x1.8p23
+    let rest = (x - power * 0.693359375) - power * -2.12194440e-4
+    var sum = SIMD16<Float>(repeating: 1.0 / 5040)
+    sum = sum * rest + 1.0 / 720
+    sum = sum * rest + 1.0 / 120
+    sum = sum * rest + 1.0 / 24
+    sum = sum * rest + 1.0 / 6
+    sum = sum * rest + 0.5
+    sum = sum * rest + 1
+    sum = sum * rest + 1
+    let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
+    let scale = unsafeBitCast((bits &- 0x4B40_0000 &+ 127) &<< 23, to: SIMD16<Float>.self)
+    var result = sum * scale
+    result.replace(with: 0, where: x .< -87)
+    // Not equal to itself: NaN.
+    result.replace(with: x, where: x .!= x)
+    return result
+  }
+
+  private static let taylor: [Float] = [1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1]
 
   private static func sum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
     var lanes = SIMD16<Float>(repeating: 0)

@@ -43,6 +43,22 @@ import Testing
     #expect(Normalisation.exponential(.nan).isNaN)
   }
 
+  @Test func sixteenExponentialsHaveTheBitsOfOne() {
+    var x: Float = -90
+    while x <= 0 {
+      var values = SIMD16<Float>()
+      for lane in 0..<16 {
+        values[lane] = x
+        x += 0.000_7
+      }
+      values[3] = .nan
+      let found = Normalisation.exponential(values)
+      for lane in 0..<16 {
+        #expect(found[lane].bitPattern == Normalisation.exponential(values[lane]).bitPattern, "\(values[lane])")
+      }
+    }
+  }
+
   @Test func softmaxIsTheFormula() {
     var values = numbers(5 * 37, stream: 4).map { $0 * 5 }
     let before = values
