@@ -1,8 +1,9 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Settings of the kernels that are built for one instruction set each. They are chosen at run time, so that a
-/// binary starts on a processor without AVX-512; see `docs/architecture.md`.
+/// Settings of the kernels that are built for one width of registers each; those of 128 bits are NEON's on arm64 and
+/// need AVX2's fused multiply-add on x86. They are chosen at run time, so that a binary starts on a processor without
+/// AVX-512; see `docs/architecture.md`.
 #if arch(x86_64)
   let avx2 = ["-mavx2", "-mfma"]
   let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx512bf16"]
@@ -50,9 +51,10 @@ let package = Package(
     .target(name: "CProcessor"),
 
     library("Tensors"),
+    .target(name: "Kernels128", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(name: "KernelsAVX2", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
-    library("Kernels", ["Tensors", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
+    library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     library("Networks", ["Tensors", "Kernels"]),
     library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),

@@ -1,5 +1,3 @@
-import KernelsAVX2
-import KernelsAVX512
 import Tensors
 
 /// A depthwise convolution's weights and bias, laid out once for one instruction set. Padding is `kernel / 2`.
@@ -38,11 +36,7 @@ public final class DepthwiseLayer: Sendable {
     self.kernel = kernel
     self.stride = stride
     self.instructionSet = instructionSet
-    switch instructionSet {
-    case .scalar: lanes = 1
-    case .avx2: lanes = KernelsAVX2.DepthwiseTile.lanes
-    case .avx512: lanes = KernelsAVX512.DepthwiseTile.lanes
-    }
+    lanes = instructionSet.depthwiseKernel?.lanes ?? 1
     self.mapSize = mapSize.map { MapSize(height: $0.height, width: $0.width) }
     let (height, width) = mapSize ?? (.max, .max)
     let isPhased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride)
@@ -117,11 +111,7 @@ public final class DepthwiseLayer: Sendable {
       return height * width * lanes
     }
     let axes = (PhasedAxis(extent: height, kernel: kernel), PhasedAxis(extent: width, kernel: kernel))
-    switch instructionSet {
-    case .scalar: return height * width * lanes
-    case .avx2: return height * width * lanes + KernelsAVX2.PhasedDepthwise.scratchCount(axes.0, axes.1)
-    case .avx512: return height * width * lanes + KernelsAVX512.PhasedDepthwise.scratchCount(axes.0, axes.1)
-    }
+    return height * width * lanes + (instructionSet.depthwiseKernel?.phasedScratchCount(axes.0, axes.1) ?? 0)
   }
 
   /// Writes `activation(convolution + bias)`; the bits do not depend on the instruction set.
@@ -145,12 +135,17 @@ public final class DepthwiseLayer: Sendable {
     guard let source = input.baseAddress, let target = output.baseAddress, let plane = scratch.baseAddress else {
       return
     }
+    let kernel = instructionSet.depthwiseKernel
     // A group's weights stay in the cache while all images pass.
     for channel in Swift.stride(from: 0, to: channels, by: lanes) {
       for image in 0..<count {
         let valid = min(lanes, channels - channel)
         let pixels = source + image * height * width * channels + channel
-        gather(pixels, pixels: height * width, valid, into: plane)
+        if let kernel {
+          kernel.gather(pixels, pixels: height * width, step: channels, channels: valid, into: plane)
+        } else {
+          for pixel in 0..<height * width { plane[pixel] = pixels[pixel * channels] }
+        }
         let next =
           image + 1 < count
           ? pixels + height * width * channels : channel + lanes < channels ? source + channel + lanes : nil
@@ -158,19 +153,6 @@ public final class DepthwiseLayer: Sendable {
           plane, group: channel / lanes, relu, target + image * outputPixels * channels + channel, valid, height, width,
           next: next)
       }
-    }
-  }
-
-  /// Copies a group's channels together.
-  private func gather(
-    _ source: UnsafePointer<Float>, pixels: Int, _ valid: Int, into plane: UnsafeMutablePointer<Float>
-  ) {
-    switch instructionSet {
-    case .scalar: for pixel in 0..<pixels { plane[pixel] = source[pixel * channels] }
-    case .avx2:
-      KernelsAVX2.DepthwiseTile.gather(source, pixels: pixels, step: channels, channels: valid, into: plane)
-    case .avx512:
-      KernelsAVX512.DepthwiseTile.gather(source, pixels: pixels, step: channels, channels: valid, into: plane)
     }
   }
 
@@ -182,20 +164,13 @@ public final class DepthwiseLayer: Sendable {
     let addition = bias.pointer + group * lanes
     let phased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) ? phasedWeights : nil
     let phasedTaps = phased.map { UnsafePointer($0.pointer + group * phasedCount) }
-    switch instructionSet {
-    case .scalar:
-      convolvePlainly(plane, channel: group, isPhased: phased != nil, relu, output, height, width)
-    case .avx2:
-      KernelsAVX2.DepthwisePlane(
-        plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
-        kernel: kernel, stride: stride, next: next
-      ).convolve(relu: relu, into: output, step: channels, channels: valid)
-    case .avx512:
-      KernelsAVX512.DepthwisePlane(
-        plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
-        kernel: kernel, stride: stride, next: next
-      ).convolve(relu: relu, into: output, step: channels, channels: valid)
+    guard let kernel = instructionSet.depthwiseKernel else {
+      return convolvePlainly(plane, channel: group, isPhased: phased != nil, relu, output, height, width)
     }
+    kernel.init(
+      plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
+      kernel: self.kernel, stride: stride, next: next
+    ).convolve(relu: relu, into: output, step: channels, channels: valid)
   }
 
   private func convolvePlainly(

@@ -1,9 +1,15 @@
 import CProcessor
+import Kernels128
+import KernelsAVX2
+import KernelsAVX512
+import Tensors
 
 /// A way to compute the kernels. In float32 all give the same bits; see `docs/architecture.md`.
 public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
   /// Plain Swift, one number at a time: the reference that the others are compared with.
   case scalar
+  /// 128-bit registers: 4 float32 a register. NEON on arm64; on x86 with FMA for comparison only.
+  case simd128
   /// AVX2 with fused multiply-add: 8 float32 a register.
   case avx2
   /// AVX-512 (F, VL, BW, DQ): 16 float32 a register.
@@ -12,13 +18,58 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
   /// What this processor can run, slowest first.
   public static let available: [InstructionSet] = {
     var sets: [InstructionSet] = [.scalar]
-    if gauntlet_processor_has_avx2_fma() == 1 { sets.append(.avx2) }
+    #if arch(arm64)
+      sets.append(.simd128)
+    #endif
+    if gauntlet_processor_has_avx2_fma() == 1 { sets += [.simd128, .avx2] }
     if gauntlet_processor_has_avx512() == 1 { sets.append(.avx512) }
     return sets
   }()
 
   /// The fastest that this processor can run.
   public static let best: InstructionSet = available.last ?? .scalar
+}
+
+extension InstructionSet {
+  /// What multiplies matrices; nil for the reference.
+  var matrixKernel: (any MatrixKernel.Type)? {
+    switch self {
+    case .scalar: nil
+    case .simd128: Kernels128.MatrixProduct.self
+    case .avx2: KernelsAVX2.MatrixProduct.self
+    case .avx512: KernelsAVX512.MatrixProduct.self
+    }
+  }
+
+  /// What convolves channel by channel; nil for the reference.
+  var depthwiseKernel: (any DepthwiseKernel.Type)? {
+    switch self {
+    case .scalar: nil
+    case .simd128: Kernels128.DepthwisePlane.self
+    case .avx2: KernelsAVX2.DepthwisePlane.self
+    case .avx512: KernelsAVX512.DepthwisePlane.self
+    }
+  }
+
+  /// Winograd's transforms; nil for the reference.
+  var winogradKernel: (any WinogradKernel.Type)? {
+    switch self {
+    case .scalar: nil
+    case .simd128: Kernels128.WinogradTransform.self
+    case .avx2: KernelsAVX2.WinogradTransform.self
+    case .avx512: KernelsAVX512.WinogradTransform.self
+    }
+  }
+
+  /// The rate of multiply-adds; nil for the reference.
+  var peakKernel: (any PeakKernel.Type)? {
+    switch self {
+    case .scalar: nil
+    case .simd128: Kernels128.PeakRate.self
+    case .avx2: KernelsAVX2.PeakRate.self
+    case .avx512: KernelsAVX512.PeakRate.self
+    }
+  }
 }
 
 /// Who multiplies matrices.

@@ -1,5 +1,4 @@
 import Foundation
-import KernelsAVX2
 import KernelsAVX512
 import Tensors
 
@@ -86,18 +85,13 @@ public enum KernelBenchmark {
   private static func peakRate(repeats: Int) -> Double {
     let rounds = 4_000_000
     var sink: Float = 0
-    let operations: Int
-    let seconds: Double
-    switch InstructionSet.best {
-    case .avx512:
-      operations = KernelsAVX512.PeakRate.operationsPerRound
-      seconds = median(repeats) { sink += KernelsAVX512.PeakRate.run(rounds: rounds, factor: 0.5) }
-    case .avx2:
-      operations = KernelsAVX2.PeakRate.operationsPerRound
-      seconds = median(repeats) { sink += KernelsAVX2.PeakRate.run(rounds: rounds, factor: 0.5) }
-    case .scalar:
-      operations = 2
-      seconds = median(repeats) { for _ in 0..<rounds { sink = sink.addingProduct(0.5, 0.5) } }
+    let operations = InstructionSet.best.peakKernel?.operationsPerRound ?? 2
+    let seconds = median(repeats) {
+      if let kernel = InstructionSet.best.peakKernel {
+        sink += kernel.run(rounds: rounds, factor: 0.5)
+      } else {
+        for _ in 0..<rounds { sink = sink.addingProduct(0.5, 0.5) }
+      }
     }
     withExtendedLifetime(sink) {}
     return Double(operations * rounds) / seconds

@@ -1,7 +1,5 @@
 import CProcessor
 import COpenBLAS
-import KernelsAVX2
-import KernelsAVX512
 import Tensors
 
 /// The weights and bias of a linear layer, laid out once for one instruction set.
@@ -44,7 +42,7 @@ public final class PackedMatrix: Sendable {
     splits =
       backend == .native && precision == .fp32
       ? BlockProduct.splits(inner: inner, columns: columns, rowsTogether: rowsTogether) : 0
-    let width = backend == .openblas ? 1 : Self.panelWidth(instructionSet)
+    let width = backend == .openblas ? 1 : instructionSet.matrixKernel?.panelColumns ?? 1
     let depth = self.precision == .bf16 ? (inner + 1) / 2 : inner
     panels = AlignedBuffer(count: (columns + width - 1) / width * width * depth)
     if self.precision == .bf16 {
@@ -114,41 +112,23 @@ public final class PackedMatrix: Sendable {
     guard backend == .native else {
       return multiplyWithOpenBLAS(source, rows, activation, residual, target)
     }
-    switch instructionSet {
-    case .scalar:
-      multiplyPlainly(source, rows, activation, residual, target)
-    case .avx2:
-      let product = KernelsAVX2.MatrixProduct(
-        left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
-        residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-        errorFunction: errorFunction.pointer)
-      if precision == .bf16 {
-        withScratch(product.scratchCountBF16) {
-          product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
-        }
-      } else if splits > 0 {
-        withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
-          product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
-        }
-      } else {
-        withScratch(product.scratchCount) { product.multiply(scratch: $0) }
+    guard let kernel = instructionSet.matrixKernel else {
+      return multiplyPlainly(source, rows, activation, residual, target)
+    }
+    let product = kernel.init(
+      left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
+      residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
+      errorFunction: errorFunction.pointer)
+    if precision == .bf16 {
+      withScratch(product.scratchCountBF16) {
+        product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
       }
-    case .avx512:
-      let product = KernelsAVX512.MatrixProduct(
-        left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
-        residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-        errorFunction: errorFunction.pointer)
-      if precision == .bf16 {
-        withScratch(product.scratchCountBF16) {
-          product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
-        }
-      } else if splits > 0 {
-        withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
-          product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
-        }
-      } else {
-        withScratch(product.scratchCount) { product.multiply(scratch: $0) }
+    } else if splits > 0 {
+      withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
+        product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
       }
+    } else {
+      withScratch(product.scratchCount) { product.multiply(scratch: $0) }
     }
   }
 
@@ -247,14 +227,6 @@ public final class PackedMatrix: Sendable {
     case .gelu: value = ErrorFunction.gelu(value)
     }
     return residual.map { value + $0 } ?? value
-  }
-
-  private static func panelWidth(_ set: InstructionSet) -> Int {
-    switch set {
-    case .scalar: 1
-    case .avx2: KernelsAVX2.MatrixProduct.panelColumns
-    case .avx512: KernelsAVX512.MatrixProduct.panelColumns
-    }
   }
 
   private static func buffer(_ values: [Float]) -> AlignedBuffer {

@@ -1,5 +1,3 @@
-import KernelsAVX2
-import KernelsAVX512
 import Tensors
 
 /// A dense 3x3 convolution of step 1 and padding 1 by Winograd's F(2x2, 3x3): 16 products of matrices for every four
@@ -120,10 +118,9 @@ public final class WinogradConvolution: Sendable {
         let pixel = place.pixel(index / 4 - 1, index % 4 - 1)
         (list + index).initialize(to: pixel.map { source + $0 * inputs } ?? UnsafePointer(zeros.pointer))
       }
-      switch instructionSet {
-      case .avx512: KernelsAVX512.WinogradTransform.input(list, channels: inputs, step: step, into: target)
-      case .avx2: KernelsAVX2.WinogradTransform.input(list, channels: inputs, step: step, into: target)
-      case .scalar:
+      if let kernel = instructionSet.winogradKernel {
+        kernel.input(list, channels: inputs, step: step, into: target)
+      } else {
         for channel in 0..<inputs {
           let values = ScalarKernels.winogradInput((0..<16).map { list[$0][channel] })
           for (index, value) in values.enumerated() { target[index * step + channel] = value }
@@ -145,14 +142,10 @@ public final class WinogradConvolution: Sendable {
           (others + index).initialize(to: pixel.flatMap { pixel in residual.map { $0 + pixel * outputs } })
         }
         let residuals = residual == nil ? nil : UnsafePointer(others)
-        switch instructionSet {
-        case .avx512:
-          KernelsAVX512.WinogradTransform.output(
+        if let kernel = instructionSet.winogradKernel {
+          kernel.output(
             sums, channels: outputs, step: step, bias: bias.pointer, relu: relu, residuals: residuals, into: list)
-        case .avx2:
-          KernelsAVX2.WinogradTransform.output(
-            sums, channels: outputs, step: step, bias: bias.pointer, relu: relu, residuals: residuals, into: list)
-        case .scalar:
+        } else {
           for channel in 0..<outputs {
             let values = ScalarKernels.winogradOutput((0..<16).map { sums[$0 * step + channel] })
             for (index, sum) in values.enumerated() {

@@ -3,7 +3,7 @@ import Tensors
 
 /// One group of channels of one image, as wide as a register, and its depthwise convolution; one source for each
 /// instruction set.
-package struct DepthwisePlane {
+package struct DepthwisePlane: DepthwiseKernel {
   /// [height, width, lanes], and `PhasedDepthwise.scratchCount` elements behind it where there are phased weights.
   let plane: UnsafeMutablePointer<Float>
   /// [kernel, kernel, lanes].
@@ -23,6 +23,22 @@ package struct DepthwisePlane {
     (self.plane, self.weights, self.phasedWeights, self.bias) = (plane, weights, phasedWeights, bias)
     (self.height, self.width, self.kernel, self.stride) = (height, width, kernel, stride)
     self.next = next
+  }
+
+  /// Channels of a group.
+  package static var lanes: Int { DepthwiseTile.lanes }
+
+  /// Elements that the phased method needs behind the plane.
+  package static func phasedScratchCount(_ rows: PhasedAxis, _ columns: PhasedAxis) -> Int {
+    PhasedDepthwise.scratchCount(rows, columns)
+  }
+
+  /// Copies `channels` of each pixel together, so that neighbouring pixels are neighbouring registers; lanes beyond them
+  /// become zeros. `step` elements lie between pixels of `source`.
+  package static func gather(
+    _ source: UnsafePointer<Float>, pixels: Int, step: Int, channels: Int, into plane: UnsafeMutablePointer<Float>
+  ) {
+    DepthwiseTile.gather(source, pixels: pixels, step: step, channels: channels, into: plane)
   }
 
   /// Writes `activation(convolution + bias)`, `channels` of each pixel's lanes, pixels `step` elements apart.

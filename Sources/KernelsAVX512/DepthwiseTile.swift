@@ -3,11 +3,11 @@
 ///
 /// Gives the bits of `ScalarKernels.depthwise`: a lane holds one output, and its chain runs over the taps inside the
 /// plane, row by row.
-package enum DepthwiseTile {
+enum DepthwiseTile {
   /// Channels of a plane.
-  package static let lanes = Lanes.scalarCount
-  /// Two rows share the loads of their input where there are registers for the sums of both.
-  private static let rowsTogether = Lanes.scalarCount == 16 ? 2 : 1
+  static let lanes = Lanes.scalarCount
+  /// Two rows share the loads of their input where there are registers for the sums of both: 32, but for AVX2.
+  private static let rowsTogether = Lanes.scalarCount == 8 ? 1 : 2
 
   /// What is convolved: a plane [height, width, lanes] by [rowTaps, columnTaps, lanes].
   struct Geometry {
@@ -112,7 +112,7 @@ package enum DepthwiseTile {
 
   /// Copies `channels` of each pixel together, so that neighbouring pixels are neighbouring registers; lanes beyond
   /// them become zeros. `step` elements lie between pixels of `source`.
-  package static func gather(
+  static func gather(
     _ source: UnsafePointer<Float>, pixels: Int, step: Int, channels: Int, into plane: UnsafeMutablePointer<Float>
   ) {
     for pixel in 0..<pixels {

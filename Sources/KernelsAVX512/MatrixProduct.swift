@@ -5,7 +5,7 @@ import Tensors
 /// `MatrixTile` and `Lanes` are each module's own.
 ///
 /// Gives the bits of `ScalarKernels.matrixProduct`.
-package struct MatrixProduct {
+package struct MatrixProduct: MatrixKernel {
   /// Columns of a panel of packed weights.
   package static let panelColumns = MatrixTile.columns
   /// Numbers that a tile holds.

@@ -1,4 +1,5 @@
-/// The sums of one tile of AVX512's matrix product, 12 rows by 32 columns, which stay in registers.
+/// The sums of one tile of a matrix product, 12 rows by two registers of columns, which stay in 24 of 32 registers; one
+/// source for the instruction sets that have as many.
 ///
 /// A lane holds one output, and its chain runs over inner = 0, 1, 2, ... The sums are separate variables, since an
 /// array of them would not stay in registers.
@@ -6,7 +7,7 @@ struct MatrixTile {
   /// Rows of a tile.
   static let rows = 12
   /// Columns of a tile, and of a panel of packed weights.
-  static let columns = 32
+  static let columns = 2 * Lanes.scalarCount
 
   private var c00 = Lanes(repeating: 0)
   private var c01 = Lanes(repeating: 0)
@@ -33,14 +34,14 @@ struct MatrixTile {
   private var c110 = Lanes(repeating: 0)
   private var c111 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of `left` [inner, 12] times `panel` [inner, 32].
+  /// Sums over `inner` of `left` [inner, 12] times `panel` [inner, columns].
   @inline(__always)
   init(left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
     var values = left
     var weights = panel
     for _ in 0..<inner {
       let w0 = load(weights)
-      let w1 = load(weights + 16)
+      let w1 = load(weights + Lanes.scalarCount)
       let x0 = Lanes(repeating: values[0])
       c00.addProduct(x0, w0)
       c01.addProduct(x0, w1)
@@ -78,7 +79,7 @@ struct MatrixTile {
       c110.addProduct(x11, w0)
       c111.addProduct(x11, w1)
       values += 12
-      weights += 32
+      weights += Self.columns
     }
   }
 
@@ -103,7 +104,7 @@ struct MatrixTile {
   @inline(__always)
   func store(_ target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>) {
     let b0 = load(bias)
-    let b1 = load(bias + 16)
+    let b1 = load(bias + Lanes.scalarCount)
     put(c00 + b0, c01 + b1, target + 0 * stride)
     put(c10 + b0, c11 + b1, target + 1 * stride)
     put(c20 + b0, c21 + b1, target + 2 * stride)
@@ -124,42 +125,42 @@ struct MatrixTile {
     _ target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>
   ) {
     let b0 = load(bias)
-    let b1 = load(bias + 16)
+    let b1 = load(bias + Lanes.scalarCount)
     put(
-      c00 + b0 + load(residual + 0 * stride), c01 + b1 + load(residual + 0 * stride + 16),
+      c00 + b0 + load(residual + 0 * stride), c01 + b1 + load(residual + 0 * stride + Lanes.scalarCount),
       target + 0 * stride)
     put(
-      c10 + b0 + load(residual + 1 * stride), c11 + b1 + load(residual + 1 * stride + 16),
+      c10 + b0 + load(residual + 1 * stride), c11 + b1 + load(residual + 1 * stride + Lanes.scalarCount),
       target + 1 * stride)
     put(
-      c20 + b0 + load(residual + 2 * stride), c21 + b1 + load(residual + 2 * stride + 16),
+      c20 + b0 + load(residual + 2 * stride), c21 + b1 + load(residual + 2 * stride + Lanes.scalarCount),
       target + 2 * stride)
     put(
-      c30 + b0 + load(residual + 3 * stride), c31 + b1 + load(residual + 3 * stride + 16),
+      c30 + b0 + load(residual + 3 * stride), c31 + b1 + load(residual + 3 * stride + Lanes.scalarCount),
       target + 3 * stride)
     put(
-      c40 + b0 + load(residual + 4 * stride), c41 + b1 + load(residual + 4 * stride + 16),
+      c40 + b0 + load(residual + 4 * stride), c41 + b1 + load(residual + 4 * stride + Lanes.scalarCount),
       target + 4 * stride)
     put(
-      c50 + b0 + load(residual + 5 * stride), c51 + b1 + load(residual + 5 * stride + 16),
+      c50 + b0 + load(residual + 5 * stride), c51 + b1 + load(residual + 5 * stride + Lanes.scalarCount),
       target + 5 * stride)
     put(
-      c60 + b0 + load(residual + 6 * stride), c61 + b1 + load(residual + 6 * stride + 16),
+      c60 + b0 + load(residual + 6 * stride), c61 + b1 + load(residual + 6 * stride + Lanes.scalarCount),
       target + 6 * stride)
     put(
-      c70 + b0 + load(residual + 7 * stride), c71 + b1 + load(residual + 7 * stride + 16),
+      c70 + b0 + load(residual + 7 * stride), c71 + b1 + load(residual + 7 * stride + Lanes.scalarCount),
       target + 7 * stride)
     put(
-      c80 + b0 + load(residual + 8 * stride), c81 + b1 + load(residual + 8 * stride + 16),
+      c80 + b0 + load(residual + 8 * stride), c81 + b1 + load(residual + 8 * stride + Lanes.scalarCount),
       target + 8 * stride)
     put(
-      c90 + b0 + load(residual + 9 * stride), c91 + b1 + load(residual + 9 * stride + 16),
+      c90 + b0 + load(residual + 9 * stride), c91 + b1 + load(residual + 9 * stride + Lanes.scalarCount),
       target + 9 * stride)
     put(
-      c100 + b0 + load(residual + 10 * stride), c101 + b1 + load(residual + 10 * stride + 16),
+      c100 + b0 + load(residual + 10 * stride), c101 + b1 + load(residual + 10 * stride + Lanes.scalarCount),
       target + 10 * stride)
     put(
-      c110 + b0 + load(residual + 11 * stride), c111 + b1 + load(residual + 11 * stride + 16),
+      c110 + b0 + load(residual + 11 * stride), c111 + b1 + load(residual + 11 * stride + Lanes.scalarCount),
       target + 11 * stride)
   }
 
@@ -171,6 +172,6 @@ struct MatrixTile {
   @inline(__always)
   private func put(_ low: Lanes, _ high: Lanes, _ target: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(target).storeBytes(of: low, as: Lanes.self)
-    UnsafeMutableRawPointer(target + 16).storeBytes(of: high, as: Lanes.self)
+    UnsafeMutableRawPointer(target + Lanes.scalarCount).storeBytes(of: high, as: Lanes.self)
   }
 }

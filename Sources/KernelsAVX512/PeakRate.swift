@@ -1,5 +1,7 @@
+import Tensors
+
 /// Fused multiply-adds from registers to registers: as fast as this instruction set can go on one thread.
-package enum PeakRate {
+package enum PeakRate: PeakKernel {
   /// Runs `rounds` rounds of 12 independent multiply-adds of a register each, and gives a number that depends on all.
   package static func run(rounds: Int, factor: Float) -> Float {
     let a = Lanes(repeating: factor)

@@ -1,11 +1,11 @@
 import Tensors
 
 /// Depthwise convolution of one plane in two phases an axis; one source for each instruction set. See `PhasedAxis`.
-package enum PhasedDepthwise {
+enum PhasedDepthwise {
   private static let lanes = DepthwiseTile.lanes
 
   /// Elements that `convolve` needs to work in.
-  package static func scratchCount(_ rows: PhasedAxis, _ columns: PhasedAxis) -> Int {
+  static func scratchCount(_ rows: PhasedAxis, _ columns: PhasedAxis) -> Int {
     let (tall, wide) = (rows.extent / 2 + 2, columns.extent / 2 + 2)
     return (tall * columns.extent + tall * wide + 9 * tall * wide) * lanes
   }

@@ -3,7 +3,7 @@ import Tensors
 /// The transforms of Winograd's F(2x2, 3x3) on channels that lie together; one source for each instruction set.
 ///
 /// Gives the bits of `ScalarKernels.winogradInput` and `winogradOutput`: a lane is a channel.
-package enum WinogradTransform {
+package enum WinogradTransform: WinogradKernel {
   /// Channels are a multiple of this.
   package static let lanes = Lanes.scalarCount
 

@@ -4,7 +4,7 @@
     .venv/bin/python tools/peers/compare.py model --threads 1 --turns 5
     .venv/bin/python tools/peers/compare.py depthwise --turns 5
 
-`model` runs a RepLKNet of random weights, merged, through Gauntlet, OpenVINO, ONNX Runtime and PyTorch, checks that
+`model` runs a RepLKNet of random weights, merged, or one of timm's networks (`--network resnet50`), through Gauntlet, OpenVINO, ONNX Runtime and PyTorch, checks that
 the logits agree and prints images a second and ratios. `depthwise` runs the four large depthwise convolutions of
 RepLKNet-31B. Every figure is the median over the turns; in a turn each takes its place once, so that a machine that
 slows down slows all.
@@ -99,19 +99,36 @@ def table(title: str, unit: str, figures: dict, more_is_better: bool) -> None:
               else f"  {name:24s}{value:10.2f} {unit}   {min(values):.2f} to {max(values):.2f}")
 
 
-def compare_model(arguments, folder: Path) -> bool:
-    import numpy
-    import replknet
-    import torch
+def build(name: str, folder: Path):
+    """A network of random weights, its checkpoint and the side of its images."""
+    import timm
     from safetensors.torch import load_file, save_file
 
-    name = arguments.network
+    if not name.startswith("replknet"):
+        import timm_networks
+
+        network = timm_networks.randomise(timm.create_model(name), seed=7)
+        checkpoint = folder / f"{name}.safetensors"
+        save_file(network.state_dict(), checkpoint)
+        return network, checkpoint, network.default_cfg["input_size"][1]
+    import replknet
+
     subprocess.run([sys.executable, ROOT / "tools/replknet.py", name, folder, "--images", "1"], check=True)
     network = replknet.build(name).eval()
     network.merge()
     checkpoint = folder / f"{name}-merged.safetensors"
     network.load_state_dict(load_file(checkpoint))
-    side = replknet.VARIANTS[name].input_size
+    return network, checkpoint, replknet.VARIANTS[name].input_size
+
+
+def compare_model(arguments, folder: Path) -> bool:
+    import numpy
+    import torch
+    from safetensors.torch import save_file
+
+    name = arguments.network
+    network, checkpoint, side = build(name, folder)
+    side = arguments.side or side
     inputs = torch.randn(arguments.batch, 3, side, side, generator=torch.Generator().manual_seed(1))
     runners = peers(network, inputs, folder, arguments.threads)
     expected = runners["PyTorch"]()
@@ -182,7 +199,8 @@ def compare_depthwise(arguments, folder: Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["model", "depthwise"])
-    parser.add_argument("--network", default="replknet-31b")
+    parser.add_argument("--network", default="replknet-31b", help="replknet-* or one of timm's names")
+    parser.add_argument("--side", type=int, help="of the images, where it is not the network's own")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8)

@@ -1,0 +1,1 @@
+../KernelsAVX512/MatrixProductBF16.swift

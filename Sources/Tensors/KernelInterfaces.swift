@@ -1,0 +1,65 @@
+/// What the kernels of one instruction set offer. Each module of kernels compiles the same sources with its own flags
+/// and its own width of a register; the module Kernels chooses between them at run time.
+package protocol MatrixKernel {
+  /// Columns of a panel of packed weights.
+  static var panelColumns: Int { get }
+
+  /// `activation(left x weights + bias) + residual`; see `MatrixProduct`.
+  init(
+    left: UnsafePointer<Float>, panels: UnsafePointer<Float>, bias: UnsafePointer<Float>, activation: Int32,
+    residual: UnsafePointer<Float>?, output: UnsafeMutablePointer<Float>, rows: Int, inner: Int, columns: Int,
+    errorFunction: UnsafePointer<Float>)
+
+  /// Elements that `multiply` needs to work in.
+  var scratchCount: Int { get }
+  /// The product, plainly.
+  func multiply(scratch: UnsafeMutablePointer<Float>)
+
+  /// Elements that `multiplyBF16` needs to work in.
+  var scratchCountBF16: Int { get }
+  /// The product of bfloat16 numbers; `native` says whether the processor has the instruction for it.
+  func multiplyBF16(weights: UnsafePointer<UInt32>, native: Bool, scratch: UnsafeMutablePointer<Float>)
+
+  /// Elements that `multiplyBlocks` needs to work in.
+  func blocksScratchCount(splits: Int, chunk: Int) -> Int
+  /// The product in blocks.
+  func multiplyBlocks(splits: Int, chunk: Int, scratch: UnsafeMutablePointer<Float>)
+}
+
+/// A group of channels of one image, as wide as a register, and its depthwise convolution; see `DepthwisePlane`.
+package protocol DepthwiseKernel {
+  /// Channels of a group.
+  static var lanes: Int { get }
+
+  /// Elements that the phased method needs behind the plane.
+  static func phasedScratchCount(_ rows: PhasedAxis, _ columns: PhasedAxis) -> Int
+
+  /// Copies `channels` of each pixel together.
+  static func gather(
+    _ source: UnsafePointer<Float>, pixels: Int, step: Int, channels: Int, into plane: UnsafeMutablePointer<Float>)
+
+  init(
+    plane: UnsafeMutablePointer<Float>, weights: UnsafePointer<Float>, phasedWeights: UnsafePointer<Float>?,
+    bias: UnsafePointer<Float>, height: Int, width: Int, kernel: Int, stride: Int, next: UnsafePointer<Float>?)
+
+  /// Writes `activation(convolution + bias)`, pixels `step` elements apart.
+  func convolve(relu: Bool, into output: UnsafeMutablePointer<Float>, step: Int, channels: Int)
+}
+
+/// The transforms of Winograd's F(2x2, 3x3); see `WinogradTransform`.
+package protocol WinogradKernel {
+  static func input(
+    _ pixels: UnsafePointer<UnsafePointer<Float>>, channels: Int, step: Int, into target: UnsafeMutablePointer<Float>)
+
+  static func output(
+    _ sums: UnsafePointer<Float>, channels: Int, step: Int, bias: UnsafePointer<Float>, relu: Bool,
+    residuals: UnsafePointer<UnsafePointer<Float>?>?, into targets: UnsafePointer<UnsafeMutablePointer<Float>?>)
+}
+
+/// The rate of multiply-adds between registers; see `PeakRate`.
+package protocol PeakKernel {
+  /// Floating-point operations of a round.
+  static var operationsPerRound: Int { get }
+  /// Runs `rounds` rounds, and gives a number that depends on all.
+  static func run(rounds: Int, factor: Float) -> Float
+}
