@@ -56,7 +56,7 @@ let package = Package(
     .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
     library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     library("Networks", ["Tensors", "Kernels"]),
-    library("Imaging", ["Tensors", "CTurboJPEG", "CPNG"]),
+    library("Imaging", ["Tensors", "CProcessor", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
     library("Planning", ["Benchmarks", "Networks", "Imaging", "Kernels", "Yams", crypto]),

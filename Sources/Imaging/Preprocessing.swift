@@ -27,11 +27,22 @@ public struct Preprocessing: Sendable, Hashable, Codable {
   ///
   /// - Throws: `ImageError.wrongSize` for a picture that is smaller than the crop.
   public func geometry(_ image: RGBImage) throws(ImageError) -> RGBImage {
-    try cropped(resized(image))
+    let (width, height) = try resizedSize(image)
+    guard width != image.width || height != image.height || crop != nil else { return image }
+    var window = Resampler.Window(left: 0, top: 0, width: width, height: height)
+    if let crop {
+      guard width >= crop, height >= crop else {
+        throw .wrongSize(width: width, height: height, expected: "must be at least \(crop)x\(crop) to crop")
+      }
+      window = Resampler.Window(
+        left: Int((Double(width - crop) / 2).rounded(.toNearestOrEven)),
+        top: Int((Double(height - crop) / 2).rounded(.toNearestOrEven)), width: crop, height: crop)
+    }
+    return Resampler.resize(image, width: width, height: height, interpolation: interpolation, window: window)
   }
 
-  private func resized(_ image: RGBImage) throws(ImageError) -> RGBImage {
-    guard let resize, min(image.width, image.height) != resize else { return image }
+  private func resizedSize(_ image: RGBImage) throws(ImageError) -> (width: Int, height: Int) {
+    guard let resize, min(image.width, image.height) != resize else { return (image.width, image.height) }
     guard image.width > 0, image.height > 0 else {
       throw .wrongSize(width: image.width, height: image.height, expected: "needs pixels to be resized")
     }
@@ -41,26 +52,7 @@ public struct Preprocessing: Sendable, Hashable, Codable {
       throw .wrongSize(
         width: image.width, height: image.height, expected: "would be too large with a shortest side of \(resize)")
     }
-    let longer = scaled / short
-    return Resampler.resize(
-      image, width: image.width <= image.height ? resize : longer,
-      height: image.width <= image.height ? longer : resize, interpolation: interpolation)
-  }
-
-  private func cropped(_ image: RGBImage) throws(ImageError) -> RGBImage {
-    guard let crop, crop != image.width || crop != image.height else { return image }
-    guard image.width >= crop, image.height >= crop else {
-      throw .wrongSize(width: image.width, height: image.height, expected: "must be at least \(crop)x\(crop) to crop")
-    }
-    let top = Int((Double(image.height - crop) / 2).rounded(.toNearestOrEven))
-    let left = Int((Double(image.width - crop) / 2).rounded(.toNearestOrEven))
-    var pixels: [UInt8] = []
-    pixels.reserveCapacity(crop * crop * 3)
-    for row in top..<top + crop {
-      let start = (row * image.width + left) * 3
-      pixels += image.pixels[start..<start + crop * 3]
-    }
-    return RGBImage(width: crop, height: crop, pixels: pixels)
+    return image.width <= image.height ? (resize, scaled / short) : (scaled / short, resize)
   }
 
   /// Writes (value / 255 - mean) / std as `[height][width][3]` float32.
@@ -71,8 +63,10 @@ public struct Preprocessing: Sendable, Hashable, Codable {
       throw .wrongSize(
         width: image.width, height: image.height, expected: "the buffer holds \(buffer.count) values of 3 channels")
     }
-    let table = (0..<3).flatMap { channel in (0..<256).map { (Float($0) / 255 - mean[channel]) / std[channel] } }
-    table.withUnsafeBufferPointer { table in
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 256) { table in
+      for channel in 0..<3 {
+        for value in 0..<256 { table[channel * 256 + value] = (Float(value) / 255 - mean[channel]) / std[channel] }
+      }
       image.pixels.withUnsafeBufferPointer { pixels in
         var index = 0
         while index < pixels.count {

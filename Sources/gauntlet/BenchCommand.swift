@@ -6,8 +6,11 @@ import Networks
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures this machine: kernels, whole models, the coordinator, the corruptions.",
-    subcommands: [KernelBench.self, ModelBench.self, CoordinatorBench.self, CorruptionBench.self])
+    abstract: "Measures this machine: kernels, whole models, the coordinator, the corruptions, preprocessing.",
+    subcommands: [
+      KernelBench.self, ModelBench.self, CoordinatorBench.self, CorruptionBench.self,
+      PreprocessingBench.self,
+    ])
 
   struct KernelBench: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -15,6 +15,53 @@ static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(
   __builtin_prefetch(address, 0, 3);
 }
 
+typedef short gauntlet_short8 __attribute__((ext_vector_type(8)));
+typedef int gauntlet_int4 __attribute__((ext_vector_type(4)));
+typedef unsigned char gauntlet_byte4 __attribute__((ext_vector_type(4)));
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/// Adds neighbouring products: a[2i] b[2i] + a[2i + 1] b[2i + 1]. PMADDWD on x86.
+static inline __attribute__((always_inline)) gauntlet_int4 gauntlet_multiply_pairs(
+    gauntlet_short8 a, gauntlet_short8 b) {
+#if defined(__SSE2__)
+  return (gauntlet_int4)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+  return __builtin_convertvector(a.even, gauntlet_int4) * __builtin_convertvector(b.even, gauntlet_int4) +
+         __builtin_convertvector(a.odd, gauntlet_int4) * __builtin_convertvector(b.odd, gauntlet_int4);
+#endif
+}
+
+typedef unsigned char gauntlet_byte8 __attribute__((ext_vector_type(8)));
+
+/// The first four bytes of both in turn, a0 b0 a1 b1 and so on, as 16-bit numbers.
+static inline __attribute__((always_inline)) gauntlet_short8 gauntlet_alternate_low(
+    gauntlet_byte8 a, gauntlet_byte8 b) {
+  return __builtin_convertvector(__builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11), gauntlet_short8);
+}
+
+/// The last four bytes of both in turn.
+static inline __attribute__((always_inline)) gauntlet_short8 gauntlet_alternate_high(
+    gauntlet_byte8 a, gauntlet_byte8 b) {
+  return __builtin_convertvector(__builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15), gauntlet_short8);
+}
+
+/// Four numbers as bytes, those below 0 and above 255 as 0 and 255. PACKSSDW and PACKUSWB on x86.
+static inline __attribute__((always_inline)) gauntlet_byte4 gauntlet_saturate(gauntlet_int4 x) {
+#if defined(__SSE2__)
+  __m128i words = _mm_packs_epi32((__m128i)x, (__m128i)x);
+  int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+  gauntlet_byte4 result;
+  __builtin_memcpy(&result, &bytes, 4);
+  return result;
+#else
+  gauntlet_int4 low = x < 0 ? (gauntlet_int4)0 : x;
+  return __builtin_convertvector(low > 255 ? (gauntlet_int4)255 : low, gauntlet_byte4);
+#endif
+}
+
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 
