@@ -9,7 +9,7 @@ public enum Interpolation: String, Sendable, Hashable, Codable, CaseIterable {
   /// A box of half a pixel to each side: the mean when shrinking.
   case box
 
-  var support: Double {
+  package var support: Double {
     switch self {
     case .bilinear: 1
     case .bicubic: 2
@@ -17,7 +17,7 @@ public enum Interpolation: String, Sendable, Hashable, Codable, CaseIterable {
     }
   }
 
-  func weight(_ position: Double) -> Double {
+  package func weight(_ position: Double) -> Double {
     let distance = abs(position)
     switch self {
     case .bilinear: return distance < 1 ? 1 - distance : 0
