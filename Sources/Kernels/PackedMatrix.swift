@@ -93,7 +93,7 @@ public final class PackedMatrix: Sendable {
     }
   }
 
-  /// Writes `activation(left x weights^T + bias) + residual` to `output`; the bits do not depend on the instruction set.
+  /// Writes `activation(left x weights^T + bias) + residual` to `output` (see `Activation` for the other order); the bits do not depend on the instruction set.
   ///
   /// - Parameters:
   ///   - left: [rows, inner], row-major.
@@ -222,11 +222,12 @@ public final class PackedMatrix: Sendable {
   private func finish(_ sum: Float, _ column: Int, _ activation: Activation, _ residual: Float?) -> Float {
     var value = sum + bias.pointer[column]
     switch activation {
-    case .none: break
+    case .none, .reluOfSum: break
     case .relu: value = value > 0 ? value : 0
     case .gelu: value = ErrorFunction.gelu(value)
     }
-    return residual.map { value + $0 } ?? value
+    if let residual { value += residual }
+    return activation == .reluOfSum && !(value > 0) ? 0 : value
   }
 
   private static func buffer(_ values: [Float]) -> AlignedBuffer {

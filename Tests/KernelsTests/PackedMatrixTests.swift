@@ -87,7 +87,7 @@ import Testing
       instructionSet: set)
     let expectedSplits = columns >= 512 ? 2 : inner >= 256 ? 1 : 0
     #expect(packed.splits == (precision == .fp32 ? expectedSplits : 0))
-    for activation in [Activation.none, .relu, .gelu] {
+    for activation in [Activation.none, .relu, .gelu, .reluOfSum] {
       for addition in [nil, residual] {
         let expected = ScalarKernels.matrixProduct(
           left, weights, rows: rows, inner: inner, columns: columns, rowsTogether: rowsTogether,
