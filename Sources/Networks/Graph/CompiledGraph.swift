@@ -26,7 +26,7 @@ struct CompiledGraph: Sendable {
   static let patchRows = 384
 
   init(_ graph: Graph, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
-    let graph = graph.keepingWhatTheFirstTokenNeeds().fusingActivations()
+    let graph = graph.optimised
     self.graph = graph
     let loader = StepLoader(source: weights, options: options)
     steps = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
