@@ -93,7 +93,8 @@ public final class PackedMatrix: Sendable {
     }
   }
 
-  /// Writes `activation(left x weights^T + bias) + residual` to `output` (see `Activation` for the other order); the bits do not depend on the instruction set.
+  /// Writes `activation(left x weights^T + bias) + residual` to `output`, or of `reluOfSum` the residual's sum's ReLU; the
+  /// bits do not depend on the instruction set.
   ///
   /// - Parameters:
   ///   - left: [rows, inner], row-major.
