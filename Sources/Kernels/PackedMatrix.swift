@@ -99,11 +99,13 @@ public final class PackedMatrix: Sendable {
   /// - Parameters:
   ///   - left: [rows, inner], row-major.
   ///   - residual: [rows, columns] or nil; may be `output` itself.
+  ///   - scratch: `scratchCount(rows:)` elements to work in; nil for memory that is allocated for the call.
   ///   - output: [rows, columns], row-major; must not overlap `left`.
   /// - Precondition: the storage fits, and `rows` is a multiple of 2^splits.
   public func multiply(
     _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation = .none,
-    residual: UnsafeBufferPointer<Float>? = nil, into output: UnsafeMutableBufferPointer<Float>
+    residual: UnsafeBufferPointer<Float>? = nil, scratch: UnsafeMutableBufferPointer<Float>? = nil,
+    into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(rows >= 0 && left.count >= rows * inner && output.count >= rows * columns, "shape and storage differ")
     precondition((residual?.count ?? rows * columns) >= rows * columns, "shape and storage differ")
@@ -120,17 +122,31 @@ public final class PackedMatrix: Sendable {
       left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
       residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
       errorFunction: errorFunction.pointer)
-    if precision == .bf16 {
-      withScratch(product.scratchCountBF16) {
+    withScratch(scratchCount(product), scratch) {
+      if precision == .bf16 {
         product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
-      }
-    } else if splits > 0 {
-      withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
+      } else if splits > 0 {
         product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
+      } else {
+        product.multiply(scratch: $0)
       }
-    } else {
-      withScratch(product.scratchCount) { product.multiply(scratch: $0) }
     }
+  }
+
+  /// Elements that `multiply` of `rows` rows works in.
+  public func scratchCount(rows: Int) -> Int {
+    guard backend == .native, rows > 0, let kernel = instructionSet.matrixKernel else { return 0 }
+    return scratchCount(
+      kernel.init(
+        left: panels.pointer, panels: panels.pointer, bias: bias.pointer, activation: Activation.none.rawValue,
+        residual: nil, output: panels.pointer, rows: rows, inner: inner, columns: columns,
+        errorFunction: errorFunction.pointer))
+  }
+
+  private func scratchCount(_ product: some MatrixKernel) -> Int {
+    precision == .bf16
+      ? product.scratchCountBF16
+      : splits > 0 ? product.blocksScratchCount(splits: splits, chunk: chunk) : product.scratchCount
   }
 
   private var chunk: Int { BlockProduct.chunk(inner: inner, splits: splits) }
@@ -142,7 +158,13 @@ public final class PackedMatrix: Sendable {
   }
 
   /// The allocator keeps memory of this size at hand, so that this costs no system call.
-  private func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+  private func withScratch(
+    _ count: Int, _ given: UnsafeMutableBufferPointer<Float>?, _ body: (UnsafeMutablePointer<Float>) -> Void
+  ) {
+    if let given, let start = given.baseAddress {
+      precondition(given.count >= count, "the scratch is too small")
+      return body(start)
+    }
     withUnsafeTemporaryAllocation(
       byteCount: count * MemoryLayout<Float>.stride, alignment: AlignedBuffer.alignment
     ) { memory in

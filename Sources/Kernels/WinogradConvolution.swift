@@ -47,7 +47,10 @@ public final class WinogradConvolution: Sendable {
   }
 
   /// Elements that `convolve` needs to work in.
-  public var scratchCount: Int { 16 * tilesTogether * (inputs + outputs) }
+  public var scratchCount: Int { featureCount + (products.first?.scratchCount(rows: tilesTogether) ?? 0) }
+
+  /// Elements of the transformed inputs and of the sums.
+  private var featureCount: Int { 16 * tilesTogether * (inputs + outputs) }
 
   /// Writes `activation(convolution + bias) + residual`; the bits do not depend on the instruction set.
   ///
@@ -85,6 +88,7 @@ public final class WinogradConvolution: Sendable {
       for (index, product) in products.enumerated() {
         product.multiply(
           UnsafeBufferPointer(start: transformed + index * tiles * inputs, count: tiles * inputs), rows: tiles,
+          scratch: UnsafeMutableBufferPointer(rebasing: scratch[featureCount...]),
           into: UnsafeMutableBufferPointer(start: sums + index * tiles * outputs, count: tiles * outputs))
       }
       for tile in 0..<tiles {

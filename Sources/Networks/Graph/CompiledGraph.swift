@@ -51,4 +51,22 @@ struct CompiledGraph: Sendable {
       return max(largest, needed)
     }
   }
+
+  /// Numbers that the largest product works in, for any count of images up to a number.
+  func productScratchCount(maximumBatch: Int) -> Int {
+    zip(steps, graph.nodes).enumerated().reduce(0) { largest, item in
+      let (index, (step, node)) = item
+      switch step {
+      case .linear(let matrix, _):
+        let counts = 1...max(1, index < storage.batchStart ? 1 : maximumBatch)
+        return counts.reduce(largest) { max($0, matrix.scratchCount(rows: $1 * graph.extents[node.inputs[0]].rows)) }
+      case .convolution(let matrix, let windows, _):
+        let places = windows.rows * windows.columns
+        return [min(places, Self.patchRows), places % Self.patchRows].reduce(largest) {
+          max($0, matrix.scratchCount(rows: $1))
+        }
+      default: return largest
+      }
+    }
+  }
 }

@@ -6,11 +6,14 @@ final class GraphSession {
   private let compiled: CompiledGraph
   private let buffers: [AlignedBuffer]
   private let scratch: AlignedBuffer
+  /// What products work in, so that nothing is allocated while a network runs.
+  private let productScratch: AlignedBuffer
 
   init(_ compiled: CompiledGraph, maximumBatch: Int) {
     self.compiled = compiled
     buffers = compiled.storage.buffers.map { AlignedBuffer(count: $0.count * ($0.isOfOneImage ? 1 : maximumBatch)) }
     scratch = AlignedBuffer(count: compiled.scratchCount)
+    productScratch = AlignedBuffer(count: compiled.productScratchCount(maximumBatch: maximumBatch))
   }
 
   /// Writes the logits, [count, classes], of images [count, height, width, 3].
@@ -64,7 +67,8 @@ final class GraphSession {
     switch step {
     case .linear(let matrix, let activation):
       matrix.multiply(
-        input, rows: count * from.rows, activation: activation, residual: residual, into: output)
+        input, rows: count * from.rows, activation: activation, residual: residual, scratch: productScratch.elements,
+        into: output)
     case .convolution(let matrix, let windows, let activation):
       convolve(matrix, windows, activation, input, residual, count, into: output)
     case .winograd(let layer, let activation):
@@ -129,7 +133,7 @@ final class GraphSession {
         let part = first..<(first + range.count * matrix.columns)
         matrix.multiply(
           UnsafeBufferPointer(scratch.elements), rows: range.count, activation: activation,
-          residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) },
+          residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) }, scratch: productScratch.elements,
           into: UnsafeMutableBufferPointer(rebasing: output[part]))
       }
     }
