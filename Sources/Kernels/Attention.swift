@@ -14,6 +14,8 @@ public struct Attention: Sendable {
   public let biases: [[Float]]
   private let instructionSet: InstructionSet
   private let backend: GEMMBackend
+  /// Elements that either product needs to work in.
+  private let productCount: Int
 
   /// Attention within windows, computed by `instructionSet` and `backend`.
   ///
@@ -32,12 +34,19 @@ public struct Attention: Sendable {
     self.biases = biases
     self.instructionSet = instructionSet
     self.backend = backend
+    let none = AlignedBuffer(count: 1)
+    let counts = [headSize, size].map { inner in
+      instructionSet.matrixKernel?.init(
+        left: none.pointer, panels: none.pointer, bias: none.pointer, activation: Activation.none.rawValue,
+        residual: nil, output: none.pointer, rows: size, inner: inner, columns: 1, errorFunction: none.pointer
+      ).scratchCount ?? 0
+    }
+    productCount = counts.max() ?? 0
   }
 
   /// Elements that `attend` needs to work in.
   public var scratchCount: Int {
-    let size = windows.first?.count ?? 0
-    return 2 * size * headSize + size * size
+    counts.reduce(0, +)
   }
 
   /// Writes what the tokens of one image gather, [tokens, heads x headSize].
@@ -48,8 +57,105 @@ public struct Attention: Sendable {
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     let width = heads * headSize
-    precondition(projected.count >= windows.reduce(0) { $0 + $1.count } * 3 * width, "shape and storage differ")
+    let rows = windows.reduce(0) { $0 + $1.count }
+    precondition(projected.count >= rows * 3 * width && output.count >= rows * width, "shape and storage differ")
     precondition(scratch.count >= scratchCount, "the scratch is too small")
+    guard backend == .native, let kernel = instructionSet.matrixKernel else {
+      return attendPlainly(projected, scratch: scratch, into: output)
+    }
+    guard let source = projected.baseAddress, let target = output.baseAddress, let places = Places(self, scratch) else {
+      return
+    }
+    places.zeros.update(repeating: 0, count: Self.rounded(max(size, headSize)))
+    for (index, rows) in windows.enumerated() {
+      let bias = biases.isEmpty ? nil : biases[biases.count == 1 ? 0 : index]
+      for head in 0..<heads {
+        pack(source + head * headSize, rows, panelColumns: kernel.panelColumns, places)
+        if let bias {
+          bias.withUnsafeBufferPointer {
+            score(kernel, places, residual: $0.baseAddress.map { $0 + head * size * size })
+          }
+        } else {
+          score(kernel, places, residual: nil)
+        }
+        let product = kernel.init(
+          left: places.scores, panels: places.values, bias: places.zeros, activation: Activation.none.rawValue,
+          residual: nil, output: places.gathered, rows: size, inner: size, columns: headSize,
+          errorFunction: places.zeros)
+        product.multiply(scratch: places.product)
+        for (place, row) in rows.enumerated() {
+          (target + row * width + head * headSize).update(from: places.gathered + place * headSize, count: headSize)
+        }
+      }
+    }
+  }
+
+  /// softmax(queries x keys + residual), in `places.scores`.
+  private func score(_ kernel: any MatrixKernel.Type, _ places: Places, residual: UnsafePointer<Float>?) {
+    let product = kernel.init(
+      left: places.queries, panels: places.keys, bias: places.zeros, activation: Activation.none.rawValue,
+      residual: residual, output: places.scores, rows: size, inner: headSize, columns: size,
+      errorFunction: places.zeros)
+    product.multiply(scratch: places.product)
+    Normalisation.softmax(
+      UnsafeMutableBufferPointer(start: places.scores, count: size * size), rows: size, columns: size)
+  }
+
+  /// Lays a head's queries, scaled, out as rows and its keys and values as panels of weights.
+  ///
+  /// - Parameter source: the head's first query.
+  private func pack(_ source: UnsafePointer<Float>, _ rows: [Int], panelColumns: Int, _ places: Places) {
+    let width = heads * headSize
+    let scale = 1 / Float(headSize).squareRoot()
+    for (place, row) in rows.enumerated() {
+      let queries = source + row * 3 * width
+      let (keys, values) = (queries + width, queries + 2 * width)
+      let query = places.queries + place * headSize
+      let key = places.keys + place / panelColumns * panelColumns * headSize + place % panelColumns
+      for k in 0..<headSize {
+        query[k] = queries[k] * scale
+        key[k * panelColumns] = keys[k]
+      }
+      for start in stride(from: 0, to: headSize, by: panelColumns) {
+        let value = places.values + start * size + place * panelColumns
+        value.update(from: values + start, count: min(panelColumns, headSize - start))
+      }
+    }
+  }
+
+  /// Where a head's matrices lie in the scratch.
+  private struct Places {
+    let queries, gathered, scores, keys, values, zeros, product: UnsafeMutablePointer<Float>
+
+    init?(_ attention: Attention, _ scratch: UnsafeMutableBufferPointer<Float>) {
+      guard let start = scratch.baseAddress else { return nil }
+      let counts = attention.counts
+      func place(_ index: Int) -> UnsafeMutablePointer<Float> { start + counts[..<index].reduce(0, +) }
+      (queries, gathered, scores, keys) = (place(0), place(1), place(2), place(3))
+      (values, zeros, product) = (place(4), place(5), place(6))
+    }
+  }
+
+  /// Elements of each part of the scratch; panels may be filled up to any width of a register.
+  private var counts: [Int] {
+    let rows = size * headSize
+    return [
+      rows, rows, size * size, Self.rounded(size) * headSize, Self.rounded(headSize) * size,
+      Self.rounded(max(size, headSize)), productCount,
+    ].map { ($0 + 15) / 16 * 16 }
+  }
+
+  /// Up to whole panels of the widest registers.
+  private static func rounded(_ columns: Int) -> Int { (columns + 31) / 32 * 32 }
+
+  private var size: Int { windows.first?.count ?? 0 }
+
+  /// The same from matrices that are packed anew for each head: the reference, and OpenBLAS's way.
+  private func attendPlainly(
+    _ projected: UnsafeBufferPointer<Float>, scratch: UnsafeMutableBufferPointer<Float>,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    let width = heads * headSize
     let scale = 1 / Float(headSize).squareRoot()
     for (index, rows) in windows.enumerated() {
       let size = rows.count

@@ -61,6 +61,16 @@ extension InstructionSet {
     }
   }
 
+  /// What passes over rows; the reference is the same source without this processor's registers.
+  var rowKernel: any RowKernel.Type {
+    switch self {
+    case .scalar: RowPasses.self
+    case .simd128: Kernels128.RowPasses.self
+    case .avx2: KernelsAVX2.RowPasses.self
+    case .avx512: KernelsAVX512.RowPasses.self
+    }
+  }
+
   /// The rate of multiply-adds; nil for the reference.
   var peakKernel: (any PeakKernel.Type)? {
     switch self {
@@ -88,4 +98,6 @@ public enum Activation: Int32, Sendable, Hashable {
   case relu = 1
   /// x Φ(x) with the exact normal distribution function, as PyTorch's default GELU.
   case gelu = 2
+  /// max(x + residual, 0): the residual is added before, not after.
+  case reluOfSum = 3
 }

@@ -93,16 +93,19 @@ public final class PackedMatrix: Sendable {
     }
   }
 
-  /// Writes `activation(left x weights^T + bias) + residual` to `output`; the bits do not depend on the instruction set.
+  /// Writes `activation(left x weights^T + bias) + residual` to `output`, or of `reluOfSum` the residual's sum's ReLU; the
+  /// bits do not depend on the instruction set.
   ///
   /// - Parameters:
   ///   - left: [rows, inner], row-major.
   ///   - residual: [rows, columns] or nil; may be `output` itself.
+  ///   - scratch: `scratchCount(rows:)` elements to work in; nil for memory that is allocated for the call.
   ///   - output: [rows, columns], row-major; must not overlap `left`.
   /// - Precondition: the storage fits, and `rows` is a multiple of 2^splits.
   public func multiply(
     _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation = .none,
-    residual: UnsafeBufferPointer<Float>? = nil, into output: UnsafeMutableBufferPointer<Float>
+    residual: UnsafeBufferPointer<Float>? = nil, scratch: UnsafeMutableBufferPointer<Float>? = nil,
+    into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(rows >= 0 && left.count >= rows * inner && output.count >= rows * columns, "shape and storage differ")
     precondition((residual?.count ?? rows * columns) >= rows * columns, "shape and storage differ")
@@ -119,17 +122,31 @@ public final class PackedMatrix: Sendable {
       left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
       residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
       errorFunction: errorFunction.pointer)
-    if precision == .bf16 {
-      withScratch(product.scratchCountBF16) {
+    withScratch(scratchCount(product), scratch) {
+      if precision == .bf16 {
         product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
-      }
-    } else if splits > 0 {
-      withScratch(product.blocksScratchCount(splits: splits, chunk: chunk)) {
+      } else if splits > 0 {
         product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
+      } else {
+        product.multiply(scratch: $0)
       }
-    } else {
-      withScratch(product.scratchCount) { product.multiply(scratch: $0) }
     }
+  }
+
+  /// Elements that `multiply` of `rows` rows works in.
+  public func scratchCount(rows: Int) -> Int {
+    guard backend == .native, rows > 0, let kernel = instructionSet.matrixKernel else { return 0 }
+    return scratchCount(
+      kernel.init(
+        left: panels.pointer, panels: panels.pointer, bias: bias.pointer, activation: Activation.none.rawValue,
+        residual: nil, output: panels.pointer, rows: rows, inner: inner, columns: columns,
+        errorFunction: errorFunction.pointer))
+  }
+
+  private func scratchCount(_ product: some MatrixKernel) -> Int {
+    precision == .bf16
+      ? product.scratchCountBF16
+      : splits > 0 ? product.blocksScratchCount(splits: splits, chunk: chunk) : product.scratchCount
   }
 
   private var chunk: Int { BlockProduct.chunk(inner: inner, splits: splits) }
@@ -141,7 +158,13 @@ public final class PackedMatrix: Sendable {
   }
 
   /// The allocator keeps memory of this size at hand, so that this costs no system call.
-  private func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+  private func withScratch(
+    _ count: Int, _ given: UnsafeMutableBufferPointer<Float>?, _ body: (UnsafeMutablePointer<Float>) -> Void
+  ) {
+    if let given, let start = given.baseAddress {
+      precondition(given.count >= count, "the scratch is too small")
+      return body(start)
+    }
     withUnsafeTemporaryAllocation(
       byteCount: count * MemoryLayout<Float>.stride, alignment: AlignedBuffer.alignment
     ) { memory in
@@ -222,11 +245,12 @@ public final class PackedMatrix: Sendable {
   private func finish(_ sum: Float, _ column: Int, _ activation: Activation, _ residual: Float?) -> Float {
     var value = sum + bias.pointer[column]
     switch activation {
-    case .none: break
+    case .none, .reluOfSum: break
     case .relu: value = value > 0 ? value : 0
     case .gelu: value = ErrorFunction.gelu(value)
     }
-    return residual.map { value + $0 } ?? value
+    if let residual { value += residual }
+    return activation == .reluOfSum && !(value > 0) ? 0 : value
   }
 
   private static func buffer(_ values: [Float]) -> AlignedBuffer {

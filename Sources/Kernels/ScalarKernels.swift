@@ -5,7 +5,8 @@ import Tensors
 /// Each output is one chain of fused multiply-adds in a fixed order from +0, then bias, activation and residual, each
 /// rounded on its own; see "Same bits" in `docs/architecture.md`. Images and features are NHWC, row-major.
 package enum ScalarKernels {
-  /// What is done with an output once its sum is complete: `activation(sum + bias) + residual`.
+  /// What is done with an output once its sum is complete: `activation(sum + bias) + residual`, or of `reluOfSum`
+  /// `max(sum + bias + residual, 0)`.
   package struct Epilogue: Sendable {
     package var bias: [Float]?
     package var activation: Activation
@@ -21,11 +22,12 @@ package enum ScalarKernels {
       var value = sum
       if let bias { value += bias[channel] }
       switch activation {
-      case .none: break
+      case .none, .reluOfSum: break
       case .relu: value = value > 0 ? value : 0
       case .gelu: value = ErrorFunction.gelu(value)
       }
       if let residual { value += residual[index] }
+      if activation == .reluOfSum { value = value > 0 ? value : 0 }
       return value
     }
   }

@@ -63,11 +63,13 @@ public struct Windows: Sendable, Hashable {
   ///
   /// - Parameter countsPadding: whether the zeros around the image take part.
   public func maximum(
-    _ image: UnsafeBufferPointer<Float>, countsPadding: Bool, into output: UnsafeMutableBufferPointer<Float>
+    _ image: UnsafeBufferPointer<Float>, countsPadding: Bool, instructionSet: InstructionSet = .best,
+    into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(image.count >= height * width * channels, "shape and storage differ")
     precondition(output.count >= rows * columns * channels, "shape and storage differ")
     guard let source = image.baseAddress, var target = output.baseAddress else { return }
+    let passes = instructionSet.rowKernel
     for row in 0..<rows {
       for column in 0..<columns {
         target.update(repeating: -.infinity, count: channels)
@@ -76,10 +78,7 @@ public struct Windows: Sendable, Hashable {
           for u in 0..<kernel {
             let x = column * stride - padding + u
             if y >= 0, y < height, x >= 0, x < width {
-              let pixel = source + (y * width + x) * channels
-              for channel in 0..<channels where !(pixel[channel] <= target[channel]) {
-                target[channel] = pixel[channel]
-              }
+              passes.raise(target, to: source + (y * width + x) * channels, count: channels)
             } else if countsPadding {
               for channel in 0..<channels where target[channel] < 0 { target[channel] = 0 }
             }

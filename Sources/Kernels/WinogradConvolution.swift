@@ -47,7 +47,10 @@ public final class WinogradConvolution: Sendable {
   }
 
   /// Elements that `convolve` needs to work in.
-  public var scratchCount: Int { 16 * tilesTogether * (inputs + outputs) }
+  public var scratchCount: Int { featureCount + (products.first?.scratchCount(rows: tilesTogether) ?? 0) }
+
+  /// Elements of the transformed inputs and of the sums.
+  private var featureCount: Int { 16 * tilesTogether * (inputs + outputs) }
 
   /// Writes `activation(convolution + bias) + residual`; the bits do not depend on the instruction set.
   ///
@@ -57,7 +60,7 @@ public final class WinogradConvolution: Sendable {
   ///   - scratch: `scratchCount` elements.
   ///   - output: [count, height, width, outputs]; must not overlap `input`.
   public func convolve(
-    _ input: UnsafeBufferPointer<Float>, count: Int, height: Int, width: Int, relu: Bool,
+    _ input: UnsafeBufferPointer<Float>, count: Int, height: Int, width: Int, activation: Activation,
     residual: UnsafeBufferPointer<Float>?, scratch: UnsafeMutableBufferPointer<Float>,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
@@ -66,14 +69,18 @@ public final class WinogradConvolution: Sendable {
     precondition(input.count >= pixels * inputs && output.count >= pixels * outputs, "shape and storage differ")
     precondition((residual?.count ?? .max) >= pixels * outputs, "shape and storage differ")
     precondition(scratch.count >= scratchCount, "the scratch is too small")
+    precondition(activation != .gelu, "no such epilogue")
     guard let source = input.baseAddress, let target = output.baseAddress, let transformed = scratch.baseAddress else {
       return
     }
     let (down, across) = ((height + 1) / 2, (width + 1) / 2)
     let sums = transformed + 16 * tilesTogether * inputs
     let total = count * down * across
-    for start in stride(from: 0, to: total, by: tilesTogether) {
-      let tiles = min(tilesTogether, total - start)
+    // Passes of about the same length; 12 tiles are a tile of the product.
+    let passes = max(1, (total + tilesTogether - 1) / tilesTogether)
+    let together = min(tilesTogether, ((total + passes - 1) / passes + 11) / 12 * 12)
+    for start in stride(from: 0, to: total, by: together) {
+      let tiles = min(together, total - start)
       for tile in 0..<tiles {
         let place = Place(start + tile, down, across, height, width)
         take(source, place, step: tiles * inputs, into: transformed + tile * inputs)
@@ -81,11 +88,12 @@ public final class WinogradConvolution: Sendable {
       for (index, product) in products.enumerated() {
         product.multiply(
           UnsafeBufferPointer(start: transformed + index * tiles * inputs, count: tiles * inputs), rows: tiles,
+          scratch: UnsafeMutableBufferPointer(rebasing: scratch[featureCount...]),
           into: UnsafeMutableBufferPointer(start: sums + index * tiles * outputs, count: tiles * outputs))
       }
       for tile in 0..<tiles {
         let place = Place(start + tile, down, across, height, width)
-        give(sums + tile * outputs, step: tiles * outputs, place, relu, residual?.baseAddress, target)
+        give(sums + tile * outputs, step: tiles * outputs, place, activation, residual?.baseAddress, target)
       }
     }
   }
@@ -130,7 +138,8 @@ public final class WinogradConvolution: Sendable {
   }
 
   private func give(
-    _ sums: UnsafePointer<Float>, step: Int, _ place: Place, _ relu: Bool, _ residual: UnsafePointer<Float>?,
+    _ sums: UnsafePointer<Float>, step: Int, _ place: Place, _ activation: Activation,
+    _ residual: UnsafePointer<Float>?,
     _ target: UnsafeMutablePointer<Float>
   ) {
     withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 4) { targets in
@@ -144,14 +153,18 @@ public final class WinogradConvolution: Sendable {
         let residuals = residual == nil ? nil : UnsafePointer(others)
         if let kernel = instructionSet.winogradKernel {
           kernel.output(
-            sums, channels: outputs, step: step, bias: bias.pointer, relu: relu, residuals: residuals, into: list)
+            sums, channels: outputs, step: step, bias: bias.pointer, activation: activation.rawValue,
+            residuals: residuals,
+            into: list)
         } else {
           for channel in 0..<outputs {
             let values = ScalarKernels.winogradOutput((0..<16).map { sums[$0 * step + channel] })
             for (index, sum) in values.enumerated() {
               var value = sum + bias.pointer[channel]
-              if relu { value = value > 0 ? value : 0 }
-              list[index]?[channel] = others[index].map { value + $0[channel] } ?? value
+              if activation == .relu { value = value > 0 ? value : 0 }
+              if let other = others[index] { value += other[channel] }
+              if activation == .reluOfSum { value = value > 0 ? value : 0 }
+              list[index]?[channel] = value
             }
           }
         }

@@ -20,7 +20,7 @@ package struct MatrixProduct: MatrixKernel {
   let panels: UnsafePointer<Float>
   /// Room for whole panels.
   let bias: UnsafePointer<Float>
-  /// 0 none, 1 ReLU, 2 GELU.
+  /// 0 none, 1 ReLU, 2 GELU, 3 ReLU after the residual.
   let activation: Int32
   /// [rows, columns] or nil; may be `output` itself.
   let residual: UnsafePointer<Float>?
@@ -69,7 +69,7 @@ package struct MatrixProduct: MatrixKernel {
           prefetchOutput(row: row, count: valid, column: column)
           let values = packed + (row - start) * inner
           let panel = panels + column * inner
-          if valid == MatrixTile.rows, width == MatrixTile.columns, activation == 0 {
+          if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
             wholeTile(values, panel, row: row, column: column)
           } else {
             sums(values, panel, inner, into: spill)
@@ -90,6 +90,9 @@ package struct MatrixProduct: MatrixKernel {
     }
   }
 
+  /// Whether a whole tile needs nothing that its registers or one pass over its lines in the cache cannot do.
+  private var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
+
   private func wholeTile(_ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int) {
     let tile = MatrixTile(left: values, panel: panel, inner: inner)
     let offset = row * columns + column
@@ -97,6 +100,13 @@ package struct MatrixProduct: MatrixKernel {
       tile.store(output + offset, stride: columns, bias: bias + column, residual: residual + offset)
     } else {
       tile.store(output + offset, stride: columns, bias: bias + column)
+    }
+    guard activation != 0 else { return }
+    for row in 0..<MatrixTile.rows {
+      for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
+        let place = output + offset + row * columns + start
+        put(relu(load(place)), place)
+      }
     }
   }
 
@@ -111,15 +121,20 @@ package struct MatrixProduct: MatrixKernel {
   /// Takes `count` rows of a tile's sums to the output.
   func finish(_ sums: UnsafePointer<Float>, row: Int, count: Int, column: Int, width: Int) {
     switch activation {
-    case 1: finish(sums, row, count, column, width) { Lanes(repeating: 0).replacing(with: $0, where: $0 .> 0) }
-    case 2: finish(sums, row, count, column, width) { gelu($0) }
-    default: finish(sums, row, count, column, width) { $0 }
+    case 1: finish(sums, row, count, column, width, { relu($0) }) { $0 }
+    case 2: finish(sums, row, count, column, width, { gelu($0) }) { $0 }
+    case 3: finish(sums, row, count, column, width, { $0 }) { relu($0) }
+    default: finish(sums, row, count, column, width, { $0 }) { $0 }
     }
   }
 
   @inline(__always)
+  func relu(_ x: Lanes) -> Lanes { Lanes(repeating: 0).replacing(with: x, where: x .> 0) }
+
+  @inline(__always)
   private func finish(
-    _ sums: UnsafePointer<Float>, _ row: Int, _ count: Int, _ column: Int, _ width: Int, _ activate: (Lanes) -> Lanes
+    _ sums: UnsafePointer<Float>, _ row: Int, _ count: Int, _ column: Int, _ width: Int, _ activate: (Lanes) -> Lanes,
+    _ last: (Lanes) -> Lanes
   ) {
     for start in stride(from: 0, to: width, by: Self.lanes) {
       let addition = load(bias + column + start)
@@ -128,11 +143,11 @@ package struct MatrixProduct: MatrixKernel {
         let place = (row + offset) * columns + column + start
         if start + Self.lanes <= width {
           if let residual { value += load(residual + place) }
-          put(value, output + place)
+          put(last(value), output + place)
         } else {
-          for lane in 0..<width - start {
-            output[place + lane] = residual.map { value[lane] + $0[place + lane] } ?? value[lane]
-          }
+          if let residual { for lane in 0..<width - start { value[lane] += residual[place + lane] } }
+          value = last(value)
+          for lane in 0..<width - start { output[place + lane] = value[lane] }
         }
       }
     }

@@ -40,9 +40,10 @@ package enum WinogradTransform: WinogradKernel {
   ///
   /// - Parameters:
   ///   - sums: the first of 16 places, `step` elements apart, of `channels` each.
+  ///   - activation: 0 none, 1 ReLU, 3 ReLU after the residual.
   ///   - residuals: of the same four pixels; nil for none.
   package static func output(
-    _ sums: UnsafePointer<Float>, channels: Int, step: Int, bias: UnsafePointer<Float>, relu: Bool,
+    _ sums: UnsafePointer<Float>, channels: Int, step: Int, bias: UnsafePointer<Float>, activation: Int32,
     residuals: UnsafePointer<UnsafePointer<Float>?>?, into targets: UnsafePointer<UnsafeMutablePointer<Float>?>
   ) {
     for channel in stride(from: 0, to: channels, by: lanes) {
@@ -59,8 +60,9 @@ package enum WinogradTransform: WinogradKernel {
       func write(_ pixel: Int, _ sum: Lanes) {
         guard let target = targets[pixel] else { return }
         var value = sum + addition
-        if relu { value = Lanes(repeating: 0).replacing(with: value, where: value .> 0) }
+        if activation == 1 { value = Lanes(repeating: 0).replacing(with: value, where: value .> 0) }
         if let residual = residuals?[pixel] { value += load(residual + channel) }
+        if activation == 3 { value = Lanes(repeating: 0).replacing(with: value, where: value .> 0) }
         put(value, target + channel)
       }
       write(0, c0.0 + c1.0 + c2.0)

@@ -52,7 +52,7 @@ package protocol WinogradKernel {
     _ pixels: UnsafePointer<UnsafePointer<Float>>, channels: Int, step: Int, into target: UnsafeMutablePointer<Float>)
 
   static func output(
-    _ sums: UnsafePointer<Float>, channels: Int, step: Int, bias: UnsafePointer<Float>, relu: Bool,
+    _ sums: UnsafePointer<Float>, channels: Int, step: Int, bias: UnsafePointer<Float>, activation: Int32,
     residuals: UnsafePointer<UnsafePointer<Float>?>?, into targets: UnsafePointer<UnsafeMutablePointer<Float>?>)
 }
 
@@ -62,4 +62,22 @@ package protocol PeakKernel {
   static var operationsPerRound: Int { get }
   /// Runs `rounds` rounds, and gives a number that depends on all.
   static func run(rounds: Int, factor: Float) -> Float
+}
+
+/// Passes over rows of numbers; see `RowPasses`.
+package protocol RowKernel {
+  static func layer(
+    _ values: UnsafePointer<Float>, channels: Int, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
+    epsilon: Float, into result: UnsafeMutablePointer<Float>)
+
+  static func addMoments(
+    _ source: UnsafePointer<Float>, pixels: Int, channels: Int, into sums: UnsafeMutablePointer<Double>)
+
+  static func scale(
+    _ source: UnsafePointer<Float>, pixels: Int, channels: Int, moments: UnsafePointer<Float>,
+    weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, relu: Bool, into target: UnsafeMutablePointer<Float>)
+
+  static func softmax(_ line: UnsafeMutablePointer<Float>, columns: Int)
+
+  static func raise(_ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, count: Int)
 }

@@ -70,6 +70,58 @@ import Testing
     }
   }
 
+  /// Passes over rows in registers of every width, whole and partial ones.
+  @Test(arguments: InstructionSet.available, [1, 7, 16, 33, 96])
+  func passesOverRowsGiveTheBitsOfTheReference(set: InstructionSet, channels: Int) {
+    let input = numbers(9 * channels, stream: 6)
+    let (weight, bias) = (numbers(channels, stream: 7), numbers(channels, stream: 8))
+    func results(_ set: InstructionSet) -> [[UInt32]] {
+      func bits(_ body: (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void) -> [UInt32] {
+        var output = input
+        input.withUnsafeBufferPointer { input in output.withUnsafeMutableBufferPointer { body(input, $0) } }
+        return output.map(\.bitPattern)
+      }
+      let windows = Windows(height: 3, width: 3, channels: channels, kernel: 3, stride: 2, padding: 1)
+      return [
+        bits {
+          Normalisation.layer(
+            $0, rows: 9, channels: channels, weight: weight, bias: bias, epsilon: 1e-3, instructionSet: set, into: $1)
+        },
+        bits {
+          Normalisation.group(
+            $0, count: 1, pixels: 9, channels: channels, groups: channels % 7 == 0 ? 7 : 1, weight: weight, bias: bias,
+            epsilon: 1e-3, relu: true, instructionSet: set, into: $1)
+        },
+        bits { Normalisation.softmax($1, rows: 9, columns: $0.count / 9, instructionSet: set) },
+        bits { windows.maximum($0, countsPadding: false, instructionSet: set, into: $1) },
+      ]
+    }
+    #expect(results(set) == results(.scalar))
+  }
+
+  /// Windows of 1, 5 and 37 tokens, heads of less than a register, with and without biases.
+  @Test(arguments: InstructionSet.available, [1, 5, 37])
+  func attentionGivesTheBitsOfTheReference(set: InstructionSet, size: Int) {
+    let (heads, headSize) = (3, 12)
+    let windows = [Array(0..<size), Array((size..<2 * size).reversed())]
+    let projected = numbers(2 * size * 3 * heads * headSize, stream: 9)
+    for biases in [[], [numbers(heads * size * size, stream: 10)]] {
+      func bits(_ set: InstructionSet) -> [UInt32] {
+        let attention = Attention(
+          heads: heads, headSize: headSize, windows: windows, biases: biases, instructionSet: set, backend: .native)
+        var output = [Float](repeating: .nan, count: 2 * size * heads * headSize)
+        var scratch = [Float](repeating: .nan, count: attention.scratchCount)
+        projected.withUnsafeBufferPointer { projected in
+          output.withUnsafeMutableBufferPointer { output in
+            scratch.withUnsafeMutableBufferPointer { attention.attend(projected, scratch: $0, into: output) }
+          }
+        }
+        return output.map(\.bitPattern)
+      }
+      #expect(bits(set) == bits(.scalar))
+    }
+  }
+
   @Test func poolingCountsPaddingOnlyWhenAsked() {
     let image = [Float](repeating: -1, count: 4)
     let windows = Windows(height: 2, width: 2, channels: 1, kernel: 3, stride: 2, padding: 1)

@@ -87,7 +87,7 @@ import Testing
       instructionSet: set)
     let expectedSplits = columns >= 512 ? 2 : inner >= 256 ? 1 : 0
     #expect(packed.splits == (precision == .fp32 ? expectedSplits : 0))
-    for activation in [Activation.none, .relu, .gelu] {
+    for activation in [Activation.none, .relu, .gelu, .reluOfSum] {
       for addition in [nil, residual] {
         let expected = ScalarKernels.matrixProduct(
           left, weights, rows: rows, inner: inner, columns: columns, rowsTogether: rowsTogether,
@@ -107,6 +107,32 @@ import Testing
         }
         #expect(output.map(\.bitPattern) == (expected + [99]).map(\.bitPattern), "\(activation)")
       }
+    }
+  }
+
+  /// A product that is given memory takes no more than it asked for, whatever lies there; plain, in blocks, in bf16.
+  @Test(arguments: InstructionSet.available, [(7, 33, 40), (24, 256, 256), (16, 512, 512)])
+  func givenMemoryIsEnough(set: InstructionSet, shape: (rows: Int, inner: Int, columns: Int)) {
+    let left = Self.values(shape.rows * shape.inner, stream: 21)
+    let weights = Self.values(shape.columns * shape.inner, stream: 22)
+    for precision in [Precision.fp32, .bf16] {
+      let packed = PackedMatrix(
+        weights: weights, bias: nil, inner: shape.inner, columns: shape.columns,
+        rowsTogether: shape.rows % 8 == 0 ? 4 : 1,
+        precision: precision, instructionSet: set)
+      var scratch = [Float](repeating: .nan, count: packed.scratchCount(rows: shape.rows) + 1)
+      scratch[scratch.count - 1] = 99
+      var expected = [Float](repeating: 0, count: shape.rows * shape.columns)
+      var found = expected
+      left.withUnsafeBufferPointer { left in
+        expected.withUnsafeMutableBufferPointer { packed.multiply(left, rows: shape.rows, into: $0) }
+        scratch.withUnsafeMutableBufferPointer { scratch in
+          let given = UnsafeMutableBufferPointer(rebasing: scratch.dropLast())
+          found.withUnsafeMutableBufferPointer { packed.multiply(left, rows: shape.rows, scratch: given, into: $0) }
+        }
+      }
+      #expect(found == expected)
+      #expect(scratch.last == 99)
     }
   }
 }

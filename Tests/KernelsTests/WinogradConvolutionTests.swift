@@ -21,7 +21,7 @@ import Testing
   }
 
   private static func convolve(
-    _ layer: WinogradConvolution, _ input: [Float], _ shape: Shape, relu: Bool, residual: [Float]?
+    _ layer: WinogradConvolution, _ input: [Float], _ shape: Shape, activation: Activation, residual: [Float]?
   ) -> [Float] {
     var output = [Float](repeating: 99, count: shape.count * shape.height * shape.width * shape.outputs + 1)
     var scratch = [Float](repeating: .nan, count: layer.scratchCount)
@@ -30,7 +30,8 @@ import Testing
         scratch.withUnsafeMutableBufferPointer { scratch in
           func run(_ residual: UnsafeBufferPointer<Float>?) {
             layer.convolve(
-              input, count: shape.count, height: shape.height, width: shape.width, relu: relu, residual: residual,
+              input, count: shape.count, height: shape.height, width: shape.width, activation: activation,
+              residual: residual,
               scratch: scratch, into: output)
           }
           if let residual { residual.withUnsafeBufferPointer { run($0) } } else { run(nil) }
@@ -50,11 +51,11 @@ import Testing
     let residual = Self.values(pixels * shape.outputs, stream: 4)
     let layer = WinogradConvolution(
       weights: weights, bias: bias, inputs: shape.inputs, outputs: shape.outputs, instructionSet: set)
-    for (relu, addition) in [(false, nil), (true, residual)] {
+    for (activation, addition) in [(Activation.none, nil), (.relu, residual), (.reluOfSum, residual)] {
       let expected = ScalarKernels.winogradConvolution(
         input, weights, count: shape.count, height: shape.height, width: shape.width, inputs: shape.inputs,
-        outputs: shape.outputs, epilogue: .init(bias: bias, activation: relu ? .relu : .none, residual: addition))
-      let found = Self.convolve(layer, input, shape, relu: relu, residual: addition)
+        outputs: shape.outputs, epilogue: .init(bias: bias, activation: activation, residual: addition))
+      let found = Self.convolve(layer, input, shape, activation: activation, residual: addition)
       #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
     }
   }
@@ -69,7 +70,7 @@ import Testing
       epilogue: .init(bias: [Float](repeating: 0, count: 64)))
     let layer = WinogradConvolution(
       weights: weights, bias: [Float](repeating: 0, count: 64), inputs: 64, outputs: 64)
-    let found = Self.convolve(layer, input, shape, relu: false, residual: nil)
+    let found = Self.convolve(layer, input, shape, activation: .none, residual: nil)
     let largest = direct.map { abs($0) }.max() ?? 0
     let error = zip(found, direct).map { abs($0 - $1) }.max() ?? .infinity
     #expect(error < 2e-6 * largest)
@@ -85,8 +86,8 @@ import Testing
       weights: Self.values(9 * 256, stream: 8), bias: Self.values(16, stream: 9), inputs: 16, outputs: 16)
     let size = 13 * 14 * 16
     let alone = (0..<3).flatMap {
-      Self.convolve(layer, Array(input[$0 * size..<($0 + 1) * size]), one, relu: true, residual: nil)
+      Self.convolve(layer, Array(input[$0 * size..<($0 + 1) * size]), one, activation: .relu, residual: nil)
     }
-    #expect(Self.convolve(layer, input, three, relu: true, residual: nil) == alone)
+    #expect(Self.convolve(layer, input, three, activation: .relu, residual: nil) == alone)
   }
 }

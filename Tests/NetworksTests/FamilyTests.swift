@@ -49,6 +49,24 @@ import Testing
     }
   }
 
+  /// 17 tokens, which three spare rows make five groups of the blockwise product: nothing that an earlier batch left
+  /// behind may join them.
+  @Test func spareRowsCarryNothingOver() throws {
+    let architecture = Architecture(
+      "wide-vit", side: 32,
+      graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 512, depth: 2, heads: 8)))
+    let images: [Float] = (0..<9216).map { Float($0 % 251) / 125 }
+    var expected: [UInt32]?
+    for set in InstructionSet.available where set != .scalar {
+      let classifier = try Classifier(randomly: architecture, options: ComputeOptions(instructionSet: set))
+      for batch in [1, 3] {
+        let bits = try Fixture.logits(classifier, images, count: 3, batch: batch).map(\.bitPattern)
+        #expect(bits == expected ?? bits, "\(set), batch \(batch)")
+        expected = bits
+      }
+    }
+  }
+
   @Test func everyMisfitIsNamedAtOnce() throws {
     let other = Architecture(
       "other", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 4, width: 48, depth: 3, heads: 3)))

@@ -6,7 +6,7 @@ struct CompiledGraph: Sendable {
   enum Step: Sendable {
     case linear(PackedMatrix, Activation)
     case convolution(PackedMatrix, Windows, Activation)
-    case winograd(WinogradConvolution, relu: Bool)
+    case winograd(WinogradConvolution, Activation)
     case depthwise(DepthwiseLayer)
     case layerNorm(weight: [Float], bias: [Float], epsilon: Float)
     case groupNorm(weight: [Float], bias: [Float], groups: Int)
@@ -26,6 +26,7 @@ struct CompiledGraph: Sendable {
   static let patchRows = 384
 
   init(_ graph: Graph, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
+    let graph = graph.optimised
     self.graph = graph
     let loader = StepLoader(source: weights, options: options)
     steps = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
@@ -50,39 +51,22 @@ struct CompiledGraph: Sendable {
       return max(largest, needed)
     }
   }
-}
 
-/// Which buffer each value lies in: worked out once, a buffer taken again as soon as its value was read last.
-struct StoragePlan: Sendable {
-  /// The buffer of each value; that of the image is -1, which the caller owns.
-  let buffers: [Int]
-  /// Numbers an image that each buffer holds.
-  let counts: [Int]
-
-  init(_ graph: Graph) {
-    var lastUse = [Int](repeating: -1, count: graph.extents.count)
-    for (index, node) in graph.nodes.enumerated() { for input in node.inputs { lastUse[input] = index } }
-    lastUse[graph.output] = graph.nodes.count
-    var buffers = [Int](repeating: -1, count: graph.extents.count)
-    var counts: [Int] = []
-    var busyUntil: [Int] = []
-    for (index, node) in graph.nodes.enumerated() {
-      let count = graph.extents[node.output].count
-      let free = counts.indices.filter { busyUntil[$0] < index }
-      // The smallest that is large enough, or else the largest, which grows.
-      let chosen =
-        free.filter { counts[$0] >= count }.min { counts[$0] < counts[$1] } ?? free.max { counts[$0] < counts[$1] }
-      if let chosen {
-        counts[chosen] = max(counts[chosen], count)
-        busyUntil[chosen] = lastUse[node.output]
-        buffers[node.output] = chosen
-      } else {
-        buffers[node.output] = counts.count
-        counts.append(count)
-        busyUntil.append(lastUse[node.output])
+  /// Numbers that the largest product works in, for any count of images up to a number.
+  func productScratchCount(maximumBatch: Int) -> Int {
+    zip(steps, graph.nodes).enumerated().reduce(0) { largest, item in
+      let (index, (step, node)) = item
+      switch step {
+      case .linear(let matrix, _):
+        let counts = 1...max(1, index < storage.batchStart ? 1 : maximumBatch)
+        return counts.reduce(largest) { max($0, matrix.scratchCount(rows: $1 * graph.extents[node.inputs[0]].rows)) }
+      case .convolution(let matrix, let windows, _):
+        let places = windows.rows * windows.columns
+        return [min(places, Self.patchRows), places % Self.patchRows].reduce(largest) {
+          max($0, matrix.scratchCount(rows: $1))
+        }
+      default: return largest
       }
     }
-    self.buffers = buffers
-    self.counts = counts
   }
 }

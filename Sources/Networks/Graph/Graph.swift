@@ -10,8 +10,12 @@ struct Graph: Sendable {
     var height: Int
     var width: Int
     var channels: Int
+    /// Rows behind the pixels that fill up a group of the blockwise product (see `PackedMatrix`), zero in the first value
+    /// that has them. They belong to the image, so that nothing depends on the batch, and nothing attends to them.
+    var spare = 0
     var pixels: Int { height * width }
-    var count: Int { height * width * channels }
+    var rows: Int { pixels + spare }
+    var count: Int { rows * channels }
   }
 
   /// A number of a graph's values.
@@ -27,7 +31,10 @@ struct Graph: Sendable {
   private(set) var extents: [Extents]
   private(set) var nodes: [Node] = []
 
-  init(height: Int, width: Int) { extents = [Extents(height: height, width: width, channels: 3)] }
+  init(height: Int, width: Int) { self.init(startingWith: Extents(height: height, width: width, channels: 3)) }
+
+  /// A graph of nothing but a first value.
+  init(startingWith first: Extents) { extents = [first] }
 
   /// The last value: [1, 1, classes].
   var output: Value { extents.count - 1 }
@@ -64,7 +71,7 @@ enum Operation: Sendable {
   case relu
   case maxPool(kernel: Int, stride: Int, padding: Int, countsPadding: Bool)
   case globalAverage
-  /// Puts the class token before the patches and adds a position to each.
+  /// Puts the class token before the patches and adds a position to each; spare rows make the count a multiple of 4.
   case tokens(token: String, position: String, count: Int, channels: Int)
   case firstToken
   case attention(heads: Int, window: AttentionWindow?)
@@ -109,9 +116,10 @@ enum Operation: Sendable {
       result.height = (input.height + 2 * padding - kernel) / stride + 1
       result.width = (input.width + 2 * padding - kernel) / stride + 1
     case .globalAverage, .firstToken:
-      (result.height, result.width) = (1, 1)
+      (result.height, result.width, result.spare) = (1, 1, 0)
     case .tokens:
       (result.height, result.width) = (input.pixels + 1, 1)
+      result.spare = (4 - result.height % 4) % 4
     case .attention:
       result.channels = input.channels / 3
     case .mergePatches:
@@ -148,7 +156,7 @@ enum Operation: Sendable {
 
   func multiplyAdds(input: Graph.Extents, output: Graph.Extents) -> Int {
     switch self {
-    case .convolution(let layer): output.count * layer.inputs * layer.kernel * layer.kernel
+    case .convolution(let layer): output.pixels * layer.outputs * layer.inputs * layer.kernel * layer.kernel
     case .depthwise(_, _, let kernel): output.count * kernel * kernel
     case .attention(_, let window):
       2 * input.pixels * output.channels * (window.map { $0.side * $0.side } ?? input.pixels)

@@ -6,27 +6,50 @@ final class GraphSession {
   private let compiled: CompiledGraph
   private let buffers: [AlignedBuffer]
   private let scratch: AlignedBuffer
+  /// What products work in, so that nothing is allocated while a network runs.
+  private let productScratch: AlignedBuffer
 
   init(_ compiled: CompiledGraph, maximumBatch: Int) {
     self.compiled = compiled
-    buffers = compiled.storage.counts.map { AlignedBuffer(count: $0 * maximumBatch) }
+    buffers = compiled.storage.buffers.map { AlignedBuffer(count: $0.count * ($0.isOfOneImage ? 1 : maximumBatch)) }
     scratch = AlignedBuffer(count: compiled.scratchCount)
+    productScratch = AlignedBuffer(count: compiled.productScratchCount(maximumBatch: maximumBatch))
   }
 
   /// Writes the logits, [count, classes], of images [count, height, width, 3].
   func logits(
     images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>
   ) {
-    let graph = compiled.graph
-    func source(_ value: Graph.Value) -> UnsafeBufferPointer<Float> {
-      let buffer = compiled.storage.buffers[value]
-      return buffer < 0 ? images : UnsafeBufferPointer(buffers[buffer].elements)
+    let first = 0..<compiled.storage.batchStart
+    let imageCount = compiled.graph.extents[0].count
+    for image in 0..<(first.isEmpty ? 0 : count) {
+      let pixels = UnsafeBufferPointer(rebasing: images[(image * imageCount)..<((image + 1) * imageCount)])
+      run(first, on: pixels, count: 1, image: image, logits: logits)
     }
-    for (node, step) in zip(graph.nodes, compiled.steps) {
-      let target = node.output == graph.output ? logits : buffers[compiled.storage.buffers[node.output]].elements
+    run(first.upperBound..<compiled.graph.nodes.count, on: images, count: count, image: 0, logits: logits)
+  }
+
+  /// Computes some of the operations for `count` images; what is kept of each image begins at `image`.
+  private func run(
+    _ range: Range<Int>, on images: UnsafeBufferPointer<Float>, count: Int, image: Int,
+    logits: UnsafeMutableBufferPointer<Float>
+  ) {
+    let (graph, storage) = (compiled.graph, compiled.storage)
+    func target(_ value: Graph.Value) -> UnsafeMutableBufferPointer<Float> {
+      let buffer = storage.placement[value]
+      let elements = buffers[buffer].elements
+      guard !storage.buffers[buffer].isOfOneImage else { return elements }
+      return UnsafeMutableBufferPointer(rebasing: elements[(image * graph.extents[value].count)...])
+    }
+    func source(_ value: Graph.Value) -> UnsafeBufferPointer<Float> {
+      storage.placement[value] < 0 ? images : UnsafeBufferPointer(target(value))
+    }
+    for index in range {
+      let node = graph.nodes[index]
       compute(
-        step, source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,
-        graph.extents[node.inputs[0]], graph.extents[node.output], count, into: target)
+        compiled.steps[index], source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,
+        graph.extents[node.inputs[0]], graph.extents[node.output], count,
+        into: node.output == graph.output ? logits : target(node.output))
     }
   }
 
@@ -44,12 +67,13 @@ final class GraphSession {
     switch step {
     case .linear(let matrix, let activation):
       matrix.multiply(
-        input, rows: count * from.pixels, activation: activation, residual: residual, into: output)
+        input, rows: count * from.rows, activation: activation, residual: residual, scratch: productScratch.elements,
+        into: output)
     case .convolution(let matrix, let windows, let activation):
       convolve(matrix, windows, activation, input, residual, count, into: output)
-    case .winograd(let layer, let relu):
+    case .winograd(let layer, let activation):
       layer.convolve(
-        input, count: count, height: from.height, width: from.width, relu: relu, residual: residual,
+        input, count: count, height: from.height, width: from.width, activation: activation, residual: residual,
         scratch: scratch.elements, into: output)
     case .depthwise(let layer):
       layer.convolve(
@@ -57,7 +81,7 @@ final class GraphSession {
         into: output)
     case .layerNorm(let weight, let bias, let epsilon):
       Normalisation.layer(
-        input, rows: count * from.pixels, channels: from.channels, weight: weight, bias: bias, epsilon: epsilon,
+        input, rows: count * from.rows, channels: from.channels, weight: weight, bias: bias, epsilon: epsilon,
         into: output)
     case .groupNorm(let weight, let bias, let groups):
       Normalisation.group(
@@ -74,16 +98,24 @@ final class GraphSession {
       images { patches, tokens in
         for index in first.indices { tokens[index] = first[index] }
         for index in positions.indices { tokens[first.count + index] = patches[index] + positions[index] }
+        clearSpareRows(to, of: tokens)
       }
     case .firstToken:
       images { tokens, first in
         for channel in 0..<to.channels { first[channel] = tokens[channel] }
       }
     case .attention(let attention):
-      images { attention.attend($0, scratch: scratch.elements, into: $1) }
+      images {
+        attention.attend($0, scratch: scratch.elements, into: $1)
+        clearSpareRows(to, of: $1)
+      }
     case .mergePatches:
       images { merge($0, from, to, into: $1) }
     }
+  }
+
+  private func clearSpareRows(_ extents: Graph.Extents, of image: UnsafeMutableBufferPointer<Float>) {
+    for index in extents.pixels * extents.channels..<extents.count { image[index] = 0 }
   }
 
   private func convolve(
@@ -101,7 +133,7 @@ final class GraphSession {
         let part = first..<(first + range.count * matrix.columns)
         matrix.multiply(
           UnsafeBufferPointer(scratch.elements), rows: range.count, activation: activation,
-          residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) },
+          residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) }, scratch: productScratch.elements,
           into: UnsafeMutableBufferPointer(rebasing: output[part]))
       }
     }

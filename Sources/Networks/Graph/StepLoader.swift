@@ -84,11 +84,11 @@ struct StepLoader<Source: WeightSource>: Sendable {
       let winograd = WinogradConvolution(
         weights: weights, bias: bias.map { Float($0) }, inputs: layer.inputs, outputs: layer.outputs,
         instructionSet: options.instructionSet, backend: options.gemm)
-      return .winograd(winograd, relu: layer.activation == .relu)
+      return .winograd(winograd, layer.activation)
     }
     let matrix = PackedMatrix(
       weights: weights, bias: bias.map { Float($0) }, inner: inner, columns: layer.outputs,
-      rowsTogether: isPointwise ? input.pixels : windows.rows * windows.columns, precision: options.precision,
+      rowsTogether: isPointwise ? input.rows : windows.rows * windows.columns, precision: options.precision,
       instructionSet: options.instructionSet, backend: options.gemm)
     return isPointwise ? .linear(matrix, layer.activation) : .convolution(matrix, windows, layer.activation)
   }

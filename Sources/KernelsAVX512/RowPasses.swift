@@ -1,0 +1,143 @@
+import Tensors
+
+/// The passes of normalisations, softmax and pooling over rows of numbers; one source for each instruction set.
+///
+/// Sums over a row put number i into lane i mod 16 whatever the registers' width, and products and sums are rounded
+/// apart, so every instruction set gives the same bits; see `Normalisation`.
+package enum RowPasses: RowKernel {
+  /// (x - mean) / sqrt(variance + epsilon) x weight + bias.
+  package static func layer(
+    _ values: UnsafePointer<Float>, channels: Int, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
+    epsilon: Float, into result: UnsafeMutablePointer<Float>
+  ) {
+    let mean = sum(values, channels) / Float(channels)
+    let variance = squares(values, channels, around: mean) / Float(channels)
+    let scale = 1 / (variance + epsilon).squareRoot()
+    for channel in 0..<channels {
+      result[channel] = (values[channel] - mean) * scale * weight[channel] + bias[channel]
+    }
+  }
+
+  /// Each channel's sum over the pixels, then each channel's sum of squares.
+  package static func addMoments(
+    _ source: UnsafePointer<Float>, pixels: Int, channels: Int, into sums: UnsafeMutablePointer<Double>
+  ) {
+    sums.initialize(repeating: 0, count: 2 * channels)
+    let squares = sums + channels
+    for pixel in 0..<pixels {
+      let values = source + pixel * channels
+      for channel in 0..<channels {
+        let value = Double(values[channel])
+        sums[channel] += value
+        squares[channel] += value * value
+      }
+    }
+  }
+
+  /// (x - mean) x scale x weight + bias of each pixel, or zero where that is negative and `relu`.
+  ///
+  /// - Parameter moments: each channel's mean, then each channel's scale.
+  package static func scale(
+    _ source: UnsafePointer<Float>, pixels: Int, channels: Int, moments: UnsafePointer<Float>,
+    weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, relu: Bool, into target: UnsafeMutablePointer<Float>
+  ) {
+    let scales = moments + channels
+    let floor: Float = relu ? 0 : -.infinity
+    for pixel in 0..<pixels {
+      let (values, results) = (source + pixel * channels, target + pixel * channels)
+      for channel in 0..<channels {
+        let value = (values[channel] - moments[channel]) * scales[channel] * weight[channel] + bias[channel]
+        results[channel] = value > floor ? value : floor
+      }
+    }
+  }
+
+  /// exp(x - max) / sum, in place.
+  package static func softmax(_ line: UnsafeMutablePointer<Float>, columns: Int) {
+    let whole = columns / 16 * 16
+    let raw = UnsafeMutableRawPointer(line)
+    var largest = line[0]
+    if whole > 0 {
+      var lanes = SIMD16<Float>(repeating: line[0])
+      for start in stride(from: 0, to: whole, by: 16) {
+        let values = raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
+        lanes.replace(with: values, where: values .> lanes)
+      }
+      for lane in 0..<16 where lanes[lane] > largest { largest = lanes[lane] }
+    }
+    for column in whole..<columns { largest = line[column] > largest ? line[column] : largest }
+    for start in stride(from: 0, to: whole, by: 16) {
+      let values = raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
+      raw.storeBytes(of: exponential(values - largest), toByteOffset: start * 4, as: SIMD16<Float>.self)
+    }
+    if whole < columns {
+      var rest = SIMD16<Float>(repeating: 0)
+      for column in whole..<columns { rest[column - whole] = line[column] - largest }
+      rest = exponential(rest)
+      for column in whole..<columns { line[column] = rest[column - whole] }
+    }
+    let scale = 1 / sum(line, columns)
+    for column in 0..<columns { line[column] *= scale }
+  }
+
+  /// The larger of each two numbers, in `target`; a NaN of `source` is taken.
+  package static func raise(_ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, count: Int) {
+    for index in 0..<count { target[index] = source[index] <= target[index] ? target[index] : source[index] }
+  }
+
+  /// The steps of `Normalisation.exponential`, 16 numbers at once.
+  @inline(__always)
+  static func exponential(_ x: SIMD16<Float>) -> SIMD16<Float> {
+    let shifted = x * 1.44269504 + 0x1.8p23
+    let power = shifted - 0x1.8p23
+    let rest = (x - power * 0.693359375) - power * -2.12194440e-4
+    var sum = SIMD16<Float>(repeating: 1.0 / 5040)
+    sum = sum * rest + 1.0 / 720
+    sum = sum * rest + 1.0 / 120
+    sum = sum * rest + 1.0 / 24
+    sum = sum * rest + 1.0 / 6
+    sum = sum * rest + 0.5
+    sum = sum * rest + 1
+    sum = sum * rest + 1
+    let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
+    let scale = unsafeBitCast((bits &- 0x4B40_0000 &+ 127) &<< 23, to: SIMD16<Float>.self)
+    var result = sum * scale
+    result.replace(with: 0, where: x .< -87)
+    // Not equal to itself: NaN.
+    result.replace(with: x, where: x .!= x)
+    return result
+  }
+
+  private static func sum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+    var lanes = SIMD16<Float>(repeating: 0)
+    let raw = UnsafeRawPointer(values)
+    let whole = count / 16 * 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      lanes += raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
+    }
+    for index in whole..<count { lanes[index - whole] += values[index] }
+    return halves(lanes)
+  }
+
+  private static func squares(_ values: UnsafePointer<Float>, _ count: Int, around mean: Float) -> Float {
+    var lanes = SIMD16<Float>(repeating: 0)
+    let raw = UnsafeRawPointer(values)
+    let whole = count / 16 * 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      let difference = raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self) - mean
+      lanes += difference * difference
+    }
+    for index in whole..<count {
+      let difference = values[index] - mean
+      lanes[index - whole] += difference * difference
+    }
+    return halves(lanes)
+  }
+
+  private static func halves(_ lanes: SIMD16<Float>) -> Float {
+    let eight = lanes.lowHalf + lanes.highHalf
+    let four = eight.lowHalf + eight.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
+  }
+}

@@ -1,0 +1,51 @@
+/// What is left of a graph when all that need not be computed, read or written is gone; for tests and reports.
+package struct ExecutionPlan: Sendable {
+  /// A value's buffer, and the operations that write it and read it last.
+  package struct Use: Sendable {
+    package let buffer: Int
+    package let written: Int
+    package let lastRead: Int
+  }
+
+  /// Operations in the order in which they run.
+  package let operations: Int
+  /// Of these, the first that run image by image.
+  package let operationsImageByImage: Int
+  /// Multiply-adds an image.
+  package let multiplyAdds: Int
+  /// Where each value lies and how long.
+  package let uses: [Use]
+  /// Bytes that a session's buffers take for each image of its batch.
+  package let bytesOfEachImage: Int
+  /// Bytes that they take besides.
+  package let bytesOfOneImage: Int
+
+  init(_ graph: Graph) {
+    let graph = graph.optimised
+    let storage = StoragePlan(graph)
+    let lastUses = graph.lastUses
+    operations = graph.nodes.count
+    operationsImageByImage = storage.batchStart
+    multiplyAdds = graph.multiplyAdds
+    uses = graph.nodes.enumerated().map { index, node in
+      Use(buffer: storage.placement[node.output], written: index, lastRead: lastUses[node.output])
+    }
+    func bytes(_ isOfOneImage: Bool) -> Int {
+      storage.buffers.reduce(0) { $1.isOfOneImage == isOfOneImage ? $0 + 4 * $1.count : $0 }
+    }
+    (bytesOfEachImage, bytesOfOneImage) = (bytes(false), bytes(true))
+  }
+}
+
+extension Graph {
+  /// The same logits from fewer operations.
+  var optimised: Graph { keepingWhatTheFirstTokenNeeds().fusingActivations() }
+}
+
+extension Architecture {
+  /// How the network runs; nil for RepLKNet, which has a path of its own.
+  package var executionPlan: ExecutionPlan? {
+    guard case .graph(let design) = family else { return nil }
+    return ExecutionPlan(design.graph(height: inputHeight, width: inputWidth, classCount: classCount))
+  }
+}

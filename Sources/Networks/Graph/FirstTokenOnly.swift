@@ -1,0 +1,57 @@
+extension Graph {
+  /// The same logits where the class token alone goes on at the end: what treats each row for itself, after the last
+  /// attention, is left with that row.
+  ///
+  /// For ViT-B/16 these are the last block's projection and perceptron, 1/16 of all multiply-adds.
+  func keepingWhatTheFirstTokenNeeds() -> Graph {
+    let needed = valuesOfWhichTheFirstRowIsNeeded
+    guard needed.contains(true) else { return self }
+    var result = Graph(startingWith: extents[0])
+    var whole: [Value: Value] = [0: 0]
+    var first: [Value: Value] = [:]
+    func firstRow(of value: Value) -> Value? {
+      if let known = first[value] { return known }
+      guard let source = whole[value] else { return nil }
+      let row = result.append(.firstToken, source)
+      first[value] = row
+      return row
+    }
+    for node in nodes {
+      if case .firstToken = node.operation, needed[node.inputs[0]] {
+        whole[node.output] = firstRow(of: node.inputs[0])
+      } else if needed[node.output] {
+        guard let input = firstRow(of: node.inputs[0]) else { return self }
+        let residual = node.inputs.count > 1 ? firstRow(of: node.inputs[1]) : nil
+        first[node.output] = result.append(node.operation, input, residual: residual)
+      } else {
+        guard let input = whole[node.inputs[0]] else { return self }
+        let residual = node.inputs.count > 1 ? whole[node.inputs[1]] : nil
+        whole[node.output] = result.append(node.operation, input, residual: residual)
+      }
+    }
+    return whole[output] == result.output ? result : self
+  }
+
+  /// For each value, whether it is made row by row and only its first row is read.
+  private var valuesOfWhichTheFirstRowIsNeeded: [Bool] {
+    var isReadWhole = [Bool](repeating: false, count: extents.count)
+    var isReadFirst = [Bool](repeating: false, count: extents.count)
+    isReadWhole[output] = true
+    for node in nodes.reversed() {
+      let isFirst: Bool
+      switch node.operation {
+      case .firstToken: isFirst = true
+      case .convolution(let layer) where layer.isLinear: isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
+      case .layerNorm: isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
+      default:
+        isFirst = false
+        // Made of other rows too, so it is computed whole whoever reads it.
+        isReadWhole[node.output] = true
+      }
+      for input in node.inputs {
+        if isFirst { isReadFirst[input] = true } else { isReadWhole[input] = true }
+      }
+    }
+    return extents.indices.map { isReadFirst[$0] && !isReadWhole[$0] }
+  }
+}
