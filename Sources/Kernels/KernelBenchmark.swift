@@ -4,7 +4,7 @@ import Tensors
 
 /// Times the kernels of RepLKNet-31B on one thread, beside the processor's own peak in the same run.
 public enum KernelBenchmark {
-  /// Gives one line a kernel: time, rate, and share of the peak.
+  /// Gives one line a kernel: rate, time, share of the peak, and the bytes of its inputs, weights and outputs.
   public static func run(repeats: Int, only: String? = nil, report: (String) -> Void) {
     let peak = peakRate(repeats: repeats)
     report(String(format: "%-44@ %8.1f GFLOP/s", "fused multiply-add, registers only" as NSString, peak / 1e9))
@@ -47,7 +47,8 @@ public enum KernelBenchmark {
     line(
       "GEMM \(precision == .bf16 ? "bf16 " : "")\(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")",
       seconds,
-      2 * Double(rows * inner * columns), peak, report)
+      2 * Double(rows * inner * columns),
+      bytes: 4 * rows * (inner + columns) + (precision == .bf16 ? 2 : 4) * inner * columns, peak, report)
   }
 
   private static func depthwise(
@@ -69,17 +70,19 @@ public enum KernelBenchmark {
     let along = (0..<side).reduce(0) { $0 + min(side, $1 + kernel / 2 + 1) - max(0, $1 - kernel / 2) }
     line(
       "depthwise \(batch)x\(side)x\(side)x\(channels), \(kernel)x\(kernel)", seconds,
-      2 * Double(along * along * channels * batch), peak, report)
+      2 * Double(along * along * channels * batch), bytes: 4 * channels * (2 * batch * side * side + kernel * kernel),
+      peak, report)
   }
 
   private static func line(
-    _ name: String, _ seconds: Double, _ operations: Double, _ peak: Double, _ report: (String) -> Void
+    _ name: String, _ seconds: Double, _ operations: Double, bytes: Int, _ peak: Double, _ report: (String) -> Void
   ) {
     let rate = operations / seconds
     report(
       String(
-        format: "%-44@ %8.1f GFLOP/s  %8.3f ms  %3.0f %% of peak", name as NSString, rate / 1e9, seconds * 1e3,
-        100 * rate / peak))
+        format: "%-44@ %8.1f GFLOP/s  %8.3f ms  %3.0f %% of peak  %6.1f MB", name as NSString, rate / 1e9,
+        seconds * 1e3,
+        100 * rate / peak, Double(bytes) / 1e6))
   }
 
   private static func peakRate(repeats: Int) -> Double {

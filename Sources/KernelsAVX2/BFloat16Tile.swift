@@ -12,7 +12,7 @@ enum BFloat16Tile {
   @inline(__always)
   static func finished(
     left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
-    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, relu: Bool
   ) -> Bool { false }
 
   @inline(__always)

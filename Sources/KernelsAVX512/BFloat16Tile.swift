@@ -9,17 +9,19 @@ enum BFloat16Tile {
   static func sums(
     left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    if !finished(left: left, panel: panel, pairs: pairs, into: target, stride: 32, bias: nil, residual: nil) {
+    if !finished(
+      left: left, panel: panel, pairs: pairs, into: target, stride: 32, bias: nil, residual: nil, relu: false)
+    {
       BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
     }
   }
 
-  /// The same with `bias` [32] and `residual` added; rows of it and of `target` are `stride` elements apart. Gives false,
+  /// The same with `bias` [32] and `residual` added, then max(x, 0) if `relu`; rows of it and of `target` are `stride` elements apart. Gives false,
   /// and writes nothing, where there is no such instruction.
   @inline(__always)
   static func finished(
     left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
-    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?
+    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, relu: Bool
   ) -> Bool {
     #if arch(x86_64)
       var c00 = Lanes(repeating: 0)
@@ -103,6 +105,10 @@ enum BFloat16Tile {
         if let residual {
           low += loadFloat(residual + row * stride)
           high += loadFloat(residual + row * stride + 16)
+        }
+        if relu {
+          low = zero.replacing(with: low, where: low .> zero)
+          high = zero.replacing(with: high, where: high .> zero)
         }
         UnsafeMutableRawPointer(target + row * stride).storeBytes(of: low, as: Lanes.self)
         UnsafeMutableRawPointer(target + row * stride + 16).storeBytes(of: high, as: Lanes.self)

@@ -91,7 +91,7 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   /// Whether a whole tile needs nothing that its registers or one pass over its lines in the cache cannot do.
-  private var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
+  var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
   private func wholeTile(_ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int) {
     let tile = MatrixTile(left: values, panel: panel, inner: inner)

@@ -36,10 +36,10 @@ extension MatrixProduct {
             prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
             let isWhole = end - row >= MatrixTile.rows && columns - column >= MatrixTile.columns
             let place = row * columns + column
-            if native, isWhole, activation == 0,
+            if native, isWhole, isFinishedByTiles,
               BFloat16Tile.finished(
                 left: values, panel: panel, pairs: pairs, into: output + place, stride: columns, bias: bias + column,
-                residual: residual.map { $0 + place })
+                residual: residual.map { $0 + place }, relu: activation != 0)
             {
               continue
             }

@@ -10,17 +10,10 @@ extension Checkpoint {
       if case .graph(let design) = architecture.family { try checkFits(design, of: architecture) }
       return
     }
-    for (name, shape) in design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight")) {
-      guard let found = self.shape(of: name) else { throw .missing(name: name, file: path) }
-      guard found == shape else { throw .shape(name: name, expected: shape, found: found, file: path) }
-    }
-    let channels = design.channels.last ?? 0
-    guard let head = shape(of: "head.weight") else { throw .missing(name: "head.weight", file: path) }
-    guard head.count == 2, head[0] > 0, head[1] == channels else {
-      throw .shape(name: "head.weight", expected: [head.first ?? 0, channels], found: head, file: path)
-    }
-    guard let bias = shape(of: "head.bias") else { throw .missing(name: "head.bias", file: path) }
-    guard bias == [head[0]] else { throw .shape(name: "head.bias", expected: [head[0]], found: bias, file: path) }
+    var parameters = design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight"))
+    let classes = max(1, shape(of: "head.bias")?.first ?? architecture.classCount)
+    parameters += [("head.weight", [classes, design.channels.last ?? 0]), ("head.bias", [classes])]
+    try checkFits(parameters, of: architecture)
   }
 }
 
@@ -30,9 +23,15 @@ extension Checkpoint {
     let classes = shape(of: design.head + ".bias")?.first ?? architecture.classCount
     let graph = design.graph(
       height: architecture.inputHeight, width: architecture.inputWidth, classCount: max(1, classes))
+    try checkFits(graph.parameters, of: architecture)
+  }
+
+  private func checkFits(
+    _ parameters: [(name: String, shape: [Int])], of architecture: Architecture
+  ) throws(CheckpointError) {
     var expected: Set<String> = []
     var problems: [String] = []
-    for (name, shape) in graph.parameters {
+    for (name, shape) in parameters {
       expected.insert(name)
       guard let found = self.shape(of: name) else {
         problems.append("\(name) is missing")

@@ -26,7 +26,7 @@ public final class Classifier: Sendable {
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
     let file = try CheckpointReader.open(checkpoint)
-    if case .graph = architecture.family { try file.checkFits(architecture) }
+    try file.checkFits(architecture)
     try self.init(architecture, weights: file, options: options)
   }
 
@@ -138,6 +138,9 @@ final class RepLKNetSession {
   /// tiles of groups where the product is in blocks, for which each use of a panel of weights has a price.
   private static func hiddenRows(_ block: RepLKNet.FeedForwardBlock) -> Int { block.expand.splits > 1 ? 816 : 384 }
   private let hidden: AlignedBuffer
+  private let stemWindows: Windows
+  /// Patches of the stem's first convolution that are multiplied together.
+  private static let patchRows = 384
   private let patches: AlignedBuffer
   private let scratch: AlignedBuffer
 
@@ -152,7 +155,8 @@ final class RepLKNetSession {
     var largest = 0
     var plane = height * width
     var convolution = 0
-    patches = AlignedBuffer(count: plane * 27)
+    stemWindows = Windows(height: inputHeight, width: inputWidth, channels: 3, kernel: 3, stride: 2, padding: 1)
+    patches = AlignedBuffer(count: Self.patchRows * 27)
     for (index, channels) in design.channels.enumerated() {
       (height, width) = (Self.half(height), Self.half(width))
       let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
@@ -204,10 +208,15 @@ final class RepLKNetSession {
     let (rows, columns) = (Self.half(height), Self.half(width))
     let reduced = Self.half(rows) * Self.half(columns) * stem.reduction.channels
     for image in 0..<count {
-      FeaturePasses.patches(
-        UnsafeBufferPointer(rebasing: images[(image * height * width * 3)...]), count: 1, height: height, width: width,
-        channels: 3, kernel: 3, stride: 2, into: patches.elements)
-      stem.dense.multiply(view(patches), rows: rows * columns, activation: .relu, into: second.elements)
+      let pixels = UnsafeBufferPointer(
+        rebasing: images[(image * height * width * 3)..<((image + 1) * height * width * 3)])
+      for start in stride(from: 0, to: rows * columns, by: Self.patchRows) {
+        let range = start..<min(rows * columns, start + Self.patchRows)
+        stemWindows.gather(pixels, range, into: patches.elements)
+        stem.dense.multiply(
+          view(patches), rows: range.count, activation: .relu,
+          into: UnsafeMutableBufferPointer(rebasing: second.elements[(start * stem.dense.columns)...]))
+      }
       convolve(stem.depthwise, view(second), 1, rows, columns, into: third.elements)
       stem.pointwise.multiply(view(third), rows: rows * columns, activation: .relu, into: second.elements)
       convolve(

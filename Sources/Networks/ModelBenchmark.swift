@@ -17,13 +17,22 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
   /// The middle one of the figures.
   public var median: Double { imagesPerSecond.sorted()[imagesPerSecond.count / 2] }
 
-  /// One line: the median and how far the repetitions spread.
+  /// Multiply-adds of an image, each two operations, as the architecture's layers have them: a method that needs fewer
+  /// counts as much.
+  public let multiplyAdds: Int
+  /// The largest memory that the process had, bytes: weights, buffers and what loading took.
+  public let peakMemory: Int
+
+  /// The median and how far the repetitions spread; arithmetic and memory.
   public var description: String {
     String(
       format: "%@, %@, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
       architecture, options.precision.rawValue, options.instructionSet.rawValue, options.gemm.rawValue, threads, batch,
       median,
       imagesPerSecond.count, imagesPerSecond.min() ?? 0, imagesPerSecond.max() ?? 0)
+      + String(
+        format: "\n%.1f GFLOP/s of the layers as they are defined; peak memory %.0f MB",
+        2 * Double(multiplyAdds) * median / 1e9, Double(peakMemory) / 1e6)
   }
 
   /// Computes a batch on every thread once to warm up, then `repeats` times, and times each time; the weights are
@@ -69,6 +78,18 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
     if let problem = problem.withLock({ $0 }) { throw problem }
     return ModelBenchmark(
       architecture: architecture.name, threads: streams.count, batch: batch, imagesPerSecond: figures,
-      options: options)
+      options: options, multiplyAdds: architecture.multiplyAdds, peakMemory: peakMemoryOfProcess())
+  }
+
+  private static func peakMemoryOfProcess() -> Int {
+    var usage = rusage()
+    #if os(Linux)
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      // Linux counts in KiB.
+      return Int(usage.ru_maxrss) * 1024
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+      return Int(usage.ru_maxrss)
+    #endif
   }
 }

@@ -142,26 +142,28 @@ extension ManifestReader {
 
   private func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {
     let side = architecture.inputHeight
+    let usual = architecture.defaultPreprocessing
     let keys = try node?.mapping(known: ["resize", "crop", "interpolation", "mean", "std"]) ?? [:]
     let crop = try keys["crop"]?.integer(in: 1...4096) ?? side
     if let node = keys["crop"], crop != side {
       throw node.failure("crop is \(crop), but \(architecture.name) takes \(side)x\(side) images")
     }
-    let resize = try keys["resize"]?.integer(in: 1...4096) ?? (side == 224 ? 256 : side)
+    let resize = try keys["resize"]?.integer(in: 1...4096) ?? usual.resize ?? side
     if let node = keys["resize"], resize < crop {
       throw node.failure("resize is \(resize), smaller than the crop of \(crop)")
     }
     return Preprocessing(
       resize: resize, crop: crop,
       interpolation: try keys["interpolation"]?.choice(
-        Interpolation.allCases.map { (word: $0.rawValue, value: $0) }) ?? .bicubic,
-      mean: try channels(keys["mean"], named: ImageStatistics.imageNetMean, positive: false),
-      std: try channels(keys["std"], named: ImageStatistics.imageNetStandardDeviation, positive: true))
+        Interpolation.allCases.map { (word: $0.rawValue, value: $0) }) ?? usual.interpolation,
+      mean: try channels(keys["mean"], named: ImageStatistics.imageNetMean, positive: false) ?? usual.mean,
+      std: try channels(keys["std"], named: ImageStatistics.imageNetStandardDeviation, positive: true) ?? usual.std)
   }
 
   /// `imagenet`, one number, or a list of three.
-  private func channels(_ node: ManifestNode?, named imagenet: [Float], positive: Bool) throws -> [Float] {
-    guard let node, node.node.string != "imagenet" else { return imagenet }
+  private func channels(_ node: ManifestNode?, named imagenet: [Float], positive: Bool) throws -> [Float]? {
+    guard let node else { return nil }
+    if node.node.string == "imagenet" { return imagenet }
     let numbers: [Double?]
     if case .sequence = node.node {
       numbers = try node.sequence().map(\.node.float)

@@ -37,7 +37,7 @@ struct Gauntlet: ParsableCommand {
     subcommands: [
       RunCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self, ResumeCommand.self,
       CollectCommand.self, VerifyCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
-      KeysCommand.self, MiniatureCommand.self, ModelsCommand.self,
+      KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
     ])
 
   static func main() {

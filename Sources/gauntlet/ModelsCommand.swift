@@ -1,25 +1,36 @@
 import ArgumentParser
 import Foundation
+import Imaging
 import Networks
+import Planning
 
 struct ModelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "models",
     abstract: "Lists the architectures that a manifest can name.",
     discussion: """
-      Parameters in millions, multiply-adds an image in thousands of millions, and the side of the images in pixels.
+      Parameters in millions, multiply-adds an image in thousands of millions, the side of the images in pixels, and \
+      what a manifest does to pictures unless it says otherwise: the shortest side after resizing, the filter, and the \
+      mean that is subtracted.
       Example: gauntlet models
       """)
 
   func run() throws {
     let width = Architecture.all.map(\.name.count).max() ?? 0
-    print("architecture".padding(toLength: width, withPad: " ", startingAt: 0) + "  params M  MACs G  input")
+    print(
+      "architecture".padding(toLength: width, withPad: " ", startingAt: 0) + "  params M  MACs G  input  preprocessing")
     for architecture in Architecture.all {
       print(
         architecture.name.padding(toLength: width, withPad: " ", startingAt: 0)
           + String(
             format: "  %8.1f  %6.2f  %5d", Double(architecture.parameterCount) / 1e6,
-            Double(architecture.multiplyAdds) / 1e9, architecture.inputHeight))
+            Double(architecture.multiplyAdds) / 1e9, architecture.inputHeight)
+          + "  " + Self.text(architecture.defaultPreprocessing))
     }
+  }
+
+  private static func text(_ preprocessing: Preprocessing) -> String {
+    let mean = preprocessing.mean == [0.5, 0.5, 0.5] ? "mean 0.5" : "mean of ImageNet"
+    return "\(preprocessing.resize.map(String.init) ?? "as it is"), \(preprocessing.interpolation.rawValue), \(mean)"
   }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CommandLineTests {
   static let commands = [
     "run", "coordinate", "work", "status", "resume", "collect", "verify", "report", "inspect", "bench", "keys",
-    "miniature", "models",
+    "miniature", "models", "predict",
   ]
 
   @Test("--help says how to use it", arguments: commands)
@@ -20,6 +20,7 @@ import Testing
   func unknownOption(_ command: String) throws {
     let needed = [
       "work": [], "models": [], "bench": ["kernels"], "keys": ["new", "x"], "coordinate": ["x", "--run", "y"],
+      "predict": ["x", "y"],
     ]
     let outcome = try CommandLineTool.run([command] + (needed[command] ?? ["x"]) + ["--nonsense"])
     #expect(outcome.status == 2)
@@ -35,7 +36,7 @@ import Testing
     ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
     ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],
     ["miniature", "x", "--images", "-5"],
-    ["keys", "new"],
+    ["keys", "new"], ["predict", "none"], ["predict", "none", "none.png"],
   ]
 
   @Test("nonsense is refused with one sentence, never a crash", arguments: refusals)

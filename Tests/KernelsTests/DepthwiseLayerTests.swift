@@ -59,11 +59,19 @@ import Testing
     let weights = Self.values(10 * 9 * 3, stream: 5)
     for stride in [1, 2] {
       let rows = 2 * ((7 - 1) / stride + 1) * ((6 - 1) / stride + 1)
+      let windows = Windows(height: 7, width: 6, channels: 3, kernel: 3, stride: stride, padding: 1)
+      let places = windows.rows * windows.columns
       var patches = [Float](repeating: .nan, count: rows * 27)
       input.withUnsafeBufferPointer { input in
         patches.withUnsafeMutableBufferPointer { patches in
-          FeaturePasses.patches(
-            input, count: 2, height: 7, width: 6, channels: 3, kernel: 3, stride: stride, into: patches)
+          for image in 0..<2 {
+            // In two parts that do not end with a row of places.
+            for range in [0..<places / 2 - 1, places / 2 - 1..<places] {
+              windows.gather(
+                UnsafeBufferPointer(rebasing: input[(image * 126)..<((image + 1) * 126)]), range,
+                into: UnsafeMutableBufferPointer(rebasing: patches[((image * places + range.lowerBound) * 27)...]))
+            }
+          }
         }
       }
       #expect(

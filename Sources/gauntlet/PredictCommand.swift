@@ -1,0 +1,127 @@
+import ArgumentParser
+import Benchmarks
+import Foundation
+import Imaging
+import Kernels
+import Networks
+import Planning
+
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Prints the five likeliest classes of pictures: the quickest check that a checkpoint is right.",
+    discussion: """
+      The architecture is the one that the checkpoint fits. Pictures are prepared as `gauntlet models` says unless an \
+      option says otherwise. Probabilities are the softmax of the logits.
+      Example: gauntlet predict models/replknet-nano.safetensors runs/miniature/data/clean/circle/0000.png
+      """)
+
+  @Argument(help: "The checkpoint.") var model: String
+  @Argument(help: "JPEG or PNG files.") var images: [String]
+  @Option(help: "The architecture, where several fit the checkpoint.") var architecture: String?
+  @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
+  @Option(help: "A text file of class names, one a line; ImageNet's WordNet ids otherwise, where there are 1,000.")
+  var classes: String?
+  @Option(help: "The shortest side after resizing, in pixels.") var resize: Int?
+  @Option(help: "The filter: bilinear, bicubic, or box.") var interpolation: String?
+  @Flag(help: "Print one JSON object a picture instead of text.") var json = false
+
+  func run() throws {
+    let precision = try Usage.precision(precision)
+    try Usage.checkExists(model, what: "checkpoint")
+    guard !images.isEmpty else { throw UsageError("predict needs pictures after the checkpoint") }
+    for image in images { try Usage.checkExists(image, what: "picture") }
+    let chosen = try chooseArchitecture()
+    let preprocessing = try preprocessing(of: chosen)
+    let classifier = try Classifier(
+      architecture: chosen, checkpoint: model, options: ComputeOptions(precision: precision))
+    let names = try classNames(count: classifier.classCount)
+    let session = classifier.makeSession(maximumBatch: 1)
+    for image in images {
+      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: image)))
+      let picture = try preprocessing.geometry(ImageDecoder.decode(bytes, name: image))
+      var input = [Float](repeating: 0, count: classifier.inputHeight * classifier.inputWidth * 3)
+      try input.withUnsafeMutableBufferPointer { try preprocessing.normalise(picture, into: $0) }
+      var logits = [Float](repeating: 0, count: classifier.classCount)
+      try input.withUnsafeBufferPointer { input in
+        try logits.withUnsafeMutableBufferPointer { try session.logits(images: input, count: 1, into: $0) }
+      }
+      try show(image, Self.likeliest(logits, names))
+    }
+  }
+
+  private func chooseArchitecture() throws -> Architecture {
+    if let architecture {
+      guard let found = Architecture.named(architecture) else {
+        throw UsageError("there is no architecture \(architecture); see gauntlet models")
+      }
+      return found
+    }
+    guard let found = try CheckpointReader.open(model).matchingArchitectures().first else {
+      throw UsageError("\(model) fits no architecture that Gauntlet knows; see gauntlet inspect \(model)")
+    }
+    return found
+  }
+
+  private func preprocessing(of architecture: Architecture) throws -> Preprocessing {
+    let usual = architecture.defaultPreprocessing
+    if let resize { try Usage.check(resize, in: architecture.inputHeight...4096, option: "--resize") }
+    var filter = usual.interpolation
+    if let interpolation {
+      guard let named = Interpolation(rawValue: interpolation) else {
+        throw UsageError("--interpolation is \(interpolation), but must be bilinear, bicubic, or box")
+      }
+      filter = named
+    }
+    return Preprocessing(
+      resize: resize ?? usual.resize, crop: usual.crop, interpolation: filter, mean: usual.mean, std: usual.std)
+  }
+
+  private func classNames(count: Int) throws -> [String]? {
+    guard let classes else { return count == 1000 ? ImageNetClasses.wordNetIDs : nil }
+    try Usage.checkExists(classes, what: "file of class names")
+    let names = try String(contentsOfFile: classes, encoding: .utf8).split(separator: "\n").map(String.init)
+    guard names.count == count else {
+      throw UsageError("\(classes) names \(names.count) classes, but the checkpoint has \(count)")
+    }
+    return names
+  }
+
+  private struct Guess: Encodable {
+    let index: Int
+    let name: String?
+    let probability: Double
+    let logit: Float
+  }
+
+  /// The five largest logits; of equal ones the lower class first.
+  private static func likeliest(_ logits: [Float], _ names: [String]?) -> [Guess] {
+    let largest = logits.max() ?? 0
+    let weights = logits.map { exp(Double($0 - largest)) }
+    let total = weights.reduce(0, +)
+    let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
+    return order.prefix(5).map {
+      Guess(index: $0, name: names?[$0], probability: weights[$0] / total, logit: logits[$0])
+    }
+  }
+
+  private struct Report: Encodable {
+    let image: String
+    let guesses: [Guess]
+  }
+
+  private func show(_ image: String, _ guesses: [Guess]) throws {
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(Report(image: image, guesses: guesses)), as: UTF8.self))
+      return
+    }
+    print(image)
+    for guess in guesses {
+      print(
+        String(format: "  %5.1f %%  class %d", 100 * guess.probability, guess.index)
+          + (guess.name.map { "  " + $0 } ?? ""))
+    }
+  }
+}

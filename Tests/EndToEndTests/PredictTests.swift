@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+/// `gauntlet predict` names what is in pictures.
+@Suite struct PredictTests {
+  private static let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
+
+  private struct Report: Decodable {
+    struct Guess: Decodable {
+      let index: Int
+      let name: String?
+      let probability: Double
+    }
+    let image: String
+    let guesses: [Guess]
+  }
+
+  @Test("the miniature's network knows most of the miniature's classes, by their names")
+  func namesClasses() throws {
+    let scratch = try Scratch()
+    let drawn = try CommandLineTool.run(["miniature", scratch.path + "/data", "--images", "20"])
+    try #require(drawn.status == 0, "\(drawn.errors)")
+    let folder = scratch.path + "/data/val"
+    let classes = try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasPrefix(".") }.sorted()
+    let images = try classes.map { name in
+      let files = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)").sorted()
+      return "\(folder)/\(name)/\(try #require(files.first))"
+    }
+    try (classes.joined(separator: "\n") + "\n").write(
+      toFile: scratch.path + "/classes.txt", atomically: true, encoding: .utf8)
+    let options = ["--classes", scratch.path + "/classes.txt"]
+    let outcome = try CommandLineTool.run(["predict", Self.checkpoint] + images + options + ["--json"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let reports = try outcome.output.split(separator: "\n").map {
+      try JSONDecoder().decode(Report.self, from: Data($0.utf8))
+    }
+    #expect(reports.map(\.image) == images)
+    let right = zip(reports, classes).filter { $0.guesses.first?.name == $1 }
+    #expect(right.count >= 7, "\(reports)")
+    for report in reports {
+      #expect(report.guesses.count == 5)
+      #expect(report.guesses.map(\.probability) == report.guesses.map(\.probability).sorted(by: >))
+      #expect(report.guesses.reduce(0) { $0 + $1.probability } <= 1 + 1e-9)
+    }
+    let text = try CommandLineTool.run(["predict", Self.checkpoint, images[0]] + options)
+    #expect(text.status == 0)
+    #expect(text.output.hasPrefix(images[0] + "\n") && text.output.contains(" %  class "))
+  }
+
+  @Test("a file that is no picture, and a list of classes that does not fit, are refused in words")
+  func refuses() throws {
+    let scratch = try Scratch()
+    let (picture, classes) = (scratch.path + "/x.png", scratch.path + "/classes.txt")
+    try "no picture".write(toFile: picture, atomically: true, encoding: .utf8)
+    try "one\ntwo\n".write(toFile: classes, atomically: true, encoding: .utf8)
+    let damaged = try CommandLineTool.run(["predict", Self.checkpoint, picture])
+    #expect(damaged.status == 3)
+    #expect(damaged.errors.contains(picture))
+    let few = try CommandLineTool.run(["predict", Self.checkpoint, picture, "--classes", classes])
+    #expect(few.status == 2)
+    #expect(few.errors.contains("2 classes") && few.errors.contains("has 10"))
+  }
+}
