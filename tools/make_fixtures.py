@@ -21,6 +21,19 @@ VARIANTS = {
 }
 
 
+def half_of_one_storage(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The floating-point tensors in half precision, all of them slices of one storage, matrices by columns."""
+    floating = {name: tensor for name, tensor in weights.items() if tensor.is_floating_point()}
+    storage = torch.empty(sum(tensor.numel() for tensor in floating.values()), dtype=torch.float16)
+    result, start = dict(weights), 0
+    for name, tensor in floating.items():
+        part = storage[start:start + tensor.numel()]
+        start += tensor.numel()
+        view = part.view(tensor.shape) if tensor.dim() != 2 else part.view(tensor.shape[::-1]).t()
+        result[name] = view.copy_(tensor)
+    return result
+
+
 @torch.no_grad()
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -29,6 +42,9 @@ def main() -> None:
         images = torch.randn(3, 3, variant.input_size, variant.input_size, generator=torch.Generator().manual_seed(8))
         save_file(network.state_dict(), FOLDER / f"{name}.safetensors")
         torch.save({"model": network.state_dict(), "epoch": 300}, FOLDER / f"{name}.pth")
+        if name == "tiny":
+            torch.save({"epoch": 300, "model_ema": half_of_one_storage(network.state_dict())},
+                       FOLDER / "tiny-legacy.pth", _use_new_zipfile_serialization=False)
         logits = network(images)
         network.merge()
         save_file(network.state_dict(), FOLDER / f"{name}-merged.safetensors")

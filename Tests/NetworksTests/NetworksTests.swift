@@ -133,6 +133,19 @@ enum Fixture {
     }
   }
 
+  /// The same weights in PyTorch's older format, in half precision below `model_ema`, and views of one storage.
+  @Test func olderFilesHoldTheSameTensors() throws {
+    let torch = try CheckpointReader.open(Fixture.path("tiny.pth"))
+    let legacy = try CheckpointReader.open(Fixture.path("tiny-legacy.pth"))
+    #expect(legacy.tensors.map(\.name) == torch.tensors.map(\.name))
+    #expect(legacy.tensors.contains { $0.elementType == .float16 })
+    for tensor in torch.tensors {
+      #expect(legacy.shape(of: tensor.name) == tensor.shape)
+      let expected = try torch.values(tensor.name).map { Float(Float16($0)) }
+      #expect(try legacy.values(tensor.name) == expected, "\(tensor.name)")
+    }
+  }
+
   @Test func theMiniaturesNetworkIsRecognised() throws {
     let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
@@ -167,7 +180,7 @@ enum Fixture {
     }
   }
 
-  @Test(arguments: ["tiny-xl.pth", "tiny-xl.safetensors"])
+  @Test(arguments: ["tiny-xl.pth", "tiny-xl.safetensors", "tiny-legacy.pth"])
   func aCutFileIsRefused(name: String) throws {
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixture.path(name))))
     for share in 0..<40 {
@@ -177,7 +190,7 @@ enum Fixture {
     }
   }
 
-  @Test(arguments: ["tiny-xl.pth", "tiny-xl.safetensors"])
+  @Test(arguments: ["tiny-xl.pth", "tiny-xl.safetensors", "tiny-legacy.pth"])
   func damageNeverCrashes(name: String) throws {
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixture.path(name))))
     var random = CounterRandomSequence(CounterRandom(key: 9, stream: 0))

@@ -165,13 +165,15 @@ public struct Checkpoint: Sendable {
 
 /// Opens checkpoints of every format that Gauntlet reads.
 public enum CheckpointReader {
-  /// Reads a file's table of tensors: safetensors, or the zip of `torch.save`, told apart by content.
+  /// Reads a file's table of tensors: safetensors, the zip of `torch.save`, or what it wrote before version 1.6, told apart
+  /// by content.
   public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
     let file = try CheckpointFile(path)
-    let start = try file.read(offset: 0, count: min(4, file.size))
+    let start = try file.read(offset: 0, count: min(LegacyTorchFile.magic.count, file.size))
     if start.starts(with: [0x50, 0x4B]) { return try Checkpoint(file: file, tensors: TorchArchive(file).tensors()) }
+    if start == LegacyTorchFile.magic { return try Checkpoint(file: file, tensors: LegacyTorchFile.tensors(of: file)) }
     if start.starts(with: [0x80, 0x02]) {
-      throw .malformed(file: path, reason: "it is in PyTorch's format from before version 1.6")
+      throw .malformed(file: path, reason: "it is a pickle, but not one of torch.save")
     }
     return try Checkpoint(file: file, tensors: SafeTensors.tensors(of: file))
   }

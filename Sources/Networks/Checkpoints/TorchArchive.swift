@@ -1,9 +1,6 @@
 /// The zip that `torch.save` writes: a pickle that describes tensors, and their storages beside it, uncompressed.
 struct TorchArchive {
-  private struct Entry {
-    let offset: Int
-    let size: Int
-  }
+  private typealias Entry = TorchStorage
 
   private let file: CheckpointFile
   private var entries: [String: Entry] = [:]
@@ -29,36 +26,44 @@ struct TorchArchive {
     }
     guard !parameters.isEmpty else { throw .malformed(file: file.path, reason: "its pickle describes no tensor") }
     var tensors: [CheckpointTensor] = []
-    for (name, tensor) in parameters { tensors.append(try place(name, tensor, folder)) }
+    for (name, tensor) in parameters {
+      guard let storage = entries[folder + "data/" + tensor.storage] else {
+        throw .malformed(file: file.path, reason: "the storage of \(name) is missing")
+      }
+      tensors.append(try storage.place(name, tensor, file: file))
+    }
     return tensors
   }
+}
 
-  private func place(_ name: String, _ tensor: PickledTensor, _ folder: String) throws(CheckpointError)
-    -> CheckpointTensor
+/// Bytes of a file that hold numbers of tensors.
+struct TorchStorage {
+  let offset: Int
+  let size: Int
+
+  /// Where a tensor lies; refuses one that reaches beyond the storage.
+  func place(_ name: String, _ tensor: PickledTensor, file: CheckpointFile) throws(CheckpointError) -> CheckpointTensor
   {
-    guard let storage = entries[folder + "data/" + tensor.storage] else {
-      throw .malformed(file: file.path, reason: "the storage of \(name) is missing")
-    }
     let (_, count) = try TensorLayout.rowMajor(tensor.shape, name: name, file: file.path)
-    let size = tensor.elementType.byteCount
+    let width = tensor.elementType.byteCount
     var last = tensor.offset
     for (extent, stride) in zip(tensor.shape, tensor.strides) {
-      guard stride >= 0, stride <= storage.size, extent <= storage.size || count == 0, last <= storage.size else {
+      guard stride >= 0, stride <= size, extent <= size || count == 0, last <= size else {
         throw .malformed(file: file.path, reason: "\(name) has an impossible layout")
       }
       let (reach, overflow) = max(0, extent - 1).multipliedReportingOverflow(by: stride)
-      guard !overflow, reach <= storage.size else {
+      guard !overflow, reach <= size else {
         throw .malformed(file: file.path, reason: "\(name) has an impossible layout")
       }
       last += reach
     }
-    guard tensor.shape.count == tensor.strides.count, tensor.offset >= 0, count == 0 || last < storage.size / size
+    guard tensor.shape.count == tensor.strides.count, tensor.offset >= 0, count == 0 || last < size / width
     else {
       throw .malformed(file: file.path, reason: "\(name) reaches beyond its storage")
     }
     return CheckpointTensor(
       name: TensorLayout.plainName(name), shape: tensor.shape, elementType: tensor.elementType,
-      offset: storage.offset + tensor.offset * size, strides: tensor.strides)
+      offset: offset + tensor.offset * width, strides: tensor.strides)
   }
 }
 

@@ -32,6 +32,58 @@ struct Unpickler {
     return result
   }
 
+  /// What stands at the front of a file of `torch.save` from before version 1.6.
+  struct LegacyFront {
+    let tensors: [(String, PickledTensor)]
+    /// In the order in which their numbers follow.
+    let storages: [(key: String, elementType: ElementType)]
+    /// The byte behind the last pickle.
+    let end: Int
+  }
+
+  /// Five pickles one after the other: a number that marks the format, its version, the machine, the state dict, and the
+  /// storages' keys.
+  static func legacyFront(of bytes: [UInt8]) throws(PickleError) -> LegacyFront {
+    var machine = Unpickler(bytes: bytes)
+    let result: LegacyFront
+    do {
+      result = try machine.legacyFront()
+    } catch {
+      machine.release()
+      throw error
+    }
+    machine.release()
+    return result
+  }
+
+  private mutating func legacyFront() throws(PickleError) -> LegacyFront {
+    _ = try runAlone()
+    guard case .integer(1001) = try runAlone() else { throw PickleError(reason: "its format has another version") }
+    guard case .dictionary(let machine) = try runAlone() else { throw nonsense }
+    for (key, value) in machine.items {
+      if case .string("little_endian") = key, case .bool(false) = value {
+        throw PickleError(reason: "its numbers are big-endian")
+      }
+    }
+    let tensors = Self.stateDict(try runAlone(), depth: 0)
+    guard case .list(let keys) = try runAlone() else { throw nonsense }
+    var storages: [(String, ElementType)] = []
+    for (_, key) in keys.items {
+      guard case .string(let key) = key, let type = types[key] else {
+        throw PickleError(reason: "it has a storage of a type that is not known")
+      }
+      storages.append((key, type))
+    }
+    return LegacyFront(tensors: tensors, storages: storages, end: position)
+  }
+
+  /// The next pickle, which shares nothing with those before it.
+  private mutating func runAlone() throws(PickleError) -> Value {
+    stack = []
+    memo = [:]
+    return try run()
+  }
+
   private static func stateDict(_ value: Value, depth: Int) -> [(String, PickledTensor)] {
     guard case .dictionary(let dictionary) = value, depth < 3 else { return [] }
     var tensors: [(String, PickledTensor)] = []
@@ -39,7 +91,7 @@ struct Unpickler {
       if case .string(let name) = key, case .tensor(let tensor) = item { tensors.append((name, tensor)) }
     }
     if !tensors.isEmpty { return tensors }
-    for wanted in ["model", "state_dict", "model_state", "net"] {
+    for wanted in ["model", "state_dict", "model_state", "net", "module", "model_ema", "state_dict_ema"] {
       for (key, item) in dictionary.items {
         if case .string(wanted) = key {
           let inner = stateDict(item, depth: depth + 1)
@@ -78,6 +130,8 @@ struct Unpickler {
   private var stack: [Value] = []
   private var memo: [Int: Value] = [:]
   private var containers: [Container] = []
+  /// Of the storages seen so far, by key.
+  private var types: [String: ElementType] = [:]
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -208,11 +262,12 @@ struct Unpickler {
   ]
 
   /// ("storage", torch.FloatStorage, key, device, count).
-  private func persistent(_ value: Value) throws(PickleError) -> Value {
+  private mutating func persistent(_ value: Value) throws(PickleError) -> Value {
     guard case .tuple(let items, _) = value, items.count >= 3, case .global(let kind) = items[1],
       case .string(let name) = items[2]
     else { throw nonsense }
     guard let type = Self.storageTypes[String(kind.split(separator: " ").last ?? "")] else { return .opaque }
+    types[name] = type
     return .storage(name: name, type)
   }
 
