@@ -9,8 +9,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      A checkpoint is a .pth, .pt (also of PyTorch before 1.6) or .safetensors file; nothing in it is ever executed. With --reference, its logits \
-      are compared with those of a file that tools/replknet.py wrote.
+      A checkpoint is a .pth or .pt (also of PyTorch before 1.6) or a .safetensors file; nothing in it is ever \
+      executed. With --reference, its logits are compared with those of a file that tools/replknet.py wrote.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
       """)
