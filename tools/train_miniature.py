@@ -1,10 +1,10 @@
-"""Trains the miniature's network: replknet-nano on pictures that `gauntlet miniature` draws.
+"""Trains one of the miniature's networks on pictures that `gauntlet miniature` draws.
 
 Draws the data set with a training split, trains on the CPU, saves the unmerged weights and prints the accuracy on val and
 under each corruption and severity. The validation images serve for nothing but these figures: the weights saved are
 those after the last epoch.
 
-    OMP_NUM_THREADS=2 python tools/train_miniature.py
+    OMP_NUM_THREADS=2 python tools/train_miniature.py replknet-nano
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from replknet import build
+from nano import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
@@ -65,22 +65,21 @@ def augment(images: torch.Tensor, generator: torch.Generator, shift: int = 5) ->
     return torch.where(uniform(0, 1) < 0.4, x + noise, x).clamp(0, 1)
 
 
-def train(images: torch.Tensor, labels: torch.Tensor, options: argparse.Namespace) -> torch.nn.Module:
+def train(
+    recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, options: argparse.Namespace
+) -> torch.nn.Module:
     torch.manual_seed(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
-    network = build("replknet-nano").to(memory_format=torch.channels_last).train()
-    for name, module in network.named_modules():
-        # Every block begins as the identity [Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 5.1].
-        if name.startswith("stages.") and name.endswith("pw2.bn"):
-            torch.nn.init.zeros_(module.weight)
+    network = recipe.make().to(memory_format=torch.channels_last).train()
     decayed = [weight for weight in network.parameters() if weight.ndim > 1]
     others = [weight for weight in network.parameters() if weight.ndim == 1]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}], lr=options.rate)
-    steps = options.epochs * (len(images) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.15)
+        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=recipe.rate)
+    steps = recipe.epochs * (len(images) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps, pct_start=0.15)
     start = time.monotonic()
-    for epoch in range(options.epochs):
+    for epoch in range(recipe.epochs):
         total = 0.0
         order = torch.randperm(len(images), generator=generator)
         batches = order[: len(order) // options.batch * options.batch].reshape(-1, options.batch)
@@ -114,15 +113,19 @@ def report(network: torch.nn.Module, data: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=sorted(RECIPES))
     parser.add_argument("--gauntlet", default=str(ROOT / ".build/release/gauntlet"), help="the program that draws")
     parser.add_argument("--data", type=Path, help="a folder drawn with --train; nothing is drawn then")
     parser.add_argument("--images", type=int, default=12000, help="pictures of the training split to draw")
-    parser.add_argument("--output", type=Path, default=ROOT / "models/replknet-nano.safetensors")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--output", type=Path, help="models/NETWORK.safetensors unless given")
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=2e-3, help="the largest learning rate")
+    parser.add_argument("--rate", type=float, help="the largest learning rate, other than the recipe's")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
+    recipe = RECIPES[options.network]
+    recipe = recipe._replace(epochs=options.epochs or recipe.epochs, rate=options.rate or recipe.rate)
+    output = options.output or ROOT / f"models/{options.network}.safetensors"
 
     data = options.data
     if data is None:
@@ -130,11 +133,11 @@ def main() -> None:
         subprocess.run([options.gauntlet, "miniature", str(data), "--train", str(options.images)], check=True)
     torch.use_deterministic_algorithms(True)
     images, labels = load(data / "train")
-    network = train(images, labels, options)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
+    network = train(recipe, images, labels, options)
+    output.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, options.output)
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
+    save_file(weights, output)
+    print(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
     report(network, data)
 
 

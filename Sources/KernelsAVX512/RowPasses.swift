@@ -80,6 +80,71 @@ package enum RowPasses: RowKernel {
     for column in 0..<columns { line[column] *= scale }
   }
 
+  /// The function of each number; `target` may be `source`.
+  package static func map(
+    _ function: RowFunction, _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    switch function {
+    case .relu: map(source, count, target) { $0.replacing(with: 0, where: $0 .< 0) }
+    case .sigmoid: map(source, count, target) { sigmoid($0) }
+    case .silu: map(source, count, target) { $0 * sigmoid($0) }
+    case .tanh: map(source, count, target) { tanh($0) }
+    case .exponential:
+      // As a square, so that a scale of 2^128 is not needed.
+      map(source, count, target) {
+        let root = exponential(0.5 * $0.replacing(with: 90, where: $0 .> 90))
+        return root * root
+      }
+    case .hardSigmoid(let scale, let shift):
+      map(source, count, target) { clip($0 * scale + shift, 0, 1) }
+    case .hardSwish: map(source, count, target) { $0 * clip($0 * (1.0 / 6) + 0.5, 0, 1) }
+    case .clip(let low, let high): map(source, count, target) { clip($0, low, high) }
+    case .leakyReLU(let slope): map(source, count, target) { $0.replacing(with: $0 * slope, where: $0 .< 0) }
+    case .affine(let scale, let shift): map(source, count, target) { $0 * scale + shift }
+    }
+  }
+
+  @inline(__always)
+  private static func map(
+    _ source: UnsafePointer<Float>, _ count: Int, _ target: UnsafeMutablePointer<Float>,
+    _ function: (SIMD16<Float>) -> SIMD16<Float>
+  ) {
+    let (from, into) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(target))
+    let whole = count / 16 * 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      let values = from.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
+      into.storeBytes(of: function(values), toByteOffset: start * 4, as: SIMD16<Float>.self)
+    }
+    guard whole < count else { return }
+    var rest = SIMD16<Float>(repeating: 0)
+    for index in whole..<count { rest[index - whole] = source[index] }
+    rest = function(rest)
+    for index in whole..<count { target[index] = rest[index - whole] }
+  }
+
+  @inline(__always)
+  private static func clip(_ x: SIMD16<Float>, _ low: Float, _ high: Float) -> SIMD16<Float> {
+    x.replacing(with: low, where: x .< low).replacing(with: high, where: x .> high)
+  }
+
+  /// 1 / (1 + e^-|x|), or that less 1, so that no power is above 1.
+  @inline(__always)
+  private static func sigmoid(_ x: SIMD16<Float>) -> SIMD16<Float> {
+    let isNegative = x .< 0
+    let power = exponential((0 - x).replacing(with: x, where: isNegative))
+    return SIMD16<Float>(repeating: 1).replacing(with: power, where: isNegative) / (1 + power)
+  }
+
+  /// (1 - e^-2|x|) / (1 + e^-2|x|) with the sign of x.
+  @inline(__always)
+  private static func tanh(_ x: SIMD16<Float>) -> SIMD16<Float> {
+    let isNegative = x .< 0
+    let doubled = x + x
+    let power = exponential((0 - doubled).replacing(with: doubled, where: isNegative))
+    let value = (1 - power) / (1 + power)
+    return value.replacing(with: 0 - value, where: isNegative)
+  }
+
   /// The larger of each two numbers, in `target`; a NaN of `source` is taken.
   package static func raise(_ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, count: Int) {
     for index in 0..<count { target[index] = source[index] <= target[index] ? target[index] : source[index] }

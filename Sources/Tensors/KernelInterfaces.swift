@@ -79,5 +79,27 @@ package protocol RowKernel {
 
   static func softmax(_ line: UnsafeMutablePointer<Float>, columns: Int)
 
+  static func map(
+    _ function: RowFunction, _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>)
+
   static func raise(_ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, count: Int)
+}
+
+/// Functions of one number that kernels compute many at once.
+package enum RowFunction: Sendable, Hashable {
+  case relu
+  /// 1 / (1 + e^-x).
+  case sigmoid
+  /// x / (1 + e^-x).
+  case silu
+  case tanh
+  case exponential
+  /// min(max(x scale + shift, 0), 1), or x times it.
+  case hardSigmoid(scale: Float, shift: Float)
+  case hardSwish
+  case clip(low: Float, high: Float)
+  /// x, or x slope where it is negative.
+  case leakyReLU(slope: Float)
+  /// x scale + shift, rounded twice.
+  case affine(scale: Float, shift: Float)
 }

@@ -1,3 +1,5 @@
+import Kernels
+
 /// BiT (Kolesnikov et al., "Big Transfer", ECCV 2020): ResNet with normalisation before each convolution, GroupNorm of
 /// 32 groups and weight standardisation, with timm's names of `resnetv2_*_bit`.
 package struct BigTransferDesign: Sendable, Hashable {
@@ -13,7 +15,7 @@ package struct BigTransferDesign: Sendable, Hashable {
 
   func describe(in graph: inout Graph, classCount: Int) {
     var value = convolution("stem.conv", 0, width, kernel: 7, stride: 2, in: &graph)
-    value = graph.append(.maxPool(kernel: 3, stride: 2, padding: 1, countsPadding: true), value)
+    value = graph.append(.maxPool(WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: true), value)
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
         let prefix = "stages.\(stage).blocks.\(block)"
@@ -46,8 +48,8 @@ package struct BigTransferDesign: Sendable, Hashable {
     residual: Graph.Value? = nil, in graph: inout Graph
   ) -> Graph.Value {
     let layer = Operation.Convolution(
-      name: name, inputs: graph.extents[input].channels, outputs: outputs, kernel: kernel, stride: stride,
-      padding: kernel / 2, hasBias: false, isStandardised: true)
+      name: name, inputs: graph.extents[input].channels, outputs: outputs,
+      shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false, isStandardised: true)
     return graph.append(.convolution(layer), input, residual: residual)
   }
 }

@@ -1,3 +1,5 @@
+import Kernels
+
 /// What builds a network: RepLKNet on a path of its own, every other family as a graph.
 package enum ModelFamily: Sendable, Hashable {
   case replknet(RepLKNetDesign)
@@ -56,7 +58,8 @@ extension Graph {
     append(
       .convolution(
         Operation.Convolution(
-          name: name, inputs: extents[input].channels, outputs: outputs, kernel: side, stride: side)), input)
+          name: name, inputs: extents[input].channels, outputs: outputs,
+          shape: WindowShape(kernel: side, stride: side))), input)
   }
 
   /// x + fc2(gelu(fc1(norm(x)))), four times as wide within: `PREFIX.norm2` and `PREFIX.mlp`.
@@ -74,7 +77,7 @@ extension Graph {
     let channels = extents[input].channels
     let normalised = layerNorm(prefix + ".norm1", input, epsilon: epsilon)
     let projected = linear(prefix + ".attn.qkv", normalised, outputs: 3 * channels)
-    let gathered = append(.attention(heads: heads, window: window), projected)
+    let gathered = append(.attention(heads: heads, window.map { .windows($0) } ?? .whole), projected)
     return linear(prefix + ".attn.proj", gathered, outputs: channels, residual: input)
   }
 }

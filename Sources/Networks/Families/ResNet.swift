@@ -1,3 +1,5 @@
+import Kernels
+
 /// ResNet (He et al., "Deep Residual Learning", CVPR 2016) with the step in the 3x3 convolution, as torchvision and
 /// timm have it, with their names.
 package struct ResNetDesign: Sendable, Hashable {
@@ -19,7 +21,7 @@ package struct ResNetDesign: Sendable, Hashable {
 
   func describe(in graph: inout Graph, classCount: Int) {
     var value = convolution("conv1", "bn1", 0, stem, kernel: 7, stride: 2, relu: true, in: &graph)
-    value = graph.append(.maxPool(kernel: 3, stride: 2, padding: 1, countsPadding: false), value)
+    value = graph.append(.maxPool(WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: false), value)
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
         let stride = stage > 0 && block == 0 ? 2 : 1
@@ -63,8 +65,8 @@ package struct ResNetDesign: Sendable, Hashable {
     relu: Bool = false, residual: Graph.Value? = nil, in graph: inout Graph
   ) -> Graph.Value {
     let layer = Operation.Convolution(
-      name: name, inputs: graph.extents[input].channels, outputs: outputs, kernel: kernel, stride: stride,
-      padding: kernel / 2, hasBias: false, normalisation: normalisation, activation: relu ? .relu : .none)
+      name: name, inputs: graph.extents[input].channels, outputs: outputs,
+      shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false, normalisation: normalisation, activation: relu ? .relu : .none)
     return graph.append(.convolution(layer), input, residual: residual)
   }
 }

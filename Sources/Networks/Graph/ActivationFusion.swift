@@ -10,7 +10,7 @@ extension Graph {
     let makers = Dictionary(uniqueKeysWithValues: nodes.map { ($0.output, $0) })
     for node in nodes {
       guard case .relu = node.operation, let maker = makers[node.inputs[0]], readers[maker.output] == 1,
-        case .convolution(let layer) = maker.operation, layer.activation == .none
+        case .convolution(let layer) = maker.operation, layer.activation == .none, layer.groups == 1 || maker.inputs.count == 1
       else { continue }
       fused[maker.output] = node.output
     }
@@ -19,14 +19,13 @@ extension Graph {
     var values = [Value](repeating: 0, count: extents.count)
     let dissolved = Set(fused.values)
     for node in nodes where !dissolved.contains(node.output) {
-      let residual = node.inputs.count > 1 ? values[node.inputs[1]] : nil
       var operation = node.operation
       let target = fused[node.output]
       if target != nil, case .convolution(var layer) = operation {
-        layer.activation = residual == nil ? .relu : .reluOfSum
+        layer.activation = node.inputs.count == 1 ? .relu : .reluOfSum
         operation = .convolution(layer)
       }
-      values[target ?? node.output] = result.append(operation, values[node.inputs[0]], residual: residual)
+      values[target ?? node.output] = result.append(operation, node.inputs.map { values[$0] }, from: node.from)
     }
     return values[output] == result.output ? result : self
   }

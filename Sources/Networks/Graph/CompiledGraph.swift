@@ -6,17 +6,21 @@ struct CompiledGraph: Sendable {
   enum Step: Sendable {
     case linear(PackedMatrix, Activation)
     case convolution(PackedMatrix, Windows, Activation)
+    /// A matrix for each group of inputs.
+    case grouped([PackedMatrix], Windows, Activation)
     case winograd(WinogradConvolution, Activation)
-    case depthwise(DepthwiseLayer)
+    case depthwise(DepthwiseLayer, relu: Bool)
     case layerNorm(weight: [Float], bias: [Float], epsilon: Float)
-    case groupNorm(weight: [Float], bias: [Float], groups: Int)
+    case groupNorm(weight: [Float], bias: [Float], groups: Int, epsilon: Float, relu: Bool)
     case relu
     case maxPool(Windows, countsPadding: Bool)
+    case averagePool(Windows, countsPadding: Bool)
     case globalAverage
     case tokens(first: [Float], positions: [Float])
     case firstToken
     case attention(Attention)
     case mergePatches
+    case tensor(TensorStep)
   }
 
   let graph: Graph
@@ -31,7 +35,7 @@ struct CompiledGraph: Sendable {
     let loader = StepLoader(source: weights, options: options)
     steps = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
       let node = graph.nodes[index]
-      return try loader.step(node.operation, on: graph.extents[node.inputs[0]])
+      return try loader.step(node.operation, on: node.from)
     }
     storage = StoragePlan(graph)
   }
@@ -39,12 +43,13 @@ struct CompiledGraph: Sendable {
   /// Numbers that a thread needs besides the values.
   var scratchCount: Int {
     zip(steps, graph.nodes).reduce(0) { largest, item in
-      let input = graph.extents[item.1.inputs[0]]
+      let input = item.1.from
       let needed =
         switch item.0 {
         case .convolution(let matrix, _, _): Self.patchRows * matrix.inner
+        case .grouped(let matrices, _, _): Self.patchRows * (matrices[0].inner + matrices[0].columns)
         case .winograd(let layer, _): layer.scratchCount
-        case .depthwise(let layer): layer.scratchCount(height: input.height, width: input.width)
+        case .depthwise(let layer, _): layer.scratchCount(height: input.height, width: input.width)
         case .attention(let attention): attention.scratchCount
         default: 0
         }
@@ -59,14 +64,17 @@ struct CompiledGraph: Sendable {
       switch step {
       case .linear(let matrix, _):
         let counts = 1...max(1, index < storage.batchStart ? 1 : maximumBatch)
-        return counts.reduce(largest) { max($0, matrix.scratchCount(rows: $1 * graph.extents[node.inputs[0]].rows)) }
-      case .convolution(let matrix, let windows, _):
-        let places = windows.rows * windows.columns
-        return [min(places, Self.patchRows), places % Self.patchRows].reduce(largest) {
-          max($0, matrix.scratchCount(rows: $1))
-        }
+        return counts.reduce(largest) { max($0, matrix.scratchCount(rows: $1 * node.from.rows)) }
+      case .convolution(let matrix, let windows, _): return max(largest, scratchCount(matrix, windows))
+      case .grouped(let matrices, let windows, _): return max(largest, scratchCount(matrices[0], windows))
       default: return largest
       }
     }
+  }
+
+  private func scratchCount(_ matrix: PackedMatrix, _ windows: Windows) -> Int {
+    let places = windows.rows * windows.columns
+    return max(
+      matrix.scratchCount(rows: min(places, Self.patchRows)), matrix.scratchCount(rows: places % Self.patchRows))
   }
 }

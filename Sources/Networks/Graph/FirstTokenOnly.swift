@@ -24,9 +24,9 @@ extension Graph {
         let residual = node.inputs.count > 1 ? firstRow(of: node.inputs[1]) : nil
         first[node.output] = result.append(node.operation, input, residual: residual)
       } else {
-        guard let input = whole[node.inputs[0]] else { return self }
-        let residual = node.inputs.count > 1 ? whole[node.inputs[1]] : nil
-        whole[node.output] = result.append(node.operation, input, residual: residual)
+        let inputs = node.inputs.compactMap { whole[$0] }
+        guard inputs.count == node.inputs.count else { return self }
+        whole[node.output] = result.append(node.operation, inputs, from: node.from)
       }
     }
     return whole[output] == result.output ? result : self
@@ -38,7 +38,7 @@ extension Graph {
     var isReadFirst = [Bool](repeating: false, count: extents.count)
     isReadWhole[output] = true
     for node in nodes.reversed() {
-      let isFirst: Bool
+      var isFirst: Bool
       switch node.operation {
       case .firstToken: isFirst = true
       case .convolution(let layer) where layer.isLinear: isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
@@ -46,6 +46,10 @@ extension Graph {
       default:
         isFirst = false
         // Made of other rows too, so it is computed whole whoever reads it.
+        isReadWhole[node.output] = true
+      }
+      if isFirst, node.from != extents[node.inputs[0]] {
+        isFirst = false
         isReadWhole[node.output] = true
       }
       for input in node.inputs {

@@ -21,10 +21,12 @@ struct Graph: Sendable {
   /// A number of a graph's values.
   typealias Value = Int
 
-  /// An operation, what it reads and what it gives. A second input is a residual, added last.
+  /// An operation, what it reads and what it gives. A second input of a layer is a residual, added last.
   struct Node: Sendable {
     let operation: Operation
     let inputs: [Value]
+    /// The extents as which the first input's numbers are read: its own, or others of the same count.
+    let from: Extents
     let output: Value
   }
 
@@ -41,10 +43,20 @@ struct Graph: Sendable {
 
   /// Appends an operation and gives its value.
   mutating func append(_ operation: Operation, _ input: Value, residual: Value? = nil) -> Value {
-    let output = operation.extents(of: extents[input])
-    precondition(residual.map { extents[$0].count == output.count } ?? true, "a residual of other extents")
+    append(operation, [input] + (residual.map { [$0] } ?? []))
+  }
+
+  /// Appends an operation on some values, of which the first may be read with other extents than its own.
+  mutating func append(_ operation: Operation, _ inputs: [Value], from reading: Extents? = nil) -> Value {
+    let from = reading ?? extents[inputs[0]]
+    precondition(from.count == extents[inputs[0]].count, "read with extents that it has not")
+    let output = operation.extents(of: from)
+    if case .tensor = operation {
+    } else {
+      precondition(inputs.dropFirst().allSatisfy { extents[$0].count == output.count }, "a residual of other extents")
+    }
     extents.append(output)
-    nodes.append(Node(operation: operation, inputs: [input] + (residual.map { [$0] } ?? []), output: extents.count - 1))
+    nodes.append(Node(operation: operation, inputs: inputs, from: from, output: extents.count - 1))
     return extents.count - 1
   }
 
@@ -56,7 +68,7 @@ struct Graph: Sendable {
   }
   /// Multiply-adds of convolutions, linear layers and attention, an image.
   var multiplyAdds: Int {
-    nodes.reduce(0) { $0 + $1.operation.multiplyAdds(input: extents[$1.inputs[0]], output: extents[$1.output]) }
+    nodes.reduce(0) { $0 + $1.operation.multiplyAdds(input: $1.from, output: extents[$1.output]) }
   }
 }
 
@@ -64,27 +76,30 @@ struct Graph: Sendable {
 enum Operation: Sendable {
   /// A dense convolution; a linear layer is one of kernel 1.
   case convolution(Convolution)
-  /// One kernel a channel, step 1, padding `kernel / 2`, with bias.
-  case depthwise(name: String, channels: Int, kernel: Int)
+  /// One kernel a channel, padding `kernel / 2`, with bias.
+  case depthwise(name: String, channels: Int, kernel: Int, stride: Int = 1, relu: Bool = false)
   case layerNorm(name: String, channels: Int, epsilon: Float)
-  case groupNorm(name: String, channels: Int, groups: Int)
+  case groupNorm(name: String, channels: Int, groups: Int, epsilon: Float = 1e-5, relu: Bool = true)
   case relu
-  case maxPool(kernel: Int, stride: Int, padding: Int, countsPadding: Bool)
+  case maxPool(WindowShape, countsPadding: Bool)
+  case averagePool(WindowShape, countsPadding: Bool)
   case globalAverage
   /// Puts the class token before the patches and adds a position to each; spare rows make the count a multiple of 4.
   case tokens(token: String, position: String, count: Int, channels: Int)
   case firstToken
-  case attention(heads: Int, window: AttentionWindow?)
+  case attention(heads: Int, AttentionScope)
   /// Each 2 x 2 pixels' channels together, columns slower than rows, as Swin has it.
   case mergePatches
+  /// A computation on tensors of any rank that gives an output of the extents.
+  case tensor(TensorOperation, Graph.Extents)
 
   struct Convolution: Sendable {
     var name: String
     var inputs: Int
     var outputs: Int
-    var kernel = 1
-    var stride = 1
-    var padding = 0
+    var shape = WindowShape(kernel: 1)
+    /// Groups of inputs that each give a group of outputs.
+    var groups = 1
     var hasBias = true
     /// Whether the checkpoint stores a kernel of 1 as [outputs, inputs].
     var isLinear = false
@@ -95,6 +110,30 @@ enum Operation: Sendable {
     /// A factor for each output (ConvNeXt's layer scale).
     var scale: String?
     var activation = Activation.none
+
+    /// The extents of its weights in the checkpoint.
+    var weightShape: [Int] {
+      [outputs, inputs / groups] + (isLinear ? [] : [shape.rows.kernel, shape.columns.kernel])
+    }
+  }
+
+  /// Which tokens attend to which.
+  enum AttentionScope: Sendable {
+    /// All to all.
+    case whole
+    case windows(AttentionWindow)
+    /// As many neighbouring tokens to each other; the checkpoint's tensor, [groups or 1, heads, size, size], is added to
+    /// the scores.
+    case groups(size: Int, bias: String?, biasCount: Int)
+
+    /// Tokens that one attends to, of a number of tokens.
+    func reach(of tokens: Int) -> Int {
+      switch self {
+      case .whole: tokens
+      case .windows(let window): window.side * window.side
+      case .groups(let size, _, _): size
+      }
+    }
   }
 
   /// Swin's windows: a square of `side`, the image rolled by `shift`, and the table of biases by relative position.
@@ -109,12 +148,15 @@ enum Operation: Sendable {
     switch self {
     case .convolution(let layer):
       precondition(layer.inputs == input.channels, "\(layer.name) needs \(layer.inputs) channels")
-      result.height = (input.height + 2 * layer.padding - layer.kernel) / layer.stride + 1
-      result.width = (input.width + 2 * layer.padding - layer.kernel) / layer.stride + 1
+      result.height = layer.shape.rows.count(over: input.height)
+      result.width = layer.shape.columns.count(over: input.width)
       result.channels = layer.outputs
-    case .maxPool(let kernel, let stride, let padding, _):
-      result.height = (input.height + 2 * padding - kernel) / stride + 1
-      result.width = (input.width + 2 * padding - kernel) / stride + 1
+    case .depthwise(_, _, _, let stride, _):
+      result.height = (input.height - 1) / stride + 1
+      result.width = (input.width - 1) / stride + 1
+    case .maxPool(let shape, _), .averagePool(let shape, _):
+      result.height = shape.rows.count(over: input.height)
+      result.width = shape.columns.count(over: input.width)
     case .globalAverage, .firstToken:
       (result.height, result.width, result.spare) = (1, 1, 0)
     case .tokens:
@@ -124,7 +166,8 @@ enum Operation: Sendable {
       result.channels = input.channels / 3
     case .mergePatches:
       result = Graph.Extents(height: input.height / 2, width: input.width / 2, channels: 4 * input.channels)
-    case .depthwise, .layerNorm, .groupNorm, .relu: break
+    case .tensor(_, let output): result = output
+    case .layerNorm, .groupNorm, .relu: break
     }
     return result
   }
@@ -132,8 +175,7 @@ enum Operation: Sendable {
   var parameters: [(name: String, shape: [Int])] {
     switch self {
     case .convolution(let layer):
-      let kernel = layer.isLinear ? [] : [layer.kernel, layer.kernel]
-      var result = [(layer.name + ".weight", [layer.outputs, layer.inputs] + kernel)]
+      var result = [(layer.name + ".weight", layer.weightShape)]
       if layer.hasBias { result.append((layer.name + ".bias", [layer.outputs])) }
       if let normalisation = layer.normalisation {
         for part in ["weight", "bias", "running_mean", "running_var"] {
@@ -142,24 +184,26 @@ enum Operation: Sendable {
       }
       if let scale = layer.scale { result.append((scale, [layer.outputs])) }
       return result
-    case .depthwise(let name, let channels, let kernel):
+    case .depthwise(let name, let channels, let kernel, _, _):
       return [(name + ".weight", [channels, 1, kernel, kernel]), (name + ".bias", [channels])]
-    case .layerNorm(let name, let channels, _), .groupNorm(let name, let channels, _):
+    case .layerNorm(let name, let channels, _), .groupNorm(let name, let channels, _, _, _):
       return [(name + ".weight", [channels]), (name + ".bias", [channels])]
     case .tokens(let token, let position, let count, let channels):
       return [(token, [1, 1, channels]), (position, [1, count, channels])]
-    case .attention(let heads, let window):
-      return window.map { [($0.table, [(2 * $0.side - 1) * (2 * $0.side - 1), heads])] } ?? []
-    case .relu, .maxPool, .globalAverage, .firstToken, .mergePatches: return []
+    case .attention(let heads, .windows(let window)):
+      return [(window.table, [(2 * window.side - 1) * (2 * window.side - 1), heads])]
+    case .attention(let heads, .groups(let size, let bias?, let count)): return [(bias, [count, heads, size, size])]
+    case .tensor(.combine(_, _, let constant?), _): return [(constant.name, constant.shape)]
+    case .relu, .maxPool, .averagePool, .globalAverage, .firstToken, .attention, .mergePatches, .tensor: return []
     }
   }
 
   func multiplyAdds(input: Graph.Extents, output: Graph.Extents) -> Int {
     switch self {
-    case .convolution(let layer): output.pixels * layer.outputs * layer.inputs * layer.kernel * layer.kernel
-    case .depthwise(_, _, let kernel): output.count * kernel * kernel
-    case .attention(_, let window):
-      2 * input.pixels * output.channels * (window.map { $0.side * $0.side } ?? input.pixels)
+    case .convolution(let layer): output.pixels * layer.outputs * layer.inputs / layer.groups * layer.shape.taps
+    case .depthwise(_, _, let kernel, _, _): output.count * kernel * kernel
+    case .attention(_, let scope): 2 * input.pixels * output.channels * scope.reach(of: input.pixels)
+    case .tensor(.product(let batch, let rows, let inner, let columns), _): batch * rows * inner * columns
     default: 0
     }
   }

@@ -46,10 +46,27 @@ final class GraphSession {
     }
     for index in range {
       let node = graph.nodes[index]
-      compute(
-        compiled.steps[index], source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,
-        graph.extents[node.inputs[0]], graph.extents[node.output], count,
-        into: node.output == graph.output ? logits : target(node.output))
+      let output = node.output == graph.output ? logits : target(node.output)
+      if case .tensor(let step) = compiled.steps[index] {
+        compute(step, node.inputs.map { (source($0), graph.extents[$0].count) }, graph.extents[node.output], count, output)
+      } else {
+        compute(
+          compiled.steps[index], source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,
+          node.from, graph.extents[node.output], count, into: output)
+      }
+    }
+  }
+
+  private func compute(
+    _ step: TensorStep, _ inputs: [(numbers: UnsafeBufferPointer<Float>, count: Int)], _ to: Graph.Extents,
+    _ count: Int, _ output: UnsafeMutableBufferPointer<Float>
+  ) {
+    for image in 0..<count {
+      let parts = inputs.map {
+        UnsafeBufferPointer(rebasing: $0.numbers[(image * $0.count)..<((image + 1) * $0.count)])
+      }
+      let part = UnsafeMutableBufferPointer(rebasing: output[(image * to.count)..<((image + 1) * to.count)])
+      step.compute(parts, outputCount: to.count, into: part)
     }
   }
 
@@ -71,26 +88,30 @@ final class GraphSession {
         into: output)
     case .convolution(let matrix, let windows, let activation):
       convolve(matrix, windows, activation, input, residual, count, into: output)
+    case .grouped(let matrices, let windows, let activation):
+      convolve(matrices, windows, activation, input, count, into: output)
     case .winograd(let layer, let activation):
       layer.convolve(
         input, count: count, height: from.height, width: from.width, activation: activation, residual: residual,
         scratch: scratch.elements, into: output)
-    case .depthwise(let layer):
+    case .depthwise(let layer, let relu):
       layer.convolve(
-        input, count: count, height: from.height, width: from.width, relu: false, scratch: scratch.elements,
+        input, count: count, height: from.height, width: from.width, relu: relu, scratch: scratch.elements,
         into: output)
     case .layerNorm(let weight, let bias, let epsilon):
       Normalisation.layer(
         input, rows: count * from.rows, channels: from.channels, weight: weight, bias: bias, epsilon: epsilon,
         into: output)
-    case .groupNorm(let weight, let bias, let groups):
+    case .groupNorm(let weight, let bias, let groups, let epsilon, let relu):
       Normalisation.group(
         input, count: count, pixels: from.pixels, channels: from.channels, groups: groups, weight: weight, bias: bias,
-        epsilon: 1e-5, relu: true, into: output)
+        epsilon: epsilon, relu: relu, into: output)
     case .relu:
       for index in 0..<count * from.count { output[index] = input[index] > 0 ? input[index] : 0 }
     case .maxPool(let windows, let countsPadding):
       images { windows.maximum($0, countsPadding: countsPadding, into: $1) }
+    case .averagePool(let windows, let countsPadding):
+      images { windows.average($0, countsPadding: countsPadding, into: $1) }
     case .globalAverage:
       FeaturePasses.globalAverage(
         input, count: count, pixels: from.pixels, channels: from.channels, into: output)
@@ -111,6 +132,7 @@ final class GraphSession {
       }
     case .mergePatches:
       images { merge($0, from, to, into: $1) }
+    case .tensor: break
     }
   }
 
@@ -135,6 +157,34 @@ final class GraphSession {
           UnsafeBufferPointer(scratch.elements), rows: range.count, activation: activation,
           residual: residual.map { UnsafeBufferPointer(rebasing: $0[part]) }, scratch: productScratch.elements,
           into: UnsafeMutableBufferPointer(rebasing: output[part]))
+      }
+    }
+  }
+
+  /// Group by group; a group's outputs go to their channels by way of the scratch.
+  private func convolve(
+    _ matrices: [PackedMatrix], _ windows: Windows, _ activation: Activation, _ input: UnsafeBufferPointer<Float>,
+    _ count: Int, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    let places = windows.rows * windows.columns
+    let imageCount = windows.height * windows.width * windows.channels
+    let (inputs, outputs) = (windows.channels / matrices.count, matrices[0].columns)
+    let patches = CompiledGraph.patchRows * matrices[0].inner
+    let sums = UnsafeMutableBufferPointer(rebasing: scratch.elements[patches...])
+    for image in 0..<count {
+      let pixels = UnsafeBufferPointer(rebasing: input[(image * imageCount)..<((image + 1) * imageCount)])
+      for start in stride(from: 0, to: places, by: CompiledGraph.patchRows) {
+        let range = start..<min(places, start + CompiledGraph.patchRows)
+        for (group, matrix) in matrices.enumerated() {
+          windows.gather(pixels, range, part: (group * inputs)..<((group + 1) * inputs), into: scratch.elements)
+          matrix.multiply(
+            UnsafeBufferPointer(scratch.elements), rows: range.count, activation: activation, residual: nil,
+            scratch: productScratch.elements, into: sums)
+          for place in 0..<range.count {
+            let target = ((image * places + start + place) * matrices.count + group) * outputs
+            for column in 0..<outputs { output[target + column] = sums[place * outputs + column] }
+          }
+        }
       }
     }
   }

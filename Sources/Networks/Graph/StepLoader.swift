@@ -9,47 +9,56 @@ struct StepLoader<Source: WeightSource>: Sendable {
   func step(_ operation: Operation, on input: Graph.Extents) throws(CheckpointError) -> CompiledGraph.Step {
     switch operation {
     case .convolution(let layer): return try convolution(layer, input)
-    case .depthwise(let name, let channels, let kernel):
+    case .depthwise(let name, let channels, let kernel, let stride, let relu):
       return .depthwise(
         DepthwiseLayer(
           weights: try source.values(name + ".weight", shape: [channels, 1, kernel, kernel]),
           bias: try source.values(name + ".bias", shape: [channels]), channels: channels, kernel: kernel,
-          mapSize: (input.height, input.width), instructionSet: options.instructionSet))
+          stride: stride, mapSize: (input.height, input.width), instructionSet: options.instructionSet), relu: relu)
     case .layerNorm(let name, let channels, let epsilon):
       return .layerNorm(
         weight: try source.values(name + ".weight", shape: [channels]),
         bias: try source.values(name + ".bias", shape: [channels]), epsilon: epsilon)
-    case .groupNorm(let name, let channels, let groups):
+    case .groupNorm(let name, let channels, let groups, let epsilon, let relu):
       return .groupNorm(
         weight: try source.values(name + ".weight", shape: [channels]),
-        bias: try source.values(name + ".bias", shape: [channels]), groups: groups)
+        bias: try source.values(name + ".bias", shape: [channels]), groups: groups, epsilon: epsilon,
+        relu: relu)
     case .relu: return .relu
-    case .maxPool(let kernel, let stride, let padding, let countsPadding):
-      return .maxPool(windows(input, kernel, stride, padding), countsPadding: countsPadding)
+    case .maxPool(let shape, let countsPadding):
+      return .maxPool(windows(input, shape), countsPadding: countsPadding)
+    case .averagePool(let shape, let countsPadding):
+      return .averagePool(windows(input, shape), countsPadding: countsPadding)
     case .globalAverage: return .globalAverage
     case .tokens(let token, let position, let count, let channels):
       let positions = try source.values(position, shape: [1, count, channels])
       let first = zip(try source.values(token, shape: [1, 1, channels]), positions).map { $0 + $1 }
       return .tokens(first: first, positions: Array(positions[channels...]))
     case .firstToken: return .firstToken
-    case .attention(let heads, let window): return .attention(try attention(heads, window, input))
+    case .attention(let heads, let scope): return .attention(try attention(heads, scope, input))
     case .mergePatches: return .mergePatches
+    case .tensor(let operation, _):
+      var constant: [Float] = []
+      if case .combine(_, _, let operand?) = operation {
+        constant = try source.values(operand.name, shape: operand.shape)
+      }
+      return .tensor(
+        TensorStep(
+          operation: operation, constant: constant, instructionSet: options.instructionSet, backend: options.gemm))
     }
   }
 
-  private func windows(_ input: Graph.Extents, _ kernel: Int, _ stride: Int, _ padding: Int) -> Windows {
-    Windows(
-      height: input.height, width: input.width, channels: input.channels, kernel: kernel, stride: stride,
-      padding: padding)
+  private func windows(_ input: Graph.Extents, _ shape: WindowShape) -> Windows {
+    Windows(height: input.height, width: input.width, channels: input.channels, shape: shape)
   }
 
   private func convolution(
     _ layer: Operation.Convolution, _ input: Graph.Extents
   ) throws(CheckpointError) -> CompiledGraph.Step {
-    let taps = layer.kernel * layer.kernel
-    let inner = layer.inputs * taps
-    let shape = [layer.outputs, layer.inputs] + (layer.isLinear ? [] : [layer.kernel, layer.kernel])
-    let stored = try source.values(layer.name + ".weight", shape: shape)
+    let taps = layer.shape.taps
+    let inputs = layer.inputs / layer.groups
+    let inner = inputs * taps
+    let stored = try source.values(layer.name + ".weight", shape: layer.weightShape)
     var bias = [Double](repeating: 0, count: layer.outputs)
     if layer.hasBias { bias = try source.values(layer.name + ".bias", shape: [layer.outputs]).map { Double($0) } }
     var factors = [Double](repeating: 1, count: layer.outputs)
@@ -69,28 +78,46 @@ struct StepLoader<Source: WeightSource>: Sendable {
       let row = stored[(output * inner)..<((output + 1) * inner)]
       let standard = layer.isStandardised ? Self.standardisation(row) : (mean: 0, scale: 1)
       let factor = standard.scale * factors[output]
-      for channel in 0..<layer.inputs {
+      for channel in 0..<inputs {
         for tap in 0..<taps {
-          weights[output * inner + tap * layer.inputs + channel] =
+          weights[output * inner + tap * inputs + channel] =
             Float((Double(row[row.startIndex + channel * taps + tap]) - standard.mean) * factor)
         }
       }
     }
-    let isPointwise = layer.kernel == 1 && layer.stride == 1 && layer.padding == 0
-    let windows = windows(input, layer.kernel, layer.stride, layer.padding)
-    if layer.kernel == 3, layer.stride == 1, layer.padding == 1, layer.activation != .gelu, options.precision == .fp32,
+    return pack(layer, input, weights, bias.map { Float($0) })
+  }
+
+  /// Weights, [outputs, window, inputs], in the order of the kernel that suits the layer.
+  private func pack(
+    _ layer: Operation.Convolution, _ input: Graph.Extents, _ weights: [Float], _ bias: [Float]
+  ) -> CompiledGraph.Step {
+    let windows = windows(input, layer.shape)
+    let inner = layer.inputs / layer.groups * layer.shape.taps
+    func matrix(_ outputs: Range<Int>, rowsTogether: Int) -> PackedMatrix {
+      PackedMatrix(
+        weights: Array(weights[(outputs.lowerBound * inner)..<(outputs.upperBound * inner)]),
+        bias: Array(bias[outputs]), inner: inner, columns: outputs.count, rowsTogether: rowsTogether,
+        precision: options.precision, instructionSet: options.instructionSet, backend: options.gemm)
+    }
+    if layer.groups > 1 {
+      let outputs = layer.outputs / layer.groups
+      let matrices = (0..<layer.groups).map { matrix($0 * outputs..<($0 + 1) * outputs, rowsTogether: 1) }
+      return .grouped(matrices, windows, layer.activation)
+    }
+    if layer.shape.centredSide == 3, layer.activation != .gelu, options.precision == .fp32,
       WinogradConvolution.isUsed(inputs: layer.inputs, outputs: layer.outputs)
     {
       let winograd = WinogradConvolution(
-        weights: weights, bias: bias.map { Float($0) }, inputs: layer.inputs, outputs: layer.outputs,
+        weights: weights, bias: bias, inputs: layer.inputs, outputs: layer.outputs,
         instructionSet: options.instructionSet, backend: options.gemm)
       return .winograd(winograd, layer.activation)
     }
-    let matrix = PackedMatrix(
-      weights: weights, bias: bias.map { Float($0) }, inner: inner, columns: layer.outputs,
-      rowsTogether: isPointwise ? input.rows : windows.rows * windows.columns, precision: options.precision,
-      instructionSet: options.instructionSet, backend: options.gemm)
-    return isPointwise ? .linear(matrix, layer.activation) : .convolution(matrix, windows, layer.activation)
+    guard layer.shape.isPointwise else {
+      return .convolution(
+        matrix(0..<layer.outputs, rowsTogether: windows.rows * windows.columns), windows, layer.activation)
+    }
+    return .linear(matrix(0..<layer.outputs, rowsTogether: input.rows), layer.activation)
   }
 
   /// Mean and 1 / sqrt(population variance + 1e-8) of an output's weights: BiT's weight standardisation, with timm's
@@ -102,16 +129,25 @@ struct StepLoader<Source: WeightSource>: Sendable {
   }
 
   private func attention(
-    _ heads: Int, _ window: Operation.AttentionWindow?, _ input: Graph.Extents
+    _ heads: Int, _ scope: Operation.AttentionScope, _ input: Graph.Extents
   ) throws(CheckpointError) -> Attention {
     var windows = [Array(0..<input.pixels)]
     var biases: [[Float]] = []
-    if let window {
+    switch scope {
+    case .whole: break
+    case .windows(let window):
       let span = 2 * window.side - 1
       let table = try source.values(window.table, shape: [span * span, heads])
       let layout = WindowLayout(height: input.height, width: input.width, side: window.side, shift: window.shift)
       windows = layout.windows
       biases = layout.biases(table: table, heads: heads)
+    case .groups(let size, let bias, let count):
+      windows = stride(from: 0, to: input.pixels, by: size).map { Array($0..<($0 + size)) }
+      if let bias {
+        let values = try source.values(bias, shape: [count, heads, size, size])
+        let each = heads * size * size
+        biases = (0..<count).map { Array(values[($0 * each)..<(($0 + 1) * each)]) }
+      }
     }
     return Attention(
       heads: heads, headSize: input.channels / 3 / heads, windows: windows, biases: biases,
