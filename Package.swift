@@ -55,7 +55,8 @@ let package = Package(
     .target(name: "KernelsAVX2", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
     library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
-    library("Networks", ["Tensors", "Kernels"]),
+    .target(
+      name: "Networks", dependencies: ["Tensors", "Kernels", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "CProcessor", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),

@@ -41,8 +41,8 @@ public struct PlannedRun: Sendable {
     }
     let plan = try Plan.make(manifestPath: manifest, note: note)
     for model in plan.manifest.models {
-      guard let architecture = Architecture.named(model.architecture) else { continue }
-      try CheckpointReader.open(model.checkpoint).checkFits(architecture)
+      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else { continue }
+      try CheckpointReader.check(model.checkpoint, fits: architecture)
     }
     try plan.write(to: folder)
     return try resume(folder)

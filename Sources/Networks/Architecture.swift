@@ -19,16 +19,59 @@ public struct Architecture: Sendable, Hashable {
   }
 
   private init(_ name: String, side: Int, classCount: Int, family: ModelFamily) {
+    self.init(name, height: side, width: side, classCount: classCount, family: family)
+  }
+
+  init(_ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily) {
     self.name = name
-    inputHeight = side
-    inputWidth = side
+    inputHeight = height
+    inputWidth = width
     self.classCount = classCount
     self.family = family
   }
 
-  /// The architecture called `name`; nil if there is none.
+  /// The architecture called `name`, perhaps for images of another size, as in `vit_base_patch16_224@384`; nil if there
+  /// is none.
   public static func named(_ name: String) -> Architecture? {
-    all.first { $0.name == name }
+    if let found = all.first(where: { $0.name == name }) { return found }
+    let parts = name.split(separator: "@", omittingEmptySubsequences: false)
+    guard parts.count == 2, let side = Int(parts[1]), let found = all.first(where: { $0.name == parts[0] }) else {
+      return nil
+    }
+    return found.resized(to: side)
+  }
+
+  /// The architecture called `name` for a checkpoint: an ONNX model tells its own.
+  ///
+  /// - Throws: `CheckpointError` where that model cannot be computed.
+  public static func named(_ name: String, checkpoint: String) throws(CheckpointError) -> Architecture? {
+    name == onnxName ? try onnx(checkpoint) : named(name)
+  }
+
+  /// What manifests call the architecture of an ONNX model.
+  public static let onnxName = "onnx"
+
+  /// The network that an ONNX model describes.
+  ///
+  /// - Throws: `CheckpointError` for a file that is damaged, or has an operator that is not supported.
+  public static func onnx(_ path: String) throws(CheckpointError) -> Architecture {
+    let model = try ONNXModel(ONNXFile(CheckpointFile(path)))
+    return Architecture(
+      onnxName, height: model.inputHeight, width: model.inputWidth, classCount: model.classCount, family: .onnx)
+  }
+
+  /// The same network for square images of another side; nil where it takes no such.
+  ///
+  /// Convolutional networks take any side from 32 on; ViT's patches must fill it, and its positions are resampled. Swin's
+  /// windows and position tables are made for one side.
+  public func resized(to side: Int) -> Architecture? {
+    guard (32...2048).contains(side) else { return nil }
+    switch family {
+    case .replknet, .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt): break
+    case .graph(.visionTransformer(let design)): guard side % design.patch == 0 else { return nil }
+    case .graph(.swin), .onnx: return nil
+    }
+    return Architecture("\(name)@\(side)", side: side, classCount: classCount, family: family)
   }
 
   /// Every architecture, family by family; those that timm has carry timm's names.

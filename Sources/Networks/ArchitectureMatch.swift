@@ -8,6 +8,7 @@ extension Checkpoint {
   public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
     guard case .replknet(let design) = architecture.family else {
       if case .graph(let design) = architecture.family { try checkFits(design, of: architecture) }
+      if case .onnx = architecture.family { throw .malformed(file: path, reason: "it is no ONNX model") }
       return
     }
     var parameters = design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight"))

@@ -1,17 +1,20 @@
 extension Architecture {
-  /// Numbers to be learnt, with the published number of classes, before anything is merged.
+  /// Numbers to be learnt, with the published number of classes, before anything is merged; 0 for what a file
+  /// tells.
   public var parameterCount: Int {
     switch family {
     case .graph(let design): graph(design).parameterCount
     case .replknet(let design): design.parameterCount(classCount: classCount)
+    case .onnx: 0
     }
   }
 
-  /// Multiply-adds an image, taps outside the image counted as well.
+  /// Multiply-adds an image, taps outside the image counted as well; 0 for what a file tells.
   public var multiplyAdds: Int {
     switch family {
     case .graph(let design): graph(design).multiplyAdds
     case .replknet(let design): design.multiplyAdds(height: inputHeight, width: inputWidth, classCount: classCount)
+    case .onnx: 0
     }
   }
 

@@ -25,6 +25,10 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
+    if architecture.family == .onnx {
+      try self.init(ONNXModel(ONNXFile(CheckpointFile(checkpoint))), architecture, options: options)
+      return
+    }
     let file = try CheckpointReader.open(checkpoint)
     try file.checkFits(architecture)
     try self.init(architecture, weights: file, options: options)
@@ -54,7 +58,15 @@ public final class Classifier: Sendable {
       let graph = design.graph(height: inputHeight, width: inputWidth, classCount: classes)
       network = .graph(try CompiledGraph(graph, weights: weights, options: options))
       classCount = classes
+    case .onnx: throw .malformed(file: weights.origin, reason: "an ONNX model has its weights itself")
     }
+  }
+
+  private init(_ model: ONNXModel, _ architecture: Architecture, options: ComputeOptions) throws(CheckpointError) {
+    self.architecture = architecture
+    (inputHeight, inputWidth) = (model.inputHeight, model.inputWidth)
+    classCount = model.classCount
+    network = .graph(try CompiledGraph(model.graph, weights: model.weights, options: options))
   }
 
   /// Memory to compute in, for up to `maximumBatch` images at once. One thread uses it at a time.

@@ -14,6 +14,8 @@ extension Architecture {
       case .graph(.visionTransformer): (248, .bicubic, .half)
       case .graph(.convNeXt): (256, .bicubic, .imageNet)
       case .graph(.swin): (248, .bicubic, .imageNet)
+      // A file does not say; this is how most convolutional networks are evaluated.
+      case .onnx: (256, .bilinear, .imageNet)
       }
     return Preprocessing(
       resize: inputHeight == 224 ? resize : inputHeight, crop: inputHeight, interpolation: interpolation,

@@ -121,8 +121,8 @@ public struct ManifestReader {
 extension ManifestReader {
   private func model(_ node: ManifestNode) throws -> ModelSpecification {
     let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
-    let architecture = try required("architecture", in: keys, of: node).choice(
-      Architecture.all.map { (word: $0.name, value: $0) })
+    let checkpoint = try existing(required("checkpoint", in: keys, of: node), folder: false)
+    let architecture = try architecture(keys["architecture"], of: checkpoint, in: node)
     let gemm =
       try keys["gemm"]?.choice([(word: "native", value: GEMMBackend.native), ("openblas", .openblas)]) ?? .native
     let precision =
@@ -131,13 +131,50 @@ extension ManifestReader {
       throw node.failure("precision bf16 needs gemm native: OpenBLAS computes in fp32")
     }
     return ModelSpecification(
-      name: try keys["name"]?.identifier() ?? architecture.name,
+      name: try keys["name"]?.identifier() ?? Self.usualName(architecture, checkpoint),
       architecture: architecture.name,
-      checkpoint: try existing(required("checkpoint", in: keys, of: node), folder: false),
+      checkpoint: checkpoint,
       checkpointDigest: "",
       gemm: gemm,
       precision: precision,
       preprocessing: try preprocessing(keys["preprocess"], for: architecture))
+  }
+
+  /// The architecture that a manifest names, perhaps with the side of its images; an ONNX model tells its own.
+  private func architecture(
+    _ node: ManifestNode?, of checkpoint: String, in model: ManifestNode
+  ) throws -> Architecture {
+    let isONNX = CheckpointReader.isONNX(checkpoint)
+    guard let node else {
+      guard isONNX else { throw model.failure("\(model.path) lacks the key \"architecture\"") }
+      return try .onnx(checkpoint)
+    }
+    let word = try node.text()
+    if word == Architecture.onnxName {
+      guard isONNX else { throw node.failure("\(node.path) is onnx, but \(checkpoint) is no ONNX model") }
+      return try .onnx(checkpoint)
+    }
+    guard let at = word.firstIndex(of: "@") else {
+      return try node.choice(
+        Architecture.all.map { (word: $0.name, value: $0) } + [(word: Architecture.onnxName, value: Architecture.all[0])])
+    }
+    guard let plain = Architecture.named(String(word[..<at])) else {
+      throw node.failure(
+        "\(node.path) is \"\(word)\", but must be one of \(Architecture.all.map(\.name).joined(separator: ", "))")
+    }
+    guard let resized = Int(word[word.index(after: at)...]).flatMap(plain.resized) else {
+      throw node.failure(
+        "\(node.path) is \"\(word)\", but \(plain.name) takes no images of that side; convolutional networks take any "
+          + "from 32 to 2048 pixels, ViT multiples of its patch")
+    }
+    return resized
+  }
+
+  private static func usualName(_ architecture: Architecture, _ checkpoint: String) -> String {
+    let name =
+      architecture.name == Architecture.onnxName
+      ? URL(fileURLWithPath: checkpoint).deletingPathExtension().lastPathComponent : architecture.name
+    return String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
   }
 
   private func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {

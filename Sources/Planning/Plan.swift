@@ -50,7 +50,7 @@ public struct Plan: Sendable {
     var models: [ModelSpecification] = []
     for var model in manifest.models {
       note("reading \(model.checkpoint)")
-      model.checkpointDigest = try FileDigest.sha256(of: model.checkpoint)
+      model.checkpointDigest = try FileDigest.checkpoint(model.checkpoint)
       models.append(model)
     }
     let listings = try manifest.benchmarks.map { benchmark in
@@ -154,7 +154,7 @@ extension Plan {
 
   /// Refuses to go on where a data set or a checkpoint is no longer what was planned.
   public func checkInputsUnchanged() throws {
-    for model in manifest.models where try FileDigest.sha256(of: model.checkpoint) != model.checkpointDigest {
+    for model in manifest.models where try FileDigest.checkpoint(model.checkpoint) != model.checkpointDigest {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
     for (benchmark, listing) in zip(manifest.benchmarks, listings) where try benchmark.listing() != listing {
@@ -165,6 +165,13 @@ extension Plan {
 
 /// SHA-256 of files, in blocks, so that a large checkpoint is never in memory whole.
 public enum FileDigest {
+  /// The SHA-256 of a checkpoint; of one whose numbers lie in files beside it, that of all their digests.
+  public static func checkpoint(_ path: String) throws -> String {
+    let digests = try CheckpointReader.files(of: path).map { try sha256(of: $0) }
+    guard digests.count > 1 else { return digests.first ?? "" }
+    return SHA256.hash(data: Data(digests.joined().utf8)).map { String(format: "%02x", $0) }.joined()
+  }
+
   /// The digest in hexadecimal.
   public static func sha256(of path: String) throws -> String {
     guard let handle = FileHandle(forReadingAtPath: path) else {

@@ -45,10 +45,12 @@ public final class ShardEvaluator: ShardComputer {
     // Loading under the lock keeps two threads from reading the same checkpoint twice.
     try models.withLock { models in
       if let model = models[specification] { return model }
-      guard try FileDigest.sha256(of: specification.checkpoint) == specification.checkpointDigest else {
+      guard try FileDigest.checkpoint(specification.checkpoint) == specification.checkpointDigest else {
         throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
       }
-      guard let architecture = Architecture.named(specification.architecture) else {
+      guard
+        let architecture = try Architecture.named(specification.architecture, checkpoint: specification.checkpoint)
+      else {
         throw ShardExchangeError.malformed("this worker knows no architecture \(specification.architecture)")
       }
       let classifier = try Classifier(

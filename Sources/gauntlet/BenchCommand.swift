@@ -47,7 +47,8 @@ struct BenchCommand: ParsableCommand {
       try Usage.check(threads, in: 1...1024, option: "--threads")
       try Usage.check(batch, in: 1...1024, option: "--batch")
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
-      guard let found = Architecture.named(architecture) else {
+      if architecture == Architecture.onnxName, checkpoint == nil { throw UsageError("onnx needs a --checkpoint") }
+      guard let found = try Architecture.named(architecture, checkpoint: checkpoint ?? "") else {
         throw UsageError(
           "there is no architecture \(architecture); known are \(Architecture.all.map(\.name).joined(separator: ", "))")
       }

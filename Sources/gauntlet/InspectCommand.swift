@@ -9,8 +9,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      A checkpoint is a .pth or .pt (also of PyTorch before 1.6) or a .safetensors file; nothing in it is ever \
-      executed. With --reference, its logits are compared with those of a file that tools/replknet.py wrote.
+      A checkpoint is a .pth or .pt (also of PyTorch before 1.6), a .safetensors or an .onnx file; nothing in it is ever \
+      executed. Of an ONNX model its operators are listed, and whether it will run. With --reference, its logits are compared with those of a file that tools/replknet.py wrote.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
       """)
@@ -27,6 +27,7 @@ struct InspectCommand: ParsableCommand {
     switch (file as NSString).pathExtension.lowercased() {
     case "yaml", "yml": try describeManifest()
     case "h5", "hdf5", "nc": try describeArchive()
+    case _ where CheckpointReader.isONNX(file): try describeONNX(precision)
     default: try describeCheckpoint(precision)
     }
   }
@@ -57,12 +58,32 @@ struct InspectCommand: ParsableCommand {
         print("  \(tensor.name) \(tensor.elementType) \(tensor.shape.map(String.init).joined(separator: "x"))")
       }
     }
-    guard let reference else { return }
-    try Usage.checkExists(reference, what: "reference file")
-    guard let chosen = architecture.flatMap(Architecture.named) ?? matching.first else {
+    guard reference != nil else { return }
+    guard let chosen = architecture.flatMap({ Architecture.named($0) }) ?? matching.first else {
       throw UsageError(
         "no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
     }
+    try compare(chosen, precision)
+  }
+
+  private func describeONNX(_ precision: Precision) throws {
+    let summary = try ONNXSummary(file)
+    print("\(file): \(summary.title)")
+    for (name, count) in summary.operators {
+      print("  \(name.padding(toLength: 24, withPad: " ", startingAt: 0))\(count)")
+    }
+    if summary.problems.isEmpty {
+      print("will run: \(summary.verdict)")
+    } else {
+      for problem in summary.problems { print("will not run: \(problem)") }
+      throw ExitCode(1)
+    }
+    if reference != nil { try compare(.onnx(file), precision) }
+  }
+
+  private func compare(_ chosen: Architecture, _ precision: Precision) throws {
+    guard let reference else { return }
+    try Usage.checkExists(reference, what: "reference file")
     let result = try ReferenceCheck.run(
       checkpoint: file, architecture: chosen, reference: reference,
       options: ComputeOptions(precision: precision))

@@ -52,11 +52,12 @@ struct PredictCommand: ParsableCommand {
 
   private func chooseArchitecture() throws -> Architecture {
     if let architecture {
-      guard let found = Architecture.named(architecture) else {
+      guard let found = try Architecture.named(architecture, checkpoint: model) else {
         throw UsageError("there is no architecture \(architecture); see gauntlet models")
       }
       return found
     }
+    if CheckpointReader.isONNX(model) { return try .onnx(model) }
     guard let found = try CheckpointReader.open(model).matchingArchitectures().first else {
       throw UsageError("\(model) fits no architecture that Gauntlet knows; see gauntlet inspect \(model)")
     }

@@ -103,7 +103,7 @@ public struct Checkpoint: Sendable {
       var place = [Int](repeating: 0, count: tensor.shape.count)
       var source = 0
       for target in 0..<count {
-        values[target] = Self.number(raw, at: source * size, tensor.elementType)
+        values[target] = tensor.elementType.float(raw, at: source * size)
         for axis in place.indices.reversed() {
           place[axis] += 1
           source += tensor.strides[axis]
@@ -139,26 +139,48 @@ public struct Checkpoint: Sendable {
     let bytes = try file.read(offset: tensor.offset, count: count * size)
     return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       bytes.withUnsafeBytes { raw in
-        for index in 0..<count { buffer[index] = Self.number(raw, at: index * size, tensor.elementType) }
+        for index in 0..<count { buffer[index] = tensor.elementType.float(raw, at: index * size) }
       }
       initialized = count
     }
   }
+}
 
-  private static func number(_ raw: UnsafeRawBufferPointer, at offset: Int, _ type: ElementType) -> Float {
+extension ElementType {
+  /// Whether numbers have a fraction.
+  var isFloatingPoint: Bool {
+    switch self {
+    case .float64, .float32, .float16, .bfloat16: true
+    case .int64, .int32, .int16, .int8, .uint8, .bool: false
+    }
+  }
+
+  /// The little-endian number at an offset, rounded to float32 where it is wider.
+  func float(_ raw: UnsafeRawBufferPointer, at offset: Int) -> Float {
     func load<Number: FixedWidthInteger>(_: Number.Type) -> Number {
       Number(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: Number.self))
     }
-    return switch type {
+    return switch self {
     case .float64: Float(Double(bitPattern: load(UInt64.self)))
     case .float32: Float(bitPattern: load(UInt32.self))
     case .float16: Float(Float16(bitPattern: load(UInt16.self)))
     case .bfloat16: Float(bitPattern: UInt32(load(UInt16.self)) << 16)
-    case .int64: Float(load(Int64.self))
-    case .int32: Float(load(Int32.self))
-    case .int16: Float(load(Int16.self))
-    case .int8: Float(load(Int8.self))
-    case .uint8, .bool: Float(load(UInt8.self))
+    case .int64, .int32, .int16, .int8, .uint8, .bool: Float(integer(raw, at: offset))
+    }
+  }
+
+  /// The little-endian whole number at an offset; 0 for types with a fraction.
+  func integer(_ raw: UnsafeRawBufferPointer, at offset: Int) -> Int {
+    func load<Number: FixedWidthInteger>(_: Number.Type) -> Int {
+      Int(truncatingIfNeeded: Number(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: Number.self)))
+    }
+    return switch self {
+    case .int64: load(Int64.self)
+    case .int32: load(Int32.self)
+    case .int16: load(Int16.self)
+    case .int8: load(Int8.self)
+    case .uint8, .bool: load(UInt8.self)
+    case .float64, .float32, .float16, .bfloat16: 0
     }
   }
 }
@@ -176,6 +198,29 @@ public enum CheckpointReader {
       throw .malformed(file: path, reason: "it is a pickle, but not one of torch.save")
     }
     return try Checkpoint(file: file, tensors: SafeTensors.tensors(of: file))
+  }
+
+  /// Whether a file is an ONNX model, by its beginning.
+  public static func isONNX(_ path: String) -> Bool {
+    guard let file = try? CheckpointFile(path), let start = try? file.read(offset: 0, count: min(16, file.size)) else {
+      return false
+    }
+    return ONNXFile.isLikely(start)
+  }
+
+  /// The file and those beside it that hold its numbers.
+  public static func files(of path: String) throws(CheckpointError) -> [String] {
+    guard isONNX(path) else { return [path] }
+    return [path] + (try ONNXFile(CheckpointFile(path)).externalFiles)
+  }
+
+  /// Refuses a checkpoint that is not one of the architecture.
+  public static func check(_ path: String, fits architecture: Architecture) throws(CheckpointError) {
+    if architecture.family == .onnx {
+      _ = try ONNXModel(ONNXFile(CheckpointFile(path)))
+    } else {
+      try open(path).checkFits(architecture)
+    }
   }
 }
 

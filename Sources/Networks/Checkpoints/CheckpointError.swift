@@ -8,6 +8,8 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   case missing(name: String, file: String)
   /// A tensor's shape is not the architecture's.
   case shape(name: String, expected: [Int], found: [Int], file: String)
+  /// An ONNX model computes what Gauntlet does not; each operator with the node that has it.
+  case unsupported(file: String, problems: [String])
   /// The checkpoint is not one of the architecture; every tensor that is missing, surplus or of another shape.
   case unfit(architecture: String, problems: [String], file: String)
 
@@ -21,6 +23,8 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
       "\(file) has no tensor \(name); the manifest's architecture is not the checkpoint's (see gauntlet inspect \(file))"
     case .shape(let name, let expected, let found, let file):
       "\(name) in \(file) has the shape \(Self.text(found)), but the architecture needs \(Self.text(expected))"
+    case .unsupported(let file, let problems):
+      "\(file) cannot be computed (see gauntlet inspect \(file)): \(problems.joined(separator: "; "))"
     case .unfit(let architecture, let problems, let file):
       "\(file) does not fit \(architecture) (see gauntlet inspect \(file)): \(problems.joined(separator: "; "))"
     }

@@ -4,6 +4,8 @@ import Kernels
 package enum ModelFamily: Sendable, Hashable {
   case replknet(RepLKNetDesign)
   case graph(GraphDesign)
+  /// Told by an ONNX model.
+  case onnx
 }
 
 /// The numbers that make one network of a family that is computed as a graph.

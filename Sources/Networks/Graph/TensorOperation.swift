@@ -74,7 +74,7 @@ struct TensorStep: Sendable {
   }
 
   /// Number by number, in float64 where numbers are added.
-  private static func reduce(
+  static func reduce(
     _ reduction: TensorOperation.Reduction, _ values: UnsafeBufferPointer<Float>, _ start: Int, _ count: Int
   ) -> Float {
     let row = values[start..<start + count]

@@ -1,0 +1,153 @@
+import Foundation
+import SwiftProtobuf
+
+/// An ONNX model as the file has it, checked as far as that needs no knowledge of operators.
+struct ONNXFile: Sendable {
+  let path: String
+  let model: Gauntlet_Onnx_ModelProto
+  /// The operator set of the standard domain.
+  let operatorSet: Int
+  /// Bytes of the file and of those beside it.
+  let size: Int
+
+  /// Operator sets that are understood.
+  static let operatorSets = 11...22
+  /// The largest file of one message: protobuf's own limit.
+  private static let maximumSize = 1 << 31
+
+  init(_ file: CheckpointFile) throws(CheckpointError) {
+    path = file.path
+    guard file.size < Self.maximumSize else {
+      throw .malformed(file: path, reason: "it is larger than a protobuf message may be")
+    }
+    let bytes = try file.read(offset: 0, count: file.size)
+    do {
+      model = try Gauntlet_Onnx_ModelProto(serializedBytes: bytes)
+    } catch {
+      throw .malformed(file: path, reason: "it is no ONNX model, or one that is cut short")
+    }
+    guard model.hasGraph, !model.graph.node.isEmpty else {
+      throw .malformed(file: path, reason: "it is no ONNX model: it has no graph")
+    }
+    let standard = model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }
+    guard let standard, Self.operatorSets.contains(Int(clamping: standard.version)) else {
+      throw .malformed(
+        file: path,
+        reason: "its operator set is \(standard.map { "\($0.version)" } ?? "not named"); "
+          + "\(Self.operatorSets.lowerBound) to \(Self.operatorSets.upperBound) are understood")
+    }
+    operatorSet = Int(standard.version)
+    size = file.size
+  }
+
+  /// Whether a file can be an ONNX model: its first field is the version of the format, a small number.
+  static func isLikely(_ start: [UInt8]) -> Bool {
+    start.count >= 3 && start[0] == 0x08 && start[1] < 0x20 && [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42].contains(start[2])
+  }
+
+  /// The model's image: [batch, 3, height, width].
+  func inputShape() throws(CheckpointError) -> (name: String, height: Int, width: Int) {
+    let initialisers = Set(model.graph.initializer.map(\.name))
+    let inputs = model.graph.input.filter { !initialisers.contains($0.name) }
+    guard inputs.count == 1, let input = inputs.first else {
+      throw .malformed(file: path, reason: "it takes \(inputs.count) inputs; an image classifier takes one")
+    }
+    let dimensions = input.type.tensorType.shape.dim
+    let extents = dimensions.map { $0.hasDimValue ? Int(clamping: $0.dimValue) : 0 }
+    guard extents.count == 4, extents[0] <= 1, extents[1] == 3, (1...2048).contains(extents[2]),
+      extents[2] == extents[3]
+    else {
+      let text = dimensions.map { $0.hasDimValue ? "\($0.dimValue)" : $0.dimParam.isEmpty ? "?" : $0.dimParam }
+      throw .malformed(
+        file: path,
+        reason: "its input \(input.name) is [\(text.joined(separator: ", "))]; images are [1 or any batch, 3, side, "
+          + "side] with a side that the file says, so export it with a batch of 1 or a dynamic batch alone")
+    }
+    return (input.name, extents[2], extents[3])
+  }
+
+  /// A tensor of the message, its numbers unread.
+  func constant(_ tensor: Gauntlet_Onnx_TensorProto, name: String) throws(CheckpointError) -> ConstantTensor {
+    let shape = tensor.dims.map { Int(clamping: $0) }
+    let (_, count) = try TensorLayout.rowMajor(shape, name: name, file: path)
+    guard let type = Self.types[tensor.dataType] else {
+      throw .malformed(file: path, reason: "\(name) has numbers of ONNX's type \(tensor.dataType)")
+    }
+    if tensor.dataLocation == 1 {
+      return ConstantTensor(shape: shape, stored: try external(tensor, type, count, name: name))
+    }
+    if !tensor.rawData.isEmpty || count == 0 {
+      guard tensor.rawData.count == count * type.byteCount else {
+        throw .malformed(file: path, reason: "\(name) has as many bytes as another shape would")
+      }
+      return ConstantTensor(
+        shape: shape, stored: StoredNumbers(type: type, count: count, place: .bytes(tensor.rawData)))
+    }
+    let found: ConstantTensor
+    switch type {
+    case .float32: found = ConstantTensor(shape: shape, floats: tensor.floatData)
+    case .float64: found = ConstantTensor(shape: shape, floats: tensor.doubleData.map { Float($0) })
+    case .float16:
+      found = ConstantTensor(
+        shape: shape, floats: tensor.int32Data.map { Float(Float16(bitPattern: UInt16(truncatingIfNeeded: $0))) })
+    case .bfloat16:
+      found = ConstantTensor(
+        shape: shape,
+        floats: tensor.int32Data.map { Float(bitPattern: UInt32(UInt16(truncatingIfNeeded: $0)) << 16) })
+    case .int64: found = ConstantTensor(shape: shape, integers: tensor.int64Data.map { Int(clamping: $0) })
+    case .int32, .int16, .int8, .uint8, .bool:
+      found = ConstantTensor(shape: shape, integers: tensor.int32Data.map { Int($0) })
+    }
+    let stored =
+      switch found.storage {
+      case .floats(let values): values.count
+      case .integers(let values): values.count
+      case .stored: count
+      }
+    guard stored == count else {
+      throw .malformed(file: path, reason: "\(name) has \(stored) numbers; its shape needs \(count)")
+    }
+    return found
+  }
+
+  /// ONNX's numbers of types (TensorProto.DataType).
+  private static let types: [Int32: ElementType] = [
+    1: .float32, 2: .uint8, 3: .int8, 5: .int16, 6: .int32, 7: .int64, 9: .bool, 10: .float16, 11: .float64,
+    16: .bfloat16,
+  ]
+
+  /// Numbers in a file beside the model; a name that leads out of its folder is refused.
+  private func external(
+    _ tensor: Gauntlet_Onnx_TensorProto, _ type: ElementType, _ count: Int, name: String
+  ) throws(CheckpointError) -> StoredNumbers {
+    let fields = Dictionary(tensor.externalData.map { ($0.key, $0.value) }) { first, _ in first }
+    guard let location = fields["location"], !location.isEmpty, !location.hasPrefix("/"),
+      !location.split(separator: "/").contains("..")
+    else {
+      throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it")
+    }
+    let offset = Int(fields["offset"] ?? "0") ?? -1
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let file = try CheckpointFile(folder.appendingPathComponent(location).path)
+    guard offset >= 0, count <= file.size, offset <= file.size - count * type.byteCount else {
+      throw .malformed(file: file.path, reason: "\(name) reaches beyond its end; it is cut short")
+    }
+    return StoredNumbers(type: type, count: count, place: .file(file, offset: offset))
+  }
+
+  /// The files beside it that hold its numbers, sorted.
+  var externalFiles: [String] {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let names = model.graph.initializer.filter { $0.dataLocation == 1 }.flatMap { tensor in
+      tensor.externalData.filter { $0.key == "location" }.map(\.value)
+    }
+    return Set(names).sorted().map { folder.appendingPathComponent($0).path }
+  }
+
+  /// Bytes of the message and of the files beside it.
+  func sizeWithExternalFiles() throws(CheckpointError) -> Int {
+    var total = size
+    for path in externalFiles { total += try CheckpointFile(path).size }
+    return total
+  }
+}

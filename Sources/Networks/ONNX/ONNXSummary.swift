@@ -1,0 +1,44 @@
+/// What an ONNX model is, and whether it can be computed.
+public struct ONNXSummary: Sendable {
+  /// Who wrote it, its operator set, and its input.
+  public let title: String
+  /// Operators by name, with how many nodes have each.
+  public let operators: [(name: String, count: Int)]
+  /// Why it cannot be computed; empty where it can.
+  public let problems: [String]
+  /// What it is computed as.
+  public let verdict: String
+
+  /// Reads a model.
+  ///
+  /// - Throws: `CheckpointError` for a file that is no ONNX model.
+  public init(_ path: String) throws(CheckpointError) {
+    let file = try ONNXFile(CheckpointFile(path))
+    var counts: [String: Int] = [:]
+    for node in file.model.graph.node { counts[ONNXNode(node).operation, default: 0] += 1 }
+    operators = counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    let writer = [file.model.producerName, file.model.producerVersion].filter { !$0.isEmpty }
+    title = "ONNX model of \(writer.isEmpty ? "an unnamed writer" : writer.joined(separator: " ")), operator set "
+      + "\(file.operatorSet), \(file.model.graph.node.count) nodes"
+    var problems: [String] = []
+    var verdict = ""
+    do throws(CheckpointError) {
+      let model = try ONNXModel(file)
+      verdict =
+        "images of \(model.inputHeight)x\(model.inputWidth), \(model.classCount) classes, "
+        + "\(model.graph.nodes.count) operations, \(Self.thousands(model.graph.multiplyAdds)) multiply-adds an image"
+    } catch {
+      if case .unsupported(_, let found) = error { problems = found } else { problems = ["\(error)"] }
+    }
+    (self.problems, self.verdict) = (problems, verdict)
+  }
+
+  private static func thousands(_ number: Int) -> String {
+    var text = ""
+    for (place, digit) in String(number).reversed().enumerated() {
+      if place > 0, place % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return String(text.reversed())
+  }
+}
