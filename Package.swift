@@ -45,6 +45,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
@@ -56,7 +57,7 @@ let package = Package(
     .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
     library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     .target(
-      name: "Networks", dependencies: ["Tensors", "Kernels", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
+      name: "Networks", dependencies: ["Tensors", "Kernels", "CZlib", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "CProcessor", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
@@ -81,6 +82,10 @@ let package = Package(
         "Networks", "Kernels", "Benchmarks", "Imaging", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "reader-fuzzer",
+      dependencies: ["Networks", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Sources/ReaderFuzzer"),
 
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy
 import torch
 from safetensors.torch import save_file
+from timm.layers import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
 
+import onnx_fixtures
 import timm_networks
 
 from replknet import RepLKNet, Variant, randomise
@@ -34,6 +38,53 @@ def half_of_one_storage(weights: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return result
 
 
+def as_google_has_it(weights: dict[str, torch.Tensor]) -> dict[str, numpy.ndarray]:
+    """BiT's tensors under the names of its published .npz files, kernels as [rows, columns, inputs, outputs]."""
+    kinds = {"conv": "standardized_conv2d", "norm": "group_norm"}
+    result = {}
+    for name, tensor in weights.items():
+        *path, part = name.split(".")
+        array = tensor.numpy().transpose(2, 3, 1, 0) if tensor.dim() == 4 else tensor.numpy()
+        if path[0] == "stages":
+            layer = path[4]
+            unit = "abc"[0 if layer == "downsample" else int(layer[-1]) - 1]
+            folder = f"block{int(path[1]) + 1}/unit{int(path[3]) + 1:02d}/{unit}"
+            folder += "/proj/standardized_conv2d" if layer == "downsample" else "/" + kinds[layer[:-1]]
+        else:
+            folder = {"stem": "root_block/standardized_conv2d", "norm": "group_norm", "head": "head/conv2d"}[path[0]]
+        leaf = {"weight": "gamma" if "group_norm" in folder else "kernel",
+                "bias": "beta" if "group_norm" in folder else "bias"}[part]
+        result[f"resnet/{folder}/{leaf}"] = array
+    return result
+
+
+def write_resized() -> None:
+    """tiny-vit's logits for larger and for smaller images, its positions resampled by timm."""
+    small = timm_networks.randomise(timm_networks.miniatures()["tiny-vit"][0], seed=7)
+    for side in [48, 24]:
+        network = VisionTransformer(
+            img_size=side, patch_size=8, num_classes=10, embed_dim=48, depth=2, num_heads=3).eval()
+        weights = dict(small.state_dict())
+        weights["pos_embed"] = resample_abs_pos_embed(weights["pos_embed"], [side // 8, side // 8], num_prefix_tokens=1)
+        network.load_state_dict(weights)
+        images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(8))
+        save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": network(images)},
+                  FOLDER / f"tiny-vit-{side}-reference.safetensors")
+
+
+def write_npz(network: torch.nn.Module) -> None:
+    """BiT's .npz, in half precision so that it stays small; the reference is of the same rounded weights."""
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(8))
+    network.load_state_dict({name: tensor.half().float() for name, tensor in network.state_dict().items()})
+    arrays = as_google_has_it({name: tensor.half() for name, tensor in network.state_dict().items()})
+    # A training step beside the weights, and one array in Fortran's order.
+    arrays["resnet/head/conv2d/kernel"] = numpy.asfortranarray(arrays["resnet/head/conv2d/kernel"])
+    numpy.savez(FOLDER / "tiny-bit.npz", **arrays)
+    numpy.savez_compressed(FOLDER / "tiny-bit-packed.npz", **arrays)
+    save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": network(images)},
+              FOLDER / "tiny-bit-half-reference.safetensors")
+
+
 @torch.no_grad()
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -52,6 +103,9 @@ def main() -> None:
                   FOLDER / f"{name}-reference.safetensors")
     for name, (network, side) in timm_networks.miniatures().items():
         timm_networks.write(name, network, side, FOLDER, images=2)
+    write_npz(timm_networks.randomise(timm_networks.miniatures()["tiny-bit"][0], seed=7))
+    write_resized()
+    onnx_fixtures.write(FOLDER)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ public struct Architecture: Sendable, Hashable {
   /// The number of classes of the published weights; a checkpoint's own head decides when it is loaded.
   public let classCount: Int
   package let family: ModelFamily
+  /// Whether it is for images of another size than its own, so that a checkpoint's positions are resampled.
+  let isResized: Bool
 
   package init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
     self.init(name, side: side, classCount: classCount, family: .replknet(design))
@@ -22,7 +24,10 @@ public struct Architecture: Sendable, Hashable {
     self.init(name, height: side, width: side, classCount: classCount, family: family)
   }
 
-  init(_ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily) {
+  init(
+    _ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily, isResized: Bool = false
+  ) {
+    self.isResized = isResized
     self.name = name
     inputHeight = height
     inputWidth = width
@@ -62,20 +67,21 @@ public struct Architecture: Sendable, Hashable {
 
   /// The same network for square images of another side; nil where it takes no such.
   ///
-  /// Convolutional networks take any side from 32 on; ViT's patches must fill it, and its positions are resampled. Swin's
+  /// Convolutional networks take any side from 16 on; ViT's patches must fill it, and its positions are resampled. Swin's
   /// windows and position tables are made for one side.
   public func resized(to side: Int) -> Architecture? {
-    guard (32...2048).contains(side) else { return nil }
+    guard (16...2048).contains(side) else { return nil }
     switch family {
     case .replknet, .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt): break
     case .graph(.visionTransformer(let design)): guard side % design.patch == 0 else { return nil }
     case .graph(.swin), .onnx: return nil
     }
-    return Architecture("\(name)@\(side)", side: side, classCount: classCount, family: family)
+    return Architecture(
+      "\(name)@\(side)", height: side, width: side, classCount: classCount, family: family, isResized: true)
   }
 
   /// Every architecture, family by family; those that timm has carry timm's names.
-  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + convNeXts + swins
+  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + miniatures
 
   /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
   /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by

@@ -69,6 +69,11 @@ public final class Classifier: Sendable {
     network = .graph(try CompiledGraph(model.graph, weights: model.weights, options: options))
   }
 
+  /// Multiply-adds an image, as the layers are defined.
+  public var multiplyAdds: Int {
+    if case .graph(let compiled) = network { compiled.graph.multiplyAdds } else { architecture.multiplyAdds }
+  }
+
   /// Memory to compute in, for up to `maximumBatch` images at once. One thread uses it at a time.
   public func makeSession(maximumBatch: Int) -> InferenceSession {
     InferenceSession(self, maximumBatch: max(1, maximumBatch))

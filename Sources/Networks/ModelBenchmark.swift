@@ -78,7 +78,7 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
     if let problem = problem.withLock({ $0 }) { throw problem }
     return ModelBenchmark(
       architecture: architecture.name, threads: streams.count, batch: batch, imagesPerSecond: figures,
-      options: options, multiplyAdds: architecture.multiplyAdds, peakMemory: peakMemoryOfProcess())
+      options: options, multiplyAdds: classifier.multiplyAdds, peakMemory: peakMemoryOfProcess())
   }
 
   private static func peakMemoryOfProcess() -> Int {

@@ -165,7 +165,7 @@ extension ManifestReader {
     guard let resized = Int(word[word.index(after: at)...]).flatMap(plain.resized) else {
       throw node.failure(
         "\(node.path) is \"\(word)\", but \(plain.name) takes no images of that side; convolutional networks take any "
-          + "from 32 to 2048 pixels, ViT multiples of its patch")
+          + "from 16 to 2048 pixels, ViT multiples of its patch")
     }
     return resized
   }

@@ -31,6 +31,37 @@ import Testing
     #expect(result.largestLogit > 0.01)
   }
 
+  /// Google's .npz of BiT, stored and packed, with one array in Fortran's order.
+  @Test(arguments: ["tiny-bit.npz", "tiny-bit-packed.npz"])
+  func weightsOfNumPyAreThoseOfTimm(file: String) throws {
+    let architecture = try #require(Self.architectures.first { $0.name == "tiny-bit" })
+    let result = try ReferenceCheck.run(
+      checkpoint: Fixture.path(file), architecture: architecture,
+      reference: Fixture.path("tiny-bit-half-reference.safetensors"))
+    #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
+  }
+
+  /// Positions for 4 x 4 patches, resampled to 6 x 6 and to 3 x 3.
+  @Test(arguments: [48, 24])
+  func positionsAreResampledAsTimmDoes(side: Int) throws {
+    let architecture = try #require(Self.architectures.first { $0.name == "tiny-vit" })
+    let resized = try #require(architecture.resized(to: side))
+    let result = try ReferenceCheck.run(
+      checkpoint: Fixture.path("tiny-vit.safetensors"), architecture: resized,
+      reference: Fixture.path("tiny-vit-\(side)-reference.safetensors"))
+    #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
+  }
+
+  @Test func imagesOfAnotherSizeAreNamedAfterTheArchitecture() throws {
+    #expect(Architecture.named("replknet-31b@384")?.inputHeight == 384)
+    #expect(Architecture.named("vit_base_patch16_224@384")?.inputWidth == 384)
+    for name in ["vit_base_patch16_224@230", "swin_base_patch4_window7_224@384", "resnet50@7", "resnet50@", "nothing@64"] {
+      #expect(Architecture.named(name) == nil, "\(name)")
+    }
+    let plain = try #require(Architecture.named("vit_tiny_patch16_384"))
+    #expect(plain.inputHeight == 384)
+  }
+
   @Test(arguments: architectures)
   func bitsDependOnNothing(architecture: Architecture) throws {
     let reference = try CheckpointReader.open(Fixture.path(architecture.name + "-reference.safetensors"))

@@ -1,3 +1,4 @@
+import CZlib
 import Foundation
 import Tensors
 
@@ -24,10 +25,12 @@ public struct CheckpointTensor: Sendable, Hashable {
   public let shape: [Int]
   /// How its numbers are stored.
   public let elementType: ElementType
-  /// Byte offset in the file of the first number.
+  /// Byte offset of the first number: in the file, or in what `packed` is unpacked to.
   let offset: Int
   /// Steps between neighbours along each axis, in numbers.
   let strides: [Int]
+  /// The packed part of the file that holds it; nil where it lies in the file as it is.
+  var packed: ZipEntry?
 
   /// Whether its numbers lie in row-major order without gaps.
   var isDense: Bool {
@@ -77,8 +80,8 @@ public struct Checkpoint: Sendable {
       (count, last) = (product, end)
     }
     let size = tensor.elementType.byteCount
-    guard count == 0 || (tensor.offset >= 0 && last < (file.size - tensor.offset) / size),
-      count <= file.size
+    let available = tensor.packed?.size ?? file.size
+    guard count == 0 || (tensor.offset >= 0 && last < (available - tensor.offset) / size), count <= available
     else { throw .malformed(file: file.path, reason: "\(tensor.name) reaches beyond the file's end; it is cut short") }
   }
 
@@ -94,10 +97,15 @@ public struct Checkpoint: Sendable {
     let tensor = tensors[place]
     let count = tensor.shape.reduce(1, *)
     guard count > 0 else { return [] }
-    if tensor.isDense { return try denseValues(tensor, count) }
+    if tensor.isDense, tensor.packed == nil { return try denseValues(tensor, count) }
     let size = tensor.elementType.byteCount
     let span = zip(tensor.shape, tensor.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } + 1
-    let bytes = try file.read(offset: tensor.offset, count: span * size)
+    let bytes: [UInt8]
+    if let packed = tensor.packed {
+      bytes = Array(try file.unpack(packed)[tensor.offset..<tensor.offset + span * size])
+    } else {
+      bytes = try file.read(offset: tensor.offset, count: span * size)
+    }
     var values = [Float](repeating: 0, count: count)
     bytes.withUnsafeBytes { raw in
       var place = [Int](repeating: 0, count: tensor.shape.count)
@@ -187,12 +195,19 @@ extension ElementType {
 
 /// Opens checkpoints of every format that Gauntlet reads.
 public enum CheckpointReader {
-  /// Reads a file's table of tensors: safetensors, the zip of `torch.save`, or what it wrote before version 1.6, told apart
-  /// by content.
+  /// Reads a file's table of tensors: safetensors, the zip of `torch.save` or of `numpy.savez`, or what `torch.save`
+  /// wrote before version 1.6, told apart by content.
   public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
     let file = try CheckpointFile(path)
     let start = try file.read(offset: 0, count: min(LegacyTorchFile.magic.count, file.size))
-    if start.starts(with: [0x50, 0x4B]) { return try Checkpoint(file: file, tensors: TorchArchive(file).tensors()) }
+    if start.starts(with: [0x50, 0x4B]) {
+      let entries = try ZipDirectory(file).entries
+      let isNumPy = entries.keys.contains { $0.hasSuffix(".npy") }
+      return try Checkpoint(
+        file: file,
+        tensors: isNumPy
+          ? NumPyArchive(file, entries: entries).tensors() : TorchArchive(file, entries: entries).tensors())
+    }
     if start == LegacyTorchFile.magic { return try Checkpoint(file: file, tensors: LegacyTorchFile.tensors(of: file)) }
     if start.starts(with: [0x80, 0x02]) {
       throw .malformed(file: path, reason: "it is a pickle, but not one of torch.save")
@@ -211,7 +226,7 @@ public enum CheckpointReader {
   /// The file and those beside it that hold its numbers.
   public static func files(of path: String) throws(CheckpointError) -> [String] {
     guard isONNX(path) else { return [path] }
-    return [path] + (try ONNXFile(CheckpointFile(path)).externalFiles)
+    return [path] + (try ONNXFile(CheckpointFile(path)).externalFiles())
   }
 
   /// Refuses a checkpoint that is not one of the architecture.
@@ -221,6 +236,28 @@ public enum CheckpointReader {
     } else {
       try open(path).checkFits(architecture)
     }
+  }
+}
+
+extension CheckpointFile {
+  /// More than weights can be packed to: what claims it is made to fill memory.
+  private var largestUnpacked: Int { 2 * size + (32 << 20) }
+
+  /// The bytes of a packed part of a zip.
+  func unpack(_ entry: ZipEntry) throws(CheckpointError) -> [UInt8] {
+    let packed = try read(offset: entry.offset, count: entry.packedSize)
+    guard entry.isCompressed else { return packed }
+    guard entry.size <= largestUnpacked else {
+      throw .malformed(file: path, reason: "it claims to unpack to \(entry.size) bytes, more than weights can")
+    }
+    var isDamaged = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: entry.size) { buffer, initialized in
+      buffer.initialize(repeating: 0)
+      isDamaged = gauntlet_inflate(packed, packed.count, buffer.baseAddress, entry.size) != 0
+      initialized = entry.size
+    }
+    guard !isDamaged else { throw .malformed(file: path, reason: "a part of the zip is damaged") }
+    return bytes
   }
 }
 

@@ -31,6 +31,20 @@ extension Architecture {
     }
   }
 
+  /// DeiT (Touvron et al., "Training data-efficient image transformers", ICML 2021) without distillation token: ViT's
+  /// layers and names.
+  static let deits: [Architecture] = [
+    (name: "deit_tiny_patch16_224", width: 192, heads: 3, side: 224),
+    (name: "deit_small_patch16_224", width: 384, heads: 6, side: 224),
+    (name: "deit_base_patch16_224", width: 768, heads: 12, side: 224),
+    (name: "deit_base_patch16_384", width: 768, heads: 12, side: 384),
+  ].map { size in
+    Architecture(
+      size.name, side: size.side,
+      graph: .visionTransformer(
+        VisionTransformerDesign(patch: 16, width: size.width, depth: 12, heads: size.heads)))
+  }
+
   static let convNeXts = [
     Architecture(
       "convnext_tiny", graph: .convNeXt(ConvNeXtDesign(blocks: [3, 3, 9, 3], channels: [96, 192, 384, 768]))),
@@ -52,4 +66,14 @@ extension Architecture {
   private static func swin(_ size: String, _ design: SwinDesign) -> Architecture {
     Architecture("swin_\(size)_patch4_window7_224", graph: .swin(design))
   }
+
+  /// The rivals of `replknet-nano`, trained by `tools/train_miniature.py` on the same pictures.
+  static let miniatures = [
+    Architecture(
+      "resnet-nano", side: 64, classCount: 10,
+      graph: .resnet(ResNetDesign(blocks: [1, 1, 1, 1], isBottleneck: false, width: 24))),
+    Architecture(
+      "vit-nano", side: 64, classCount: 10,
+      graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 96, depth: 6, heads: 3))),
+  ]
 }

@@ -31,7 +31,7 @@ struct StepLoader<Source: WeightSource>: Sendable {
       return .averagePool(windows(input, shape), countsPadding: countsPadding)
     case .globalAverage: return .globalAverage
     case .tokens(let token, let position, let count, let channels):
-      let positions = try source.values(position, shape: [1, count, channels])
+      let positions = try positions(position, count, channels)
       let first = zip(try source.values(token, shape: [1, 1, channels]), positions).map { $0 + $1 }
       return .tokens(first: first, positions: Array(positions[channels...]))
     case .firstToken: return .firstToken
@@ -46,6 +46,15 @@ struct StepLoader<Source: WeightSource>: Sendable {
         TensorStep(
           operation: operation, constant: constant, instructionSet: options.instructionSet, backend: options.gemm))
     }
+  }
+
+  /// The positions of tokens, resampled where the checkpoint has them for another size of images.
+  private func positions(_ name: String, _ count: Int, _ channels: Int) throws(CheckpointError) -> [Float] {
+    guard let stored = source.shape(of: name), stored.count == 3, stored[1] != count,
+      let from = PositionResampling.side(ofTokens: stored[1]), let to = PositionResampling.side(ofTokens: count)
+    else { return try source.values(name, shape: [1, count, channels]) }
+    let values = try source.values(name, shape: [1, stored[1], channels])
+    return PositionResampling.resample(values, from: from, to: to, channels: channels)
   }
 
   private func windows(_ input: Graph.Extents, _ shape: WindowShape) -> Windows {

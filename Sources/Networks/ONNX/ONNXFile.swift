@@ -116,19 +116,24 @@ struct ONNXFile: Sendable {
     16: .bfloat16,
   ]
 
-  /// Numbers in a file beside the model; a name that leads out of its folder is refused.
-  private func external(
-    _ tensor: Gauntlet_Onnx_TensorProto, _ type: ElementType, _ count: Int, name: String
-  ) throws(CheckpointError) -> StoredNumbers {
-    let fields = Dictionary(tensor.externalData.map { ($0.key, $0.value) }) { first, _ in first }
-    guard let location = fields["location"], !location.isEmpty, !location.hasPrefix("/"),
-      !location.split(separator: "/").contains("..")
+  /// The file beside the model that holds a tensor's numbers; a name that leads out of its folder is refused.
+  private func externalFile(
+    of tensor: Gauntlet_Onnx_TensorProto, name: String
+  ) throws(CheckpointError) -> String {
+    guard let location = tensor.externalData.first(where: { $0.key == "location" })?.value, !location.isEmpty,
+      !location.hasPrefix("/"), !location.split(separator: "/").contains("..")
     else {
       throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it")
     }
-    let offset = Int(fields["offset"] ?? "0") ?? -1
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-    let file = try CheckpointFile(folder.appendingPathComponent(location).path)
+    return URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(location).path
+  }
+
+  /// Numbers in a file beside the model.
+  private func external(
+    _ tensor: Gauntlet_Onnx_TensorProto, _ type: ElementType, _ count: Int, name: String
+  ) throws(CheckpointError) -> StoredNumbers {
+    let file = try CheckpointFile(try externalFile(of: tensor, name: name))
+    let offset = Int(tensor.externalData.first { $0.key == "offset" }?.value ?? "0") ?? -1
     guard offset >= 0, count <= file.size, offset <= file.size - count * type.byteCount else {
       throw .malformed(file: file.path, reason: "\(name) reaches beyond its end; it is cut short")
     }
@@ -136,18 +141,18 @@ struct ONNXFile: Sendable {
   }
 
   /// The files beside it that hold its numbers, sorted.
-  var externalFiles: [String] {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-    let names = model.graph.initializer.filter { $0.dataLocation == 1 }.flatMap { tensor in
-      tensor.externalData.filter { $0.key == "location" }.map(\.value)
+  func externalFiles() throws(CheckpointError) -> [String] {
+    var paths: Set<String> = []
+    for tensor in model.graph.initializer where tensor.dataLocation == 1 {
+      paths.insert(try externalFile(of: tensor, name: tensor.name))
     }
-    return Set(names).sorted().map { folder.appendingPathComponent($0).path }
+    return paths.sorted()
   }
 
   /// Bytes of the message and of the files beside it.
   func sizeWithExternalFiles() throws(CheckpointError) -> Int {
     var total = size
-    for path in externalFiles { total += try CheckpointFile(path).size }
+    for path in try externalFiles() { total += try CheckpointFile(path).size }
     return total
   }
 }

@@ -1,12 +1,21 @@
 /// An ONNX model, ready to be computed like a native family.
-struct ONNXModel: Sendable {
+package struct ONNXModel: Sendable {
   let graph: Graph
   let weights: ProgramWeights
-  let inputHeight: Int
-  let inputWidth: Int
+  package let inputHeight: Int
+  package let inputWidth: Int
 
   /// Logits an image.
-  var classCount: Int { graph.extents[graph.output].count }
+  package var classCount: Int { graph.extents[graph.output].count }
+  /// How it runs.
+  package var executionPlan: ExecutionPlan { ExecutionPlan(graph) }
+  /// Attentions that are computed by one kernel.
+  package var attentionCount: Int {
+    graph.nodes.count { if case .attention = $0.operation { true } else { false } }
+  }
+
+  /// Reads the model in a file; see `init(_:)`.
+  package init(path: String) throws(CheckpointError) { try self.init(ONNXFile(CheckpointFile(path))) }
 
   /// Reads a model.
   ///

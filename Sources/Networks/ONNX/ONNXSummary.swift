@@ -6,6 +6,10 @@ public struct ONNXSummary: Sendable {
   public let operators: [(name: String, count: Int)]
   /// Why it cannot be computed; empty where it can.
   public let problems: [String]
+  /// Multiply-adds an image; 0 where it cannot be computed.
+  public let multiplyAdds: Int
+  /// Numbers of the largest value of an image; 0 where it cannot be computed.
+  public let largestValue: Int
   /// What it is computed as.
   public let verdict: String
 
@@ -22,15 +26,19 @@ public struct ONNXSummary: Sendable {
       + "\(file.operatorSet), \(file.model.graph.node.count) nodes"
     var problems: [String] = []
     var verdict = ""
+    var (multiplyAdds, largestValue) = (0, 0)
     do throws(CheckpointError) {
       let model = try ONNXModel(file)
+      multiplyAdds = model.graph.multiplyAdds
+      largestValue = model.graph.extents.map(\.count).max() ?? 0
       verdict =
         "images of \(model.inputHeight)x\(model.inputWidth), \(model.classCount) classes, "
-        + "\(model.graph.nodes.count) operations, \(Self.thousands(model.graph.multiplyAdds)) multiply-adds an image"
+        + "\(model.graph.nodes.count) operations, \(Self.thousands(multiplyAdds)) multiply-adds an image"
     } catch {
       if case .unsupported(_, let found) = error { problems = found } else { problems = ["\(error)"] }
     }
     (self.problems, self.verdict) = (problems, verdict)
+    (self.multiplyAdds, self.largestValue) = (multiplyAdds, largestValue)
   }
 
   private static func thousands(_ number: Int) -> String {

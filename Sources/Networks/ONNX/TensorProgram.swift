@@ -102,7 +102,7 @@ extension TensorProgram {
 }
 
 /// Shapes of tensors of rank by rank.
-enum TensorShape {
+package enum TensorShape {
   /// More numbers than any value of a network has that is computed here: 1 GiB of float32.
   static let maximumCount = 1 << 28
 
@@ -130,7 +130,7 @@ enum TensorShape {
   }
 
   /// Steps of a row-major tensor.
-  static func strides(_ shape: [Int]) -> [Int] {
+  package static func strides(_ shape: [Int]) -> [Int] {
     var result = [Int](repeating: 1, count: shape.count)
     for axis in shape.indices.dropLast().reversed() { result[axis] = result[axis + 1] * shape[axis + 1] }
     return result

@@ -1,14 +1,19 @@
 import Kernels
 
 /// A tensor as it lies in a value of a graph: transposed, cut or repeated without a copy.
-struct TensorView: Sendable {
-  var value: Graph.Value
-  let shape: [Int]
+package struct TensorView: Sendable {
+  /// The graph's value.
+  package let value: Int
+  package let shape: [Int]
   /// Steps along each axis, in numbers; 0 where it is repeated.
-  let strides: [Int]
-  let offset: Int
+  package let strides: [Int]
+  package let offset: Int
 
-  var count: Int { shape.reduce(1, *) }
+  package init(value: Int, shape: [Int], strides: [Int], offset: Int) {
+    (self.value, self.shape, self.strides, self.offset) = (value, shape, strides, offset)
+  }
+
+  package var count: Int { shape.reduce(1, *) }
 
   /// The axes from the slowest to the fastest, those of extent 1 first.
   var order: [Int] {
@@ -19,7 +24,7 @@ struct TensorView: Sendable {
   }
 
   /// Whether it shows each of `count` numbers once, from the value's first on.
-  var isDense: Bool {
+  package var isDense: Bool {
     var expected = 1
     for axis in order.reversed() where shape[axis] != 1 {
       guard strides[axis] == expected else { return false }
@@ -29,7 +34,7 @@ struct TensorView: Sendable {
   }
 
   /// Whether it is dense with its axes in this order, slowest first.
-  func isDense(in order: [Int]) -> Bool {
+  package func isDense(in order: [Int]) -> Bool {
     var expected = 1
     for axis in order.reversed() where shape[axis] != 1 {
       guard strides[axis] == expected else { return false }
@@ -47,17 +52,17 @@ struct TensorView: Sendable {
   /// The axis whose neighbours lie side by side; nil if none is longer than 1.
   var fastest: Int? { shape.indices.first { shape[$0] != 1 && strides[$0] == 1 } }
 
-  func transposed(_ order: [Int]) -> TensorView {
+  package func transposed(_ order: [Int]) -> TensorView {
     TensorView(value: value, shape: order.map { shape[$0] }, strides: order.map { strides[$0] }, offset: offset)
   }
 
-  func sliced(_ target: [Int], starts: [Int], steps: [Int]) -> TensorView {
+  package func sliced(_ target: [Int], starts: [Int], steps: [Int]) -> TensorView {
     TensorView(
       value: value, shape: target, strides: zip(strides, steps).map { $0 * $1 },
       offset: zip(starts, strides).reduce(offset) { $0 + $1.0 * $1.1 })
   }
 
-  func expanded(_ target: [Int]) -> TensorView {
+  package func expanded(_ target: [Int]) -> TensorView {
     let missing = target.count - shape.count
     return TensorView(
       value: value, shape: target,
@@ -69,7 +74,7 @@ struct TensorView: Sendable {
   /// With other extents of the same count; nil where that needs a copy.
   ///
   /// Runs of axes whose product is the same on both sides are matched; within a run the old axes must be one stretch.
-  func reshaped(_ target: [Int]) -> TensorView? {
+  package func reshaped(_ target: [Int]) -> TensorView? {
     let old = shape.indices.filter { shape[$0] != 1 }
     var result = [Int](repeating: 0, count: target.count)
     var (place, next) = (0, 0)

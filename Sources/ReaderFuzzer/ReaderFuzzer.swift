@@ -1,0 +1,85 @@
+import ArgumentParser
+import Foundation
+import Networks
+
+/// Feeds damaged files to the readers of checkpoints. A crash, a hang, or an allocation beyond twice a file's size plus
+/// 64 MB ends the process with a signal; the file that did it stays behind.
+@main
+struct ReaderFuzzer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reader-fuzzer",
+    abstract: "Feeds damaged checkpoints to the readers.",
+    discussion: "Example: reader-fuzzer Tests/NetworksTests/Fixtures/fuzz/linear.onnx --inputs 100000")
+
+  @Argument(help: "A valid file; its like beside it, with the same extension, lend parts.") var file: String
+  @Option(help: "How many damaged files to try.") var inputs = 10_000
+  @Option(help: "The first seed; each file has the next.") var seed: UInt64 = 1
+  @Option(help: "Seconds that one file may take.") var limit: UInt32 = 20
+
+  func run() throws {
+    let url = URL(fileURLWithPath: file)
+    let bytes = [UInt8](try Data(contentsOf: url))
+    let beside = try FileManager.default.contentsOfDirectory(
+      at: url.deletingLastPathComponent(), includingPropertiesForKeys: nil)
+    let likes = try beside.filter { $0.pathExtension == url.pathExtension }.sorted { $0.path < $1.path }
+      .map { [UInt8](try Data(contentsOf: $0)) }
+    let damaged = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "damaged-\(getpid()).\(url.pathExtension)")
+    // What a reader allocates once, such as tables, is allocated now.
+    let isValid = try tries(bytes, damaged)
+    guard isValid else { throw ValidationError("\(file) is not valid itself") }
+    try limitMemory(to: 2 * 2 * bytes.count + 64 << 20)
+    var accepted = 0
+    for number in seed..<seed + UInt64(inputs) {
+      var mutator = Mutator(seed: number)
+      let other = likes[mutator.number(below: likes.count)]
+      let input = mutator.mutate(bytes, other: other)
+      alarm(limit)
+      if try tries(Array(input.prefix(2 * bytes.count)), damaged) { accepted += 1 }
+    }
+    alarm(0)
+    try FileManager.default.removeItem(at: damaged)
+    print("\(url.lastPathComponent): \(inputs) damaged files from seed \(seed), \(accepted) read, the rest refused")
+  }
+
+  /// Reads a file as a user would; false where it is refused.
+  private func tries(_ bytes: [UInt8], _ url: URL) throws -> Bool {
+    try Data(bytes).write(to: url)
+    do {
+      if CheckpointReader.isONNX(url.path) || url.pathExtension == "onnx" {
+        try computeONNX(url.path)
+      } else {
+        let checkpoint = try CheckpointReader.open(url.path)
+        for tensor in checkpoint.tensors { _ = try checkpoint.values(tensor.name) }
+      }
+      return true
+    } catch is CheckpointError {
+      return false
+    }
+  }
+
+  /// Reads a model, and computes one image where that is little work.
+  private func computeONNX(_ path: String) throws {
+    let summary = try ONNXSummary(path)
+    guard summary.problems.isEmpty else { throw CheckpointError.unsupported(file: path, problems: summary.problems) }
+    guard summary.multiplyAdds < 1 << 22, summary.largestValue < 1 << 18 else { return }
+    let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)
+    let image = [Float](repeating: 0.5, count: classifier.inputHeight * classifier.inputWidth * 3)
+    var logits = [Float](repeating: 0, count: classifier.classCount)
+    let session = classifier.makeSession(maximumBatch: 1)
+    try image.withUnsafeBufferPointer { image in
+      try logits.withUnsafeMutableBufferPointer { try session.logits(images: image, count: 1, into: $0) }
+    }
+  }
+
+  /// Bounds the process's memory at what it has and as much more.
+  private func limitMemory(to more: Int) throws {
+    let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ").first.flatMap { Int($0) }
+    var limit = rlimit()
+    limit.rlim_cur = rlim_t((pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) + more)
+    limit.rlim_max = limit.rlim_cur
+    guard setrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit) == 0 else {
+      throw ValidationError("the memory cannot be limited: \(String(cString: strerror(errno)))")
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import Kernels
+import Networks
+import Testing
+
+/// ONNX models of both of PyTorch's exporters, against PyTorch's logits.
+@Suite struct ONNXTests {
+  static let models = [
+    "onnx-resnet", "onnx-resnet-dynamo", "onnx-bit", "onnx-vit", "onnx-vit-dynamo", "onnx-convnext", "onnx-swin",
+    "onnx-efficientnet", "onnx-mobilenet", "onnx-regnet", "onnx-mixer", "onnx-medley",
+  ]
+
+  @Test(arguments: models)
+  func logitsAreThoseOfPyTorch(name: String) throws {
+    let path = Fixture.path(name + ".onnx")
+    let result = try ReferenceCheck.run(
+      checkpoint: path, architecture: .onnx(path), reference: Fixture.path(name + "-reference.safetensors"))
+    #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
+    #expect(result.largestLogit > 0.01)
+  }
+
+  @Test(arguments: models)
+  func bitsDependOnNothing(name: String) throws {
+    let path = Fixture.path(name + ".onnx")
+    let pair = try CheckpointReader.open(Fixture.path(name + "-reference.safetensors")).values("images")
+    let images = pair + pair.map { $0 * 0.5 }
+    var expected: [UInt32]?
+    for set in InstructionSet.available {
+      let classifier = try Classifier(
+        architecture: .onnx(path), checkpoint: path, options: ComputeOptions(instructionSet: set))
+      for batch in [1, 3, 4] {
+        let bits = try Fixture.logits(classifier, images, count: 4, batch: batch).map(\.bitPattern)
+        #expect(bits == expected ?? bits, "\(set), batch \(batch)")
+        expected = bits
+      }
+    }
+  }
+
+  /// What an exporter takes apart is one layer again, so that a model is as fast as its native family.
+  @Test(arguments: [
+    ("onnx-resnet", "tiny-resnet"), ("onnx-vit", "tiny-vit"), ("onnx-vit-dynamo", "tiny-vit"),
+    ("onnx-convnext", "tiny-convnext"),
+  ])
+  func modelsAreFusedToTheNativeLayers(model: String, native: String) throws {
+    let architecture = try #require(FamilyTests.architectures.first { $0.name == native })
+    guard case .graph(let design) = architecture.family else { return }
+    let small = Architecture(native, side: architecture.inputHeight, classCount: 10, graph: design)
+    let expected = try #require(small.executionPlan)
+    let found = try ONNXModel(path: Fixture.path(model + ".onnx")).executionPlan
+    #expect(found.operations == expected.operations)
+    #expect(found.multiplyAdds == expected.multiplyAdds)
+  }
+
+  @Test func windowsOfAttentionAreOneKernel() throws {
+    #expect(try ONNXModel(path: Fixture.path("onnx-swin.onnx")).attentionCount == 3)
+  }
+
+  @Test func anUnsupportedOperatorIsRefusedByNameWithItsNode() throws {
+    let path = Fixture.path("onnx-unsupported.onnx")
+    #expect {
+      try Architecture.onnx(path)
+    } throws: {
+      "\($0)".contains("the operator Sinh of node the-odd-one is not supported")
+    }
+    let summary = try ONNXSummary(path)
+    #expect(summary.operators.map(\.name) == ["Flatten", "GlobalAveragePool", "MatMul", "Sinh"])
+    #expect(summary.problems.count == 1)
+  }
+
+  @Test func aFixedBatchIsRefused() {
+    #expect {
+      try Architecture.onnx(Fixture.path("onnx-batch.onnx"))
+    } throws: {
+      "\($0)".contains("its input image is [8, 3, 8, 8]")
+    }
+  }
+
+  @Test func numbersBesideTheModelAreRead() throws {
+    let path = Fixture.path("onnx-external.onnx")
+    let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)
+    let logits = try Fixture.logits(classifier, [Float](repeating: 1, count: 192), count: 1, batch: 1)
+    #expect(logits == [12, 15, 18, 21])
+    #expect(try CheckpointReader.files(of: path).map { ($0 as NSString).lastPathComponent } == ["onnx-external.onnx", "onnx-external.data"])
+  }
+
+  @Test(arguments: [
+    ("onnx-escaping", "the numbers of weight are in no file beside it"), ("onnx-short", "weight reaches beyond its end"),
+  ])
+  func numbersElsewhereAreRefused(name: String, says: String) {
+    #expect {
+      try Architecture.onnx(Fixture.path(name + ".onnx"))
+    } throws: {
+      "\($0)".contains(says)
+    }
+  }
+}
+
+/// Views of tensors against copies of them, element by element.
+@Suite struct TensorViewTests {
+  /// The numbers that a view shows of a value that counts 0, 1, 2, ...
+  private func elements(_ view: TensorView) -> [Int] {
+    var result: [Int] = []
+    let walk = StridedWalk(shape: view.shape, strides: [view.strides], offsets: [view.offset])
+    walk.forEachLine { places in
+      for index in 0..<walk.inner { result.append(places[0] + index * walk.innerStride(0)) }
+    }
+    return result
+  }
+
+  private func row(_ shape: [Int]) -> TensorView {
+    TensorView(value: 0, shape: shape, strides: TensorShape.strides(shape), offset: 0)
+  }
+
+  @Test func reshapingShowsTheSameNumbersOrIsRefused() {
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<2000 {
+      let shape = (0..<Int.random(in: 1...4, using: &generator)).map { _ in [1, 2, 3, 4, 6].randomElement(using: &generator) ?? 1 }
+      let order = shape.indices.shuffled(using: &generator)
+      let view = row(shape).transposed(order)
+      var rest = view.count
+      var target: [Int] = []
+      while rest > 1 {
+        let divisor = (1...rest).filter { rest % $0 == 0 }.randomElement(using: &generator) ?? 1
+        target.append(divisor)
+        rest /= divisor
+      }
+      if let reshaped = view.reshaped(target) {
+        #expect(elements(reshaped) == elements(view), "\(view) as \(target)")
+      } else {
+        #expect(!view.isDense(in: Array(shape.indices)), "\(view) as \(target) needs no copy")
+      }
+    }
+  }
+
+  @Test func slicesAndRepetitionsPointToTheRightNumbers() {
+    let view = row([2, 3, 4])
+    #expect(elements(view.sliced([1, 2, 2], starts: [1, 1, 0], steps: [1, 1, 3])) == [16, 19, 20, 23])
+    #expect(elements(row([3, 1]).expanded([2, 3, 2])) == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2])
+    #expect(view.isDense && view.transposed([2, 0, 1]).isDense && !view.transposed([2, 0, 1]).isDense(in: [0, 1, 2]))
+    #expect(!view.sliced([1, 3, 4], starts: [1, 0, 0], steps: [1, 1, 1]).isDense)
+  }
+}

@@ -1,0 +1,119 @@
+"""Small ONNX models that together have every operator of the import, and PyTorch's logits of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from timm.layers import StdConv2d
+from timm.models import efficientnet, mlp_mixer, mobilenetv3, regnet
+from timm.models.resnetv2 import ResNetV2
+from timm.models.swin_transformer import SwinTransformer
+from torch import nn
+from torch.nn import functional as F
+
+import onnx_networks
+import timm_networks
+
+
+class Medley(nn.Module):
+    """What no network of timm's has: oblong, dilated, grouped and one-sided convolutions, pools that round up, products
+    of what both depend on the image, and functions of every kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oblong = nn.Conv2d(3, 8, (1, 7), padding=(0, 3))
+        self.dilated = nn.Conv2d(8, 12, 3, padding=2, dilation=2)
+        self.grouped = nn.Conv2d(12, 12, 3, groups=3, stride=2)
+        self.even = nn.Conv2d(12, 12, 2, groups=12)
+        self.slope = nn.PReLU(12)
+        self.norm = nn.BatchNorm2d(12)
+        self.groups = nn.GroupNorm(3, 12)
+        self.query, self.key, self.value = nn.Linear(12, 8), nn.Linear(12, 8), nn.Linear(12, 12)
+        self.head = nn.Linear(12, 7)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.dilated(F.pad(torch.tanh(self.oblong(images)), (1, 0, 0, 1)))[:, :, :-1, 1:]
+        x = self.norm(F.leaky_relu(self.oblong(images), 0.1).mean(1, keepdim=True) + x)
+        x = F.max_pool2d(x, 3, 2, ceil_mode=True) + F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 2, 2, count_include_pad=False)[
+            :, :, : (x.shape[2] + 1) // 2, : (x.shape[3] + 1) // 2] * 0.5
+        x = self.groups(F.elu(self.slope(self.even(self.grouped(x)))))
+        x = torch.cat([x[:, 6:], x[:, :6]], 1).flatten(2).transpose(1, 2)
+        scores = self.query(x) @ self.key(x).transpose(1, 2) * 0.3
+        x = torch.softmax(scores, -1) @ self.value(x) + F.hardswish(x)
+        x = torch.maximum(F.mish(x), F.softplus(x) - 1).clamp(-2, 3) ** 2
+        x = torch.exp(-x.abs()) + torch.sqrt(x + 1) / (1 + torch.sigmoid(x)) + F.gelu(x, approximate="tanh")
+        largest = x.amax(1) - x.amin(1) + x.norm(dim=1).reciprocal() + x.sum(1) * 0.1
+        return self.head(torch.minimum(largest, 1 - largest) + torch.log(1 + largest.square()))
+
+
+def networks() -> list[tuple[str, nn.Module, int, int, str]]:
+    """Name, network, side, operator set, exporter."""
+    tiny = timm_networks.miniatures()
+    bit = ResNetV2((1,), channels=(128,), num_classes=10, stem_chs=32, stem_type="fixed",
+                   conv_layer=partial(StdConv2d, eps=1e-8))
+    swin = SwinTransformer(img_size=64, patch_size=4, num_classes=10, embed_dim=8, depths=(2, 1), num_heads=(2, 4),
+                           window_size=4)
+    half = dict(channel_multiplier=0.25, num_classes=10)
+    return [
+        ("onnx-resnet", *tiny["tiny-resnet"], 13, "torchscript"),
+        ("onnx-resnet-dynamo", *tiny["tiny-resnet-basic"], 18, "dynamo"),
+        ("onnx-bit", bit, 32, 17, "torchscript"),
+        ("onnx-vit", *tiny["tiny-vit"], 14, "torchscript"),
+        ("onnx-vit-dynamo", *tiny["tiny-vit"], 20, "dynamo"),
+        ("onnx-convnext", *tiny["tiny-convnext"], 16, "torchscript"),
+        ("onnx-swin", swin, 64, 17, "torchscript"),
+        ("onnx-efficientnet", efficientnet._gen_efficientnet("efficientnet_b0", depth_multiplier=0.1, **half), 32, 17,
+         "torchscript"),
+        ("onnx-mobilenet", mobilenetv3._gen_mobilenet_v3(
+            "mobilenetv3_small_050", channel_multiplier=0.1, num_classes=10), 32, 15, "torchscript"),
+        ("onnx-regnet", regnet.RegNet(regnet.RegNetCfg(
+            w0=24, wa=12.0, wm=1.5, group_size=12, depth=6, se_ratio=0.25), num_classes=10), 32, 17, "torchscript"),
+        ("onnx-mixer", mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=8, num_blocks=2, embed_dim=24), 32, 20,
+         "torchscript"),
+        ("onnx-medley", Medley(), 24, 17, "torchscript"),
+    ]
+
+
+def linear_model(operation: str, batch: int, external: dict[str, str] | None = None) -> onnx.ModelProto:
+    """An image's mean over its pixels, an operation, four logits."""
+    weight = helper.make_tensor("weight", TensorProto.FLOAT, [3, 4], [float(i) for i in range(12)])
+    if external is not None:
+        weight.ClearField("float_data")
+        weight.data_location = TensorProto.EXTERNAL
+        for key, value in external.items():
+            entry = weight.external_data.add()
+            entry.key, entry.value = key, value
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node(operation, ["flat"], ["odd"], name="the-odd-one"),
+        helper.make_node("MatMul", ["odd", "weight"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "linear", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 4])], [weight])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def write(folder: Path) -> None:
+    for name, network, side, opset, exporter in networks():
+        onnx_networks.write(name, network, side, folder, opset, exporter)
+        for part in folder.glob(f"{name}.onnx.data"):
+            model = onnx.load(folder / f"{name}.onnx")
+            part.unlink()
+            onnx.save(model, folder / f"{name}.onnx")
+    numbers = torch.arange(12, dtype=torch.float32).numpy().tobytes()
+    (folder / "onnx-external.data").write_bytes(b"\0" * 16 + numbers)
+    cases = {
+        "onnx-unsupported": linear_model("Sinh", 1),
+        "onnx-batch": linear_model("Relu", 8),
+        "onnx-external": linear_model("Relu", 1, {"location": "onnx-external.data", "offset": "16", "length": "48"}),
+        "onnx-escaping": linear_model("Relu", 1, {"location": "../onnx-external.data", "offset": "16"}),
+        "onnx-short": linear_model("Relu", 1, {"location": "onnx-external.data", "offset": "20"}),
+    }
+    for name, model in cases.items():
+        onnx.save(model, folder / f"{name}.onnx")
