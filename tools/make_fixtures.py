@@ -14,6 +14,8 @@ from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 
 import onnx_fixtures
+import onnx_networks
+import slak
 import timm_networks
 
 from replknet import RepLKNet, Variant, randomise
@@ -72,6 +74,22 @@ def write_resized() -> None:
                   FOLDER / f"tiny-vit-{side}-reference.safetensors")
 
 
+def write_fuzz_seeds(folder: Path) -> None:
+    """The smallest valid files of every format, for the fuzzer to damage."""
+    folder.mkdir(exist_ok=True)
+    generator = torch.Generator().manual_seed(9)
+    weights = {"conv.weight": torch.randn(2, 3, 3, 3, generator=generator), "scale": torch.ones(4).half(),
+               "steps": torch.tensor(7), "mean": torch.randn(3, generator=generator).bfloat16()}
+    save_file(weights, folder / "small.safetensors")
+    torch.save({"state_dict": weights, "epoch": 3, "args": {"lr": 0.1, "names": ["a", "b"]}}, folder / "small.pth")
+    torch.save({"model": weights}, folder / "small.pt", _use_new_zipfile_serialization=False)
+    arrays = {name: tensor.float().numpy() for name, tensor in weights.items()}
+    numpy.savez(folder / "small.npz", **arrays)
+    numpy.savez_compressed(folder / "packed.npz", **arrays)
+    onnx_networks.write("blend", onnx_fixtures.Blend(), 8, folder, 17, "torchscript")
+    (folder / "blend-reference.safetensors").unlink()
+
+
 def write_npz(network: torch.nn.Module) -> None:
     """BiT's .npz, in half precision so that it stays small; the reference is of the same rounded weights."""
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(8))
@@ -104,7 +122,10 @@ def main() -> None:
     for name, (network, side) in timm_networks.miniatures().items():
         timm_networks.write(name, network, side, FOLDER, images=2)
     write_npz(timm_networks.randomise(timm_networks.miniatures()["tiny-bit"][0], seed=7))
+    for branches in ["LoRA", "Decom"]:
+        timm_networks.write(f"tiny-slak-{branches.lower()}", slak.tiny(branches), 64, FOLDER, images=2)
     write_resized()
+    write_fuzz_seeds(FOLDER / "fuzz")
     onnx_fixtures.write(FOLDER)
 
 

@@ -50,6 +50,27 @@ class Medley(nn.Module):
         return self.head(torch.minimum(largest, 1 - largest) + torch.log(1 + largest.square()))
 
 
+class Blend(nn.Module):
+    """A little of everything, small enough for a million runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4)
+        self.depthwise, self.grouped = nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.Conv2d(4, 4, 1, groups=2)
+        self.qkv, self.project, self.layer = nn.Linear(4, 12), nn.Linear(4, 4), nn.LayerNorm(4)
+        self.group, self.head = nn.GroupNorm(2, 4), nn.Linear(4, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.norm(self.stem(images)))
+        x = self.group(x + F.silu(self.depthwise(F.pad(x, (1, 1, 1, 1))))[:, :, 1:-1, 1:-1] * self.grouped(x))
+        x = F.max_pool2d(x, 3, 1, 1) + F.avg_pool2d(x, 3, 1, 1)
+        x = self.layer(x.flatten(2).transpose(1, 2))
+        q, k, v = self.qkv(x).reshape(-1, 16, 3, 2, 2).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = (q * 2 ** -0.5 @ k.transpose(-2, -1)).softmax(-1) @ v
+        x = x + F.gelu(self.project(mixed.transpose(1, 2).reshape(-1, 16, 4)))
+        return self.head(torch.cat([x[:, :1], x[:, 8:]], 1).mean(1))
+
+
 def networks() -> list[tuple[str, nn.Module, int, int, str]]:
     """Name, network, side, operator set, exporter."""
     tiny = timm_networks.miniatures()

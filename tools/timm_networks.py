@@ -11,6 +11,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+import slak
 import timm
 import torch
 from safetensors.torch import save_file
@@ -74,6 +75,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=2)
     options = parser.parse_args()
+    if options.name == "slak":
+        write("slak", slak.full(), 224, options.folder, options.images)
+        return
     network = timm.create_model(options.name, pretrained=False)
     side = network.pretrained_cfg["input_size"][1]
     write(options.name, network, 224 if options.name.endswith("_bit") else side, options.folder, options.images)

@@ -46,11 +46,19 @@ public struct Architecture: Sendable, Hashable {
     return found.resized(to: side)
   }
 
-  /// The architecture called `name` for a checkpoint: an ONNX model tells its own.
+  /// The architecture called `name` for a checkpoint, which tells the design of an ONNX model and of a SLaK.
   ///
   /// - Throws: `CheckpointError` where that model cannot be computed.
   public static func named(_ name: String, checkpoint: String) throws(CheckpointError) -> Architecture? {
-    name == onnxName ? try onnx(checkpoint) : named(name)
+    if name == onnxName { return try onnx(checkpoint) }
+    guard let found = named(name), found.family == .slak else { return named(name) }
+    guard let design = SLaKDesign(try CheckpointReader.open(checkpoint)) else {
+      throw .unfit(
+        architecture: name, problems: ["stages.0.0.large_kernel.LoRA1.conv.weight is missing"], file: checkpoint)
+    }
+    return Architecture(
+      name, height: found.inputHeight, width: found.inputWidth, classCount: found.classCount,
+      family: .graph(.slak(design)), isResized: found.isResized)
   }
 
   /// What manifests call the architecture of an ONNX model.
@@ -72,7 +80,7 @@ public struct Architecture: Sendable, Hashable {
   public func resized(to side: Int) -> Architecture? {
     guard (16...2048).contains(side) else { return nil }
     switch family {
-    case .replknet, .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt): break
+    case .replknet, .slak, .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt), .graph(.slak): break
     case .graph(.visionTransformer(let design)): guard side % design.patch == 0 else { return nil }
     case .graph(.swin), .onnx: return nil
     }
@@ -81,7 +89,7 @@ public struct Architecture: Sendable, Hashable {
   }
 
   /// Every architecture, family by family; those that timm has carry timm's names.
-  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + miniatures
+  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + slaks + miniatures
 
   /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
   /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by

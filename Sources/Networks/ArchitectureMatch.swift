@@ -1,13 +1,20 @@
 extension Checkpoint {
   /// The architectures whose parameters the checkpoint holds, judged by names and shapes; merged or not.
   public func matchingArchitectures() -> [Architecture] {
-    Architecture.all.filter { (try? checkFits($0)) != nil }
+    Architecture.all.compactMap { architecture in
+      guard architecture.family == .slak else { return (try? checkFits(architecture)) == nil ? nil : architecture }
+      guard let found = try? Architecture.named(architecture.name, checkpoint: path) else { return nil }
+      return (try? checkFits(found)) == nil ? nil : found
+    }
   }
 
   /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
   public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
     guard case .replknet(let design) = architecture.family else {
       if case .graph(let design) = architecture.family { try checkFits(design, of: architecture) }
+      if case .slak = architecture.family, let found = try Architecture.named(architecture.name, checkpoint: path) {
+        try checkFits(found)
+      }
       if case .onnx = architecture.family { throw .malformed(file: path, reason: "it is no ONNX model") }
       return
     }

@@ -5,7 +5,7 @@ extension Architecture {
     switch family {
     case .graph(let design): graph(design).parameterCount
     case .replknet(let design): design.parameterCount(classCount: classCount)
-    case .onnx: 0
+    case .onnx, .slak: 0
     }
   }
 
@@ -14,7 +14,7 @@ extension Architecture {
     switch family {
     case .graph(let design): graph(design).multiplyAdds
     case .replknet(let design): design.multiplyAdds(height: inputHeight, width: inputWidth, classCount: classCount)
-    case .onnx: 0
+    case .onnx, .slak: 0
     }
   }
 

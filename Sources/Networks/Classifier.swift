@@ -25,6 +25,13 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
+    if architecture.family == .slak {
+      guard let found = try Architecture.named(architecture.name, checkpoint: checkpoint) else {
+        throw .unreadable(file: checkpoint, reason: "it tells no design")
+      }
+      try self.init(architecture: found, checkpoint: checkpoint, options: options)
+      return
+    }
     if architecture.family == .onnx {
       try self.init(ONNXModel(ONNXFile(CheckpointFile(checkpoint))), architecture, options: options)
       return
@@ -58,7 +65,7 @@ public final class Classifier: Sendable {
       let graph = design.graph(height: inputHeight, width: inputWidth, classCount: classes)
       network = .graph(try CompiledGraph(graph, weights: weights, options: options))
       classCount = classes
-    case .onnx: throw .malformed(file: weights.origin, reason: "an ONNX model has its weights itself")
+    case .onnx, .slak: throw .malformed(file: weights.origin, reason: "a file tells the design of \(architecture.name)")
     }
   }
 

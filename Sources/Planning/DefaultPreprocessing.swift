@@ -12,7 +12,7 @@ extension Architecture {
       case .graph(.resnet): (256, .bilinear, .imageNet)
       case .graph(.bigTransfer): (224, .bilinear, .half)
       case .graph(.visionTransformer): (248, .bicubic, name.hasPrefix("deit") ? .imageNet : .half)
-      case .graph(.convNeXt): (256, .bicubic, .imageNet)
+      case .graph(.convNeXt), .graph(.slak), .slak: (256, .bicubic, .imageNet)
       case .graph(.swin): (248, .bicubic, .imageNet)
       // A file does not say; this is how most convolutional networks are evaluated.
       case .onnx: (256, .bilinear, .imageNet)

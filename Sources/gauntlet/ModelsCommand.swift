@@ -12,6 +12,8 @@ struct ModelsCommand: ParsableCommand {
       Parameters in millions, multiply-adds an image in thousands of millions, the side of the images in pixels, and \
       what a manifest does to pictures unless it says otherwise: the shortest side after resizing, the filter, and the \
       mean that is subtracted.
+      Of a SLaK, and of an ONNX model (architecture `onnx`), the file tells the rest. NAME@SIDE stands for images of \
+      another side, such as vit_base_patch16_224@384 or replknet-31b@384.
       Example: gauntlet models
       """)
 
@@ -22,11 +24,16 @@ struct ModelsCommand: ParsableCommand {
     for architecture in Architecture.all {
       print(
         architecture.name.padding(toLength: width, withPad: " ", startingAt: 0)
-          + String(
-            format: "  %8.1f  %6.2f  %5d", Double(architecture.parameterCount) / 1e6,
-            Double(architecture.multiplyAdds) / 1e9, architecture.inputHeight)
+          + Self.sizes(architecture) + String(format: "  %5d", architecture.inputHeight)
           + "  " + Self.text(architecture.defaultPreprocessing))
     }
+  }
+
+  /// Of a design that its file tells, nothing is known before.
+  private static func sizes(_ architecture: Architecture) -> String {
+    guard architecture.parameterCount > 0 else { return "   of file  of file" }
+    return String(
+      format: "  %8.1f  %6.2f", Double(architecture.parameterCount) / 1e6, Double(architecture.multiplyAdds) / 1e9)
   }
 
   private static func text(_ preprocessing: Preprocessing) -> String {

@@ -98,6 +98,24 @@ import Testing
     }
   }
 
+  /// Published files have two names for the long kernels; widths are told by the file.
+  @Test(arguments: ["tiny-slak-lora", "tiny-slak-decom"])
+  func theDesignOfSLaKIsReadFromItsFile(name: String) throws {
+    let path = Fixture.path(name + ".safetensors")
+    let checkpoint = try CheckpointReader.open(path)
+    let found = try #require(checkpoint.matchingArchitectures().first)
+    #expect(checkpoint.matchingArchitectures().count == 1 && found.name == "slak")
+    // Both ways to name it: with the design, and without, as a manifest does.
+    let resized = try #require(try Architecture.named("slak@64", checkpoint: path))
+    let result = try ReferenceCheck.run(
+      checkpoint: path, architecture: resized, reference: Fixture.path(name + "-reference.safetensors"))
+    #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
+    #expect(result.largestLogit > 0.01)
+    #expect(throws: CheckpointError.self) {
+      try Architecture.named("slak", checkpoint: Fixture.path("tiny-convnext.safetensors"))
+    }
+  }
+
   @Test func everyMisfitIsNamedAtOnce() throws {
     let other = Architecture(
       "other", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 4, width: 48, depth: 3, heads: 3)))

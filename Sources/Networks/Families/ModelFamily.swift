@@ -6,6 +6,8 @@ package enum ModelFamily: Sendable, Hashable {
   case graph(GraphDesign)
   /// Told by an ONNX model.
   case onnx
+  /// A SLaK of which the checkpoint has yet to tell the design.
+  case slak
 }
 
 /// The numbers that make one network of a family that is computed as a graph.
@@ -15,12 +17,13 @@ package enum GraphDesign: Sendable, Hashable {
   case visionTransformer(VisionTransformerDesign)
   case convNeXt(ConvNeXtDesign)
   case swin(SwinDesign)
+  case slak(SLaKDesign)
 
   /// The name before `.weight` and `.bias` of the layer that gives the logits.
   var head: String {
     switch self {
     case .resnet: "fc"
-    case .visionTransformer: "head"
+    case .visionTransformer, .slak: "head"
     case .bigTransfer, .convNeXt, .swin: "head.fc"
     }
   }
@@ -34,6 +37,7 @@ package enum GraphDesign: Sendable, Hashable {
     case .visionTransformer(let design): design.describe(in: &graph, classCount: classCount)
     case .convNeXt(let design): design.describe(in: &graph, classCount: classCount)
     case .swin(let design): design.describe(in: &graph, classCount: classCount)
+    case .slak(let design): design.describe(in: &graph, classCount: classCount)
     }
     return graph
   }

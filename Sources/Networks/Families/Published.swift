@@ -67,6 +67,9 @@ extension Architecture {
     Architecture("swin_\(size)_patch4_window7_224", graph: .swin(design))
   }
 
+  /// The name for every SLaK: its file tells the rest.
+  static let slaks = [Architecture("slak", height: 224, width: 224, classCount: 1000, family: .slak)]
+
   /// The rivals of `replknet-nano`, trained by `tools/train_miniature.py` on the same pictures.
   static let miniatures = [
     Architecture(

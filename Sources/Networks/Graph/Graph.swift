@@ -78,6 +78,7 @@ enum Operation: Sendable {
   case convolution(Convolution)
   /// One kernel a channel, padding `kernel / 2`, with bias.
   case depthwise(name: String, channels: Int, kernel: Int, stride: Int = 1, relu: Bool = false)
+  case depthwiseSum(DepthwiseSum)
   case layerNorm(name: String, channels: Int, epsilon: Float)
   case groupNorm(name: String, channels: Int, groups: Int, epsilon: Float = 1e-5, relu: Bool = true)
   case relu
@@ -167,7 +168,7 @@ enum Operation: Sendable {
     case .mergePatches:
       result = Graph.Extents(height: input.height / 2, width: input.width / 2, channels: 4 * input.channels)
     case .tensor(_, let output): result = output
-    case .layerNorm, .groupNorm, .relu: break
+    case .depthwiseSum, .layerNorm, .groupNorm, .relu: break
     }
     return result
   }
@@ -186,6 +187,7 @@ enum Operation: Sendable {
       return result
     case .depthwise(let name, let channels, let kernel, _, _):
       return [(name + ".weight", [channels, 1, kernel, kernel]), (name + ".bias", [channels])]
+    case .depthwiseSum(let sum): return sum.parameters
     case .layerNorm(let name, let channels, _), .groupNorm(let name, let channels, _, _, _):
       return [(name + ".weight", [channels]), (name + ".bias", [channels])]
     case .tokens(let token, let position, let count, let channels):
@@ -202,6 +204,7 @@ enum Operation: Sendable {
     switch self {
     case .convolution(let layer): output.pixels * layer.outputs * layer.inputs / layer.groups * layer.shape.taps
     case .depthwise(_, _, let kernel, _, _): output.count * kernel * kernel
+    case .depthwiseSum(let sum): output.count * sum.parts.reduce(0) { $0 + $1.rows * $1.columns }
     case .attention(_, let scope): 2 * input.pixels * output.channels * scope.reach(of: input.pixels)
     case .tensor(.product(let batch, let rows, let inner, let columns), _): batch * rows * inner * columns
     default: 0

@@ -15,6 +15,7 @@ struct StepLoader<Source: WeightSource>: Sendable {
           weights: try source.values(name + ".weight", shape: [channels, 1, kernel, kernel]),
           bias: try source.values(name + ".bias", shape: [channels]), channels: channels, kernel: kernel,
           stride: stride, mapSize: (input.height, input.width), instructionSet: options.instructionSet), relu: relu)
+    case .depthwiseSum(let sum): return try depthwise(sum, input)
     case .layerNorm(let name, let channels, let epsilon):
       return .layerNorm(
         weight: try source.values(name + ".weight", shape: [channels]),
@@ -46,6 +47,34 @@ struct StepLoader<Source: WeightSource>: Sendable {
         TensorStep(
           operation: operation, constant: constant, instructionSet: options.instructionSet, backend: options.gemm))
     }
+  }
+
+  /// All kernels with their normalisations in one square, each in its middle.
+  private func depthwise(
+    _ sum: Operation.DepthwiseSum, _ input: Graph.Extents
+  ) throws(CheckpointError) -> CompiledGraph.Step {
+    let side = sum.kernel
+    var weights = [Double](repeating: 0, count: sum.channels * side * side)
+    var bias = [Double](repeating: 0, count: sum.channels)
+    for part in sum.parts {
+      let stored = try source.values(part.name + ".conv.weight", shape: [sum.channels, 1, part.rows, part.columns])
+      let affine = try Folding(source: source).normalisation(part.name + ".bn", sum.channels)
+      let (top, left) = ((side - part.rows) / 2, (side - part.columns) / 2)
+      for channel in 0..<sum.channels {
+        bias[channel] += affine.shift[channel]
+        for row in 0..<part.rows {
+          let from = (channel * part.rows + row) * part.columns
+          let target = (channel * side + top + row) * side + left
+          for column in 0..<part.columns {
+            weights[target + column] += Double(stored[from + column]) * affine.scale[channel]
+          }
+        }
+      }
+    }
+    return .depthwise(
+      DepthwiseLayer(
+        weights: weights.map { Float($0) }, bias: bias.map { Float($0) }, channels: sum.channels, kernel: side,
+        mapSize: (input.height, input.width), instructionSet: options.instructionSet), relu: false)
   }
 
   /// The positions of tokens, resampled where the checkpoint has them for another size of images.

@@ -1,0 +1,106 @@
+import Kernels
+
+/// SLaK (Liu et al., "More ConvNets in the 2020s: Scaling up Kernels Beyond 51x51 using Sparsity", ICLR 2023): ConvNeXt
+/// with large kernels as a sum of an upright, a lying and a small one, each with a batch normalisation, under the names
+/// of its authors' code.
+///
+/// Published weights differ in width (the paper widens by 1.3, and sparsity fills the rest with zeros) and in what the
+/// long kernels are called, so that the design is read from the file.
+package struct SLaKDesign: Sendable, Hashable {
+  /// Blocks, channels and the long side of the kernels, a stage.
+  package let blocks: [Int]
+  package let channels: [Int]
+  package let kernels: [Int]
+  /// The short side of the long kernels, and the side of the small one.
+  package let smallKernel: Int
+  /// What the two long kernels are called before a 1 and a 2: "LoRA" or "Decom".
+  package let branches: String
+
+  package init(blocks: [Int], channels: [Int], kernels: [Int], smallKernel: Int, branches: String) {
+    precondition(blocks.count == channels.count && kernels.count == channels.count, "one entry a stage")
+    (self.blocks, self.channels, self.kernels) = (blocks, channels, kernels)
+    (self.smallKernel, self.branches) = (smallKernel, branches)
+  }
+
+  /// The design of the weights in a checkpoint; nil where they are none of a SLaK.
+  init?(_ checkpoint: Checkpoint) {
+    func long(_ stage: Int, _ block: Int, _ name: String) -> [Int]? {
+      checkpoint.shape(of: "stages.\(stage).\(block).large_kernel.\(name)1.conv.weight")
+    }
+    guard let name = ["LoRA", "Decom"].first(where: { long(0, 0, $0) != nil }) else { return nil }
+    var (blocks, channels, kernels): ([Int], [Int], [Int]) = ([], [], [])
+    var small = 0
+    for stage in 0..<4 {
+      guard let shape = long(stage, 0, name), shape.count == 4, (1...8192).contains(shape[0]),
+        shape[2...].allSatisfy({ $0 % 2 == 1 && $0 < 200 })
+      else { return nil }
+      blocks.append((0..<1000).first { long(stage, $0, name) == nil } ?? 0)
+      channels.append(shape[0])
+      kernels.append(shape[2])
+      small = shape[3]
+    }
+    guard kernels.allSatisfy({ $0 >= small }) else { return nil }
+    self.init(blocks: blocks, channels: channels, kernels: kernels, smallKernel: small, branches: name)
+  }
+
+  func describe(in graph: inout Graph, classCount: Int) {
+    let epsilon: Float = 1e-6
+    var value: Graph.Value = 0
+    for (stage, width) in channels.enumerated() {
+      let prefix = "downsample_layers.\(stage)"
+      if stage == 0 {
+        value = graph.patches(prefix + ".0", value, side: 4, outputs: width)
+        value = graph.layerNorm(prefix + ".1", value, epsilon: epsilon)
+      } else {
+        value = graph.layerNorm(prefix + ".0", value, epsilon: epsilon)
+        value = graph.patches(prefix + ".1", value, side: 2, outputs: width)
+      }
+      for block in 0..<blocks[stage] {
+        let name = "stages.\(stage).\(block)"
+        var inner = graph.append(.depthwiseSum(kernels(name, stage)), value)
+        inner = graph.layerNorm(name + ".norm", inner, epsilon: epsilon)
+        inner = graph.linear(name + ".pwconv1", inner, outputs: 4 * width, gelu: true)
+        value = graph.linear(name + ".pwconv2", inner, outputs: width, scale: name + ".gamma", residual: value)
+      }
+    }
+    value = graph.append(.globalAverage, value)
+    value = graph.layerNorm("norm", value, epsilon: epsilon)
+    _ = graph.linear("head", value, outputs: classCount)
+  }
+
+  private func kernels(_ name: String, _ stage: Int) -> Operation.DepthwiseSum {
+    let large = name + ".large_kernel."
+    let side = kernels[stage]
+    var parts = [
+      Operation.DepthwiseSum.Part(name: large + branches + "1", rows: side, columns: smallKernel),
+      Operation.DepthwiseSum.Part(name: large + branches + "2", rows: smallKernel, columns: side),
+    ]
+    if smallKernel < side { parts.append(.init(name: large + "small_conv", rows: smallKernel, columns: smallKernel)) }
+    return Operation.DepthwiseSum(channels: channels[stage], kernel: side, parts: parts)
+  }
+}
+
+extension Operation {
+  /// Depthwise convolutions of one input, each followed by a batch normalisation, added: one convolution with all
+  /// kernels in a square.
+  struct DepthwiseSum: Sendable {
+    let channels: Int
+    /// The side of the square.
+    let kernel: Int
+    let parts: [Part]
+
+    struct Part: Sendable {
+      /// The name before `.conv` and `.bn`.
+      let name: String
+      let rows: Int
+      let columns: Int
+    }
+
+    var parameters: [(name: String, shape: [Int])] {
+      parts.flatMap { part in
+        [(part.name + ".conv.weight", [channels, 1, part.rows, part.columns])]
+          + ["weight", "bias", "running_mean", "running_var"].map { (part.name + ".bn." + $0, [channels]) }
+      }
+    }
+  }
+}
