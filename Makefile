@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test simulate build setup lint format proto train fixtures parity bench clean
+.PHONY: run test simulate fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -27,6 +27,12 @@ simulate: setup
 	$(SWIFT) build -c release --build-tests
 	GAUNTLET_SIMULATION_BLOCKS=$${GAUNTLET_SIMULATION_BLOCKS:-400} $(SWIFT) test -c release --skip-build \
 	  --filter SimulationTests
+
+# Feeds damaged files to the readers of checkpoints, a million of each format (about half an hour on one core).
+FUZZ_INPUTS ?= 1000000
+fuzz: setup
+	$(SWIFT) build -c release --product reader-fuzzer
+	for file in Tests/NetworksTests/Fixtures/fuzz/*; do OPENBLAS_NUM_THREADS=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet
@@ -51,9 +57,9 @@ $(PYTHON):
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -r tools/requirements.txt
 
-# Trains the miniature's network anew (about ten minutes) and replaces models/replknet-nano.safetensors.
+# Trains the miniature's networks anew (one and a half hours) and replaces models/*-nano.safetensors.
 train: build $(PYTHON)
-	$(PYTHON) tools/train_miniature.py
+	for network in replknet-nano resnet-nano vit-nano; do $(PYTHON) tools/train_miniature.py $$network || exit 1; done
 
 # Writes the small references of the tests anew, from PyTorch and scikit-learn.
 fixtures: $(PYTHON)

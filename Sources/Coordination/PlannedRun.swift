@@ -41,7 +41,9 @@ public struct PlannedRun: Sendable {
     }
     let plan = try Plan.make(manifestPath: manifest, note: note)
     for model in plan.manifest.models {
-      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else { continue }
+      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
+        continue
+      }
       try CheckpointReader.check(model.checkpoint, fits: architecture)
     }
     try plan.write(to: folder)

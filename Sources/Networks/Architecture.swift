@@ -89,7 +89,8 @@ public struct Architecture: Sendable, Hashable {
   }
 
   /// Every architecture, family by family; those that timm has carry timm's names.
-  public static let all: [Architecture] = replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + slaks + miniatures
+  public static let all: [Architecture] =
+    replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + slaks + miniatures
 
   /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
   /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by

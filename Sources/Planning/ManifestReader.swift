@@ -156,7 +156,9 @@ extension ManifestReader {
     }
     guard let at = word.firstIndex(of: "@") else {
       return try node.choice(
-        Architecture.all.map { (word: $0.name, value: $0) } + [(word: Architecture.onnxName, value: Architecture.all[0])])
+        Architecture.all.map { (word: $0.name, value: $0) } + [
+          (word: Architecture.onnxName, value: Architecture.all[0])
+        ])
     }
     guard let plain = Architecture.named(String(word[..<at])) else {
       throw node.failure(

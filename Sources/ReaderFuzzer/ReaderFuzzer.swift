@@ -17,6 +17,7 @@ struct ReaderFuzzer: ParsableCommand {
   @Option(help: "Seconds that one file may take.") var limit: UInt32 = 20
 
   func run() throws {
+    allowAlarms()
     let url = URL(fileURLWithPath: file)
     let bytes = [UInt8](try Data(contentsOf: url))
     let beside = try FileManager.default.contentsOfDirectory(
@@ -38,6 +39,8 @@ struct ReaderFuzzer: ParsableCommand {
       if try tries(Array(input.prefix(2 * bytes.count)), damaged) { accepted += 1 }
     }
     alarm(0)
+    // OpenBLAS's threads need memory to end.
+    try limitMemory(to: nil)
     try FileManager.default.removeItem(at: damaged)
     print("\(url.lastPathComponent): \(inputs) damaged files from seed \(seed), \(accepted) read, the rest refused")
   }
@@ -72,12 +75,22 @@ struct ReaderFuzzer: ParsableCommand {
     }
   }
 
-  /// Bounds the process's memory at what it has and as much more.
-  private func limitMemory(to more: Int) throws {
-    let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ").first.flatMap { Int($0) }
+  /// Who starts the process may have blocked the signal that ends a hang.
+  private func allowAlarms() {
+    var alarms = sigset_t()
+    sigemptyset(&alarms)
+    sigaddset(&alarms, SIGALRM)
+    pthread_sigmask(SIG_UNBLOCK, &alarms, nil)
+  }
+
+  /// Bounds the process's memory at what it has and as much more; nil for no bound.
+  private func limitMemory(to more: Int?) throws {
+    let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ").first.flatMap {
+      Int($0)
+    }
     var limit = rlimit()
-    limit.rlim_cur = rlim_t((pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) + more)
-    limit.rlim_max = limit.rlim_cur
+    getrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit)
+    limit.rlim_cur = more.map { rlim_t((pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) + $0) } ?? limit.rlim_max
     guard setrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit) == 0 else {
       throw ValidationError("the memory cannot be limited: \(String(cString: strerror(errno)))")
     }

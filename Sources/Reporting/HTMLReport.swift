@@ -13,6 +13,7 @@ public enum HTMLReport {
     </head>
     <body>
     <h1>\(escaped(model.title))</h1>
+    \(ModelComparison(model).map(Plots.comparison) ?? "")
     \(model.sections.map(section).joined(separator: "\n"))
     </body>
     </html>

@@ -3,6 +3,45 @@ enum Plots {
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes tell repeats apart.
   private static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
 
+  /// A row a benchmark, a dot a model.
+  static func comparison(_ comparison: ModelComparison) -> String {
+    let (left, width, height) = (200, 420, 26)
+    let top = 30 + 18 * comparison.models.count
+    let bottom = top + height * comparison.rows.count
+    func x(_ value: Double) -> Int { left + Int((value * Double(width)).rounded()) }
+    var parts: [String] = []
+    for tick in stride(from: 0, through: 100, by: 20) {
+      parts.append("<path class=\"rule\" d=\"M\(x(Double(tick) / 100)) \(top)V\(bottom)\"/>")
+      parts.append(text(x(Double(tick) / 100), bottom + 16, "\(tick)", "middle", "quiet"))
+    }
+    parts.append(text(left + width / 2, bottom + 34, "%", "middle", "quiet"))
+    for (place, name) in comparison.models.enumerated() {
+      let line = 14 + 18 * place
+      parts.append(mark(left + 8, line, place))
+      parts.append(text(left + 22, line + 4, HTMLReport.escaped(name), "start", ""))
+    }
+    for (row, line) in comparison.rows.enumerated() {
+      let y = top + height * row + height / 2
+      parts.append(text(left - 12, y + 4, HTMLReport.escaped("\(line.benchmark), \(line.measure)"), "end", ""))
+      parts.append("<path class=\"rule\" d=\"M\(left) \(y)H\(left + width)\"/>")
+      for (place, value) in line.values.enumerated() {
+        if let value { parts.append(mark(x(max(0, min(1, value))), y, place)) }
+      }
+    }
+    return "<h2>The models side by side</h2>"
+      + svg((left + width + 30, bottom + 44), "One figure a model and benchmark, in per cent", parts)
+  }
+
+  /// A circle, a square or a diamond in the model's colour, so that colour alone tells nothing.
+  private static func mark(_ x: Int, _ y: Int, _ place: Int) -> String {
+    let colour = palette[place % palette.count]
+    switch place % 3 {
+    case 0: return "<circle cx=\"\(x)\" cy=\"\(y)\" r=\"5\" fill=\"\(colour)\"/>"
+    case 1: return "<rect x=\"\(x - 5)\" y=\"\(y - 5)\" width=\"10\" height=\"10\" fill=\"\(colour)\"/>"
+    default: return "<path d=\"M\(x) \(y - 7)l7 7l-7 7l-7 -7z\" fill=\"\(colour)\"/>"
+    }
+  }
+
   /// Rows of the first axis, columns of the second; the darker, the more accurate.
   static func heatMap(_ section: ReportSection) -> String {
     let (rows, columns) = (section.axes[0].values, section.axes[1].values)

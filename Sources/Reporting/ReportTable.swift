@@ -6,6 +6,33 @@ public enum ReportTable {
   ///   - colour: whether to shade cells with ANSI colours.
   ///   - width: columns of the terminal; names are cut to fit, figures never.
   public static func render(_ model: ReportModel, colour: Bool, width: Int) -> String {
+    let sections = sections(model, colour, width)
+    guard let comparison = ModelComparison(model) else { return sections }
+    return sections + "\n\n" + render(comparison, colour).joined(separator: "\n")
+  }
+
+  /// Models in columns, benchmarks in rows.
+  private static func render(_ comparison: ModelComparison, _ colour: Bool) -> [String] {
+    let name = max(9, comparison.rows.map(\.benchmark.count).max() ?? 0)
+    let measure = comparison.rows.map(\.measure.count).max() ?? 0
+    let cells = comparison.models.map { max(9, $0.count + 2) }
+    var lines = [
+      "The models side by side, in %",
+      "  " + padded("benchmark", name, right: false) + "  " + padded("", measure, right: false)
+        + zip(comparison.models, cells).map { padded($0, $1) + " " }.joined(),
+    ]
+    for row in comparison.rows {
+      var line = "  " + padded(row.benchmark, name, right: false) + "  " + padded(row.measure, measure, right: false)
+      for (place, value) in row.values.enumerated() {
+        let text = (value.map { Percent.text($0) } ?? "-") + (row.isIncomplete[place] ? "*" : " ")
+        line += shaded(padded(text, cells[place] + 1), value, colour)
+      }
+      lines.append(line)
+    }
+    return lines
+  }
+
+  private static func sections(_ model: ReportModel, _ colour: Bool, _ width: Int) -> String {
     model.sections.map { section in
       let title = "\(section.model) on \(section.benchmark), \(section.imageCount) images a condition"
       guard section.isTable else {

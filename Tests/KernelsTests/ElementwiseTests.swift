@@ -14,7 +14,8 @@ import Testing
     (.geluByTanh, { 0.5 * $0 * (1 + Foundation.tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }),
     (.elu(scale: 1.5), { $0 < 0 ? 1.5 * (exp($0) - 1) : $0 }), (.softplus, { log(1 + exp($0)) }),
     (.mish, { $0 * Foundation.tanh(log(1 + exp($0))) }), (.squareRoot, { $0.squareRoot() }), (.reciprocal, { 1 / $0 }),
-    (.absolute, { Swift.abs($0) }), (.logarithm, { log($0) }), (.power(2), { $0 * $0 }), (.power(-0.5), { pow($0, -0.5) }),
+    (.absolute, { Swift.abs($0) }), (.logarithm, { log($0) }), (.power(2), { $0 * $0 }),
+    (.power(-0.5), { pow($0, -0.5) }),
     (.power(2.5), { pow($0, 2.5) }),
   ]
   private static let numbers: [Float] =
@@ -29,7 +30,8 @@ import Testing
         #expect(found.isNaN, "\(function) of \(x)")
       } else {
         #expect(
-          found == exact || Swift.abs(found - exact) <= 1e-6 * max(1, Swift.abs(exact)), "\(function) of \(x) is \(found), not \(exact)")
+          found == exact || Swift.abs(found - exact) <= 1e-6 * max(1, Swift.abs(exact)),
+          "\(function) of \(x) is \(found), not \(exact)")
       }
     }
   }
@@ -45,7 +47,9 @@ import Testing
         Self.numbers.withUnsafeBufferPointer { input in
           output.withUnsafeMutableBufferPointer { function.apply(input, count: count, instructionSet: set, into: $0) }
         }
-        let isSame = zip(output, expected).allSatisfy { $0.bitPattern == $1 || ($0.isNaN && Float(bitPattern: $1).isNaN) }
+        let isSame = zip(output, expected).allSatisfy {
+          $0.bitPattern == $1 || ($0.isNaN && Float(bitPattern: $1).isNaN)
+        }
         #expect(isSame, "\(function), \(set), \(count)")
       }
     }
@@ -76,7 +80,8 @@ import Testing
   /// Windows against their definition, pixel by pixel.
   @Test func oblongSpreadAndOneSidedWindowsAreThoseOfTheirDefinition() {
     let shape = WindowShape(
-      rows: WindowAxis(kernel: 2, stride: 2, before: 1, after: 2, dilation: 3), columns: WindowAxis(kernel: 3, stride: 1, before: 2))
+      rows: WindowAxis(kernel: 2, stride: 2, before: 1, after: 2, dilation: 3),
+      columns: WindowAxis(kernel: 3, stride: 1, before: 2))
     let windows = Windows(height: 6, width: 5, channels: 4, shape: shape)
     #expect((windows.rows, windows.columns) == (3, 5))
     let image = (0..<120).map { Float($0 + 1) }

@@ -55,7 +55,9 @@ import Testing
   @Test func imagesOfAnotherSizeAreNamedAfterTheArchitecture() throws {
     #expect(Architecture.named("replknet-31b@384")?.inputHeight == 384)
     #expect(Architecture.named("vit_base_patch16_224@384")?.inputWidth == 384)
-    for name in ["vit_base_patch16_224@230", "swin_base_patch4_window7_224@384", "resnet50@7", "resnet50@", "nothing@64"] {
+    for name in [
+      "vit_base_patch16_224@230", "swin_base_patch4_window7_224@384", "resnet50@7", "resnet50@", "nothing@64",
+    ] {
       #expect(Architecture.named(name) == nil, "\(name)")
     }
     let plain = try #require(Architecture.named("vit_tiny_patch16_384"))

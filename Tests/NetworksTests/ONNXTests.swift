@@ -80,11 +80,15 @@ import Testing
     let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)
     let logits = try Fixture.logits(classifier, [Float](repeating: 1, count: 192), count: 1, batch: 1)
     #expect(logits == [12, 15, 18, 21])
-    #expect(try CheckpointReader.files(of: path).map { ($0 as NSString).lastPathComponent } == ["onnx-external.onnx", "onnx-external.data"])
+    #expect(
+      try CheckpointReader.files(of: path).map { ($0 as NSString).lastPathComponent } == [
+        "onnx-external.onnx", "onnx-external.data",
+      ])
   }
 
   @Test(arguments: [
-    ("onnx-escaping", "the numbers of weight are in no file beside it"), ("onnx-short", "weight reaches beyond its end"),
+    ("onnx-escaping", "the numbers of weight are in no file beside it"),
+    ("onnx-short", "weight reaches beyond its end"),
   ])
   func numbersElsewhereAreRefused(name: String, says: String) {
     #expect {
@@ -114,7 +118,9 @@ import Testing
   @Test func reshapingShowsTheSameNumbersOrIsRefused() {
     var generator = SystemRandomNumberGenerator()
     for _ in 0..<2000 {
-      let shape = (0..<Int.random(in: 1...4, using: &generator)).map { _ in [1, 2, 3, 4, 6].randomElement(using: &generator) ?? 1 }
+      let shape = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
+        [1, 2, 3, 4, 6].randomElement(using: &generator) ?? 1
+      }
       let order = shape.indices.shuffled(using: &generator)
       let view = row(shape).transposed(order)
       var rest = view.count

@@ -56,6 +56,40 @@ import Testing
     }
   }
 
+  /// Two models on two benchmarks, one of which one model lacks.
+  private func comparison() -> ReportModel {
+    func section(_ model: String, _ benchmark: String, _ values: [(String, Double)]) -> ReportSection {
+      ReportSection(
+        model: model, benchmark: benchmark, axes: [],
+        metrics: values.map { MetricSeries(name: $0.0, description: "", axes: [], values: [$0.1]) }, imageCount: 10,
+        facts: [])
+    }
+    return ReportModel(
+      title: "study",
+      sections: [
+        section("large", "val", [("top1", 0.9), ("evaluated", 10)]),
+        section("small", "val", [("top1", 0.8), ("evaluated", 7)]),
+        section("large", "imagenet-o", [("top1", 0), ("aupr", 0.2341), ("evaluated", 10)]),
+      ])
+  }
+
+  @Test func severalModelsAreComparedInOneTableAndOnePlot() throws {
+    let lines = ReportTable.render(comparison(), colour: false, width: 80).split(separator: "\n").suffix(4)
+    #expect(lines.first == "The models side by side, in %")
+    let rows = lines.dropFirst().map { $0.split(separator: " ").map(String.init) }
+    #expect(
+      rows == [
+        ["benchmark", "large", "small"], ["val", "top-1", "90.0", "80.0*"], ["imagenet-o", "AUPR", "23.4", "-"],
+      ])
+    let page = HTMLReport.render(comparison())
+    let plot = try #require(
+      page.components(separatedBy: "The models side by side").last?.components(separatedBy: "</svg>").first)
+    // A legend's mark and a mark a figure.
+    #expect(plot.components(separatedBy: "<circle").count - 1 == 3)
+    #expect(plot.components(separatedBy: "<rect").count - 1 == 2)
+    #expect(!HTMLReport.render(model()).contains("side by side"))
+  }
+
   @Test func valuesAreQuotedAndGapsEmpty() throws {
     let files = Dictionary(uniqueKeysWithValues: CSVReport.render(model()).files.map { ($0.name, $0.text) })
     let conditions = try #require(files["conditions.csv"]).components(separatedBy: "\r\n")

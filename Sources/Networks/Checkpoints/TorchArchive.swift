@@ -14,7 +14,8 @@ struct TorchArchive {
       throw .malformed(file: file.path, reason: "the zip holds no data.pkl")
     }
     if let compressed = entries.first(where: { $0.value.isCompressed }) {
-      throw .malformed(file: file.path, reason: "\(compressed.key) in the zip is compressed, which torch.save never does")
+      throw .malformed(
+        file: file.path, reason: "\(compressed.key) in the zip is compressed, which torch.save never does")
     }
     guard pickle.size <= 256 << 20 else { throw .malformed(file: file.path, reason: "its pickle is too large") }
     let folder = String(name.dropLast("data.pkl".count))

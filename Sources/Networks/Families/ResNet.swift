@@ -66,7 +66,8 @@ package struct ResNetDesign: Sendable, Hashable {
   ) -> Graph.Value {
     let layer = Operation.Convolution(
       name: name, inputs: graph.extents[input].channels, outputs: outputs,
-      shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false, normalisation: normalisation, activation: relu ? .relu : .none)
+      shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false,
+      normalisation: normalisation, activation: relu ? .relu : .none)
     return graph.append(.convolution(layer), input, residual: residual)
   }
 }

@@ -10,7 +10,8 @@ extension Graph {
     let makers = Dictionary(uniqueKeysWithValues: nodes.map { ($0.output, $0) })
     for node in nodes {
       guard case .relu = node.operation, let maker = makers[node.inputs[0]], readers[maker.output] == 1,
-        case .convolution(let layer) = maker.operation, layer.activation == .none, layer.groups == 1 || maker.inputs.count == 1
+        case .convolution(let layer) = maker.operation, layer.activation == .none,
+        layer.groups == 1 || maker.inputs.count == 1
       else { continue }
       fused[maker.output] = node.output
     }

@@ -48,7 +48,8 @@ final class GraphSession {
       let node = graph.nodes[index]
       let output = node.output == graph.output ? logits : target(node.output)
       if case .tensor(let step) = compiled.steps[index] {
-        compute(step, node.inputs.map { (source($0), graph.extents[$0].count) }, graph.extents[node.output], count, output)
+        compute(
+          step, node.inputs.map { (source($0), graph.extents[$0].count) }, graph.extents[node.output], count, output)
       } else {
         compute(
           compiled.steps[index], source(node.inputs[0]), node.inputs.count > 1 ? source(node.inputs[1]) : nil,

@@ -106,7 +106,8 @@ enum ConstantEvaluator {
     let strides = TensorShape.strides(tensor.shape)
     let kept = tensor.shape.indices.filter { !axes.contains($0) }
     let order = kept + axes
-    let values = try gather(tensor, order.map { tensor.shape[$0] }, strides: order.map { strides[$0] }, offset: 0).floats()
+    let values = try gather(tensor, order.map { tensor.shape[$0] }, strides: order.map { strides[$0] }, offset: 0)
+      .floats()
     let count = axes.reduce(1) { $0 * tensor.shape[$1] }
     guard count > 0 else { throw TranslationProblem("it reduces nothing") }
     return ConstantTensor(

@@ -65,7 +65,9 @@ extension ONNXTranslation {
     },
     "Pow": { me, node in
       let (value, exponent) = (try me.input(node, 0), try me.input(node, 1))
-      if let constant = me.program.constant(exponent), constant.count == 1, me.shape(exponent).count <= me.shape(value).count {
+      if let constant = me.program.constant(exponent), constant.count == 1,
+        me.shape(exponent).count <= me.shape(value).count
+      {
         return [try me.unary(.power(try constant.floats()[0]), value, node)]
       }
       return [try me.binary(.power, value, exponent, node)]
@@ -107,13 +109,16 @@ extension ONNXTranslation {
     guard source.count == 4, kernel.count == 4, source[0] == 1 else {
       throw TranslationProblem("it convolves \(source) with \(kernel); images have 2 axes")
     }
-    guard groups > 0, source[1] == kernel[1].multipliedReportingOverflow(by: groups).partialValue, kernel[0] > 0, kernel[0] % groups == 0
+    guard groups > 0, source[1] == kernel[1].multipliedReportingOverflow(by: groups).partialValue, kernel[0] > 0,
+      kernel[0] % groups == 0
     else { throw TranslationProblem("weights \(kernel) in \(groups) groups do not fit \(source)") }
     let windows = try windows(node, source, kernel: [kernel[2], kernel[3]])
     let target = [1, kernel[0], windows.rows.count(over: source[2]), windows.columns.count(over: source[3])]
     var inputs = [value, weight]
     if let bias = optional(node, 2) {
-      guard try constant(bias).shape == [kernel[0]] else { throw TranslationProblem("its bias does not fit its weights") }
+      guard try constant(bias).shape == [kernel[0]] else {
+        throw TranslationProblem("its bias does not fit its weights")
+      }
       inputs.append(bias)
     }
     return try apply(.convolution(windows, groups: groups), inputs, shape: target, node)
@@ -124,12 +129,16 @@ extension ONNXTranslation {
     let dilations = node.integers("dilations") ?? [1, 1]
     let pads = node.integers("pads") ?? [0, 0, 0, 0]
     guard kernel.count == 2, strides.count == 2, dilations.count == 2, pads.count == 4,
-      (kernel + strides + dilations).allSatisfy({ (1...4096).contains($0) }), pads.allSatisfy({ (0...4096).contains($0) })
-    else { throw TranslationProblem("windows of \(kernel), steps of \(strides), pads of \(pads) are no ones of an image") }
+      (kernel + strides + dilations).allSatisfy({ (1...4096).contains($0) }),
+      pads.allSatisfy({ (0...4096).contains($0) })
+    else {
+      throw TranslationProblem("windows of \(kernel), steps of \(strides), pads of \(pads) are no ones of an image")
+    }
     let automatic = node.text("auto_pad") ?? "NOTSET"
     let axes = (0..<2).map { axis in
       var result = WindowAxis(
-        kernel: kernel[axis], stride: strides[axis], before: pads[axis], after: pads[axis + 2], dilation: dilations[axis])
+        kernel: kernel[axis], stride: strides[axis], before: pads[axis], after: pads[axis + 2],
+        dilation: dilations[axis])
       if automatic.hasPrefix("SAME") {
         let extent = source[axis + 2]
         let total = max(0, ((extent + result.stride - 1) / result.stride - 1) * result.stride + result.reach - extent)
@@ -303,7 +312,9 @@ extension ONNXTranslation {
     let value = try input(node, 0)
     let source = shape(value)
     let groups = node.integer("num_groups", 1)
-    guard source.count >= 3, groups > 0, source[1] % groups == 0 else { throw TranslationProblem("it normalises \(source)") }
+    guard source.count >= 3, groups > 0, source[1] % groups == 0 else {
+      throw TranslationProblem("it normalises \(source)")
+    }
     // Before operator set 21 there is a weight for each group, since then one for each channel.
     let each = file.operatorSet < 21 ? source[1] / groups : 1
     func spread(_ values: [Float]) -> [Float] { values.flatMap { [Float](repeating: $0, count: each) } }

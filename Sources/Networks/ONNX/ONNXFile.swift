@@ -42,7 +42,8 @@ struct ONNXFile: Sendable {
 
   /// Whether a file can be an ONNX model: its first field is the version of the format, a small number.
   static func isLikely(_ start: [UInt8]) -> Bool {
-    start.count >= 3 && start[0] == 0x08 && start[1] < 0x20 && [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42].contains(start[2])
+    start.count >= 3 && start[0] == 0x08 && start[1] < 0x20
+      && [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42].contains(start[2])
   }
 
   /// The model's image: [batch, 3, height, width].

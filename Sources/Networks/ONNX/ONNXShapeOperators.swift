@@ -13,7 +13,8 @@ extension ONNXTranslation {
     "Shape": { me, node in
       let shape = me.shape(try me.input(node, 0))
       let start = min(max(0, node.integer("start", 0) + (node.integer("start", 0) < 0 ? shape.count : 0)), shape.count)
-      let end = min(max(0, node.integer("end", shape.count) + (node.integer("end", 0) < 0 ? shape.count : 0)), shape.count)
+      let end = min(
+        max(0, node.integer("end", shape.count) + (node.integer("end", 0) < 0 ? shape.count : 0)), shape.count)
       return [try me.add(ConstantTensor(shape: [max(0, end - start)], integers: Array(shape[start..<max(start, end)])))]
     },
     "Size": { me, node in
@@ -84,7 +85,9 @@ extension ONNXTranslation {
     "Or": { me, node in [try me.compare(node) { $0 != 0 || $1 != 0 }] },
     "Not": { me, node in
       let constant = try me.constant(try me.input(node, 0))
-      return [try me.add(ConstantTensor(shape: constant.shape, integers: try constant.integers().map { $0 == 0 ? 1 : 0 }))]
+      return [
+        try me.add(ConstantTensor(shape: constant.shape, integers: try constant.integers().map { $0 == 0 ? 1 : 0 }))
+      ]
     },
     "Mod": { me, node in
       let (left, right) = (try me.input(node, 0), try me.input(node, 1))
@@ -193,12 +196,16 @@ extension ONNXTranslation {
     guard axes.count == starts.count, steps.count == starts.count else {
       throw TranslationProblem("its starts, axes and steps are not as many")
     }
-    var (firsts, strides, target) = ([Int](repeating: 0, count: source.count), [Int](repeating: 1, count: source.count), source)
+    var (firsts, strides, target) = (
+      [Int](repeating: 0, count: source.count), [Int](repeating: 1, count: source.count), source
+    )
     for (place, given) in axes.enumerated() {
       let axis = try self.axis(given, rank: source.count)
       let extent = source[axis]
       let step = steps[place]
-      guard step > 0 || (step < 0 && program.constant(value) != nil) else { throw TranslationProblem("it goes backwards") }
+      guard step > 0 || (step < 0 && program.constant(value) != nil) else {
+        throw TranslationProblem("it goes backwards")
+      }
       // Backwards, the last index may be one before the first number.
       let limits = step > 0 ? 0...extent : -1...max(-1, extent - 1)
       func clamped(_ index: Int) -> Int {
@@ -264,7 +271,9 @@ extension ONNXTranslation {
       var order: [Int] = []
       order.reserveCapacity(count)
       for row in 0..<outer {
-        for place in places { order.append(contentsOf: ((row * extent + place) * inner)..<((row * extent + place + 1) * inner)) }
+        for place in places {
+          order.append(contentsOf: ((row * extent + place) * inner)..<((row * extent + place + 1) * inner))
+        }
       }
       if constant.isFloatingPoint {
         let values = try constant.floats()
@@ -274,7 +283,9 @@ extension ONNXTranslation {
       return try add(ConstantTensor(shape: Array(target), integers: order.map { values[$0] }))
     }
     let isRange = zip(places, places.dropFirst()).allSatisfy { $1 == $0 + 1 }
-    guard isRange || places.count <= 64, !places.isEmpty else { throw TranslationProblem("it picks \(places.count) parts") }
+    guard isRange || places.count <= 64, !places.isEmpty else {
+      throw TranslationProblem("it picks \(places.count) parts")
+    }
     var gathered: TensorProgram.Value
     if isRange {
       gathered = try part(of: value, places[0]..<places[0] + places.count, axis: axis, node)
@@ -332,7 +343,8 @@ extension ONNXTranslation {
   private mutating func choose(_ node: ONNXNode) throws -> TensorProgram.Value {
     let condition = try constant(try input(node, 0))
     let (yes, no) = (try input(node, 1), try input(node, 2))
-    guard let target = TensorShape.broadcast(condition.shape, shape(yes)).flatMap({ TensorShape.broadcast($0, shape(no)) })
+    guard
+      let target = TensorShape.broadcast(condition.shape, shape(yes)).flatMap({ TensorShape.broadcast($0, shape(no)) })
     else { throw TranslationProblem("its inputs do not fit each other") }
     let truths = try condition.integers()
     if truths.allSatisfy({ $0 != 0 }) { return try expand(yes, target, node) }

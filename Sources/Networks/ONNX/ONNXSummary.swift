@@ -22,7 +22,8 @@ public struct ONNXSummary: Sendable {
     for node in file.model.graph.node { counts[ONNXNode(node).operation, default: 0] += 1 }
     operators = counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     let writer = [file.model.producerName, file.model.producerVersion].filter { !$0.isEmpty }
-    title = "ONNX model of \(writer.isEmpty ? "an unnamed writer" : writer.joined(separator: " ")), operator set "
+    title =
+      "ONNX model of \(writer.isEmpty ? "an unnamed writer" : writer.joined(separator: " ")), operator set "
       + "\(file.operatorSet), \(file.model.graph.node.count) nodes"
     var problems: [String] = []
     var verdict = ""

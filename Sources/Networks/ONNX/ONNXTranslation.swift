@@ -81,7 +81,9 @@ struct ONNXTranslation {
     }
     for name in node.inputs {
       unread[name, default: 1] -= 1
-      if unread[name] == 0, let value = values[name], !isKept.contains(value), name != file.model.graph.output.first?.name {
+      if unread[name] == 0, let value = values[name], !isKept.contains(value),
+        name != file.model.graph.output.first?.name
+      {
         allowance += program.constant(value)?.count ?? 0
         program.forget(value)
       }
@@ -118,7 +120,9 @@ struct ONNXTranslation {
   func shape(_ value: TensorProgram.Value) -> [Int] { program.shape(value) }
 
   func constant(_ value: TensorProgram.Value) throws -> ConstantTensor {
-    guard let constant = program.constant(value) else { throw TranslationProblem("an input that must be known depends on the image") }
+    guard let constant = program.constant(value) else {
+      throw TranslationProblem("an input that must be known depends on the image")
+    }
     return constant
   }
 

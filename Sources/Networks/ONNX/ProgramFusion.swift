@@ -52,7 +52,8 @@ extension TensorProgram {
   private mutating func fusePadding() throws {
     let index = Index(self)
     for place in nodes.indices {
-      guard let pad = nodes[place].inputs.first.flatMap({ maker($0, index) }), case .pad(let before, let fill) = pad.operation,
+      guard let pad = nodes[place].inputs.first.flatMap({ maker($0, index) }),
+        case .pad(let before, let fill) = pad.operation,
         fill == 0, before.count == 4, before[0] == 0, before[1] == 0
       else { continue }
       let (small, large) = (shape(pad.inputs[0]), shape(pad.output))
@@ -85,7 +86,8 @@ extension TensorProgram {
     let index = Index(self)
     for place in nodes.indices {
       guard case .binary(.divide) = nodes[place].operation,
-        let difference = maker(nodes[place].inputs[0], index, only: false), case .binary(.subtract) = difference.operation,
+        let difference = maker(nodes[place].inputs[0], index, only: false),
+        case .binary(.subtract) = difference.operation,
         let root = maker(nodes[place].inputs[1], index), case .unary(.squareRoot) = root.operation,
         let sum = maker(root.inputs[0], index), let (variance, epsilon) = try split(sum, .add),
         let mean = maker(variance, index), case .reduce(.mean, let axes) = mean.operation,
@@ -122,7 +124,9 @@ extension TensorProgram {
           let row = constant(nodes[place].inputs[side]), row.shape == [shape(norm.output).last ?? 0]
         else { continue }
         let values = try row.floats()
-        let (weight, bias) = (try constant(norm.inputs[1])?.floats() ?? [], try constant(norm.inputs[2])?.floats() ?? [])
+        let (weight, bias) = (
+          try constant(norm.inputs[1])?.floats() ?? [], try constant(norm.inputs[2])?.floats() ?? []
+        )
         // Only plain ones: weights once, then biases once.
         guard bias.allSatisfy({ $0 == 0 }), function == .add || weight.allSatisfy({ $0 == 1 }) else { continue }
         nodes[place].operation = norm.operation
@@ -162,7 +166,9 @@ extension TensorProgram {
           row.shape.drop(while: { $0 == 1 }).first == row.count,
           row.shape.count - (row.shape.firstIndex { $0 != 1 } ?? 0) == shape(norm.output).count - 1
         else { continue }
-        let (weight, bias) = (try constant(norm.inputs[1])?.floats() ?? [], try constant(norm.inputs[2])?.floats() ?? [])
+        let (weight, bias) = (
+          try constant(norm.inputs[1])?.floats() ?? [], try constant(norm.inputs[2])?.floats() ?? []
+        )
         guard bias.allSatisfy({ $0 == 0 }), function == .add || weight.allSatisfy({ $0 == 1 }) else { continue }
         let fused = add(ConstantTensor(shape: [row.count], floats: try row.floats()))
         nodes[place].operation = norm.operation
@@ -322,7 +328,8 @@ extension TensorProgram {
       var positions: Value?
       var joined = nodes[place]
       if case .binary(.add) = joined.operation,
-        let side = joined.inputs.firstIndex(where: { constant($0) != nil }), let inner = maker(joined.inputs[1 - side], index),
+        let side = joined.inputs.firstIndex(where: { constant($0) != nil }),
+        let inner = maker(joined.inputs[1 - side], index),
         shape(joined.inputs[side]).suffix(2) == shape(inner.output).suffix(2),
         constant(joined.inputs[side])?.count == shape(inner.output).reduce(1, *)
       {
@@ -333,13 +340,15 @@ extension TensorProgram {
         let token = constant(joined.inputs[0]), constant(joined.inputs[1]) == nil, shape(joined.inputs[0])[1] == 1,
         shape(joined.inputs[0])[0] == 1, positions != nil || index.readers[joined.output] >= 1
       else { continue }
-      if positions == nil, let reader = nodes.first(where: { $0.inputs.contains(joined.output) }), case .binary(.add) = reader.operation,
+      if positions == nil, let reader = nodes.first(where: { $0.inputs.contains(joined.output) }),
+        case .binary(.add) = reader.operation,
         reader.inputs.contains(where: { constant($0)?.count == shape(joined.output).reduce(1, *) })
       {
         continue
       }
       let target = shape(joined.output)
-      let places = try positions.flatMap { try constant($0)?.floats() } ?? [Float](repeating: 0, count: target.reduce(1, *))
+      let places =
+        try positions.flatMap { try constant($0)?.floats() } ?? [Float](repeating: 0, count: target.reduce(1, *))
       nodes[place].operation = .tokens
       nodes[place].inputs = [
         joined.inputs[1], add(ConstantTensor(shape: [1, 1, target[2]], floats: try token.floats())),
