@@ -67,6 +67,16 @@ import Testing
     #expect(summary.problems.count == 1)
   }
 
+  @Test func theDocumentationListsTheOperators() throws {
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let page = try String(contentsOf: repository.appendingPathComponent("docs/models.md"), encoding: .utf8)
+    let list = try #require(
+      page.components(separatedBy: "Operators that are known:").last?.components(separatedBy: ".\n").first)
+    let names = list.split { $0 == "," || $0.isWhitespace }.map(String.init)
+    #expect(names == ONNXModel.operators)
+  }
+
   @Test func aFixedBatchIsRefused() {
     #expect {
       try Architecture.onnx(Fixture.path("onnx-batch.onnx"))

@@ -14,6 +14,9 @@ package struct ONNXModel: Sendable {
     graph.nodes.count { if case .attention = $0.operation { true } else { false } }
   }
 
+  /// Every operator that is known.
+  package static var operators: [String] { ONNXTranslation.operators.keys.sorted() }
+
   /// Reads the model in a file; see `init(_:)`.
   package init(path: String) throws(CheckpointError) { try self.init(ONNXFile(CheckpointFile(path))) }
 
