@@ -58,7 +58,7 @@ let package = Package(
     library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     .target(
       name: "Networks", dependencies: ["Tensors", "Kernels", "CZlib", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
-    library("Imaging", ["Tensors", "CProcessor", "CTurboJPEG", "CPNG"]),
+    library("Imaging", ["Tensors", "Kernels", "CProcessor", "CTurboJPEG", "CPNG"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
     library("Planning", ["Benchmarks", "Networks", "Imaging", "Kernels", "Yams", crypto]),

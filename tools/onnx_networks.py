@@ -38,7 +38,7 @@ def write(
         else:
             torch.onnx.export(network, (batch,), path, dynamo=False, opset_version=opset,
                               dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}}, **names)
-    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": network(batch)},
+    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": network(batch).contiguous()},
               folder / f"{name}-reference.safetensors")
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--opset", type=int, default=17)
     parser.add_argument("--exporter", choices=EXPORTERS, default="torchscript")
     options = parser.parse_args()
-    network = timm.create_model(options.name, pretrained=False)
+    network = timm.create_model(options.name, pretrained=False, num_classes=1000)
     side = 224 if options.name.endswith("_bit") else network.pretrained_cfg["input_size"][1]
     write(options.name, network, side, options.folder, options.opset, options.exporter)
 

@@ -65,7 +65,7 @@ def write(name: str, network: torch.nn.Module, side: int, folder: Path, images: 
     batch = torch.randn(images, 3, side, side, generator=torch.Generator().manual_seed(8))
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, folder / f"{name}.safetensors")
     torch.save({"state_dict": network.state_dict(), "epoch": 90}, folder / f"{name}.pth")
-    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": network(batch)},
+    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": network(batch).contiguous()},
               folder / f"{name}-reference.safetensors")
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     if options.name == "slak":
         write("slak", slak.full(), 224, options.folder, options.images)
         return
-    network = timm.create_model(options.name, pretrained=False)
+    network = timm.create_model(options.name, pretrained=False, num_classes=1000)
     side = network.pretrained_cfg["input_size"][1]
     write(options.name, network, 224 if options.name.endswith("_bit") else side, options.folder, options.images)
 

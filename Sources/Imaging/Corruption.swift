@@ -38,7 +38,7 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
     switch self {
     case .gaussianNoise:
       return Self.gaussianNoise(image, deviation: [0.08, 0.12, 0.18, 0.26, 0.38][level], random)
-    case .shotNoise: return Self.shotNoise(image, photons: [60, 25, 12, 5, 3][level], random)
+    case .shotNoise: return Self.shotNoise(image, level: level, random)
     case .impulseNoise: return Self.impulseNoise(image, amount: [0.03, 0.06, 0.09, 0.17, 0.27][level], random)
     case .speckleNoise: return Self.speckleNoise(image, deviation: [0.15, 0.2, 0.35, 0.45, 0.6][level], random)
     case .gaussianBlur: return Self.gaussianBlur(image, sigma: [1, 2, 3, 4, 6][level])
@@ -64,14 +64,6 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
   /// As numpy's `np.uint8(np.clip(x, 0, 1) * 255)`: cut off, not rounded.
   static func byte(_ value: Double) -> UInt8 {
     UInt8(min(max(value, 0), 1) * 255)
-  }
-
-  /// x + N(0, deviation).
-  static func gaussianNoise(_ image: RGBImage, deviation: Double, _ random: CounterRandom) -> RGBImage {
-    let pixels = image.pixels.enumerated().map { index, value in
-      byte(Double(value) / 255 + deviation * random.normal(at: UInt64(index)))
-    }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
   }
 
   /// HSV value + shift, hue and saturation kept.

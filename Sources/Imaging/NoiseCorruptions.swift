@@ -1,32 +1,121 @@
+import Kernels
 import Tensors
 
+/// Noises: value i of a picture takes the number i of the kernels' order, see `NoisePasses`.
 extension Corruption {
-  /// Poisson(x photons) / photons, by inversion: the smallest count whose cumulative probability exceeds a uniform
-  /// number.
-  static func shotNoise(_ image: RGBImage, photons: Double, _ random: CounterRandom) -> RGBImage {
-    let tables = (0...255).map { PoissonTable(mean: Double($0) / 255 * photons) }
-    let pixels = image.pixels.enumerated().map { index, value in
-      byte(Double(tables[Int(value)].count(at: random.uniform(at: UInt64(index)))) / photons)
-    }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
-  }
-
-  /// Salt and pepper, half each, of `amount` of all channel values, as scikit-image's `random_noise`.
-  static func impulseNoise(_ image: RGBImage, amount: Double, _ random: CounterRandom) -> RGBImage {
-    let pixels = image.pixels.enumerated().map { index, value -> UInt8 in
-      let uniform = random.uniform(at: UInt64(index))
-      return uniform < amount / 2 ? 255 : uniform < amount ? 0 : value
-    }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
+  /// x + N(0, deviation).
+  static func gaussianNoise(_ image: RGBImage, deviation: Double, _ random: CounterRandom) -> RGBImage {
+    noisy(image, deviation: deviation, multiplies: false, random)
   }
 
   /// x + x N(0, deviation).
   static func speckleNoise(_ image: RGBImage, deviation: Double, _ random: CounterRandom) -> RGBImage {
-    let pixels = image.pixels.enumerated().map { index, value in
-      let value = Double(value) / 255
-      return byte(value + value * deviation * random.normal(at: UInt64(index)))
+    noisy(image, deviation: deviation, multiplies: true, random)
+  }
+
+  private static func noisy(
+    _ image: RGBImage, deviation: Double, multiplies: Bool, _ random: CounterRandom
+  ) -> RGBImage {
+    changing(image) { pixels, count in
+      InstructionSet.best.noiseKernel.gaussian(
+        pixels, count: count, scale: Float(multiplies ? deviation : 255 * deviation), multiplies: multiplies,
+        random.noiseSource)
+    }
+  }
+
+  /// Salt and pepper, half each, of `amount` of all channel values, as scikit-image's `random_noise`.
+  static func impulseNoise(_ image: RGBImage, amount: Double, _ random: CounterRandom) -> RGBImage {
+    changing(image) { pixels, count in
+      InstructionSet.best.noiseKernel.impulse(
+        pixels, count: count, white: UInt32(amount / 2 * 0x1p32), changed: UInt32(amount * 0x1p32), random.noiseSource)
+    }
+  }
+
+  /// Poisson(x photons) / photons, by inversion: the smallest count whose cumulative probability exceeds a uniform
+  /// number.
+  static func shotNoise(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
+    let table = ShotTable.levels[level]
+    let groups = (image.pixels.count + 63) / 64
+    return changing(image) { pixels, count in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * groups) { words in
+        guard let start = words.baseAddress else { return }
+        InstructionSet.best.noiseKernel.words(start, groups: groups, random.noiseSource)
+        table.apply(UnsafeMutableBufferPointer(start: pixels, count: count), words: UnsafeBufferPointer(words))
+      }
+    }
+  }
+
+  /// A copy whose values a function changes in place.
+  private static func changing(
+    _ image: RGBImage, _ change: (UnsafeMutablePointer<UInt8>, Int) -> Void
+  ) -> RGBImage {
+    var pixels = image.pixels
+    pixels.withUnsafeMutableBufferPointer { buffer in
+      if let start = buffer.baseAddress { change(start, buffer.count) }
     }
     return RGBImage(width: image.width, height: image.height, pixels: pixels)
+  }
+}
+
+/// Shot noise's results for every value of a picture and every word: where the cumulative probabilities of its Poisson
+/// distribution lie among the words, and what each count becomes.
+package struct ShotTable: Sendable {
+  /// Photons of white at each severity, as the public code has them.
+  package static let photons = [60.0, 25, 12, 5, 3]
+  static let levels = photons.map { ShotTable(photons: $0) }
+
+  /// The words at which the count becomes one more, all values one after the other, each ending with the largest word.
+  private var limits: [UInt32] = []
+  /// Where each value's limits begin.
+  private var starts: [Int32] = []
+  /// The count at the first word of each 256th of all words, [value, 256th].
+  private var guide: [UInt8] = []
+  /// What each count becomes: count / photons, cut off.
+  private var results: [UInt8] = []
+
+  package init(photons: Double) {
+    for value in 0...255 {
+      let table = PoissonTable(mean: Double(value) / 255 * photons)
+      starts.append(Int32(limits.count))
+      var own = table.limits.map { UInt32(min(($0 * 0x1p32).rounded(.up), 0x1.fffffffep31)) }
+      own.append(.max)
+      var count = 0
+      for part in 0..<256 {
+        while count < own.count - 1, own[count] <= UInt32(part) << 24 { count += 1 }
+        guide.append(UInt8(min(count, 255)))
+      }
+      limits += own
+    }
+    results = (0..<512).map { Corruption.byte(Double($0) / photons) }
+  }
+
+  /// The value that a word makes of one.
+  package func value(_ value: UInt8, at word: UInt32) -> UInt8 {
+    var pixel = value
+    withUnsafeMutablePointer(to: &pixel) { pixel in
+      withUnsafePointer(to: word) {
+        apply(UnsafeMutableBufferPointer(start: pixel, count: 1), words: UnsafeBufferPointer(start: $0, count: 1))
+      }
+    }
+    return pixel
+  }
+
+  func apply(_ pixels: UnsafeMutableBufferPointer<UInt8>, words: UnsafeBufferPointer<UInt32>) {
+    limits.withUnsafeBufferPointer { limits in
+      starts.withUnsafeBufferPointer { starts in
+        guide.withUnsafeBufferPointer { guide in
+          results.withUnsafeBufferPointer { results in
+            for index in pixels.indices {
+              let (value, word) = (Int(pixels[index]), min(words[index], .max - 1))
+              let start = Int(starts[value])
+              var count = Int(guide[value << 8 | Int(word >> 24)])
+              while limits[start + count] <= word { count += 1 }
+              pixels[index] = results[min(count, 511)]
+            }
+          }
+        }
+      }
+    }
   }
 }
 
@@ -48,6 +137,9 @@ package struct PoissonTable {
       probability *= mean / count
     }
   }
+
+  /// The cumulative probabilities of counts 0, 1 and so on that are below 1.
+  package var limits: [Double] { Array(cumulative.prefix { $0 < 1 }) }
 
   /// The count at a cumulative probability in [0, 1); the search starts at the mean.
   package func count(at uniform: Double) -> Int {

@@ -71,6 +71,16 @@ extension InstructionSet {
     }
   }
 
+  /// What makes noise.
+  package var noiseKernel: any NoiseKernel.Type {
+    switch self {
+    case .scalar: NoisePasses.self
+    case .simd128: Kernels128.NoisePasses.self
+    case .avx2: KernelsAVX2.NoisePasses.self
+    case .avx512: KernelsAVX512.NoisePasses.self
+    }
+  }
+
   /// The rate of multiply-adds; nil for the reference.
   var peakKernel: (any PeakKernel.Type)? {
     switch self {

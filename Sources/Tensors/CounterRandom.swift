@@ -16,6 +16,9 @@ public struct CounterRandom: Sendable {
     self.stream = SIMD2(UInt32(truncatingIfNeeded: stream), UInt32(truncatingIfNeeded: stream >> 32))
   }
 
+  /// The same numbers for kernels.
+  package var noiseSource: NoiseSource { NoiseSource(key: (key[0], key[1]), stream: (stream[0], stream[1])) }
+
   /// The word at `index`: 32 uniformly distributed bits.
   public func word(at index: UInt64) -> UInt32 {
     block(at: index >> 2)[Int(index & 3)]

@@ -103,3 +103,26 @@ package enum RowFunction: Sendable, Hashable {
   /// x scale + shift, rounded twice.
   case affine(scale: Float, shift: Float)
 }
+
+/// Which numbers a noise is made of: those of a `CounterRandom`.
+package struct NoiseSource: Sendable {
+  package let key: (UInt32, UInt32)
+  package let stream: (UInt32, UInt32)
+}
+
+/// Noises of pictures; see `NoisePasses`.
+package protocol NoiseKernel {
+  /// Turns values white whose word is below `white`, and black those below `changed`.
+  static func impulse(
+    _ pixels: UnsafeMutablePointer<UInt8>, count: Int, white: UInt32, changed: UInt32, _ source: NoiseSource)
+
+  /// x + n or x + x n, n normal with a deviation of `scale`.
+  static func gaussian(
+    _ pixels: UnsafeMutablePointer<UInt8>, count: Int, scale: Float, multiplies: Bool, _ source: NoiseSource)
+
+  /// The words of values 0 to 64 groups.
+  static func words(_ target: UnsafeMutablePointer<UInt32>, groups: Int, _ source: NoiseSource)
+
+  /// Their normal numbers.
+  static func normals(_ target: UnsafeMutablePointer<Float>, groups: Int, _ source: NoiseSource)
+}

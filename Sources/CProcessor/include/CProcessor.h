@@ -34,6 +34,47 @@ static inline __attribute__((always_inline)) gauntlet_int4 gauntlet_multiply_pai
 #endif
 }
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+typedef float gauntlet_number16 __attribute__((ext_vector_type(16)));
+
+/// The square roots of 16 numbers. Swift's own are taken one by one.
+static inline __attribute__((always_inline)) gauntlet_number16 gauntlet_square_roots(gauntlet_number16 x) {
+#if defined(__AVX512F__)
+  return (gauntlet_number16)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX__)
+  typedef float half __attribute__((ext_vector_type(8)));
+  half low = (half)_mm256_sqrt_ps((__m256)x.lo), high = (half)_mm256_sqrt_ps((__m256)x.hi);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__SSE2__)
+  typedef float quarter __attribute__((ext_vector_type(4)));
+  gauntlet_number16 result;
+  for (int part = 0; part < 4; part++) {
+    quarter roots = (quarter)_mm_sqrt_ps((__m128){x[4 * part], x[4 * part + 1], x[4 * part + 2], x[4 * part + 3]});
+    for (int lane = 0; lane < 4; lane++) result[4 * part + lane] = roots[lane];
+  }
+  return result;
+#else
+  for (int lane = 0; lane < 16; lane++) x[lane] = __builtin_sqrtf(x[lane]);
+  return x;
+#endif
+}
+
+typedef unsigned char gauntlet_byte16 __attribute__((ext_vector_type(16)));
+typedef unsigned gauntlet_word16 __attribute__((ext_vector_type(16)));
+
+/// 16 bytes as whole numbers of 32 bits. Swift's own conversions go one by one.
+static inline __attribute__((always_inline)) gauntlet_word16 gauntlet_widen(gauntlet_byte16 x) {
+  return __builtin_convertvector(x, gauntlet_word16);
+}
+
+/// The lowest bytes of 16 whole numbers.
+static inline __attribute__((always_inline)) gauntlet_byte16 gauntlet_narrow(gauntlet_word16 x) {
+  return __builtin_convertvector(x, gauntlet_byte16);
+}
+
 typedef unsigned char gauntlet_byte8 __attribute__((ext_vector_type(8)));
 
 /// The first four bytes of both in turn, a0 b0 a1 b1 and so on, as 16-bit numbers.
