@@ -106,10 +106,18 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
   /// (x - mean) scale + mean, the mean taken of each channel.
   static func contrast(_ image: RGBImage, scale: Double) -> RGBImage {
     var sums = [0, 0, 0]
-    for (index, value) in image.pixels.enumerated() { sums[index % 3] += Int(value) }
+    image.pixels.withUnsafeBufferPointer { pixels in
+      for start in stride(from: 0, to: pixels.count, by: 3) {
+        for channel in 0..<3 { sums[channel] += Int(pixels[start + channel]) }
+      }
+    }
     let means = sums.map { Double($0) / 255 / Double(image.width * image.height) }
-    let pixels = image.pixels.enumerated().map { index, value in
-      byte((Double(value) / 255 - means[index % 3]) * scale + means[index % 3])
+    let tables = means.map { mean in (0...255).map { byte((Double($0) / 255 - mean) * scale + mean) } }
+    var pixels = image.pixels
+    pixels.withUnsafeMutableBufferPointer { pixels in
+      for start in stride(from: 0, to: pixels.count, by: 3) {
+        for channel in 0..<3 { pixels[start + channel] = tables[channel][Int(pixels[start + channel])] }
+      }
     }
     return RGBImage(width: image.width, height: image.height, pixels: pixels)
   }

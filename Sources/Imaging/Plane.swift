@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// One channel, float32, `[height][width]`.
@@ -19,13 +20,19 @@ struct Plane {
     set { values[row * width + column] = newValue }
   }
 
-  /// Normal numbers: value `i` is number `offset + i` of `random`.
+  /// Normal numbers of the kernels' order, see `NoisePasses`.
   static func normal(
-    width: Int, height: Int, mean: Double, deviation: Double, _ random: CounterRandom, offset: UInt64 = 0
+    width: Int, height: Int, mean: Double, deviation: Double, _ random: CounterRandom
   ) -> Plane {
-    Plane(
+    let groups = (width * height + 63) / 64
+    var numbers = [Float](repeating: 0, count: 64 * groups)
+    numbers.withUnsafeMutableBufferPointer {
+      guard let start = $0.baseAddress else { return }
+      InstructionSet.best.noiseKernel.normals(start, groups: groups, random.noiseSource)
+    }
+    return Plane(
       width: width, height: height,
-      values: (0..<width * height).map { Float(mean + deviation * random.normal(at: offset + UInt64($0))) })
+      values: numbers.prefix(width * height).map { Float(mean) + Float(deviation) * $0 })
   }
 }
 
@@ -77,51 +84,46 @@ extension Plane {
   /// Correlates every column with an odd number of weights.
   private func correlatedColumns(_ weights: [Float], _ border: Border) -> Plane {
     let radius = weights.count / 2
-    var result = Plane(width: width, height: height)
-    values.withUnsafeBufferPointer { source in
-      result.values.withUnsafeMutableBufferPointer { target in
-        for row in 0..<height {
-          for (tap, weight) in weights.enumerated() {
-            let from = border.inside(row + tap - radius, height) * width
-            add(weight, source, from, to: target, row * width, count: width)
-          }
-        }
-      }
-    }
-    return result
+    return correlatedLines(of: values, weights) { row, tap in border.inside(row + tap - radius, height) * width }
   }
 
   /// Correlates every row with an odd number of weights.
   private func correlatedRows(_ weights: [Float], _ border: Border) -> Plane {
     let radius = weights.count / 2
-    let columns = (0..<width + 2 * radius).map { border.inside($0 - radius, width) }
+    let stride = width + 2 * radius
+    let columns = (0..<stride).map { border.inside($0 - radius, width) }
+    var padded = [Float](repeating: 0, count: stride * height)
+    for row in 0..<height {
+      for column in 0..<stride { padded[row * stride + column] = values[row * width + columns[column]] }
+    }
+    return correlatedLines(of: padded, weights) { row, tap in row * stride + tap }
+  }
+
+  /// Each row as a sum of weights times lines of the numbers, which begin where a function of row and tap says.
+  private func correlatedLines(of numbers: [Float], _ weights: [Float], _ start: (Int, Int) -> Int) -> Plane {
     var result = Plane(width: width, height: height)
-    var padded = [Float](repeating: 0, count: width + 2 * radius)
-    values.withUnsafeBufferPointer { source in
+    let kernel = InstructionSet.best.rowKernel
+    numbers.withUnsafeBufferPointer { source in
       result.values.withUnsafeMutableBufferPointer { target in
-        padded.withUnsafeMutableBufferPointer { padded in
-          for row in 0..<height {
-            for index in columns.indices { padded[index] = source[row * width + columns[index]] }
-            for (tap, weight) in weights.enumerated() {
-              add(weight, UnsafeBufferPointer(padded), tap, to: target, row * width, count: width)
+        weights.withUnsafeBufferPointer { weights in
+          withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: weights.count) { lines in
+            guard let source = source.baseAddress, let target = target.baseAddress, let first = lines.baseAddress,
+              let weight = weights.baseAddress
+            else { return }
+            for row in 0..<height {
+              for tap in 0..<weights.count {
+                let place = start(row, tap)
+                precondition(place >= 0 && place + width <= numbers.count, "a line lies outside")
+                (first + tap).initialize(to: source + place)
+              }
+              kernel.correlate(
+                first, weights: weight, taps: weights.count, count: width, into: target + row * width)
             }
           }
         }
       }
     }
     return result
-  }
-
-  /// target[to + i] += weight * source[from + i] for i in 0..<count, which the caller has checked to lie inside. Slices
-  /// are made first, since sums of indices that may overflow keep the loop from being vectorised.
-  @inline(__always)
-  private func add(
-    _ weight: Float, _ source: UnsafeBufferPointer<Float>, _ from: Int,
-    to target: UnsafeMutableBufferPointer<Float>, _ start: Int, count: Int
-  ) {
-    let source = UnsafeBufferPointer(rebasing: source[from..<from + count])
-    let target = UnsafeMutableBufferPointer(rebasing: target[start..<start + count])
-    for index in 0..<count { target[index] += weight * source[index] }
   }
 
   /// A weight and where it looks from the pixel that it adds to.
@@ -141,18 +143,9 @@ extension Plane {
       let from = border.inside(row - reach, height) * width
       for column in 0..<stride { padded[row * stride + column] = values[from + columns[column]] }
     }
-    var result = Plane(width: width, height: height)
-    padded.withUnsafeBufferPointer { source in
-      result.values.withUnsafeMutableBufferPointer { target in
-        for row in 0..<height {
-          for tap in taps {
-            let from = (row + reach + tap.row) * stride + reach + tap.column
-            add(tap.weight, source, from, to: target, row * width, count: width)
-          }
-        }
-      }
+    return correlatedLines(of: padded, taps.map(\.weight)) { row, tap in
+      (row + reach + taps[tap].row) * stride + reach + taps[tap].column
     }
-    return result
   }
 
   /// SciPy's `zoom` of order 1 of the middle `ceil(side / factor)` pixels each way, cut back to the plane's size.
@@ -213,10 +206,17 @@ extension Plane {
 extension RGBImage {
   /// The three channels with 255 as 1.
   var planes: [Plane] {
-    (0..<3).map { channel in
-      var plane = Plane(width: width, height: height)
-      for index in plane.values.indices { plane.values[index] = Float(pixels[index * 3 + channel]) / 255 }
-      return plane
+    let shares = (0...255).map { Float($0) / 255 }
+    return (0..<3).map { channel in
+      let values = [Float](unsafeUninitializedCapacity: width * height) { target, initialized in
+        pixels.withUnsafeBufferPointer { pixels in
+          shares.withUnsafeBufferPointer { shares in
+            for index in 0..<width * height { target[index] = shares[Int(pixels[index &* 3 &+ channel])] }
+          }
+        }
+        initialized = width * height
+      }
+      return Plane(width: width, height: height, values: values)
     }
   }
 
@@ -225,9 +225,14 @@ extension RGBImage {
     let (width, height) = (planes[0].width, planes[0].height)
     var pixels = [UInt8](repeating: 0, count: width * height * 3)
     for (channel, plane) in planes.enumerated() {
-      for index in plane.values.indices {
-        // Float32 may end just below the whole number that float64 reaches; an error of 1e-4 levels is forgiven.
-        pixels[index * 3 + channel] = UInt8(min(min(max(plane.values[index], 0), 1) * 255 + 1e-4, 255))
+      plane.values.withUnsafeBufferPointer { values in
+        pixels.withUnsafeMutableBufferPointer { pixels in
+          for index in 0..<width * height {
+            // Float32 may end just below the whole number that float64 reaches; an error of 1e-4 levels is forgiven.
+            let level = min(min(max(values[index], 0), 1) * 255 + 1e-4, 255)
+            pixels[index &* 3 &+ channel] = UInt8(truncatingIfNeeded: Int32(level))
+          }
+        }
       }
     }
     self.init(width: width, height: height, pixels: pixels)

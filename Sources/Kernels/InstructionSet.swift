@@ -62,7 +62,7 @@ extension InstructionSet {
   }
 
   /// What passes over rows; the reference is the same source without this processor's registers.
-  var rowKernel: any RowKernel.Type {
+  package var rowKernel: any RowKernel.Type {
     switch self {
     case .scalar: RowPasses.self
     case .simd128: Kernels128.RowPasses.self

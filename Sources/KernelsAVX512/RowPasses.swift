@@ -80,6 +80,46 @@ package enum RowPasses: RowKernel {
     for column in 0..<columns { line[column] *= scale }
   }
 
+  /// The sum of weights times lines of numbers, in the lines' order from +0; products and sums are rounded apart.
+  package static func correlate(
+    _ sources: UnsafePointer<UnsafePointer<Float>>, weights: UnsafePointer<Float>, taps: Int, count: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let into = UnsafeMutableRawPointer(target)
+    var start = 0
+    while start + 64 <= count {
+      var sums = (
+        SIMD16<Float>(repeating: 0), SIMD16<Float>(repeating: 0), SIMD16<Float>(repeating: 0),
+        SIMD16<Float>(repeating: 0)
+      )
+      for tap in 0..<taps {
+        let (line, weight) = (UnsafeRawPointer(sources[tap] + start), weights[tap])
+        sums.0 += line.loadUnaligned(as: SIMD16<Float>.self) * weight
+        sums.1 += line.loadUnaligned(fromByteOffset: 64, as: SIMD16<Float>.self) * weight
+        sums.2 += line.loadUnaligned(fromByteOffset: 128, as: SIMD16<Float>.self) * weight
+        sums.3 += line.loadUnaligned(fromByteOffset: 192, as: SIMD16<Float>.self) * weight
+      }
+      into.storeBytes(of: sums.0, toByteOffset: 4 * start, as: SIMD16<Float>.self)
+      into.storeBytes(of: sums.1, toByteOffset: 4 * start + 64, as: SIMD16<Float>.self)
+      into.storeBytes(of: sums.2, toByteOffset: 4 * start + 128, as: SIMD16<Float>.self)
+      into.storeBytes(of: sums.3, toByteOffset: 4 * start + 192, as: SIMD16<Float>.self)
+      start += 64
+    }
+    while start + 16 <= count {
+      var sum = SIMD16<Float>(repeating: 0)
+      for tap in 0..<taps {
+        sum += UnsafeRawPointer(sources[tap] + start).loadUnaligned(as: SIMD16<Float>.self) * weights[tap]
+      }
+      into.storeBytes(of: sum, toByteOffset: 4 * start, as: SIMD16<Float>.self)
+      start += 16
+    }
+    for index in start..<count {
+      var sum: Float = 0
+      for tap in 0..<taps { sum += sources[tap][index] * weights[tap] }
+      target[index] = sum
+    }
+  }
+
   /// The function of each number; `target` may be `source`.
   package static func map(
     _ function: RowFunction, _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>

@@ -79,6 +79,10 @@ package protocol RowKernel {
 
   static func softmax(_ line: UnsafeMutablePointer<Float>, columns: Int)
 
+  static func correlate(
+    _ sources: UnsafePointer<UnsafePointer<Float>>, weights: UnsafePointer<Float>, taps: Int, count: Int,
+    into target: UnsafeMutablePointer<Float>)
+
   static func map(
     _ function: RowFunction, _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>)
 

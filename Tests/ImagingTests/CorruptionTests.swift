@@ -78,8 +78,8 @@ import Imaging
     .pixelate: 0xc5b5_bf4e_7c5f_b454,
     .saturate: 0x2c87_d961_20da_2505,
     .shotNoise: 0xf106110efb0a4b2f,
-    .snow: 0x6329_62f1_fd4e_431c,
-    .spatter: 0xa66c_6314_b859_3626,
+    .snow: 0xb9a4a2ff16bfdf4f,
+    .spatter: 0x972d7703a5118a48,
     .speckleNoise: 0x7ac9ada33e6d4f1a,
     .zoomBlur: 0x5b04_0283_f682_7dbb,
   ]
