@@ -14,6 +14,8 @@ package struct BigTransferDesign: Sendable, Hashable {
   }
 
   func describe(in graph: inout Graph, classCount: Int) {
+    // The widest, whose 152 layers make errors some hundredfold, are left those of a plain product.
+    graph.takesProductsInBlocks = width < 256
     var value = convolution("stem.conv", 0, width, kernel: 7, stride: 2, in: &graph)
     value = graph.append(.maxPool(WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: true), value)
     for (stage, count) in blocks.enumerated() {

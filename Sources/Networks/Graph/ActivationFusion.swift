@@ -16,7 +16,7 @@ extension Graph {
       fused[maker.output] = node.output
     }
     guard !fused.isEmpty else { return self }
-    var result = Graph(startingWith: extents[0])
+    var result = emptied
     var values = [Value](repeating: 0, count: extents.count)
     let dissolved = Set(fused.values)
     for node in nodes where !dissolved.contains(node.output) {

@@ -32,7 +32,7 @@ struct CompiledGraph: Sendable {
   init(_ graph: Graph, weights: some WeightSource, options: ComputeOptions) throws(CheckpointError) {
     let graph = graph.optimised
     self.graph = graph
-    let loader = StepLoader(source: weights, options: options)
+    let loader = StepLoader(source: weights, options: options, takesProductsInBlocks: graph.takesProductsInBlocks)
     steps = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
       let node = graph.nodes[index]
       return try loader.step(node.operation, on: node.from)

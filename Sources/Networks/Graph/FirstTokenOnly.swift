@@ -6,7 +6,7 @@ extension Graph {
   func keepingWhatTheFirstTokenNeeds() -> Graph {
     let needed = valuesOfWhichTheFirstRowIsNeeded
     guard needed.contains(true) else { return self }
-    var result = Graph(startingWith: extents[0])
+    var result = emptied
     var whole: [Value: Value] = [0: 0]
     var first: [Value: Value] = [:]
     func firstRow(of value: Value) -> Value? {

@@ -32,11 +32,20 @@ struct Graph: Sendable {
 
   private(set) var extents: [Extents]
   private(set) var nodes: [Node] = []
+  /// Whether large products are taken in blocks, whose rounding errors are somewhat larger.
+  var takesProductsInBlocks = true
 
   init(height: Int, width: Int) { self.init(startingWith: Extents(height: height, width: width, channels: 3)) }
 
   /// A graph of nothing but a first value.
   init(startingWith first: Extents) { extents = [first] }
+
+  /// The same graph without its operations.
+  var emptied: Graph {
+    var result = Graph(startingWith: extents[0])
+    result.takesProductsInBlocks = takesProductsInBlocks
+    return result
+  }
 
   /// The last value: [1, 1, classes].
   var output: Value { extents.count - 1 }

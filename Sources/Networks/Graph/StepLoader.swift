@@ -5,6 +5,7 @@ import Kernels
 struct StepLoader<Source: WeightSource>: Sendable {
   let source: Source
   let options: ComputeOptions
+  let takesProductsInBlocks: Bool
 
   func step(_ operation: Operation, on input: Graph.Extents) throws(CheckpointError) -> CompiledGraph.Step {
     switch operation {
@@ -135,7 +136,8 @@ struct StepLoader<Source: WeightSource>: Sendable {
     func matrix(_ outputs: Range<Int>, rowsTogether: Int) -> PackedMatrix {
       PackedMatrix(
         weights: Array(weights[(outputs.lowerBound * inner)..<(outputs.upperBound * inner)]),
-        bias: Array(bias[outputs]), inner: inner, columns: outputs.count, rowsTogether: rowsTogether,
+        bias: Array(bias[outputs]), inner: inner, columns: outputs.count,
+        rowsTogether: takesProductsInBlocks ? rowsTogether : 1,
         precision: options.precision, instructionSet: options.instructionSet, backend: options.gemm)
     }
     if layer.groups > 1 {
