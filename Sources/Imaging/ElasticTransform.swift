@@ -8,34 +8,22 @@ extension Corruption {
     ][level]
     let (width, height) = (image.width, image.height)
     let map = AffineMap(width: width, height: height, reach: 244 * reach, random)
-    func displacement(_ field: UInt64) -> Plane {
-      var plane = Plane(width: width, height: height)
-      let start = UInt64(width * height) * field
-      for index in plane.values.indices {
-        plane.values[index] = Float(2 * random.uniform(at: start + UInt64(index)) - 1)
-      }
+    func displacement(_ field: UInt32) -> Plane {
+      let uniforms = random.branch(field + 1).uniforms(width * height)
+      var plane = Plane(width: width, height: height, values: uniforms.map { 2 * $0 - 1 })
       plane = plane.gaussian(sigma: 244 * sigma, border: .reflect, truncate: 3)
       for index in plane.values.indices { plane.values[index] *= Float(244 * alpha) }
       return plane
     }
     let (across, down) = (displacement(0), displacement(1))
-    return RGBImage(
-      planes: image.planes.map { plane in
-        var (mapped, moved) = (plane, plane)
-        for row in 0..<height {
-          for column in 0..<width {
-            let source = map.source(x: Double(column), y: Double(row))
-            mapped[row, column] = plane.sample(row: source.y, column: source.x, border: .reflect101)
-          }
-        }
-        for row in 0..<height {
-          for column in 0..<width {
-            moved[row, column] = mapped.sample(
-              row: Float(row) + down[row, column], column: Float(column) + across[row, column], border: .reflect)
-          }
-        }
-        return moved
-      })
+    let mapped = BilinearMap(width: width, height: height, border: .reflect101) { row, column in
+      let source = map.source(x: Double(column), y: Double(row))
+      return (source.y, source.x)
+    }
+    let moved = BilinearMap(width: width, height: height, border: .reflect) { row, column in
+      (Float(row) + down[row, column], Float(column) + across[row, column])
+    }
+    return RGBImage(planes: image.planes.map { moved.apply(mapped.apply($0)) })
   }
 
   /// Where a pixel of the mapped picture comes from.

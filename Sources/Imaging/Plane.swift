@@ -36,6 +36,68 @@ struct Plane {
   }
 }
 
+extension CounterRandom {
+  /// Words of the kernels' order, see `NoisePasses`, as numbers in [0, 1) with 24 random bits.
+  func uniforms(_ count: Int) -> [Float] {
+    let groups = (count + 63) / 64
+    var words = [UInt32](repeating: 0, count: 64 * groups)
+    words.withUnsafeMutableBufferPointer {
+      guard let start = $0.baseAddress else { return }
+      InstructionSet.best.noiseKernel.words(start, groups: groups, noiseSource)
+    }
+    return words.prefix(count).map { Float(Int32(truncatingIfNeeded: $0 >> 8)) * 0x1p-24 }
+  }
+}
+
+/// Where each pixel of a picture comes from, between four pixels: worked out once for all channels.
+struct BilinearMap {
+  private let width: Int
+  private let height: Int
+  /// The four pixels: above left and right, below left and right.
+  private var pixels: [SIMD4<Int32>] = []
+  /// How far below and how far to the right.
+  private var shares: [SIMD2<Float>] = []
+
+  /// A map from the position, in pixels, that a function gives for a row and column.
+  init(width: Int, height: Int, border: Border, _ position: (Int, Int) -> (row: Float, column: Float)) {
+    (self.width, self.height) = (width, height)
+    pixels.reserveCapacity(width * height)
+    shares.reserveCapacity(width * height)
+    for row in 0..<height {
+      for column in 0..<width {
+        let place = position(row, column)
+        let (top, left) = (place.row.rounded(.down), place.column.rounded(.down))
+        let above = border.inside(Int(top), height) * width
+        let below = border.inside(Int(top) + 1, height) * width
+        let (first, second) = (border.inside(Int(left), width), border.inside(Int(left) + 1, width))
+        pixels.append(
+          SIMD4(Int32(above + first), Int32(above + second), Int32(below + first), Int32(below + second)))
+        shares.append(SIMD2(place.row - top, place.column - left))
+      }
+    }
+  }
+
+  /// The plane as the map shows it.
+  func apply(_ plane: Plane) -> Plane {
+    var result = Plane(width: width, height: height)
+    plane.values.withUnsafeBufferPointer { source in
+      pixels.withUnsafeBufferPointer { pixels in
+        shares.withUnsafeBufferPointer { shares in
+          result.values.withUnsafeMutableBufferPointer { target in
+            for index in 0..<target.count {
+              let (from, share) = (pixels[index], shares[index])
+              let upper = source[Int(from[0])] * (1 - share[1]) + source[Int(from[1])] * share[1]
+              let lower = source[Int(from[2])] * (1 - share[1]) + source[Int(from[3])] * share[1]
+              target[index] = upper * (1 - share[0]) + lower * share[0]
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+}
+
 /// What stands beyond the border, as OpenCV and SciPy name it.
 package enum Border {
   /// aaa|abc|ccc: SciPy's `nearest`.
@@ -190,16 +252,27 @@ extension Plane {
       }
     }
   }
+}
 
-  /// Bilinear value at a position in pixels.
-  func sample(row: Float, column: Float, border: Border) -> Float {
-    let (top, left) = (row.rounded(.down), column.rounded(.down))
-    let (down, across) = (row - top, column - left)
-    let rows = (border.inside(Int(top), height) * width, border.inside(Int(top) + 1, height) * width)
-    let columns = (border.inside(Int(left), width), border.inside(Int(left) + 1, width))
-    let upper = values[rows.0 + columns.0] * (1 - across) + values[rows.0 + columns.1] * across
-    let lower = values[rows.1 + columns.0] * (1 - across) + values[rows.1 + columns.1] * across
-    return upper * (1 - down) + lower * down
+extension Plane {
+  /// The numbers with 1 as 255: clipped and cut off. Float32 may end just below the whole number that float64 reaches; an
+  /// error of 1e-4 levels is forgiven.
+  fileprivate var levels: [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: values.count) { target, initialized in
+      values.withUnsafeBufferPointer { values in
+        for index in 0..<values.count {
+          let value = values[index]
+          let inside: Float = value > 0 ? (value < 1 ? value : 1) : 0
+          let scaled = inside * 255 + 1e-4
+          let level: Float = scaled < 255 ? scaled : 255
+          // Adding 2^23 leaves the nearest whole number in the last bits; one above is too large by 1.
+          let rounded = (level + 0x1p23) - 0x1p23
+          let whole = (rounded > level ? rounded - 1 : rounded) + 0x1p23
+          target[index] = UInt8(truncatingIfNeeded: whole.bitPattern)
+        }
+      }
+      initialized = values.count
+    }
   }
 }
 
@@ -225,13 +298,10 @@ extension RGBImage {
     let (width, height) = (planes[0].width, planes[0].height)
     var pixels = [UInt8](repeating: 0, count: width * height * 3)
     for (channel, plane) in planes.enumerated() {
-      plane.values.withUnsafeBufferPointer { values in
+      let levels = plane.levels
+      levels.withUnsafeBufferPointer { levels in
         pixels.withUnsafeMutableBufferPointer { pixels in
-          for index in 0..<width * height {
-            // Float32 may end just below the whole number that float64 reaches; an error of 1e-4 levels is forgiven.
-            let level = min(min(max(values[index], 0), 1) * 255 + 1e-4, 255)
-            pixels[index &* 3 &+ channel] = UInt8(truncatingIfNeeded: Int32(level))
-          }
+          for index in 0..<width * height { pixels[index &* 3 &+ channel] = levels[index] }
         }
       }
     }

@@ -18,17 +18,26 @@ extension Corruption {
     let taps = motionTaps(radius: radius, sigma: sigma, degrees: -135 + 90 * random.uniform(at: singles))
     layer = layer.correlated(taps, border: .replicate)
     for index in layer.values.indices { layer.values[index] = (layer.values[index] * 255).rounded() / 255 }
-    var planes = image.planes
-    let last = layer.values.count - 1
-    for index in layer.values.indices {
-      let grey = 0.299 * planes[0].values[index] + 0.587 * planes[1].values[index] + 0.114 * planes[2].values[index]
-      let fallen = layer.values[index] + layer.values[last - index]
-      for channel in 0..<3 {
-        let value = planes[channel].values[index]
-        planes[channel].values[index] = mix * value + (1 - mix) * max(value, grey * 1.5 + 0.5) + fallen
-      }
-    }
-    return RGBImage(planes: planes)
+    // Grey is the same for all channels, and so is what falls: the layer and itself turned by half a turn.
+    let planes = image.planes
+    let fallen = zip(layer.values, layer.values.reversed()).map { $0 + $1 }
+    let red = zip(planes[0].values, planes[1].values).map { 0.299 * $0 + 0.587 * $1 }
+    let veils = zip(red, planes[2].values).map { ($0 + 0.114 * $1) * 1.5 + 0.5 }
+    return RGBImage(
+      planes: planes.map { plane in
+        var plane = plane
+        plane.values.withUnsafeMutableBufferPointer { values in
+          veils.withUnsafeBufferPointer { veils in
+            fallen.withUnsafeBufferPointer { fallen in
+              for index in 0..<values.count {
+                let value = values[index]
+                values[index] = mix * value + (1 - mix) * max(value, veils[index]) + fallen[index]
+              }
+            }
+          }
+        }
+        return plane
+      })
   }
 
   /// The weighted sum of the picture and frost.
@@ -37,8 +46,8 @@ extension Corruption {
   /// plasma passes its middle, which draws branching lines, on a bluish ground that a second plasma makes uneven.
   static func frost(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
     let (share, frostShare): (Float, Float) = [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)][level]
-    let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random, offset: 0)
-    let ground = plasma(width: image.width, height: image.height, decay: 2, random, offset: singles)
+    let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random)
+    let ground = plasma(width: image.width, height: image.height, decay: 2, random.branch(1))
     var planes = image.planes
     for (channel, tint) in [Float(0.82), 0.96, 1].enumerated() {
       for index in planes[channel].values.indices {
@@ -53,7 +62,7 @@ extension Corruption {
   static func fog(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
     let (strength, decay): (Float, Double) = [(1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)][level]
     let largest = Float(image.pixels.max() ?? 0) / 255
-    let cloud = plasma(width: image.width, height: image.height, decay: decay, random, offset: 0)
+    let cloud = plasma(width: image.width, height: image.height, decay: decay, random)
     return RGBImage(
       planes: image.planes.map { plane in
         var plane = plane
@@ -68,52 +77,61 @@ extension Corruption {
   ///
   /// The first amplitude is 100; each round multiplies amplitude by a uniform number of [-amplitude, amplitude), as the
   /// public code does, and then divides it by `decay`.
-  static func plasma(
-    width: Int, height: Int, decay: Double, _ random: CounterRandom, offset: UInt64
-  ) -> Plane {
+  static func plasma(width: Int, height: Int, decay: Double, _ random: CounterRandom) -> Plane {
     var side = 2
     while side < max(width, height) { side *= 2 }
-    let mask = side - 1
-    var map = [Double](repeating: 0, count: side * side)
-    var amplitude = 100.0
-    var next = offset
-    func value(_ row: Int, _ column: Int) -> Double { map[(row & mask) * side + (column & mask)] }
-    func set(_ row: Int, _ column: Int, sum: Double) {
-      map[row * side + column] = sum / 4 + amplitude * amplitude * (2 * random.uniform(at: next) - 1)
-      next += 1
-    }
-    var step = side
-    while step >= 2 {
-      let half = step / 2
-      for row in stride(from: 0, to: side, by: step) {
-        for column in stride(from: 0, to: side, by: step) {
-          set(
-            row + half, column + half,
-            sum: value(row, column) + value(row + step, column) + value(row, column + step)
-              + value(row + step, column + step))
-        }
-      }
-      for row in stride(from: 0, to: side, by: step) {
-        for column in stride(from: 0, to: side, by: step) {
-          set(
-            row, column + half,
-            sum: value(row + half, column + half) + value(row - half, column + half) + value(row, column)
-              + value(row, column + step))
-          set(
-            row + half, column,
-            sum: value(row + half, column + half) + value(row + half, column - half) + value(row, column)
-              + value(row + step, column))
-        }
-      }
-      step = half
-      amplitude /= decay
+    let uniforms = random.uniforms(side * side)
+    var map = [Float](repeating: 0, count: side * side)
+    map.withUnsafeMutableBufferPointer { map in
+      uniforms.withUnsafeBufferPointer { grow($0, into: map, side: side, decay: decay) }
     }
     let smallest = map.min() ?? 0
     let range = max((map.max() ?? 0) - smallest, .leastNormalMagnitude)
     var plane = Plane(width: width, height: height)
     for row in 0..<height {
-      for column in 0..<width { plane[row, column] = Float((map[row * side + column] - smallest) / range) }
+      for column in 0..<width {
+        plane.values[row * width + column] = (map[row * side + column] - smallest) / range
+      }
     }
     return plane
+  }
+
+  /// Fills a torus of zeros, [side, side], from coarse to fine; each number takes the next uniform one.
+  private static func grow(
+    _ uniforms: UnsafeBufferPointer<Float>, into map: UnsafeMutableBufferPointer<Float>, side: Int, decay: Double
+  ) {
+    let mask = side - 1
+    var amplitude = 100.0
+    var next = 0
+    var step = side
+    while step >= 2 {
+      let half = step / 2
+      let swing = Float(amplitude * amplitude)
+      func noise() -> Float {
+        next &+= 1
+        return swing * (2 * uniforms[next &- 1] - 1)
+      }
+      for row in stride(from: 0, to: side, by: step) {
+        let (above, below) = (row * side, ((row + step) & mask) * side)
+        for column in stride(from: 0, to: side, by: step) {
+          let right = (column + step) & mask
+          map[(row + half) * side + column + half] =
+            (map[above + column] + map[below + column] + map[above + right] + map[below + right]) / 4 + noise()
+        }
+      }
+      for row in stride(from: 0, to: side, by: step) {
+        let (here, middle) = (row * side, (row + half) * side)
+        let (above, below) = (((row - half) & mask) * side, ((row + step) & mask) * side)
+        for column in stride(from: 0, to: side, by: step) {
+          let (centre, left, right) = (column + half, (column - half) & mask, (column + step) & mask)
+          map[here + centre] =
+            (map[middle + centre] + map[above + centre] + map[here + column] + map[here + right]) / 4 + noise()
+          map[middle + column] =
+            (map[middle + centre] + map[middle + left] + map[here + column] + map[below + column]) / 4 + noise()
+        }
+      }
+      step = half
+      amplitude /= decay
+    }
   }
 }

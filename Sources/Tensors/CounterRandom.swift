@@ -16,6 +16,13 @@ public struct CounterRandom: Sendable {
     self.stream = SIMD2(UInt32(truncatingIfNeeded: stream), UInt32(truncatingIfNeeded: stream >> 32))
   }
 
+  /// Another stream of the same key, for a second kind of number.
+  package func branch(_ number: UInt32) -> CounterRandom {
+    CounterRandom(
+      key: UInt64(key[1]) << 32 | UInt64(key[0]),
+      stream: UInt64(stream[1] ^ (number &* 0x9E37_79B9)) << 32 | UInt64(stream[0]))
+  }
+
   /// The same numbers for kernels.
   package var noiseSource: NoiseSource { NoiseSource(key: (key[0], key[1]), stream: (stream[0], stream[1])) }
 
