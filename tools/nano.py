@@ -14,19 +14,13 @@ CLASSES = 10
 SIDE = 64
 
 
-class Cycle(NamedTuple):
-    """How long and how fast a network is trained while the learning rate rises and falls once."""
-
-    epochs: int
-    rate: float
-
-
 class Recipe(NamedTuple):
-    """A network and how it is trained."""
+    """A network and how long and how fast it is trained."""
 
     make: Callable[[], torch.nn.Module]
-    cycles: list[Cycle]
-    weight_decay: float = 0.05
+    epochs: int
+    rate: float
+    weight_decay: float
 
 
 def make_replknet() -> torch.nn.Module:
@@ -49,7 +43,7 @@ def make_vit() -> torch.nn.Module:
 
 
 RECIPES = {
-    "replknet-nano": Recipe(make_replknet, [Cycle(20, 2e-3)]),
-    "resnet-nano": Recipe(make_resnet, [Cycle(20, 3e-3)]),
-    "vit-nano": Recipe(make_vit, [Cycle(100, 1e-3), Cycle(18, 6e-4)]),
+    "replknet-nano": Recipe(make_replknet, epochs=20, rate=2e-3, weight_decay=0.05),
+    "resnet-nano": Recipe(make_resnet, epochs=20, rate=3e-3, weight_decay=0.05),
+    "vit-nano": Recipe(make_vit, epochs=100, rate=1e-3, weight_decay=0.05),
 }

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from nano import RECIPES, Cycle, Recipe
+from nano import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
@@ -69,30 +69,17 @@ def train(
     recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, options: argparse.Namespace
 ) -> torch.nn.Module:
     torch.manual_seed(options.seed)
+    generator = torch.Generator().manual_seed(options.seed)
     network = recipe.make().to(memory_format=torch.channels_last).train()
-    if options.after:
-        network.load_state_dict(load_file(options.after))
-    for number, cycle in enumerate(recipe.cycles):
-        if not options.after or number > 0:
-            train_cycle(network, cycle, recipe.weight_decay, images, labels, options, options.seed + number)
-    return network.eval()
-
-
-def train_cycle(
-    network: torch.nn.Module, cycle: Cycle, weight_decay: float, images: torch.Tensor, labels: torch.Tensor,
-    options: argparse.Namespace, seed: int
-) -> None:
-    """One rise and fall of the learning rate, with an optimiser and random numbers of its own."""
-    generator = torch.Generator().manual_seed(seed)
     decayed = [weight for weight in network.parameters() if weight.ndim > 1]
     others = [weight for weight in network.parameters() if weight.ndim == 1]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=cycle.rate)
-    steps = cycle.epochs * (len(images) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, cycle.rate, total_steps=steps, pct_start=0.15)
+        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=recipe.rate)
+    steps = recipe.epochs * (len(images) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps, pct_start=0.15)
     start = time.monotonic()
-    for epoch in range(cycle.epochs):
+    for epoch in range(recipe.epochs):
         total = 0.0
         order = torch.randperm(len(images), generator=generator)
         batches = order[: len(order) // options.batch * options.batch].reshape(-1, options.batch)
@@ -106,6 +93,7 @@ def train_cycle(
             schedule.step()
             total += loss.item()
         print(f"epoch {epoch + 1:2d}  loss {total / len(batches):.3f}  {time.monotonic() - start:4.0f} s", flush=True)
+    return network.eval()
 
 
 @torch.no_grad()
@@ -130,11 +118,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder drawn with --train; nothing is drawn then")
     parser.add_argument("--images", type=int, default=12000, help="pictures of the training split to draw")
     parser.add_argument("--output", type=Path, help="models/NETWORK.safetensors unless given")
-    parser.add_argument("--after", type=Path, help="weights after the recipe's first cycle: train the others")
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, help="the largest learning rate, other than the recipe's")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     recipe = RECIPES[options.network]
+    recipe = recipe._replace(epochs=options.epochs or recipe.epochs, rate=options.rate or recipe.rate)
     output = options.output or ROOT / f"models/{options.network}.safetensors"
 
     data = options.data
