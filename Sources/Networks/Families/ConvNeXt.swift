@@ -22,10 +22,8 @@ package struct ConvNeXtDesign: Sendable, Hashable {
       }
       for block in 0..<blocks[stage] {
         let name = prefix + ".blocks.\(block)"
-        var inner = graph.append(.depthwise(name: name + ".conv_dw", channels: width, kernel: 7), value)
-        inner = graph.layerNorm(name + ".norm", inner, epsilon: epsilon)
-        inner = graph.linear(name + ".mlp.fc1", inner, outputs: 4 * width, gelu: true)
-        value = graph.linear(name + ".mlp.fc2", inner, outputs: width, scale: name + ".gamma", residual: value)
+        let inner = graph.append(.depthwise(name: name + ".conv_dw", channels: width, kernel: 7), value)
+        value = graph.invertedBottleneck(name, inner, names: ("mlp.fc1", "mlp.fc2"), residual: value, epsilon: epsilon)
       }
     }
     value = graph.append(.globalAverage, value)

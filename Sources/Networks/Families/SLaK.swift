@@ -57,10 +57,8 @@ package struct SLaKDesign: Sendable, Hashable {
       }
       for block in 0..<blocks[stage] {
         let name = "stages.\(stage).\(block)"
-        var inner = graph.append(.depthwiseSum(kernels(name, stage)), value)
-        inner = graph.layerNorm(name + ".norm", inner, epsilon: epsilon)
-        inner = graph.linear(name + ".pwconv1", inner, outputs: 4 * width, gelu: true)
-        value = graph.linear(name + ".pwconv2", inner, outputs: width, scale: name + ".gamma", residual: value)
+        let inner = graph.append(.depthwiseSum(kernels(name, stage)), value)
+        value = graph.invertedBottleneck(name, inner, names: ("pwconv1", "pwconv2"), residual: value, epsilon: epsilon)
       }
     }
     value = graph.append(.globalAverage, value)
