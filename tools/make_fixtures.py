@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy
@@ -90,6 +92,17 @@ def write_fuzz_seeds(folder: Path) -> None:
     (folder / "blend-reference.safetensors").unlink()
 
 
+def write_hostile(folder: Path) -> None:
+    """Shapes whose product overflows though one extent is 0, in the order in which each format's strides are made."""
+    shape = [1 << 40, 1 << 40, 0]
+    table = json.dumps({"none": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    (folder / "hostile.safetensors").write_bytes(len(table).to_bytes(8, "little") + table)
+    header = f"{{'descr': '<f4', 'fortran_order': True, 'shape': {tuple(shape)}, }}".ljust(117) + "\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(folder / "hostile.npz", "w") as archive:
+        archive.writestr("none.npy", array)
+
+
 def write_npz(network: torch.nn.Module) -> None:
     """BiT's .npz, in half precision so that it stays small; the reference is of the same rounded weights."""
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(8))
@@ -125,6 +138,7 @@ def main() -> None:
     for branches in ["LoRA", "Decom"]:
         timm_networks.write(f"tiny-slak-{branches.lower()}", slak.tiny(branches), 64, FOLDER, images=2)
     write_resized()
+    write_hostile(FOLDER)
     write_fuzz_seeds(FOLDER / "fuzz")
     onnx_fixtures.write(FOLDER)
 

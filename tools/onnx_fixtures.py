@@ -120,6 +120,51 @@ def linear_model(operation: str, batch: int, external: dict[str, str] | None = N
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def small_model(nodes: list, constants: dict[str, tuple[int, list[int], list]], kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    """Nodes from `image`, [1, 3, 8, 8], to `logits`, with constants: type, shape, numbers."""
+    graph = helper.make_graph(
+        nodes, "small", [helper.make_tensor_value_info("image", kind, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor(name, *constant) for name, constant in constants.items()])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def hostile_models() -> dict[str, onnx.ModelProto]:
+    """What no exporter writes: shapes that do not fit, constants that fill memory, inputs of bytes."""
+    node, whole, number = helper.make_node, TensorProto.INT64, TensorProto.FLOAT
+    mean = [node("GlobalAveragePool", ["image"], ["mean"]), node("Flatten", ["mean"], ["flat"])]
+    last = [node("Add", ["flat", "one"], ["logits"])]
+    return {
+        "onnx-pool-of-many": small_model(
+            [node("Reshape", ["image", "shape"], ["many"]), node("MaxPool", ["many"], ["pool"], kernel_shape=[2, 2]),
+             node("Flatten", ["pool"], ["logits"], axis=0)], {"shape": (whole, [4], [3, 1, 8, 8])}),
+        "onnx-huge-constant": small_model(
+            mean + [node("Expand", ["one", "shape"], ["huge"]), node("ReduceSum", ["huge"], ["sum"]),
+                    node("Add", ["flat", "sum"], ["logits"])],
+            {"one": (number, [1], [1.0]), "shape": (whole, [1], [1 << 28])}),
+        "onnx-empty-and-huge": small_model(
+            mean + [node("Transpose", ["none"], ["turned"]), node("ReduceSum", ["turned"], ["sum"]),
+                    node("Add", ["flat", "sum"], ["logits"])], {"none": (number, [1 << 40, 1 << 40, 0], [])}),
+        "onnx-of-bytes": small_model([node("Cast", ["image"], ["floats"], to=number)] + [
+            node("GlobalAveragePool", ["floats"], ["mean"]), node("Flatten", ["mean"], ["flat"])] + last,
+            {"one": (number, [1], [1.0])}, TensorProto.UINT8),
+    }
+
+
+def arithmetic_model() -> onnx.ModelProto:
+    """Logits are the image's means plus 0.5 + 1 + 2: casts keep fractions, whole numbers stay whole."""
+    node, whole, number = helper.make_node, TensorProto.INT64, TensorProto.FLOAT
+    return small_model(
+        [node("GlobalAveragePool", ["image"], ["mean"]), node("Flatten", ["mean"], ["flat"]),
+         node("CastLike", ["three", "half"], ["three-point"]), node("Div", ["three-point", "six"], ["a"]),
+         node("Cast", ["half"], ["truth"], to=TensorProto.BOOL), node("Cast", ["truth"], ["b"], to=number),
+         node("Abs", ["minus-five"], ["five"]), node("Div", ["five", "two"], ["two-whole"]),
+         node("Cast", ["two-whole"], ["c"], to=number),
+         node("Sum", ["a", "b", "c"], ["shift"]), node("Add", ["flat", "shift"], ["logits"])],
+        {"three": (whole, [1], [3]), "six": (number, [1], [6.0]), "half": (number, [1], [0.5]),
+         "minus-five": (whole, [1], [-5]), "two": (whole, [1], [2])})
+
+
 def write(folder: Path) -> None:
     for name, network, side, opset, exporter in networks():
         onnx_networks.write(name, network, side, folder, opset, exporter)
@@ -136,5 +181,6 @@ def write(folder: Path) -> None:
         "onnx-escaping": linear_model("Relu", 1, {"location": "../onnx-external.data", "offset": "16"}),
         "onnx-short": linear_model("Relu", 1, {"location": "onnx-external.data", "offset": "20"}),
     }
+    cases |= hostile_models() | {"onnx-arithmetic": arithmetic_model()}
     for name, model in cases.items():
         onnx.save(model, folder / f"{name}.onnx")

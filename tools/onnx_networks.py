@@ -12,11 +12,10 @@ import argparse
 import warnings
 from pathlib import Path
 
-import timm
 import torch
 from safetensors.torch import save_file
 
-from timm_networks import randomise
+from timm_networks import create, randomise
 
 EXPORTERS = ("torchscript", "dynamo")
 
@@ -49,8 +48,7 @@ def main() -> None:
     parser.add_argument("--opset", type=int, default=17)
     parser.add_argument("--exporter", choices=EXPORTERS, default="torchscript")
     options = parser.parse_args()
-    network = timm.create_model(options.name, pretrained=False, num_classes=1000)
-    side = 224 if options.name.endswith("_bit") else network.pretrained_cfg["input_size"][1]
+    network, side = create(options.name)
     write(options.name, network, side, options.folder, options.opset, options.exporter)
 
 

@@ -74,6 +74,12 @@ def write(
               folder / f"{name}-reference.safetensors")
 
 
+def create(name: str) -> tuple[torch.nn.Module, int]:
+    """timm's network for 1000 classes and the side of its images; BiT's published side of 448 is not needed here."""
+    network = timm.create_model(name, pretrained=False, num_classes=1000)
+    return network, 224 if name.endswith("_bit") else network.pretrained_cfg["input_size"][1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name")
@@ -83,10 +89,8 @@ def main() -> None:
     if options.name == "slak":
         write("slak", slak.full(), 224, options.folder, options.images, exact=True)
         return
-    network = timm.create_model(options.name, pretrained=False, num_classes=1000)
-    side = network.pretrained_cfg["input_size"][1]
-    write(options.name, network, 224 if options.name.endswith("_bit") else side, options.folder, options.images,
-          exact=True)
+    network, side = create(options.name)
+    write(options.name, network, side, options.folder, options.images, exact=True)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,15 @@ import Testing
     #expect(result.largestDifference <= 5e-5 * result.largestLogit, "\(result)")
   }
 
+  @Test(arguments: ["hostile.safetensors", "hostile.npz"])
+  func shapesThatHideAnOverflowBehindAZeroAreRefused(file: String) {
+    #expect {
+      try CheckpointReader.open(Fixture.path(file))
+    } throws: {
+      "\($0)".contains("none has an impossible shape")
+    }
+  }
+
   /// Positions for 4 x 4 patches, resampled to 6 x 6 and to 3 x 3.
   @Test(arguments: [48, 24])
   func positionsAreResampledAsTimmDoes(side: Int) throws {

@@ -243,18 +243,21 @@ extension CheckpointFile {
   /// More than weights can be packed to: what claims it is made to fill memory.
   private var largestUnpacked: Int { 2 * size + (32 << 20) }
 
-  /// The bytes of a packed part of a zip.
-  func unpack(_ entry: ZipEntry) throws(CheckpointError) -> [UInt8] {
-    let packed = try read(offset: entry.offset, count: entry.packedSize)
-    guard entry.isCompressed else { return packed }
+  /// The bytes of a part of a zip, or its first ones.
+  func unpack(_ entry: ZipEntry, first: Int = .max) throws(CheckpointError) -> [UInt8] {
+    let count = min(first, entry.size)
+    guard entry.isCompressed else { return try read(offset: entry.offset, count: count) }
+    // Bytes that do not pack may take a little more room than they are.
+    let needed = count < entry.size ? min(entry.packedSize, count + 1024) : entry.packedSize
+    let packed = try read(offset: entry.offset, count: needed)
     guard entry.size <= largestUnpacked else {
       throw .malformed(file: path, reason: "it claims to unpack to \(entry.size) bytes, more than weights can")
     }
     var isDamaged = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: entry.size) { buffer, initialized in
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       buffer.initialize(repeating: 0)
-      isDamaged = gauntlet_inflate(packed, packed.count, buffer.baseAddress, entry.size) != 0
-      initialized = entry.size
+      isDamaged = gauntlet_inflate(packed, packed.count, buffer.baseAddress, count, count < entry.size ? 1 : 0) != 0
+      initialized = count
     }
     guard !isDamaged else { throw .malformed(file: path, reason: "a part of the zip is damaged") }
     return bytes

@@ -18,7 +18,7 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let file, let reason): "cannot read the checkpoint \(file): \(reason)"
     case .malformed(let file, let reason):
-      "\(file) is no checkpoint that can be read: \(reason); save it again as .safetensors or with torch.save"
+      "\(file) is no checkpoint that can be read: \(reason); save it again as .safetensors, with torch.save, or as ONNX"
     case .missing(let name, let file):
       "\(file) has no tensor \(name); the manifest's architecture is not the checkpoint's (see gauntlet inspect \(file))"
     case .shape(let name, let expected, let found, let file):

@@ -23,8 +23,7 @@ struct NumPyArchive {
 
   /// An array; nil for one of other things than numbers, such as text about the training.
   private func tensor(_ name: String, _ entry: ZipEntry) throws(CheckpointError) -> CheckpointTensor? {
-    let start =
-      entry.isCompressed ? try file.unpack(entry) : try file.read(offset: entry.offset, count: min(entry.size, 65_536))
+    let start = try file.unpack(entry, first: 65_536)
     let bytes = Bytes(start)
     func damaged(_ what: String) -> CheckpointError { .malformed(file: file.path, reason: "the array \(name) \(what)") }
     guard start.starts(with: [0x93] + Array("NUMPY".utf8)), bytes.count >= 12 else { throw damaged("has no header") }

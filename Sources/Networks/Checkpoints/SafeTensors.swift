@@ -54,13 +54,14 @@ enum TensorLayout {
         throw .malformed(file: file, reason: "\(name) has an impossible shape")
       }
       strides[axis] = count
-      let (product, overflow) = count.multipliedReportingOverflow(by: shape[axis])
+      // An extent of 0 must not hide others whose product overflows in another order.
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(1, shape[axis]))
       guard !overflow, product <= maximumCount else {
         throw .malformed(file: file, reason: "\(name) has an impossible shape")
       }
       count = product
     }
-    return (strides, count)
+    return (strides, shape.contains(0) ? 0 : count)
   }
 
   static func plainName(_ name: String) -> String {

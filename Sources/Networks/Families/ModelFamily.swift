@@ -76,6 +76,17 @@ extension Graph {
     return linear(prefix + ".mlp.fc2", hidden, outputs: channels, residual: input)
   }
 
+  /// residual + gamma fc2(gelu(fc1(norm(x)))), four times as wide within: `PREFIX.norm`, two linear layers, `PREFIX.gamma`.
+  mutating func invertedBottleneck(
+    _ prefix: String, _ input: Value, names: (String, String), residual: Value, epsilon: Float
+  ) -> Value {
+    let channels = extents[input].channels
+    let normalised = layerNorm(prefix + ".norm", input, epsilon: epsilon)
+    let hidden = linear("\(prefix).\(names.0)", normalised, outputs: 4 * channels, gelu: true)
+    return linear(
+      "\(prefix).\(names.1)", hidden, outputs: channels, scale: prefix + ".gamma", residual: residual)
+  }
+
   /// x + proj(attention(qkv(norm(x)))): `PREFIX.norm1` and `PREFIX.attn`.
   mutating func selfAttention(
     _ prefix: String, _ input: Value, heads: Int, window: Operation.AttentionWindow? = nil, epsilon: Float

@@ -22,48 +22,54 @@ enum ConstantEvaluator {
     case .binary(let function):
       return try combine(function, inputs[0], inputs[1], shape)
     case .unary(let function):
-      return ConstantTensor(shape: shape, floats: try inputs[0].floats().map { function.value($0) })
+      return like(
+        inputs[0], ConstantTensor(shape: shape, floats: try inputs[0].floats().map { function.value($0) }))
     case .concatenate(let axis): return try concatenate(inputs, axis, shape)
-    case .reduce(let reduction, let axes): return try reduce(reduction, inputs[0], axes, shape)
+    case .reduce(let reduction, let axes): return like(inputs[0], try reduce(reduction, inputs[0], axes, shape))
     case .standardise(let axes, let epsilon): return try standardise(inputs[0], axes, epsilon)
     case .convolution, .product, .softmax, .maxPool, .averagePool, .layerNorm, .groupNorm, .attention, .tokens, .pad:
       throw TranslationProblem("it works on constants alone")
     }
   }
 
-  /// The elements that a view shows.
-  static func gather(_ tensor: ConstantTensor, _ shape: [Int], strides: [Int], offset: Int) throws -> ConstantTensor {
-    let places = places(shape, strides: strides, offset: offset)
-    if tensor.isFloatingPoint {
-      let values = try tensor.floats()
-      return ConstantTensor(shape: shape, floats: places.map { values[$0] })
-    }
-    let values = try tensor.integers()
-    return ConstantTensor(shape: shape, integers: places.map { values[$0] })
+  /// A result in whole numbers where what it was made of is such.
+  private static func like(_ tensor: ConstantTensor, _ result: ConstantTensor) -> ConstantTensor {
+    guard !tensor.isFloatingPoint, let integers = try? result.integers() else { return result }
+    return ConstantTensor(shape: result.shape, integers: integers)
   }
 
-  private static func places(_ shape: [Int], strides: [Int], offset: Int) -> [Int] {
-    var places: [Int] = []
-    let walk = StridedWalk(shape: shape, strides: [strides], offsets: [offset])
-    places.reserveCapacity(shape.reduce(1, *))
-    walk.forEachLine { starts in
-      for index in 0..<walk.inner { places.append(starts[0] + index * walk.innerStride(0)) }
+  /// The elements that a view shows.
+  static func gather(_ tensor: ConstantTensor, _ shape: [Int], strides: [Int], offset: Int) throws -> ConstantTensor {
+    if tensor.isFloatingPoint {
+      return ConstantTensor(
+        shape: shape, floats: walked(try tensor.floats(), shape, strides: strides, offset: offset))
     }
-    return places
+    return ConstantTensor(
+      shape: shape, integers: walked(try tensor.integers(), shape, strides: strides, offset: offset))
+  }
+
+  private static func walked<Number>(_ values: [Number], _ shape: [Int], strides: [Int], offset: Int) -> [Number] {
+    var result: [Number] = []
+    result.reserveCapacity(shape.reduce(1, *))
+    let walk = StridedWalk(shape: shape, strides: [strides], offsets: [offset])
+    walk.forEachLine { starts in
+      for index in 0..<walk.inner { result.append(values[starts[0] + index * walk.innerStride(0)]) }
+    }
+    return result
   }
 
   private static func combine(
     _ function: BinaryFunction, _ left: ConstantTensor, _ right: ConstantTensor, _ shape: [Int]
   ) throws -> ConstantTensor {
-    let first = places(shape, strides: TensorShape.strides(left.shape, as: shape), offset: 0)
-    let second = places(shape, strides: TensorShape.strides(right.shape, as: shape), offset: 0)
-    if left.isFloatingPoint || right.isFloatingPoint {
-      let (a, b) = (try left.floats(), try right.floats())
-      return ConstantTensor(shape: shape, floats: zip(first, second).map { function(a[$0], b[$1]) })
+    func spread<Number>(_ values: [Number], _ tensor: ConstantTensor) -> [Number] {
+      walked(values, shape, strides: TensorShape.strides(tensor.shape, as: shape), offset: 0)
     }
-    let (a, b) = (try left.integers(), try right.integers())
-    return ConstantTensor(
-      shape: shape, integers: try zip(first, second).map { try whole(function, a[$0], b[$1]) })
+    if left.isFloatingPoint || right.isFloatingPoint {
+      let pairs = zip(spread(try left.floats(), left), spread(try right.floats(), right))
+      return ConstantTensor(shape: shape, floats: pairs.map { function($0, $1) })
+    }
+    let pairs = zip(spread(try left.integers(), left), spread(try right.integers(), right))
+    return ConstantTensor(shape: shape, integers: try pairs.map { try whole(function, $0, $1) })
   }
 
   /// Numbers are within ±2^40, so only a product can overflow.

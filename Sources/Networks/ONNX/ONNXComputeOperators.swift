@@ -158,7 +158,7 @@ extension ONNXTranslation {
   private mutating func pool(_ node: ONNXNode, isMaximum: Bool) throws -> TensorProgram.Value {
     let value = try input(node, 0)
     let source = shape(value)
-    guard source.count == 4, let kernel = node.integers("kernel_shape") else {
+    guard source.count == 4, source[0] == 1, let kernel = node.integers("kernel_shape") else {
       throw TranslationProblem("it pools \(source); images have 2 axes")
     }
     var windows = try windows(node, source, kernel: kernel)
@@ -312,7 +312,7 @@ extension ONNXTranslation {
     let value = try input(node, 0)
     let source = shape(value)
     let groups = node.integer("num_groups", 1)
-    guard source.count >= 3, groups > 0, source[1] % groups == 0 else {
+    guard source.count >= 3, source[0] == 1, groups > 0, source[1] % groups == 0 else {
       throw TranslationProblem("it normalises \(source)")
     }
     // Before operator set 21 there is a weight for each group, since then one for each channel.

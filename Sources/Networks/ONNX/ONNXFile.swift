@@ -53,6 +53,12 @@ struct ONNXFile: Sendable {
     guard inputs.count == 1, let input = inputs.first else {
       throw .malformed(file: path, reason: "it takes \(inputs.count) inputs; an image classifier takes one")
     }
+    guard [0, 1, 10, 11, 16].contains(input.type.tensorType.elemType) else {
+      throw .malformed(
+        file: path,
+        reason: "its input \(input.name) is not of numbers with a fraction: export the network without its "
+          + "own preprocessing")
+    }
     let dimensions = input.type.tensorType.shape.dim
     let extents = dimensions.map { $0.hasDimValue ? Int(clamping: $0.dimValue) : 0 }
     guard extents.count == 4, extents[0] <= 1, extents[1] == 3, (1...2048).contains(extents[2]),

@@ -20,8 +20,15 @@ extension ONNXTranslation {
     "Size": { me, node in
       [try me.add(ConstantTensor(shape: [], integers: [me.shape(try me.input(node, 0)).reduce(1, *)]))]
     },
-    "Cast": { me, node in [try me.cast(node)] },
-    "CastLike": { me, node in [try me.input(node, 0)] },
+    // ONNX's types with a fraction are 1, 10, 11 and 16; 9 is that of truth values.
+    "Cast": { me, node in
+      let type = node.integer("to", 0)
+      return [try me.cast(node, toFloat: [1, 10, 11, 16].contains(type), isTruth: type == 9)]
+    },
+    "CastLike": { me, node in
+      let like = try me.input(node, 1)
+      return [try me.cast(node, toFloat: me.program.constant(like)?.isFloatingPoint ?? true)]
+    },
     "Reshape": { me, node in [try me.reshape(node)] },
     "Flatten": { me, node in
       let value = try me.input(node, 0)
@@ -152,13 +159,17 @@ extension ONNXTranslation {
     return try add(ConstantTensor(shape: [numbers.count], integers: numbers))
   }
 
-  /// ONNX's types with a fraction are 1, 10, 11 and 16.
-  private mutating func cast(_ node: ONNXNode) throws -> TensorProgram.Value {
+  private mutating func cast(
+    _ node: ONNXNode, toFloat isToFloat: Bool, isTruth: Bool = false
+  ) throws -> TensorProgram.Value {
     let value = try input(node, 0)
-    let isToFloat = [1, 10, 11, 16].contains(node.integer("to", 0))
     guard let constant = program.constant(value) else {
       guard isToFloat else { throw TranslationProblem("it makes whole numbers of what depends on the image") }
       return value
+    }
+    if isTruth {
+      let truths = try constant.floats().map { $0 == 0 ? 0 : 1 }
+      return try add(ConstantTensor(shape: constant.shape, integers: truths))
     }
     if isToFloat == constant.isFloatingPoint { return value }
     return try add(

@@ -148,6 +148,7 @@ struct ONNXTranslation {
     }
     let constants = inputs.compactMap { program.constant($0) }
     if constants.count == inputs.count {
+      guard count <= allowance else { throw tooMuch }
       return try add(try ConstantEvaluator.evaluate(operation, constants, shape: shape))
     }
     guard count > 0 else { throw TranslationProblem("its output is empty") }
@@ -160,8 +161,12 @@ struct ONNXTranslation {
   /// A constant that was computed.
   mutating func add(_ constant: ConstantTensor) throws -> TensorProgram.Value {
     allowance -= constant.count
-    guard allowance >= 0 else { throw TranslationProblem("its constants are larger than the file they come from") }
+    guard allowance >= 0 else { throw tooMuch }
     return program.add(constant)
+  }
+
+  private var tooMuch: TranslationProblem {
+    TranslationProblem("its constants are larger than the file they come from")
   }
 
   mutating func reshape(_ value: TensorProgram.Value, _ target: [Int], _ node: ONNXNode) throws -> TensorProgram.Value {

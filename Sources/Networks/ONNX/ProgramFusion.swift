@@ -338,7 +338,7 @@ extension TensorProgram {
       }
       guard case .concatenate(1) = joined.operation, joined.inputs.count == 2, shape(joined.output).count == 3,
         let token = constant(joined.inputs[0]), constant(joined.inputs[1]) == nil, shape(joined.inputs[0])[1] == 1,
-        shape(joined.inputs[0])[0] == 1, positions != nil || index.readers[joined.output] >= 1
+        shape(joined.inputs[0])[0] == 1
       else { continue }
       if positions == nil, let reader = nodes.first(where: { $0.inputs.contains(joined.output) }),
         case .binary(.add) = reader.operation,

@@ -34,7 +34,7 @@ struct ProgramLowering {
         throw CheckpointError.unsupported(file: origin, problems: ["node \(node.name): \(problem.reason)"])
       }
     }
-    return (lowering.finished(), lowering.weights)
+    return (try lowering.finished(), lowering.weights)
   }
 
   private init(_ program: TensorProgram, origin: String) {
@@ -52,11 +52,15 @@ struct ProgramLowering {
     [shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]]
   }
 
-  private func finished() -> Graph {
+  private func finished() throws -> Graph {
     var graph = Graph(startingWith: extents[0])
     var values: [Graph.Value: Graph.Value] = [0: 0]
     for node in nodes {
-      values[node.output] = graph.append(node.operation, node.inputs.map { values[$0] ?? 0 }, from: node.from)
+      let inputs = node.inputs.compactMap { values[$0] }
+      guard inputs.count == node.inputs.count else {
+        throw TranslationProblem("an operation would read what is computed after it")
+      }
+      values[node.output] = graph.append(node.operation, inputs, from: node.from)
     }
     return graph
   }

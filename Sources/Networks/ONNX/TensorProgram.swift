@@ -110,11 +110,12 @@ package enum TensorShape {
   static func count(_ shape: [Int]) -> Int? {
     var result = 1
     for extent in shape {
-      let (product, overflow) = result.multipliedReportingOverflow(by: extent)
+      // An extent of 0 must not hide others whose product overflows in another order.
+      let (product, overflow) = result.multipliedReportingOverflow(by: max(1, extent))
       guard extent >= 0, !overflow, product <= maximumCount else { return nil }
       result = product
     }
-    return shape.count <= 16 ? result : nil
+    return shape.count <= 16 ? shape.contains(0) ? 0 : result : nil
   }
 
   static func broadcast(_ a: [Int], _ b: [Int]) -> [Int]? {
