@@ -3,7 +3,8 @@ import SwiftProtobuf
 
 extension WireMessage {
   /// The version of the protocol that this program speaks; peers of another version are refused.
-  public static let protocolVersion: UInt32 = 1
+  /// Raised, too, where programs would compute other bits of the same shard: in 2 noises have other random numbers.
+  public static let protocolVersion: UInt32 = 2
 
   /// The message as one frame: a protobuf `Envelope`, see `Protocol/wire.proto`.
   ///

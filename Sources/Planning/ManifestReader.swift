@@ -121,8 +121,9 @@ public struct ManifestReader {
 extension ManifestReader {
   private func model(_ node: ManifestNode) throws -> ModelSpecification {
     let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
-    let checkpoint = try existing(required("checkpoint", in: keys, of: node), folder: false)
-    let architecture = try architecture(keys["architecture"], of: checkpoint, in: node)
+    let checkpointNode = try required("checkpoint", in: keys, of: node)
+    let checkpoint = try existing(checkpointNode, folder: false)
+    let architecture = try architecture(keys["architecture"], of: checkpoint, checkpointNode, in: node)
     let gemm =
       try keys["gemm"]?.choice([(word: "native", value: GEMMBackend.native), ("openblas", .openblas)]) ?? .native
     let precision =
@@ -142,23 +143,27 @@ extension ManifestReader {
 
   /// The architecture that a manifest names, perhaps with the side of its images; an ONNX model tells its own.
   private func architecture(
-    _ node: ManifestNode?, of checkpoint: String, in model: ManifestNode
+    _ node: ManifestNode?, of checkpoint: String, _ checkpointNode: ManifestNode, in model: ManifestNode
   ) throws -> Architecture {
     let isONNX = CheckpointReader.isONNX(checkpoint)
+    func told() throws -> Architecture {
+      do {
+        return try .onnx(checkpoint)
+      } catch {
+        throw checkpointNode.failure("\(error)")
+      }
+    }
     guard let node else {
       guard isONNX else { throw model.failure("\(model.path) lacks the key \"architecture\"") }
-      return try .onnx(checkpoint)
+      return try told()
     }
     let word = try node.text()
-    if word == Architecture.onnxName {
-      guard isONNX else { throw node.failure("\(node.path) is onnx, but \(checkpoint) is no ONNX model") }
-      return try .onnx(checkpoint)
-    }
     guard let at = word.firstIndex(of: "@") else {
-      return try node.choice(
-        Architecture.all.map { (word: $0.name, value: $0) } + [
-          (word: Architecture.onnxName, value: Architecture.all[0])
-        ])
+      let named: Architecture? = try node.choice(
+        Architecture.all.map { (word: $0.name, value: $0) } + [(word: Architecture.onnxName, value: nil)])
+      if let named { return named }
+      guard isONNX else { throw node.failure("\(node.path) is onnx, but \(checkpoint) is no ONNX model") }
+      return try told()
     }
     guard let plain = Architecture.named(String(word[..<at])) else {
       throw node.failure(

@@ -96,7 +96,8 @@ public struct Plan: Sendable {
 extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
-    static let currentVersion = 2
+    /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers.
+    static let currentVersion = 3
     var version = currentVersion
     let runID: String
     let created: String
@@ -125,7 +126,10 @@ extension Plan {
     guard folder.isPlanned else { throw RunFolderError.notARun(folder.path) }
     let stored: Stored = try decode(folder.plan)
     guard stored.version == Stored.currentVersion else {
-      throw RunFolderError.damaged(folder.plan, reason: "version \(stored.version) is not \(Stored.currentVersion)")
+      throw RunFolderError.damaged(
+        folder.plan,
+        reason: "it is of version \(stored.version), this program plans in version \(Stored.currentVersion); "
+          + "finish the run with the program that began it, or start another")
     }
     var listings: [ImageListing] = []
     for (benchmark, digest) in zip(stored.manifest.benchmarks, stored.listingDigests) {

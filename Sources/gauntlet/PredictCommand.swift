@@ -13,7 +13,8 @@ struct PredictCommand: ParsableCommand {
     discussion: """
       The architecture is the one that the checkpoint fits. Pictures are prepared as `gauntlet models` says unless an \
       option says otherwise. Probabilities are the softmax of the logits.
-      Example: gauntlet predict models/replknet-nano.safetensors runs/miniature/data/clean/circle/0000.png
+      Example: gauntlet predict models/replknet-nano.safetensors \
+      runs/data/miniature/val/arrow/val_00000001.JPEG
       """)
 
   @Argument(help: "The checkpoint.") var model: String

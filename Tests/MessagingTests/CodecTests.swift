@@ -34,9 +34,12 @@ import Testing
         held: Array(repeating: ShardAttempt(shard: 1, attempt: 1), count: WireLimits.heldShards + 1)
       ).encoded()
     }
-    // An envelope of protocol 2 and of no body at all.
-    #expect(throws: WireError.version(found: 2, expected: 1)) { try WireMessage(decoding: Data([0x08, 0x02])) }
-    #expect(throws: WireError.unknownKind) { try WireMessage(decoding: Data([0x08, 0x01])) }
+    // An envelope of another protocol and of no body at all.
+    let spoken = UInt8(WireMessage.protocolVersion)
+    #expect(throws: WireError.version(found: UInt32(spoken) - 1, expected: UInt32(spoken))) {
+      try WireMessage(decoding: Data([0x08, spoken - 1]))
+    }
+    #expect(throws: WireError.unknownKind) { try WireMessage(decoding: Data([0x08, spoken])) }
     #expect(throws: WireError.malformed) { try WireMessage(decoding: Data([0xff])) }
     let long = String(repeating: "ü", count: WireLimits.reasonBytes)
     guard case .shutdown(let cut) = try WireMessage(decoding: WireMessage.shutdown(reason: long).encoded()) else {

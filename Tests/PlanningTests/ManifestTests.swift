@@ -95,6 +95,14 @@ import Testing
     Refusal(find: "seed: 7", replace: "run: twice", line: 2, says: "stands twice"),
     Refusal(find: "run: small", replace: "run: ../up", line: 1, says: "may hold only ASCII letters"),
     Refusal(find: "replknet-nano", replace: "replknet-nanny", line: 5, says: "did you mean \"replknet-nano\"?"),
+    Refusal(find: "replknet-nano", replace: "replknet-nano@7", line: 5, says: "takes no images of that side"),
+    Refusal(find: "replknet-nano", replace: "onnx", line: 5, says: "is no ONNX model"),
+    Refusal(
+      find: "architecture: replknet-nano\n    checkpoint: nano.safetensors", replace: "checkpoint: cut.onnx", line: 5,
+      says: "it is no ONNX model, or one that is cut short"),
+    Refusal(
+      find: "architecture: replknet-nano\n    checkpoint: nano.safetensors", replace: "checkpoint: nano.safetensors",
+      line: 4, says: "lacks the key \"architecture\""),
     Refusal(find: "nano.safetensors", replace: "gone.pth", line: 6, says: "gone.pth, which does not exist"),
     Refusal(find: "checkpoint: nano.safetensors", replace: "checkpoint: val", line: 6, says: "a folder, not a file"),
     Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),
