@@ -69,6 +69,11 @@ extension Corruption {
 
   package static func motionBlur(_ image: RGBImage, level: Int, degrees: Double) -> RGBImage {
     let (radius, sigma) = [(10, 3.0), (15, 5), (15, 8), (15, 12), (20, 15)][level]
+    return motionBlur(image, radius: radius, sigma: sigma, degrees: degrees)
+  }
+
+  /// ImageMagick's motion blur.
+  static func motionBlur(_ image: RGBImage, radius: Int, sigma: Double, degrees: Double) -> RGBImage {
     let taps = motionTaps(radius: radius, sigma: sigma, degrees: degrees)
     return RGBImage(planes: image.planes.map { $0.correlated(taps, border: .replicate) })
   }

@@ -73,7 +73,7 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
     var pixels = image.pixels
     for start in stride(from: 0, to: pixels.count, by: 3) {
       let value = Double(max(pixels[start], pixels[start + 1], pixels[start + 2])) / 255
-      let raised = min(value + shift, 1)
+      let raised = min(max(value + shift, 0), 1)
       for channel in start..<start + 3 {
         pixels[channel] = byte(value > 0 ? Double(pixels[channel]) / 255 * (raised / value) : raised)
       }

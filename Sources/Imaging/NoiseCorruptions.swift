@@ -34,7 +34,10 @@ extension Corruption {
   /// Poisson(x photons) / photons, by inversion: the smallest count whose cumulative probability exceeds a uniform
   /// number.
   static func shotNoise(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    let table = ShotTable.levels[level]
+    shotNoise(image, ShotTable.levels[level], random)
+  }
+
+  static func shotNoise(_ image: RGBImage, _ table: ShotTable, _ random: CounterRandom) -> RGBImage {
     let groups = (image.pixels.count + 63) / 64
     return changing(image) { pixels, count in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * groups) { words in

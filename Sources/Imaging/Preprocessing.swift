@@ -29,16 +29,26 @@ public struct Preprocessing: Sendable, Hashable, Codable {
   public func geometry(_ image: RGBImage) throws(ImageError) -> RGBImage {
     let (width, height) = try resizedSize(image)
     guard width != image.width || height != image.height || crop != nil else { return image }
-    var window = Resampler.Window(left: 0, top: 0, width: width, height: height)
-    if let crop {
-      guard width >= crop, height >= crop else {
-        throw .wrongSize(width: width, height: height, expected: "must be at least \(crop)x\(crop) to crop")
-      }
-      window = Resampler.Window(
-        left: Int((Double(width - crop) / 2).rounded(.toNearestOrEven)),
-        top: Int((Double(height - crop) / 2).rounded(.toNearestOrEven)), width: crop, height: crop)
-    }
+    let window = try window(width: width, height: height)
     return Resampler.resize(image, width: width, height: height, interpolation: interpolation, window: window)
+  }
+
+  /// The first part of `geometry`: resizes, and cuts nothing.
+  func resized(_ image: RGBImage) throws(ImageError) -> RGBImage {
+    try Preprocessing(resize: resize, crop: nil, interpolation: interpolation, mean: mean, std: std).geometry(image)
+  }
+
+  /// The part of a picture of some size that `geometry` cuts out.
+  ///
+  /// - Throws: `ImageError.wrongSize` for a picture that is smaller than the crop.
+  func window(width: Int, height: Int) throws(ImageError) -> Resampler.Window {
+    guard let crop else { return Resampler.Window(left: 0, top: 0, width: width, height: height) }
+    guard width >= crop, height >= crop else {
+      throw .wrongSize(width: width, height: height, expected: "must be at least \(crop)x\(crop) to crop")
+    }
+    return Resampler.Window(
+      left: Int((Double(width - crop) / 2).rounded(.toNearestOrEven)),
+      top: Int((Double(height - crop) / 2).rounded(.toNearestOrEven)), width: crop, height: crop)
   }
 
   private func resizedSize(_ image: RGBImage) throws(ImageError) -> (width: Int, height: Int) {

@@ -4,18 +4,39 @@ extension Corruption {
   /// Where a picture's single uniform numbers start, far behind those of its pixels.
   static let singles: UInt64 = 1 << 40
 
+  /// How much snow falls, how it is blown, and how much of the picture stays below it.
+  struct Snowfall {
+    var mean: Double
+    var deviation: Double
+    var zoom: Double
+    var threshold: Float
+    var radius: Int
+    var sigma: Double
+    var mix: Float
+  }
+
+  private static let snowfalls = [
+    Snowfall(mean: 0.1, deviation: 0.3, zoom: 3, threshold: 0.5, radius: 10, sigma: 4, mix: 0.8),
+    Snowfall(mean: 0.2, deviation: 0.3, zoom: 2, threshold: 0.5, radius: 12, sigma: 4, mix: 0.7),
+    Snowfall(mean: 0.55, deviation: 0.3, zoom: 4, threshold: 0.9, radius: 12, sigma: 8, mix: 0.7),
+    Snowfall(mean: 0.55, deviation: 0.3, zoom: 4.5, threshold: 0.85, radius: 12, sigma: 8, mix: 0.65),
+    Snowfall(mean: 0.55, deviation: 0.3, zoom: 2.5, threshold: 0.85, radius: 12, sigma: 12, mix: 0.55),
+  ]
+
   static func snow(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    let (mean, deviation, zoom, threshold, radius, sigma, mix): (Double, Double, Double, Float, Int, Double, Float) = [
-      (0.1, 0.3, 3, 0.5, 10, 4, 0.8), (0.2, 0.3, 2, 0.5, 12, 4, 0.7), (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-      (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65), (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
-    ][level]
+    snow(image, snowfalls[level], degrees: -135 + 90 * random.uniform(at: singles), random)
+  }
+
+  /// Snow that falls at an angle; the flakes are those of the random numbers, whatever the angle.
+  static func snow(_ image: RGBImage, _ snowfall: Snowfall, degrees: Double, _ random: CounterRandom) -> RGBImage {
+    let (threshold, mix) = (snowfall.threshold, snowfall.mix)
     var layer = Plane.normal(
-      width: image.width, height: image.height, mean: mean, deviation: deviation, random
-    ).clippedZoom(zoom)
+      width: image.width, height: image.height, mean: snowfall.mean, deviation: snowfall.deviation, random
+    ).clippedZoom(snowfall.zoom)
     for index in layer.values.indices {
       layer.values[index] = layer.values[index] < threshold ? 0 : min(layer.values[index], 1)
     }
-    let taps = motionTaps(radius: radius, sigma: sigma, degrees: -135 + 90 * random.uniform(at: singles))
+    let taps = motionTaps(radius: snowfall.radius, sigma: snowfall.sigma, degrees: degrees)
     layer = layer.correlated(taps, border: .replicate)
     for index in layer.values.indices { layer.values[index] = (layer.values[index] * 255).rounded() / 255 }
     // Grey is the same for all channels, and so is what falls: the layer and itself turned by half a turn.
