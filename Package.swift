@@ -49,6 +49,8 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
     .target(name: "CProcessor"),
 
     library("Tensors"),
@@ -59,6 +61,7 @@ let package = Package(
     .target(
       name: "Networks", dependencies: ["Tensors", "Kernels", "CZlib", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "Kernels", "CProcessor", "CTurboJPEG", "CPNG"]),
+    library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Tensors", "Benchmarks"]),
     library("Planning", ["Benchmarks", "Networks", "Imaging", "Kernels", "Yams", crypto]),
@@ -91,6 +94,7 @@ let package = Package(
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
     tests("Imaging", ["Tensors"], fixtures: true),
+    tests("Videos", ["Imaging"], fixtures: true),
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),

@@ -21,6 +21,8 @@ class Recipe(NamedTuple):
     epochs: int
     rate: float
     weight_decay: float
+    # Of Muon, for the matrices inside a transformer's blocks; 0 leaves all weights to AdamW.
+    matrix_rate: float = 0.0
 
 
 def make_replknet() -> torch.nn.Module:
@@ -45,5 +47,5 @@ def make_vit() -> torch.nn.Module:
 RECIPES = {
     "replknet-nano": Recipe(make_replknet, epochs=20, rate=2e-3, weight_decay=0.05),
     "resnet-nano": Recipe(make_resnet, epochs=20, rate=3e-3, weight_decay=0.05),
-    "vit-nano": Recipe(make_vit, epochs=100, rate=1e-3, weight_decay=0.05),
+    "vit-nano": Recipe(make_vit, epochs=16, rate=1e-3, weight_decay=0.05, matrix_rate=3e-3),
 }

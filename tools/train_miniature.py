@@ -65,19 +65,44 @@ def augment(images: torch.Tensor, generator: torch.Generator, shift: int = 5) ->
     return torch.where(uniform(0, 1) < 0.4, x + noise, x).clamp(0, 1)
 
 
+def make_optimisers(network: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW; for the matrices inside blocks Muon where the recipe says so: it needs half as many passes of a ViT."""
+    parameters = dict(network.named_parameters())
+    matrices = [
+        name for name, weight in parameters.items()
+        if recipe.matrix_rate > 0 and weight.ndim == 2 and name.startswith("blocks.")
+    ]
+    rest = [weight for name, weight in parameters.items() if name not in matrices]
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [
+                {"params": [weight for weight in rest if weight.ndim > 1], "weight_decay": recipe.weight_decay},
+                {"params": [weight for weight in rest if weight.ndim == 1], "weight_decay": 0.0},
+            ],
+            lr=recipe.rate)
+    ]
+    if matrices:
+        optimisers.append(
+            torch.optim.Muon(
+                [parameters[name] for name in matrices], lr=recipe.matrix_rate, weight_decay=recipe.weight_decay,
+                adjust_lr_fn="match_rms_adamw"))
+    return optimisers
+
+
 def train(
     recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, options: argparse.Namespace
 ) -> torch.nn.Module:
     torch.manual_seed(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
     network = recipe.make().to(memory_format=torch.channels_last).train()
-    decayed = [weight for weight in network.parameters() if weight.ndim > 1]
-    others = [weight for weight in network.parameters() if weight.ndim == 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=recipe.rate)
+    optimisers = make_optimisers(network, recipe)
     steps = recipe.epochs * (len(images) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps, pct_start=0.15)
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, optimiser.param_groups[0]["lr"], total_steps=steps, pct_start=0.15,
+            cycle_momentum=isinstance(optimiser, torch.optim.AdamW))
+        for optimiser in optimisers
+    ]
     start = time.monotonic()
     for epoch in range(recipe.epochs):
         total = 0.0
@@ -86,11 +111,11 @@ def train(
         for batch in batches:
             logits = network(normalise(augment(images[batch], generator)))
             loss = F.cross_entropy(logits, labels[batch], label_smoothing=0.05)
-            optimiser.zero_grad()
+            network.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            for part in optimisers + schedules:
+                part.step()
             total += loss.item()
         print(f"epoch {epoch + 1:2d}  loss {total / len(batches):.3f}  {time.monotonic() - start:4.0f} s", flush=True)
     return network.eval()
