@@ -40,7 +40,12 @@ public enum ArchiveVerifier {
     for group in archive.groups {
       let failures = try archive.failures(group: group.path)
       report.setAside += failures.map { "\(group.path), condition \($0.condition), image \($0.image): \($0.reason)" }
-      for condition in 0..<group.conditionCount {
+      let planned = try archive.metrics(group: group.path).first { $0.name == "planned" }?.values
+      func isPlanned(_ condition: Int) -> Bool {
+        guard let planned, planned.count == group.conditionCount else { return true }
+        return planned[condition] != 0
+      }
+      for condition in (0..<group.conditionCount).filter(isPlanned) {
         let explained = Set(failures.filter { $0.condition == condition }.map(\.image))
         do {
           try check(group, condition, archive, covered[group.path]?[condition] ?? [], explained, &report)

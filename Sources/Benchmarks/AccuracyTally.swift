@@ -100,6 +100,12 @@ public struct AccuracyTally: Sendable {
         name: "evaluated", description: "images evaluated", axes: axes,
         values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }),
     ]
+    if grid.rowLengths != nil {
+      series.append(
+        MetricSeries(
+          name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
+          values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }))
+    }
     if kind == .imagenetC, grid.axes.count == 2 {
       series += corruptionMetrics(top1, clean: clean, seed: seed)
     } else if kind == .occlusion {
@@ -119,7 +125,7 @@ public struct AccuracyTally: Sendable {
     of name: String, _ outcome: UInt8, _ combination: AccuracyCombination, _ seed: UInt64
   ) -> [MetricSeries] {
     CombinationBootstrap([combination], of: masks(outcome)).intervals(seed: seed, population: population, clean: nil)
-      .flatMap { Self.ends(of: name, $0) }
+      .flatMap { MetricSeries.ends(of: name, $0) }
   }
 
   private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
@@ -164,12 +170,14 @@ public struct AccuracyTally: Sendable {
         // A figure that is not defined has no interval either.
         let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
         return [MetricSeries(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
-          + Self.ends(of: metric.0, interval)
+          + MetricSeries.ends(of: metric.0, interval)
       }
   }
+}
 
+extension MetricSeries {
   /// Both ends of a single figure's confidence interval.
-  private static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
+  static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
     [("low", "lower", interval.low), ("high", "upper", interval.high)].map { end, word, value in
       MetricSeries(
         name: "\(name)_\(end)",

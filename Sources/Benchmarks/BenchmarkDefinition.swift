@@ -13,6 +13,8 @@ public enum BenchmarkKind: String, Sendable, Hashable, Codable, CaseIterable {
   case imagenetO = "imagenet-o"
   /// Renditions: `ROOT/WNID/*.jpg`.
   case imagenetR = "imagenet-r"
+  /// Perturbation sequences: `ROOT/PERTURBATION/WNID/*.mp4`, or made on the fly from clean images.
+  case imagenetP = "imagenet-p"
   /// Foregrounds and backgrounds: `ROOT/VARIANT/val/NN_class/*.JPEG`.
   case imagenet9 = "imagenet-9"
   /// Clean images in class folders, a share of whose patches is dropped.
@@ -42,7 +44,7 @@ public struct ImageSubset: Sendable, Hashable, Codable {
 public enum ImageOrigin: Sendable, Hashable, Codable {
   /// The published files, already corrupted, under this folder.
   case published(root: String)
-  /// Clean images in class folders under this folder; each condition's corruption is applied after resize and crop.
+  /// Clean images in class folders under this folder, each changed as its condition says.
   case madeFrom(root: String)
 
   /// The folder on disk.
@@ -69,12 +71,15 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let classes: [String]
   /// Patches a side that occlusion cuts an image into.
   public let patchGrid: Int
+  /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
+  public let unsteadiness: [String: Unsteadiness]
 
   /// A benchmark of its parts.
   public init(
     kind: BenchmarkKind, name: String, origin: ImageOrigin, grid: Grid, subsets: [ImageSubset] = [],
-    classes: [String] = [], patchGrid: Int = 14
+    classes: [String] = [], patchGrid: Int = 14, unsteadiness: [String: Unsteadiness] = [:]
   ) {
+    self.unsteadiness = unsteadiness
     self.kind = kind
     self.name = name
     self.origin = origin
@@ -111,9 +116,43 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
       kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes), classes: classes)
   }
 
+  /// ImageNet-P over the given perturbations.
+  ///
+  /// - Parameters:
+  ///   - frameCounts: of each perturbation's sequences.
+  ///   - unsteadiness: AlexNet's, for mFR and mT5D.
+  public static func perturbations(
+    name: String, origin: ImageOrigin, perturbations: [String], frameCounts: [Int], classes: [String] = [],
+    unsteadiness: [String: Unsteadiness] = [:]
+  ) -> BenchmarkDefinition {
+    let longest = frameCounts.max() ?? 0
+    let axes = [
+      GridAxis(name: "perturbation", values: perturbations),
+      GridAxis(name: "frame", values: (0..<longest).map(String.init), isNumeric: true),
+    ]
+    let isEven = frameCounts.allSatisfy { $0 == longest }
+    return BenchmarkDefinition(
+      kind: .imagenetP, name: name, origin: origin, grid: Grid(axes: axes, rowLengths: isEven ? nil : frameCounts),
+      classes: classes, unsteadiness: unsteadiness)
+  }
+
+  /// The perturbation that a condition asks to be made on the fly, with its frame; nil where the files hold it.
+  public func livePerturbation(of condition: Condition) -> (perturbation: Perturbation, frame: Int)? {
+    guard case .madeFrom = origin, let frame = frame(of: condition),
+      let perturbation = Perturbation(rawValue: condition.values[0])
+    else { return nil }
+    return (perturbation, frame)
+  }
+
+  /// The frame of its sequence that a condition shows; nil where images are no sequences.
+  public func frame(of condition: Condition) -> Int? {
+    guard kind == .imagenetP, condition.values.count == 2 else { return nil }
+    return Int(condition.values[1])
+  }
+
   /// The corruption that a condition asks to be made on the fly, with its severity; nil where the files hold it.
   public func liveCorruption(of condition: Condition) -> (corruption: Corruption, severity: Int)? {
-    guard case .madeFrom = origin, condition.values.count == 2,
+    guard case .madeFrom = origin, kind == .imagenetC, condition.values.count == 2,
       let corruption = Corruption(rawValue: condition.values[0]), let severity = Int(condition.values[1])
     else { return nil }
     return (corruption, severity)
@@ -125,10 +164,16 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     return PatchDrop(gridSide: patchGrid, percent: percent)
   }
 
+  /// Whether the files are videos, each a sequence of images.
+  public var isVideo: Bool {
+    guard case .published = origin else { return false }
+    return kind == .imagenetP
+  }
+
   /// Whether the files are at the network's input size already: resizing them again would blur what they measure.
   public var isFittedAlready: Bool {
     guard case .published = origin else { return false }
-    return kind == .imagenetC
+    return kind == .imagenetC || kind == .imagenetP
   }
 
   /// The file of a listed image under a condition.
@@ -146,13 +191,16 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// The folder that holds a condition's class folders.
   ///
-  /// The public ImageNet-C archives unpack with a group (`noise/`, `blur/`, ...) above the corruption; a folder with
-  /// and without it is found.
+  /// The public archives of ImageNet-C and ImageNet-P unpack with a group (`noise/`, `blur/`, ...) above the corruption
+  /// or perturbation; a folder with and without it is found.
   public func folder(of condition: Condition) -> String {
-    guard kind == .imagenetC, case .published(let root) = origin, condition.values.count == 2 else {
-      return origin.root
+    guard case .published(let root) = origin, condition.values.count == 2 else { return origin.root }
+    let cell: String
+    switch kind {
+    case .imagenetC: cell = condition.values[0] + "/" + condition.values[1]
+    case .imagenetP: cell = condition.values[0]
+    default: return root
     }
-    let cell = condition.values[0] + "/" + condition.values[1]
     let direct = root + "/" + cell
     if FileTree.isFolder(direct) { return direct }
     for group in ImageNetC.groups {
@@ -161,20 +209,4 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     }
     return direct
   }
-}
-
-/// Names of ImageNet-C (hendrycks/robustness).
-public enum ImageNetC {
-  /// The folders that the public archives put above the corruptions.
-  public static let groups = ["noise", "blur", "weather", "digital", "extra"]
-
-  /// All 19 corruptions: the standard 15, then the extra four.
-  public static let corruptions =
-    standardCorruptions + ["speckle_noise", "gaussian_blur", "spatter", "saturate"]
-
-  /// The 15 corruptions over which mCE is defined.
-  public static let standardCorruptions = [
-    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
-    "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
-  ]
 }

@@ -34,6 +34,19 @@ public enum FileTree {
     }
   }
 
+  /// The first file in class folders below a folder, by name, that ends in `.suffix`; nil where there is none.
+  ///
+  /// - Throws: `ListingError` where one cannot be listed.
+  public static func firstFile(below folder: String, suffix: String) throws(ListingError) -> String? {
+    for name in try entries(of: folder).sorted() where !name.hasPrefix(".") && isFolder(folder + "/" + name) {
+      let files = try entries(of: folder + "/" + name).filter {
+        !$0.hasPrefix(".") && $0.lowercased().hasSuffix("." + suffix)
+      }
+      if let first = files.min() { return "\(folder)/\(name)/\(first)" }
+    }
+    return nil
+  }
+
   /// The bytes of a file.
   ///
   /// - Throws: `ImageError.unreadable`, or `ListingError` for a damaged archive.

@@ -36,16 +36,27 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
 public struct Grid: Sendable, Hashable, Codable {
   /// The axes, slowest first.
   public let axes: [GridAxis]
+  /// For a grid whose rows differ in length: how many values of the last axis each row has, in the rows' order.
+  public let rowLengths: [Int]?
 
   /// The product of the given axes.
-  public init(axes: [GridAxis]) {
+  ///
+  /// - Parameter rowLengths: one a combination of all axes but the last, where some lack the last axis's last values.
+  public init(axes: [GridAxis], rowLengths: [Int]? = nil) {
     self.axes = axes
+    self.rowLengths = rowLengths
   }
 
-  /// How many conditions there are.
+  /// How many places there are, those that are no condition included.
   public var count: Int { axes.reduce(1) { $0 * $1.values.count } }
 
-  /// The condition at an index, or nil where the grid has no such place.
+  /// Whether a place is a condition: it is not where its row is too short.
+  public func isPlanned(_ index: Int) -> Bool {
+    guard let rowLengths, let columns = axes.last?.values.count, columns > 0 else { return true }
+    return rowLengths.indices.contains(index / columns) && index % columns < rowLengths[index / columns]
+  }
+
+  /// The condition at a place, or nil where the grid has no such place.
   public func condition(at index: Int) -> Condition? {
     guard index >= 0, index < count else { return nil }
     var rest = index
@@ -58,5 +69,5 @@ public struct Grid: Sendable, Hashable, Codable {
   }
 
   /// Every condition, the last axis running fastest.
-  public var conditions: [Condition] { (0..<count).compactMap(condition(at:)) }
+  public var conditions: [Condition] { (0..<count).filter(isPlanned).compactMap(condition(at:)) }
 }

@@ -44,7 +44,7 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .missingFolder(let path, let reason):
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
-      "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files"
+      "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4"
     case .damagedArchive(let path, let reason):
       "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
     case .unnumberedFolder(let name):
@@ -75,7 +75,7 @@ extension BenchmarkDefinition {
   private func unionOfConditions() throws -> [String] {
     var paths = Set<String>()
     for folder in Set(grid.conditions.map(folder(of:))).sorted() {
-      let found = try Self.images(below: folder)
+      let found = try images(below: folder)
       if found.isEmpty { throw ListingError.noImages(folder) }
       paths.formUnion(found)
     }
@@ -83,7 +83,7 @@ extension BenchmarkDefinition {
   }
 
   private func images(of subset: ImageSubset) throws -> [String] {
-    var found = try Self.images(below: subset.folder)
+    var found = try images(below: subset.folder)
     if subset.isRestricted, case .among(let indices) = kind.recipe.classes {
       let names = ImageNetClasses.wordNetIDs
       let scored = Set(indices.map { names[Int($0)] })
@@ -106,15 +106,14 @@ extension BenchmarkDefinition {
     return (classes, Dictionary(zip(classes, 0...)) { first, _ in first })
   }
 
-  private static let imageSuffixes: Set<String> = ["jpeg", "jpg", "png"]
-
-  private static func images(below folder: String) throws -> [String] {
+  private func images(below folder: String) throws -> [String] {
+    let suffixes: Set<String> = isVideo ? ["mp4"] : ["jpeg", "jpg", "png"]
     var images: [String] = []
     for name in try FileTree.entries(of: folder) where !name.hasPrefix(".") {
       guard FileTree.isFolder(folder + "/" + name) else { continue }
       for file in try FileTree.entries(of: folder + "/" + name) where !file.hasPrefix(".") {
         let suffix = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        if imageSuffixes.contains(suffix) { images.append(name + "/" + file) }
+        if suffixes.contains(suffix) { images.append(name + "/" + file) }
       }
     }
     return images

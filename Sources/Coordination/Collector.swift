@@ -40,7 +40,7 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part, a few rows, and
-/// two bytes a result.
+/// two bytes a result, twelve for ImageNet-P's.
 public struct Collector {
   private let run: PlannedRun
   private let version: String
@@ -149,7 +149,8 @@ public struct Collector {
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
     if case .madeFrom = benchmark.origin {
-      attributes["corruptions"] = "made on the fly, seed \(run.plan.manifest.seed)"
+      attributes[benchmark.kind == .imagenetP ? "perturbations" : "corruptions"] =
+        "made on the fly, seed \(run.plan.manifest.seed)"
     }
     return attributes
   }

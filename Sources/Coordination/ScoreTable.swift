@@ -6,6 +6,7 @@ import Planning
 struct ScoreTable {
   private let plan: Plan
   private var tallies: [Int: [Int: AccuracyTally]] = [:]
+  private var stabilityTallies: [Int: [Int: StabilityTally]] = [:]
   private var subsetTallies: [Int: [Int: SubsetTally]] = [:]
 
   init(plan: Plan) {
@@ -25,6 +26,15 @@ struct ScoreTable {
         condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
       subsetTallies[shard.model, default: [:]][shard.benchmark] = tally
       return
+    }
+    if benchmark.kind == .imagenetP {
+      var tally =
+        stabilityTallies[shard.model]?[shard.benchmark]
+        ?? StabilityTally(
+          of: benchmark, imageCount: listing.paths.count, population: population(of: shard.benchmark))
+      tally.add(
+        condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
+      stabilityTallies[shard.model, default: [:]][shard.benchmark] = tally
     }
     var tally =
       tallies[shard.model]?[shard.benchmark]
@@ -59,7 +69,9 @@ struct ScoreTable {
   private func series(model: Int, benchmark: Int) -> [MetricSeries]? {
     if let tally = subsetTallies[model]?[benchmark] { return tally.metrics() }
     let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
-    return tallies[model]?[benchmark]?.metrics(
+    let accuracies = tallies[model]?[benchmark]?.metrics(
       clean: clean.flatMap { tallies[model]?[$0] }, seed: plan.manifest.seed)
+    guard let stability = stabilityTallies[model]?[benchmark] else { return accuracies }
+    return (accuracies ?? []) + stability.metrics(seed: plan.manifest.seed)
   }
 }

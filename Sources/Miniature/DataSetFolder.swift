@@ -8,7 +8,7 @@ struct DataSetFolder {
   /// The file that says what the folder holds; it is written last.
   private static let markerName = "miniature.json"
   /// Counted up whenever the same options give other pictures.
-  private static let revision = 2
+  private static let revision = 3
 
   private struct Marker: Codable, Equatable {
     var revision: Int

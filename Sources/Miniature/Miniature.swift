@@ -1,11 +1,13 @@
+import Benchmarks
 import Dispatch
 import Foundation
 import Imaging
 import Synchronization
 import Tensors
+import Videos
 
 /// A data set that the project draws itself: ten classes of objects in the layouts of ImageNet's validation set and of
-/// ImageNet-C, -A, -O, -R and -9. The same options give the same bytes on every machine.
+/// ImageNet-C, -A, -O, -P, -R and -9. The same options give the same bytes on every machine.
 public enum Miniature {
   /// What to draw.
   public struct Options: Sendable, Equatable, Codable {
@@ -30,10 +32,14 @@ public enum Miniature {
   /// The corruptions that are applied, each at severities 1 to 5.
   public static let corruptions: [Corruption] = [.gaussianNoise, .brightness, .contrast, .pixelate]
 
+  /// How many pictures of other benchmarks there are for each of ImageNet-P's sequences.
+  static let picturesPerSequence = 10
+
   /// Draws the data set into a folder, which appears whole or not at all: `val/CLASS`, `imagenet-c/CORRUPTION/SEVERITY/
-  /// CLASS`, `imagenet-a/CLASS` (small, occluded objects), `imagenet-o/SHAPE` (shapes of no class), `imagenet-r/CLASS`
-  /// (outlines, flat colours, sketches), `imagenet-9/VARIANT/val/NN_CLASS`, `train/CLASS` if asked
-  /// for, and the classes' names in index order in `classes.json`.
+  /// CLASS`, `imagenet-a/CLASS` (small, occluded objects), `imagenet-o/SHAPE` (shapes of no class),
+  /// `imagenet-p/PERTURBATION/CLASS` (videos, a tenth as many as pictures elsewhere), `imagenet-r/CLASS` (outlines, flat
+  /// colours, sketches), `imagenet-9/VARIANT/val/NN_CLASS`, `train/CLASS` if asked for, and the classes' names in index
+  /// order in `classes.json`.
   ///
   /// A folder that holds the data set of these options is left as it is. One that holds another data set of this kind is
   /// replaced.
@@ -94,6 +100,9 @@ private struct Draft: Sendable {
     for root in ["imagenet-a", "imagenet-r"] {
       for name in ObjectClass.names { try DataSetFolder.make(folder + "/" + root + "/" + name) }
     }
+    for perturbation in ImageNetP.standardPerturbations {
+      for name in ObjectClass.names { try DataSetFolder.make("\(folder)/imagenet-p/\(perturbation)/\(name)") }
+    }
     for shape in ForeignShape.allCases { try DataSetFolder.make(folder + "/imagenet-o/" + shape.rawValue) }
     for variant in BackgroundVariant.allCases {
       for number in ObjectClass.names.indices {
@@ -111,6 +120,7 @@ private struct Draft: Sendable {
           try drawValidation(number)
           try drawHardPictures(number)
           try drawBackgroundVariants(number)
+          try drawSequences(number)
         } else {
           try drawTraining(number - options.validationImages)
         }
@@ -187,6 +197,27 @@ private struct Draft: Sendable {
       try write(
         encode(picture, quality: Self.cleanQuality),
         to: "imagenet-9/\(variant.rawValue)/val/\(Self.numbered(number))/\(file)")
+    }
+  }
+
+  /// Pictures are a little larger than the frames, as the published ones are resized to 256 pixels and cropped to 224:
+  /// what moves out of a frame makes room for more of the picture.
+  private func drawSequences(_ index: Int) throws {
+    let classes = ObjectClass.allCases.count
+    guard index / classes % Miniature.picturesPerSequence == 0 else { return }
+    let number = index / (classes * Miniature.picturesPerSequence) * classes + index % classes
+    let picture = Miniature.scene(split: "imagenet-p", index: number, seed: options.seed).render(
+      side: Miniature.side * 256 / 224)
+    let crop = Preprocessing(
+      resize: nil, crop: Miniature.side, interpolation: .bilinear, mean: [0, 0, 0], std: [1, 1, 1])
+    let path = name(of: number, split: "imagenet-p").replacing(".JPEG", with: ".mp4")
+    for perturbation in ImageNetP.standardPerturbations.compactMap(Perturbation.init(rawValue:)) {
+      let random = CounterRandom(key: options.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)"))
+      let frames = try (0..<perturbation.frameCount).map {
+        try perturbation.frame($0, of: picture, preprocessing: crop, random: random)
+      }
+      try write(
+        VideoEncoder.encode(frames, quality: Self.cleanQuality), to: "imagenet-p/\(perturbation.rawValue)/\(path)")
     }
   }
 

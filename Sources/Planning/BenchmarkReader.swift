@@ -1,6 +1,7 @@
 import Benchmarks
 import Foundation
 import Imaging
+import Videos
 
 /// Benchmarks in a manifest.
 extension ManifestReader {
@@ -12,6 +13,7 @@ extension ManifestReader {
       BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
     switch kind {
     case .imagenetC: return try corruptions(node)
+    case .imagenetP: return try perturbations(node)
     case .occlusion: return try occlusion(node)
     default: return try imageSets(node, kind: kind)
     }
@@ -55,12 +57,7 @@ extension ManifestReader {
 
   private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
     let keys = try node.mapping(known: ["kind", "name", "root", "from", "corruptions", "severities", "classes"])
-    let origin: ImageOrigin
-    switch (keys["root"], keys["from"]) {
-    case (let root?, nil): origin = .published(root: try existing(root, folder: true))
-    case (nil, let from?): origin = .madeFrom(root: try existing(from, folder: true))
-    default: throw node.failure("\(node.path) needs either root (published files) or from (clean images), not both")
-    }
+    let origin = try origin(keys, of: node)
     let isLive = if case .madeFrom = origin { true } else { false }
     let known = isLive ? Corruption.allCases.map(\.rawValue) : ImageNetC.corruptions
     let severities = try keys["severities"]?.sequence().map { try $0.integer(in: 1...5) } ?? [1, 2, 3, 4, 5]
@@ -69,7 +66,7 @@ extension ManifestReader {
     }
     let definition = BenchmarkDefinition.corruptions(
       name: try keys["name"]?.identifier() ?? BenchmarkKind.imagenetC.rawValue, origin: origin,
-      corruptions: try corruptionNames(keys["corruptions"], known: known), severities: severities,
+      corruptions: try names(keys["corruptions"], known: known), severities: severities,
       classes: try classes(keys["classes"]))
     for condition in definition.grid.conditions where !isLive {
       let path = definition.folder(of: condition)
@@ -80,11 +77,61 @@ extension ManifestReader {
     return definition
   }
 
-  private func corruptionNames(_ node: ManifestNode?, known: [String]) throws -> [String] {
-    guard let node, node.node.string != "all" else { return known }
+  /// ImageNet-P: frames are counted in the first file of each perturbation, or known where they are made on the fly.
+  private func perturbations(_ node: ManifestNode) throws -> BenchmarkDefinition {
+    let keys = try node.mapping(known: ["kind", "name", "root", "from", "perturbations", "classes", "normalise_by"])
+    let origin = try origin(keys, of: node)
+    let name = try keys["name"]?.identifier() ?? BenchmarkKind.imagenetP.rawValue
+    let names = try names(
+      keys["perturbations"], known: ImageNetP.perturbations, all: ImageNetP.standardPerturbations)
+    let unsteadiness = try keys["normalise_by"].map(unsteadiness) ?? [:]
+    func definition(_ frameCounts: [Int]) throws -> BenchmarkDefinition {
+      .perturbations(
+        name: name, origin: origin, perturbations: names, frameCounts: frameCounts,
+        classes: try classes(keys["classes"]),
+        unsteadiness: unsteadiness)
+    }
+    if case .madeFrom = origin {
+      return try definition(names.map { Perturbation(rawValue: $0)?.frameCount ?? 0 })
+    }
+    let single = try definition(names.map { _ in 1 })
+    return try definition(
+      single.grid.conditions.map { condition in
+        let folder = single.folder(of: condition)
+        guard FileTree.isFolder(folder) else {
+          throw node.failure("\(node.path) asks for \(condition.values[0]), but there is no folder \(folder)")
+        }
+        guard let path = try FileTree.firstFile(below: folder, suffix: "mp4") else {
+          throw ListingError.noImages(folder)
+        }
+        return try VideoDecoder.frameCount(of: FileTree.contents(of: path), name: path)
+      })
+  }
+
+  /// AlexNet's figures: a mapping from perturbations to `{flip_rate: , top5_distance: }`.
+  private func unsteadiness(_ node: ManifestNode) throws -> [String: Unsteadiness] {
+    try node.mapping(known: ImageNetP.perturbations).mapValues { entry in
+      let keys = try entry.mapping(known: ["flip_rate", "top5_distance"])
+      return Unsteadiness(
+        flipRate: try required("flip_rate", in: keys, of: entry).number(above: 0, upTo: 1),
+        top5Distance: try required("top5_distance", in: keys, of: entry).number(above: 0, upTo: 15))
+    }
+  }
+
+  private func origin(_ keys: [String: ManifestNode], of node: ManifestNode) throws -> ImageOrigin {
+    switch (keys["root"], keys["from"]) {
+    case (let root?, nil): return .published(root: try existing(root, folder: true))
+    case (nil, let from?): return .madeFrom(root: try existing(from, folder: true))
+    default: throw node.failure("\(node.path) needs either root (published files) or from (clean images), not both")
+    }
+  }
+
+  /// Some of the known names, each once; without a list, or for `all`, those of `all`.
+  private func names(_ node: ManifestNode?, known: [String], all: [String]? = nil) throws -> [String] {
+    guard let node, node.node.string != "all" else { return all ?? known }
     let names = try node.sequence().map { try $0.choice(known.map { (word: $0, value: $0) }) }
     guard !names.isEmpty, Set(names).count == names.count else {
-      throw node.failure("\(node.path) must be all, or a list of different corruptions")
+      throw node.failure("\(node.path) must be all, or a list of different names")
     }
     return names
   }

@@ -50,6 +50,15 @@ struct ManifestNode {
     return value
   }
 
+  /// A number from a range without its lower end.
+  func number(above low: Double, upTo high: Double) throws -> Double {
+    guard let value = node.float, case .scalar = node, value.isFinite else { throw failure("\(path) must be a number") }
+    guard value > low, value <= high else {
+      throw failure("\(path) is \(value), but must be above \(low) and at most \(high)")
+    }
+    return value
+  }
+
   /// A name that goes into paths and archive groups.
   func identifier() throws -> String {
     let name = try text()

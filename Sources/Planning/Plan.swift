@@ -72,7 +72,7 @@ public struct Plan: Sendable {
     for model in manifest.models.indices {
       for (benchmark, definition) in manifest.benchmarks.enumerated() {
         let total = listings[benchmark].paths.count
-        for condition in 0..<definition.grid.count {
+        for condition in definition.grid.conditions.map(\.index) {
           for first in stride(from: 0, to: total, by: manifest.sharding.images) {
             shards.append(
               PlannedShard(
@@ -96,13 +96,19 @@ public struct Plan: Sendable {
 extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
-    /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers.
-    static let currentVersion = 3
+    /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
+    /// have rows of different lengths.
+    static let currentVersion = 4
     var version = currentVersion
     let runID: String
     let created: String
     let manifest: Manifest
     let listingDigests: [String]
+  }
+
+  /// What tells a plan of another version, whose other keys this program may not know.
+  private struct StoredVersion: Decodable {
+    let version: Int
   }
 
   /// Writes manifest, listings and, last, the plan: a folder with a `plan.json` is whole.
@@ -124,13 +130,14 @@ extension Plan {
   /// - Throws: `RunFolderError.notARun` or `.damaged`.
   public static func read(from folder: RunFolder) throws -> Plan {
     guard folder.isPlanned else { throw RunFolderError.notARun(folder.path) }
-    let stored: Stored = try decode(folder.plan)
-    guard stored.version == Stored.currentVersion else {
+    let version: StoredVersion = try decode(folder.plan)
+    guard version.version == Stored.currentVersion else {
       throw RunFolderError.damaged(
         folder.plan,
-        reason: "it is of version \(stored.version), this program plans in version \(Stored.currentVersion); "
+        reason: "it is of version \(version.version), this program plans in version \(Stored.currentVersion); "
           + "finish the run with the program that began it, or start another")
     }
+    let stored: Stored = try decode(folder.plan)
     var listings: [ImageListing] = []
     for (benchmark, digest) in zip(stored.manifest.benchmarks, stored.listingDigests) {
       let path = folder.listing(of: benchmark.name)

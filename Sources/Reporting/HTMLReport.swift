@@ -30,6 +30,7 @@ public enum HTMLReport {
     svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
     svg .quiet { fill: var(--quiet); } svg .rule { stroke: var(--rule); fill: none; } svg .cell { fill: #111; }
     svg .cell.dark { fill: #fff; }
+    th { text-align: left; padding-right: .8rem; font-weight: normal; color: var(--quiet); }
     table { border-collapse: collapse; font-size: .85rem; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
     td:first-child { color: var(--quiet); } td:last-child { overflow-wrap: anywhere; }
     .figure { font-size: 2rem; font-variant-numeric: tabular-nums; }
@@ -41,14 +42,27 @@ public enum HTMLReport {
       parts.append(Plots.heatMap(section))
       if section.axes[1].isNumeric { parts.append(Plots.curves(section)) }
     } else {
-      let value = section.headline.map { Percent.text($0) + " %" } ?? "nothing evaluated"
-      parts.append("<p><span class=\"figure\">\(value)</span> top-1, \(section.imageCount) images</p>")
+      let value = section.headline.map { Percent.text($0.value) + " %" } ?? "nothing evaluated"
+      let name = section.headline?.name ?? "top-1"
+      parts.append("<p><span class=\"figure\">\(value)</span> \(name), \(section.imageCount) images</p>")
       parts.append("<p>\(escaped(section.figures))</p>")
+      if !section.stability.isEmpty {
+        parts.append(stability(section))
+        parts.append(Plots.curves(section))
+      }
     }
     parts += section.summary.map { "<p>\(escaped($0))</p>" }
     let facts = section.facts.map { "<tr><td>\(escaped($0.name))</td><td>\(escaped($0.value))</td></tr>" }
     parts.append("<details><summary>Where it came from</summary><table>\(facts.joined())</table></details>")
     return parts.joined(separator: "\n")
+  }
+
+  private static func stability(_ section: ReportSection) -> String {
+    let rows = section.stability.map { row in
+      "<tr>" + ([row.perturbation] + row.cells).map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+    }
+    let head = ([section.axes[0].name] + StabilityRow.titles).map { "<th>\(escaped($0))</th>" }.joined()
+    return "<table><tr>\(head)</tr>\(rows.joined())</table>"
   }
 
   /// Text as HTML shows it, in elements and attributes.

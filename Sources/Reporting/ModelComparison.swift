@@ -7,8 +7,10 @@ struct ModelComparison: Sendable {
 
   struct Row: Sendable {
     let benchmark: String
-    /// What the figures are: top-1, mean top-1, or AUPR.
+    /// What the figures are: top-1, mean top-1, AUPR, or a flip rate.
     let measure: String
+    /// Whether a larger figure is a worse one.
+    let isError: Bool
     /// A share of each model; nil where it has none.
     let values: [Double?]
     /// Of each model, whether images are missing.
@@ -26,14 +28,20 @@ struct ModelComparison: Sendable {
       }
       return Row(
         benchmark: benchmark, measure: sections.compactMap { $0?.comparedFigure?.name }.first ?? "top-1",
+        isError: sections.contains { $0?.stability.isEmpty == false },
         values: sections.map { $0?.comparedFigure?.value }, isIncomplete: sections.map { $0?.isIncomplete ?? false })
     }
   }
 }
 
 extension ReportSection {
-  /// The figure that models are compared by: out-of-distribution benchmarks have AUPR, tables their mean.
+  /// The figure that models are compared by: out-of-distribution benchmarks have AUPR, sequences mFR or flip rate,
+  /// tables their mean.
   var comparedFigure: (name: String, value: Double)? {
+    if !stability.isEmpty {
+      if let mfr = scalar("mfr") { return ("mFR", mfr) }
+      return scalar("mean_flip_rate").map { ("flip rate", $0) }
+    }
     if let aupr = scalar("aupr") { return ("AUPR", aupr) }
     if axes.isEmpty { return top1(0).map { ("top-1", $0) } }
     return scalar("mean_top1").map { ("mean top-1", $0) }

@@ -84,7 +84,8 @@ enum Plots {
       parts.append("<path class=\"rule\" d=\"M\(left) \(place)H\(left + width)\"/>")
       parts.append(text(left - 8, place + 4, "\(tick)", "end", "quiet"))
     }
-    for (column, name) in columns.enumerated() {
+    let step = (columns.count + 9) / 10
+    for (column, name) in columns.enumerated() where column % step == 0 {
       parts.append(text(x(column), top + height + 18, HTMLReport.escaped(name), "middle", "quiet"))
     }
     parts.append(

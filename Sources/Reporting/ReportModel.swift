@@ -43,13 +43,22 @@ public struct ReportSection: Sendable {
   }
 
   /// Rows and columns of a benchmark with two axes.
-  var isTable: Bool { axes.count == 2 }
+  var isTable: Bool { axes.count == 2 && stability.isEmpty }
 
   /// The figure of a benchmark that is no table: its only condition's accuracy, or the mean over its one axis.
-  var headline: Double? { axes.isEmpty ? top1(0) : scalar("mean_top1") }
+  var headline: (value: Double, name: String)? {
+    if !stability.isEmpty { return scalar("mean_flip_rate").map { ($0, "mean flip rate") } }
+    return (axes.isEmpty ? top1(0) : scalar("mean_top1")).map { ($0, "top-1") }
+  }
 
   /// Whether some condition lacks images.
   var isIncomplete: Bool { (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) }
+
+  /// Whether a place of the grid is a condition; in a grid of rows of different lengths some are not.
+  func isPlanned(_ condition: Int) -> Bool {
+    guard let values = metrics["planned"]?.values, values.indices.contains(condition) else { return true }
+    return values[condition] != 0
+  }
 
   /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
   func top1(_ condition: Int) -> Double? {
@@ -61,6 +70,7 @@ public struct ReportSection: Sendable {
 
   /// Whether a condition lacks images.
   func isIncomplete(_ condition: Int) -> Bool {
+    guard isPlanned(condition) else { return false }
     guard let values = metrics["evaluated"]?.values, values.indices.contains(condition) else { return true }
     return values[condition] < Double(imageCount)
   }
@@ -74,13 +84,14 @@ public struct ReportSection: Sendable {
     scalar(name).map { Percent.text($0) + " %" + (interval(name).map { " " + $0 } ?? "") }
   }
 
-  private func interval(_ name: String) -> String? {
+  func interval(_ name: String) -> String? {
     guard let low = scalar(name + "_low"), let high = scalar(name + "_high") else { return nil }
     return "[\(Percent.text(low)), \(Percent.text(high))]"
   }
 
   /// The figures of a benchmark that is no table, in words.
   var figures: String {
+    if !stability.isEmpty { return stabilityFigures.map { "\($0.title) \($0.text)" }.joined(separator: ", ") }
     guard let top1 = figure(axes.isEmpty ? "top1" : "mean_top1") else { return "nothing evaluated" }
     guard axes.isEmpty else { return "mean top-1 \(top1)" }
     return "top-1 \(top1)" + (figure("top5").map { ", top-5 \($0)" } ?? "")
@@ -89,7 +100,7 @@ public struct ReportSection: Sendable {
   /// The lines below a table, in words.
   var summary: [String] {
     var lines: [String] = []
-    if axes.count == 2, let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
+    if isTable, let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
     if let mce = figure("mce") {
       lines.append("mCE \(mce)" + (figure("relative_mce").map { ", relative mCE \($0)" } ?? ""))
     } else if let partial = figure("partial_mce") {
@@ -127,8 +138,11 @@ public struct ReportSection: Sendable {
 
 enum Percent {
   /// 0.9437 as `94.4`, -0.0031 as `-0.3`.
-  static func text(_ share: Double) -> String {
-    let tenths = Int((share * 1000).rounded())
-    return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+  static func text(_ share: Double, decimals: Int = 1) -> String {
+    let unit = decimals == 1 ? 10 : 100
+    let parts = Int((share * 100 * Double(unit)).rounded())
+    let digits = String(abs(parts) % unit)
+    let zeros = String(repeating: "0", count: decimals - digits.count)
+    return "\(parts < 0 ? "-" : "")\(abs(parts) / unit).\(zeros)\(digits)"
   }
 }

@@ -25,7 +25,7 @@ public enum ReportTable {
       var line = "  " + padded(row.benchmark, name, right: false) + "  " + padded(row.measure, measure, right: false)
       for (place, value) in row.values.enumerated() {
         let text = (value.map { Percent.text($0) } ?? "-") + (row.isIncomplete[place] ? "*" : " ")
-        line += shaded(padded(text, cells[place] + 1), value, colour)
+        line += shaded(padded(text, cells[place] + 1), value, colour && !row.isError)
       }
       lines.append(line)
     }
@@ -37,12 +37,24 @@ public enum ReportTable {
       let title = "\(section.model) on \(section.benchmark), \(section.imageCount) images a condition"
       guard section.isTable else {
         return
-          ([title, "  " + section.figures + (section.isIncomplete ? " *" : "")] + section.summary.map { "  " + $0 })
-          .joined(separator: "\n")
+          ([title, "  " + section.figures + (section.isIncomplete ? " *" : "")] + stability(section)
+          + section.summary.map { "  " + $0 }).joined(separator: "\n")
       }
       return ([title + ", top-1 in %"] + rows(section, colour, width) + section.summary.map { "  " + $0 })
         .joined(separator: "\n")
     }.joined(separator: "\n\n")
+  }
+
+  /// A line a perturbation of ImageNet-P.
+  private static func stability(_ section: ReportSection) -> [String] {
+    let rows = section.stability
+    guard !rows.isEmpty else { return [] }
+    let name = max(12, rows.map(\.perturbation.count).max() ?? 0)
+    func line(_ first: String, _ cells: [String]) -> String {
+      "  " + padded(first, name, right: false)
+        + zip(cells, StabilityRow.titles).map { padded($0, $1.count + 4) }.joined()
+    }
+    return [line(section.axes[0].name, StabilityRow.titles)] + rows.map { line($0.perturbation, $0.cells) }
   }
 
   private static func rows(_ section: ReportSection, _ colour: Bool, _ width: Int) -> [String] {

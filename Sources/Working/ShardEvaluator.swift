@@ -6,6 +6,7 @@ import Networks
 import Planning
 import Synchronization
 import Tensors
+import Videos
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
@@ -128,8 +129,7 @@ private struct ShardEvaluation {
 
   private func prepare(_ path: String) throws -> RGBImage {
     let file = task.benchmark.file(of: path, under: task.condition)
-    let decoded = try ImageDecoder.decode(FileTree.contents(of: file), name: file)
-    let image = try fitted(decoded)
+    let image = try fitted(decoded(file), path)
     guard image.width == classifier.inputWidth, image.height == classifier.inputHeight else {
       throw EvaluationError.wrongSize(
         path: file, width: image.width, height: image.height, expectedWidth: classifier.inputWidth,
@@ -144,8 +144,22 @@ private struct ShardEvaluation {
     return try corruption.apply(image, severity: severity, random: random)
   }
 
-  private func fitted(_ image: RGBImage) throws -> RGBImage {
+  private func decoded(_ file: String) throws -> RGBImage {
+    let bytes = try FileTree.contents(of: file)
+    guard task.benchmark.isVideo, let frame = task.benchmark.frame(of: task.condition) else {
+      return try ImageDecoder.decode(bytes, name: file)
+    }
+    return try VideoDecoder.frame(frame, of: bytes, name: file)
+  }
+
+  /// At the network's size; a perturbation made on the fly moves the picture before it is cropped.
+  private func fitted(_ image: RGBImage, _ path: String) throws -> RGBImage {
     if task.benchmark.isFittedAlready { return image }
+    if let (perturbation, frame) = task.benchmark.livePerturbation(of: task.condition) {
+      return try perturbation.frame(
+        frame, of: image, preprocessing: task.model.preprocessing,
+        random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)")))
+    }
     return try task.model.preprocessing.geometry(image)
   }
 

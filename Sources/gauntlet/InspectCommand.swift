@@ -39,7 +39,7 @@ struct InspectCommand: ParsableCommand {
     var total = 0
     for benchmark in manifest.benchmarks {
       let images = try benchmark.listing().paths.count
-      let conditions = benchmark.grid.count
+      let conditions = benchmark.grid.conditions.count
       total += images * conditions * manifest.models.count
       print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.origin.root)")
     }

@@ -16,7 +16,7 @@ struct ReportCommand: ParsableCommand {
   @Argument(help: "The archives.") var files: [String]
   @Option(name: .shortAndLong, help: "The HTML page to write [default: report.html beside the first archive].")
   var output: String?
-  @Option(help: "Also write conditions.csv and summary.csv into this folder.") var csv: String?
+  @Option(help: "Also write conditions.csv, series.csv and summary.csv into this folder.") var csv: String?
 
   func run() throws {
     for file in files { try Usage.checkExists(file, what: "archive") }

@@ -15,6 +15,18 @@ import Testing
     #expect(grid.condition(at: -1) == nil)
   }
 
+  @Test("rows may end early: what lies beyond is no condition, and other places keep their index")
+  func unevenRows() {
+    let axes = [
+      GridAxis(name: "perturbation", values: ["snow", "translate"]), GridAxis(name: "frame", values: ["0", "1", "2"]),
+    ]
+    let grid = Grid(axes: axes, rowLengths: [1, 3])
+    #expect(grid.count == 6)
+    #expect(grid.conditions.map(\.description) == ["snow/0", "translate/0", "translate/1", "translate/2"])
+    #expect(grid.conditions.map(\.index) == [0, 3, 4, 5])
+    #expect((0..<6).map(grid.isPlanned) == [true, false, false, true, true, true])
+  }
+
   @Test("a grid without axes has one condition")
   func noAxes() {
     #expect(Grid(axes: []).conditions.map(\.description) == ["all"])

@@ -73,8 +73,8 @@ import Testing
   }
 
   /// Seven classes, `classes` at the front in this order.
-  private func frame(_ classes: Int...) -> ClassRanking? {
-    ClassRanking((0..<7).map { index in Float(-(classes.firstIndex(of: index) ?? 7 + index)) })
+  private func frame(_ classes: Int...) -> TopFive? {
+    TopFive((0..<7).map { index in Float(-(classes.firstIndex(of: index) ?? 7 + index)) })
   }
 
   @Test func stabilityByHand() {
@@ -97,13 +97,17 @@ import Testing
     #expect(Stability.Comparison.of(perturbation: "tilt", difficulty: 2) == .withEarlier(difficulty: 2))
   }
 
-  @Test func relativeMeansNeedAllTenAndAlexNets() {
-    let names = Stability.perturbations
-    let alexNet = Dictionary(uniqueKeysWithValues: names.map { ($0, 0.25) })
-    let figures = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0 == 0 ? 0.75 : 0.125) })
-    #expect(isClose(Stability.relativeMean(figures, alexNet: alexNet), (3 + 9 * 0.5) / 10))
-    #expect(Stability.relativeMean(figures, alexNet: [:]).isNaN)
-    #expect(Stability.relativeMean(figures.filter { $0.key != "tilt" }, alexNet: alexNet).isNaN)
+  @Test func fiveBestClassesOfFewAndOfNone() {
+    #expect(TopFive([Float]()) == nil)
+    #expect(TopFive([1, .nan, 0]) == nil)
+    #expect(TopFive([Float](repeating: 0, count: TopFive.classLimit + 1)) == nil)
+    guard let few = TopFive([0, 2, 1] as [Float]), let others = TopFive([2, 0, 1] as [Float]) else {
+      Issue.record("three classes are a result")
+      return
+    }
+    // 1 2 0 against 0 2 1: the ends change places.
+    #expect(few.distance(to: others) == 4 && few.distance(to: few) == 0)
+    #expect(!few.hasSameBest(as: others))
   }
 
   @Test func imageNet9ByHand() {

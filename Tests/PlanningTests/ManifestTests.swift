@@ -108,7 +108,7 @@ import Testing
     Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),
     Refusal(find: "kind: imagenet-val", replace: "kind: imagenet-vial", line: 8, says: "did you mean"),
     Refusal(find: "[fog]", replace: "[frog]", line: 12, says: "did you mean \"fog\"?"),
-    Refusal(find: "[fog]", replace: "[fog, fog]", line: 12, says: "different corruptions"),
+    Refusal(find: "[fog]", replace: "[fog, fog]", line: 12, says: "different names"),
     Refusal(find: "[1, 2]", replace: "[1, 6]", line: 13, says: "must be from 1 to 5"),
     Refusal(find: "[1, 2]", replace: "[1, 1]", line: 13, says: "different numbers"),
     Refusal(find: "[1, 2]", replace: "[1, 3]", line: 10, says: "asks for fog/3, but there is no folder"),
@@ -125,6 +125,50 @@ import Testing
     #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
     #expect(error?.line == refusal.line, "\(String(describing: error))")
     #expect((error?.column ?? 0) >= 1)
+  }
+
+  static let sequenceRefusals = [
+    Refusal(find: "from: val", replace: "root: c", line: 8, says: "asks for snow, but there is no folder"),
+    Refusal(find: "from: val", replace: "name: x", line: 8, says: "needs either root (published files) or from"),
+    Refusal(find: "snow, tilt", replace: "snow, silt", line: 10, says: "did you mean \"tilt\"?"),
+    Refusal(find: "snow, tilt", replace: "snow, snow", line: 10, says: "different names"),
+    Refusal(find: "tilt: {", replace: "fog: {", line: 11, says: "unknown key \"fog\""),
+    Refusal(find: "flip_rate: 0.2", replace: "flip_rate: 2", line: 11, says: "must be above 0.0 and at most 1.0"),
+    Refusal(find: "flip_rate: 0.2", replace: "flip_rate: .nan", line: 11, says: "must be a number"),
+    Refusal(find: "flip_rate: 0.2, ", replace: "", line: 11, says: "lacks the key \"flip_rate\""),
+  ]
+
+  static let sequenceManifest = """
+    run: small
+    seed: 7
+    models:
+      - name: nano
+        architecture: replknet-nano
+        checkpoint: nano.safetensors
+    benchmarks:
+      - kind: imagenet-p
+        from: val
+        perturbations: [snow, tilt, translate]
+        normalise_by: {tilt: {flip_rate: 0.2, top5_distance: 3}}
+    """
+
+  @Test("sequences made on the fly have as many frames as the published ones")
+  func sequences() throws {
+    let benchmark = try #require(try reader.parse(Self.sequenceManifest).benchmarks.first)
+    #expect(benchmark.grid.rowLengths == [31, 31, 41])
+    #expect(benchmark.grid.conditions.count == 103)
+    #expect(benchmark.unsteadiness == ["tilt": Unsteadiness(flipRate: 0.2, top5Distance: 3)])
+    let all = try reader.parse(Self.sequenceManifest.replacing("[snow, tilt, translate]", with: "all"))
+    #expect(all.benchmarks.first?.grid.axes.first?.values == ImageNetP.standardPerturbations)
+  }
+
+  @Test("a manifest of sequences that cannot be run is refused with its line", arguments: sequenceRefusals)
+  func refusesSequences(_ refusal: Refusal) throws {
+    let text = Self.sequenceManifest.replacing(refusal.find, with: refusal.replace)
+    #expect(text != Self.sequenceManifest)
+    let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
+    #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
+    #expect(error?.line == refusal.line, "\(String(describing: error))")
   }
 
   @Test("empty, binary and cut-off manifests are refused, never a crash")

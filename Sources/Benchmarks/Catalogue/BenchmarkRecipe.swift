@@ -46,6 +46,7 @@ extension BenchmarkKind {
     case .imagenetC: .plain("19 common corruptions at 5 severities, published files or made on the fly")
     case .imagenetA: .imagenetA
     case .imagenetO: .imagenetO
+    case .imagenetP: .plain("10 perturbation sequences of 31 or 41 frames, published files or made on the fly")
     case .imagenetR: .imagenetR
     case .imagenet9: .imagenet9
     case .occlusion: .plain("a share of the patches of clean images is set to 0")

@@ -1,0 +1,136 @@
+/// Keeps the best classes of one model along ImageNet-P's sequences. It holds ten bytes an image and condition.
+public struct StabilityTally: Sendable {
+  private let grid: Grid
+  private let unsteadiness: [String: Unsteadiness]
+  private let population: UInt32
+  private let imageCount: Int
+  /// [condition]: five classes an image; empty until the first one comes.
+  private var best: [[UInt16]]
+
+  /// A tally of a benchmark with the axes perturbation and frame.
+  ///
+  /// - Parameter population: as that of `AccuracyTally`.
+  public init(of benchmark: BenchmarkDefinition, imageCount: Int, population: UInt32 = 0) {
+    grid = benchmark.grid
+    unsteadiness = benchmark.unsteadiness
+    self.population = population
+    self.imageCount = imageCount
+    best = Array(repeating: [], count: benchmark.grid.count)
+  }
+
+  /// Keeps images of a condition.
+  ///
+  /// - Parameter logits: [image, class], row-major.
+  public mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int) {
+    guard classCount > 0, best.indices.contains(condition) else { return }
+    if best[condition].isEmpty {
+      best[condition] = (0..<imageCount).flatMap { _ in TopFive.noResult }
+    }
+    for row in 0..<logits.count / classCount where (0..<imageCount).contains(firstImage + row) {
+      guard let five = TopFive(logits[row * classCount..<(row + 1) * classCount]) else { continue }
+      let start = (firstImage + row) * TopFive.count
+      best[condition].replaceSubrange(start..<start + TopFive.count, with: five.stored)
+    }
+  }
+
+  /// The metrics of what was kept: flip rate and top-5 distance of each perturbation, their means, and where the
+  /// network that others are measured by is known, the same relative to it.
+  ///
+  /// - Parameter seed: the seed of the confidence intervals.
+  public func metrics(seed: UInt64) -> [MetricSeries] {
+    guard grid.axes.count == 2 else { return [] }
+    let names = grid.axes[0].values
+    let stabilities = names.indices.map(stability)
+    let flips = Figure(
+      name: "flip_rate", relativeName: "mfr", relativeTitle: "mFR: mean flip rate", unit: "0 to 1",
+      title: "flip rate: share of compared frames whose best classes differ", values: stabilities.map(\.flips),
+      references: names.map { unsteadiness[$0]?.flipRate })
+    let distances = Figure(
+      name: "top5_distance", relativeName: "mt5d", relativeTitle: "mT5D: mean top-5 distance", unit: "0 to 15",
+      title: "top-5 distance of compared frames", values: stabilities.map(\.distances),
+      references: names.map { unsteadiness[$0]?.top5Distance })
+    return [flips, distances].flatMap { figure in
+      figure.series(names: names, axis: grid.axes[0].name, bootstrap: Bootstrap(seed: seed, population: population))
+    }
+  }
+
+  private func stability(_ row: Int) -> Stability {
+    let columns = grid.axes[1].values.count
+    let conditions = (row * columns..<(row + 1) * columns).filter(grid.isPlanned)
+    let sequences = (0..<imageCount).map { image in
+      conditions.map { condition -> TopFive? in
+        guard !best[condition].isEmpty else { return nil }
+        return TopFive(stored: best[condition][image * TopFive.count..<(image + 1) * TopFive.count])
+      }
+    }
+    return Stability(sequences: sequences, comparison: .of(perturbation: grid.axes[0].values[row]))
+  }
+}
+
+/// One measure of unsteadiness over all perturbations.
+private struct Figure {
+  let name: String
+  let relativeName: String
+  let relativeTitle: String
+  let unit: String
+  let title: String
+  /// [perturbation][sequence], NaN where there is none.
+  let values: [[Double]]
+  /// Those of the network that others are measured by.
+  let references: [Double?]
+
+  func series(names: [String], axis: String, bootstrap: Bootstrap) -> [MetricSeries] {
+    let means = values.map { Self.mean($0, counts: nil) }
+    let isKnown = references.contains { $0 != nil }
+    let relative = zip(means, references).map { mean, reference in mean / (reference ?? .nan) }
+    let even = values.map { _ in 1 / Double(values.count) }
+    let isStandard = Set(ImageNetP.standardPerturbations).isSubset(of: names)
+    let weights = zip(names, references).map { name, reference in
+      ImageNetP.standardPerturbations.contains(name) ? 1 / (10 * (reference ?? .nan)) : 0
+    }
+    var series = [
+      MetricSeries(name: name, description: "\(title), \(unit)", axes: [axis], values: means)
+    ]
+    series += combined(
+      "mean_" + name, "\(title), mean over the perturbations, \(unit)", means, even, bootstrap)
+    guard isKnown else { return series }
+    series.append(
+      MetricSeries(
+        name: "relative_" + name, description: "\(title), over that of normalise_by, 1 = as unsteady", axes: [axis],
+        values: relative))
+    return series
+      + combined(
+        relativeName, "\(relativeTitle) over that of normalise_by, 1 = as unsteady; NaN without all ten perturbations",
+        means, isStandard ? weights : [Double](repeating: .nan, count: weights.count), bootstrap)
+  }
+
+  /// A weighted sum of the means over sequences, with its confidence interval.
+  private func combined(
+    _ name: String, _ description: String, _ means: [Double], _ weights: [Double], _ bootstrap: Bootstrap
+  ) -> [MetricSeries] {
+    func sum(_ means: [Double]) -> Double {
+      zip(means, weights).reduce(0) { $1.1 == 0 ? $0 : $0 + $1.0 * $1.1 }
+    }
+    let value = sum(means)
+    // A figure that is not defined has no interval either.
+    var resampled: [Double] = []
+    for resample in 0..<(value.isNaN ? 0 : Bootstrap.resamples) {
+      let counts = bootstrap.counts(resample: resample, imageCount: values.first?.count ?? 0)
+      let means = values.map { Self.mean($0, counts: counts) }
+      resampled.append(sum(means))
+    }
+    let single = MetricSeries(name: name, description: description, axes: [], values: [value])
+    return [single] + MetricSeries.ends(of: name, ConfidenceInterval(resampled: resampled))
+  }
+
+  /// The mean over sequences that have a value, each counted as often as a resample holds it.
+  private static func mean(_ values: [Double], counts: [Int32]?) -> Double {
+    var (sum, count) = (0.0, 0.0)
+    for index in values.indices where !values[index].isNaN {
+      let weight = Double(counts?[index] ?? 1)
+      sum += weight * values[index]
+      count += weight
+    }
+    return count == 0 ? .nan : sum / count
+  }
+}
