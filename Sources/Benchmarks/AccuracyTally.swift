@@ -18,7 +18,8 @@ public struct MetricSeries: Sendable, Equatable {
   }
 }
 
-/// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition.
+/// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, of
+/// a benchmark without axes also a confidence an image.
 public struct AccuracyTally: Sendable {
   /// What became of an image under a condition.
   private enum Outcome {
@@ -34,6 +35,8 @@ public struct AccuracyTally: Sendable {
   private let population: UInt32
   /// [condition, image]
   private var outcomes: [[UInt8]]
+  /// The largest softmax probability of each image that was evaluated, of a benchmark without axes; otherwise empty.
+  private var confidences: [Double]
 
   /// A tally of images with these labels; -1 says that an image has none, which is not evaluated then.
   ///
@@ -44,6 +47,7 @@ public struct AccuracyTally: Sendable {
     self.grid = grid
     self.labels = labels
     self.population = population
+    confidences = grid.axes.isEmpty ? Array(repeating: .nan, count: labels.count) : []
     outcomes = Array(repeating: Array(repeating: Outcome.missing, count: labels.count), count: grid.count)
   }
 
@@ -65,6 +69,9 @@ public struct AccuracyTally: Sendable {
         if value > wanted || (value == wanted && index < label) { before += 1 }
       }
       guard isWhole else { continue }
+      if !confidences.isEmpty {
+        confidences[image] = Scoring.confidence(of: logits[row * classCount..<(row + 1) * classCount])
+      }
       outcomes[condition][image] =
         Outcome.evaluated | (before < 5 ? Outcome.inTop5 : 0) | (before == 0 ? Outcome.right : 0)
     }
@@ -117,8 +124,36 @@ public struct AccuracyTally: Sendable {
     } else if grid.axes.isEmpty {
       series += intervals(of: "top1", Outcome.right, .mean(conditions: 1), seed)
       series += intervals(of: "top5", Outcome.inTop5, .mean(conditions: 1), seed)
+      series += calibration(seed)
     }
     return series
+  }
+
+  /// How far confidences are from accuracies, over the images that were evaluated.
+  private func calibration(_ seed: UInt64) -> [MetricSeries] {
+    let images = labels.indices.filter { outcomes[0][$0] != Outcome.missing }
+    let calibration = Calibration(
+      confidences: images.map { confidences[$0] }, isRight: images.map { outcomes[0][$0] & Outcome.right != 0 })
+    let figures: [(name: String, description: String, value: (Calibration) -> Double)] = [
+      ("rms_calibration_error", "RMS calibration error, bins of 100 images, 0 to 1", { $0.rmsError }),
+      (
+        "aurra", "AURRA: area under the curve of accuracy by response rate, 0 to 1",
+        { $0.areaUnderResponseRateAccuracy }
+      ),
+      ("ece", "ECE: expected calibration error, 15 bins of equal width, 0 to 1", { $0.expectedError }),
+    ]
+    var resampled = figures.map { _ in [Double]() }
+    let bootstrap = Bootstrap(seed: seed, population: population)
+    for resample in 0..<Bootstrap.resamples {
+      let counts = bootstrap.counts(resample: resample, imageCount: labels.count)
+      let drawn = calibration.resampled(images.map { counts[$0] })
+      for (index, figure) in figures.enumerated() { resampled[index].append(figure.value(drawn)) }
+    }
+    return zip(figures, resampled).flatMap { figure, values in
+      let value = figure.value(calibration)
+      return [MetricSeries(name: figure.name, description: figure.description, axes: [], values: [value])]
+        + MetricSeries.ends(of: figure.name, ConfidenceInterval(resampled: value.isNaN ? [] : values))
+    }
   }
 
   private func intervals(

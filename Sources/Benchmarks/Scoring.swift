@@ -37,9 +37,13 @@ public struct Scoring: Sendable, Equatable {
 extension Scoring {
   /// The largest softmax probability over the scored outputs, 0 to 1; NaN where one of them is NaN.
   public func confidence(_ logits: ArraySlice<Float>) -> Double {
-    let values =
-      scored.map { $0.filter { Int($0) < logits.count }.map { logits[logits.startIndex + Int($0)] } }
-      ?? Array(logits)
+    Self.confidence(
+      of: scored.map { $0.filter { Int($0) < logits.count }.map { logits[logits.startIndex + Int($0)] }[...] } ?? logits
+    )
+  }
+
+  /// The largest softmax probability, 0 to 1; NaN where one of the logits is NaN.
+  static func confidence(of values: ArraySlice<Float>) -> Double {
     guard let largest = values.max() else { return .nan }
     return 1 / values.reduce(0) { $0 + ReproducibleMath.exponential(Double($1) - Double(largest)) }
   }

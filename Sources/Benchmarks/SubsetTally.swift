@@ -1,102 +1,180 @@
-import Foundation
-
-/// Counts right answers of one model on a benchmark of named sets of images, set by set.
+/// Counts right answers of one model on a benchmark of named sets of images, set by set. It holds ten bytes an image.
 public struct SubsetTally: Sendable {
   private let kind: BenchmarkKind
   private let grid: Grid
   private let scoring: Scoring
+  private let population: UInt32
   private let subsets: [String]
-  /// The subset of each image, an index into `subsets`.
-  private let membership: [Int]
-  /// [condition][subset]
-  private var counts: [[Count]]
-  /// [condition][subset]: minus the largest softmax probability of each image, in the order of counting.
-  private var strangeness: [[[Double]]]
+  /// [subset]: the images that belong to it, in the listing's order.
+  private var members: [[Int]]
+  /// [condition][image]
+  private var outcomes: [[Outcome]]
 
-  private struct Count {
-    var evaluated = 0
-    var labelled = 0
-    var right = 0
+  /// What became of an image.
+  private struct Outcome {
+    var isLabelled = false
+    var isRight = false
+    /// Minus the largest softmax probability; NaN where there is no result.
+    var strangeness = Double.nan
 
-    var share: Double { labelled == 0 ? .nan : Double(right) / Double(labelled) }
+    var isEvaluated: Bool { !strangeness.isNaN }
   }
 
+  /// How often a resample holds the members of each set.
+  private typealias Draw = [[Int32]]
+
   /// A tally of a benchmark's images, judged so.
-  public init(of benchmark: BenchmarkDefinition, listing: ImageListing, scoring: Scoring) {
+  ///
+  /// - Parameter population: as that of `AccuracyTally`.
+  public init(of benchmark: BenchmarkDefinition, listing: ImageListing, scoring: Scoring, population: UInt32 = 0) {
     kind = benchmark.kind
     grid = benchmark.grid
     self.scoring = scoring
+    self.population = population
     subsets = benchmark.subsets.map(\.name)
+    members = subsets.map { _ in [] }
     let index = Dictionary(zip(subsets, 0...)) { first, _ in first }
-    membership = listing.paths.map { index[BenchmarkDefinition.split($0).first] ?? 0 }
-    counts = Array(repeating: Array(repeating: Count(), count: subsets.count), count: grid.count)
-    strangeness = Array(repeating: Array(repeating: [], count: subsets.count), count: grid.count)
+    for (image, path) in listing.paths.enumerated() {
+      if let subset = index[BenchmarkDefinition.split(path).first] { members[subset].append(image) }
+    }
+    outcomes = Array(repeating: Array(repeating: Outcome(), count: listing.paths.count), count: grid.count)
   }
 
   /// Counts images of a condition. One with a NaN among its logits was not computed and is left out.
   ///
   /// - Parameter logits: [image, class], row-major.
   public mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int) {
-    guard classCount > 0, counts.indices.contains(condition) else { return }
+    guard classCount > 0, outcomes.indices.contains(condition) else { return }
     for row in 0..<logits.count / classCount {
       let image = firstImage + row
       let values = logits[row * classCount..<(row + 1) * classCount]
-      guard membership.indices.contains(image), let answer = scoring.answer(values) else { continue }
-      let subset = membership[image]
-      counts[condition][subset].evaluated += 1
-      if scoring.labels[image] >= 0 {
-        counts[condition][subset].labelled += 1
-        if answer == scoring.labels[image] { counts[condition][subset].right += 1 }
-      }
-      if kind == .imagenetO { strangeness[condition][subset].append(-scoring.confidence(values)) }
+      guard outcomes[condition].indices.contains(image), let answer = scoring.answer(values) else { continue }
+      let label = scoring.labels[image]
+      outcomes[condition][image] = Outcome(
+        isLabelled: label >= 0, isRight: label >= 0 && answer == label, strangeness: -scoring.confidence(values))
     }
   }
 
   /// The metrics of what was counted: `top1` is that of the benchmark's headline set, `top1_SET` that of each.
-  public func metrics() -> [MetricSeries] {
+  ///
+  /// - Parameter seed: the seed of the confidence intervals. Every set is resampled; sets of the same size alike, so that
+  ///   ImageNet-9's variants of one picture stay together.
+  public func metrics(seed: UInt64 = 0) -> [MetricSeries] {
     let headline = kind.recipe.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
-    let evaluated = counts.map { Double($0.reduce(0) { $0 + $1.evaluated }) }
-    var metrics = [
-      series(
-        "top1", "top-1 accuracy on the images of \(subsets.isEmpty ? "all" : subsets[headline]), 0 to 1",
-        counts.map { $0.indices.contains(headline) ? $0[headline].share : .nan }),
-      series("evaluated", "images evaluated", evaluated),
+    let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
+    var figures = [
+      Figure("top1", "top-1 accuracy on the images of \(name), 0 to 1") { tally, condition, draw in
+        tally.share(headline, condition, draw)
+      }
     ]
     switch kind {
-    case .imagenetO: return metrics + detection()
-    case .imagenet9: metrics += gap("bg_gap", "BG-gap", of: "mixed_same", less: "mixed_rand")
-    case .imagenetR: metrics += gap("val_gap", "gap to the same classes of val", of: "val", less: "renditions")
+    case .imagenetO: figures += detection()
+    case .imagenet9: figures += gap("bg_gap", "BG-gap", of: "mixed_same", less: "mixed_rand")
+    case .imagenetR: figures += gap("val_gap", "gap to the same classes of val", of: "val", less: "renditions")
     default: break
     }
-    return metrics
-      + subsets.compactMap { name in
-        shares(name).map { series("top1_" + name, "top-1 accuracy on the images of \(name), 0 to 1", $0) }
-      }
+    let evaluated = outcomes.map { Double($0.count(where: \.isEvaluated)) }
+    return with(figures, seed: seed) + [series("evaluated", "images evaluated", evaluated)]
+      + (kind == .imagenetO ? [] : subsets.indices.map(accuracy))
   }
 
   private func series(_ name: String, _ description: String, _ values: [Double]) -> MetricSeries {
     MetricSeries(name: name, description: description, axes: grid.axes.map(\.name), values: values)
   }
 
-  private func shares(_ name: String) -> [Double]? {
-    subsets.firstIndex(of: name).map { index in counts.map { $0[index].share } }
+  private func accuracy(_ subset: Int) -> MetricSeries {
+    series(
+      "top1_" + subsets[subset], "top-1 accuracy on the images of \(subsets[subset]), 0 to 1",
+      outcomes.indices.map { share(subset, $0, nil) })
   }
 
-  private func gap(_ name: String, _ title: String, of first: String, less second: String) -> [MetricSeries] {
-    guard let high = shares(first), let low = shares(second) else { return [] }
-    return [series(name, "\(title): top-1 of \(first) less that of \(second)", zip(high, low).map { $0 - $1 })]
+  /// The accuracy on a set's labelled images, each counted as often as a resample holds it; NaN where there is none.
+  private func share(_ subset: Int, _ condition: Int, _ draw: Draw?) -> Double {
+    guard members.indices.contains(subset) else { return .nan }
+    var (labelled, right) = (0, 0)
+    for (place, image) in members[subset].enumerated() where outcomes[condition][image].isLabelled {
+      let count = draw.map { Int($0[subset][place]) } ?? 1
+      labelled += count
+      if outcomes[condition][image].isRight { right += count }
+    }
+    return labelled == 0 ? .nan : Double(right) / Double(labelled)
+  }
+}
+
+// MARK: - Figures and their intervals
+
+extension SubsetTally {
+  /// A figure of one condition; of a resample where one is given.
+  private struct Figure {
+    let name: String
+    let description: String
+    let value: (_ tally: SubsetTally, _ condition: Int, _ draw: Draw?) -> Double
+
+    init(_ name: String, _ description: String, value: @escaping (SubsetTally, Int, Draw?) -> Double) {
+      self.name = name
+      self.description = description
+      self.value = value
+    }
+  }
+
+  /// Figures with their confidence intervals, which those of benchmarks without axes have.
+  private func with(_ figures: [Figure], seed: UInt64) -> [MetricSeries] {
+    let values = figures.map { figure in outcomes.indices.map { figure.value(self, $0, nil) } }
+    var resampled = figures.map { _ in [Double]() }
+    if grid.axes.isEmpty {
+      let bootstrap = Bootstrap(seed: seed, population: population)
+      for resample in 0..<Bootstrap.resamples {
+        let draw = members.map { bootstrap.counts(resample: resample, imageCount: $0.count) }
+        for (index, figure) in figures.enumerated() where !values[index][0].isNaN {
+          resampled[index].append(figure.value(self, 0, draw))
+        }
+      }
+    }
+    return figures.indices.flatMap { index in
+      [series(figures[index].name, figures[index].description, values[index])]
+        + (grid.axes.isEmpty
+          ? MetricSeries.ends(of: figures[index].name, ConfidenceInterval(resampled: resampled[index])) : [])
+    }
+  }
+
+  private func gap(_ name: String, _ title: String, of first: String, less second: String) -> [Figure] {
+    guard let high = subsets.firstIndex(of: first), let low = subsets.firstIndex(of: second) else { return [] }
+    return [
+      Figure(name, "\(title): top-1 of \(first) less that of \(second)") { tally, condition, draw in
+        tally.share(high, condition, draw) - tally.share(low, condition, draw)
+      }
+    ]
   }
 
   /// How well minus the largest softmax probability tells foreign images from known ones.
-  private func detection() -> [MetricSeries] {
+  private func detection() -> [Figure] {
     guard let out = subsets.firstIndex(of: "out"), let known = subsets.firstIndex(of: "in") else { return [] }
-    let found = strangeness.map { Detection(positives: $0[out], negatives: $0[known]) }
+    // Images without a result are in neither list, and so in no resample.
+    let places = outcomes.map { outcomes in
+      [out, known].map { subset in
+        members[subset].indices.filter { outcomes[members[subset][$0]].isEvaluated }
+      }
+    }
+    let found = outcomes.indices.map { condition in
+      Detection(
+        positives: places[condition][0].map { outcomes[condition][members[out][$0]].strangeness },
+        negatives: places[condition][1].map { outcomes[condition][members[known][$0]].strangeness })
+    }
+    func figure(_ name: String, _ description: String, _ value: @escaping (Detection) -> Double) -> Figure {
+      Figure(name, description) { _, condition, draw in
+        guard let draw else { return value(found[condition]) }
+        return value(
+          found[condition].resampled(
+            positives: places[condition][0].map { draw[out][$0] },
+            negatives: places[condition][1].map { draw[known][$0] }))
+      }
+    }
     return [
-      series("aupr", "AUPR: average precision at finding foreign images, 0 to 1", found.map(\.averagePrecision)),
-      series("auroc", "AUROC at finding foreign images, 0 to 1", found.map(\.areaUnderROC)),
-      series(
+      figure("aupr", "AUPR: average precision at finding foreign images, 0 to 1", \.averagePrecision),
+      figure("auroc", "AUROC at finding foreign images, 0 to 1", \.areaUnderROC),
+      figure(
         "fpr95", "FPR95: share of known images taken for foreign where 95 % of the foreign are found",
-        found.map(\.falsePositiveRateAt95)),
+        \.falsePositiveRateAt95),
     ]
   }
 }

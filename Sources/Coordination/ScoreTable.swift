@@ -21,7 +21,8 @@ struct ScoreTable {
     guard benchmark.subsets.isEmpty else {
       var tally =
         subsetTallies[shard.model]?[shard.benchmark]
-        ?? SubsetTally(of: benchmark, listing: listing, scoring: scoring)
+        ?? SubsetTally(
+          of: benchmark, listing: listing, scoring: scoring, population: population(of: shard.benchmark))
       tally.add(
         condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
       subsetTallies[shard.model, default: [:]][shard.benchmark] = tally
@@ -67,7 +68,7 @@ struct ScoreTable {
   }
 
   private func series(model: Int, benchmark: Int) -> [MetricSeries]? {
-    if let tally = subsetTallies[model]?[benchmark] { return tally.metrics() }
+    if let tally = subsetTallies[model]?[benchmark] { return tally.metrics(seed: plan.manifest.seed) }
     let clean = plan.manifest.benchmarks.firstIndex { $0.kind == .imagenetVal }
     let accuracies = tallies[model]?[benchmark]?.metrics(
       clean: clean.flatMap { tallies[model]?[$0] }, seed: plan.manifest.seed)

@@ -124,11 +124,16 @@ public struct ReportSection: Sendable {
       lines.append("\(subset.name.dropFirst(5)): top-1 \(value)")
     }
     for (name, title) in [("aupr", "AUPR"), ("auroc", "AUROC"), ("fpr95", "FPR95")] {
-      if let value = scalar(name) { lines.append("\(title) \(Percent.text(value)) %") }
+      if let text = figure(name) { lines.append("\(title) \(text)") }
     }
     for (name, title) in [("bg_gap", "BG-gap"), ("val_gap", "gap to val")] {
-      if let gap = scalar(name) { lines.append("\(title) \(Percent.text(gap)) points") }
+      if let gap = scalar(name) {
+        lines.append("\(title) \(Percent.text(gap)) points" + (interval(name).map { " " + $0 } ?? ""))
+      }
     }
+    let calibration = [("rms_calibration_error", "RMS calibration error"), ("aurra", "AURRA"), ("ece", "ECE")]
+      .compactMap { name, title in figure(name).map { "\(title) \($0)" } }
+    if !calibration.isEmpty { lines.append(calibration.joined(separator: ", ")) }
     if isIncomplete {
       lines.append("* incomplete: some images of the condition have no result")
     }

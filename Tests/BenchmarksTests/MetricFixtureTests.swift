@@ -44,6 +44,9 @@ private struct MetricFixture: Decodable {
     for name in ["top1", "top5", "top1_low", "top1_high"] {
       try fixture.agrees(name, metrics.first { $0.name == name }?.values.first ?? .nan)
     }
+    for (name, expected) in [("rms_calibration_error", "rms"), ("aurra", "aurra"), ("ece", "ece")] {
+      try fixture.agrees(expected, metrics.first { $0.name == name }?.values.first ?? .nan)
+    }
   }
 
   @Test func calibrationIsThePublicCodes() throws {

@@ -115,12 +115,6 @@ import Testing
     #expect(members == [116, 52, 42, 36, 35, 27, 26, 20, 16])
     // Chihuahua, tench, ambulance; a wolf is of the carnivores, an abacus of none.
     #expect([151, 0, 407, 269, 398].map { ImageNet9.classOfImageNet[$0] } == [0, 8, 2, 4, nil])
-    let scored = ImageNet9.accuracy(answers: [151, 200, 398, 0, nil], labels: [0, 0, 0, 8, 3])
-    #expect(scored.overall == 0.75)
-    #expect(isClose(scored.ofClass[0], 2.0 / 3) && scored.ofClass[8] == 1 && scored.ofClass[3].isNaN)
-    #expect(ImageNet9.accuracy(answers: [nil], labels: [3]).overall.isNaN)
-    #expect(ImageNet9.backgroundGap(accuracyOfVariant: ["mixed_same": 0.75, "mixed_rand": 0.5]) == 0.25)
-    #expect(ImageNet9.backgroundGap(accuracyOfVariant: ["mixed_same": 0.75]).isNaN)
   }
 }
 

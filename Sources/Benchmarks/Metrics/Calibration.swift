@@ -4,17 +4,37 @@
 /// alone. A NaN among the confidences makes every figure NaN.
 public struct Calibration: Sendable {
   /// Sorted by rising confidence, equal ones in the order given.
-  private let answers: [(confidence: Double, isRight: Bool)]
+  private let answers: [Answer]
+
+  private struct Answer {
+    let confidence: Double
+    let isRight: Bool
+    /// The image's place in the order given.
+    let place: Int
+  }
 
   /// - Parameters:
   ///   - confidences: the largest softmax probability of each image, 0 to 1.
   ///   - isRight: whether its class is the label; as many.
   public init(confidences: [Double], isRight: [Bool]) {
-    let pairs = zip(confidences, isRight).enumerated().map { (place: $0, confidence: $1.0, isRight: $1.1) }
+    let pairs = zip(confidences, isRight).enumerated().map { Answer(confidence: $1.0, isRight: $1.1, place: $0) }
     answers =
       confidences.contains(where: \.isNaN)
-      ? []
-      : pairs.sorted { ($0.confidence, $0.place) < ($1.confidence, $1.place) }.map { ($0.confidence, $0.isRight) }
+      ? [] : pairs.sorted { ($0.confidence, $0.place) < ($1.confidence, $1.place) }
+  }
+
+  private init(sorted answers: [Answer]) {
+    self.answers = answers
+  }
+
+  /// The same of a resample that holds each image `counts` times, by its place in the order given.
+  func resampled(_ counts: [Int32]) -> Calibration {
+    var resample: [Answer] = []
+    resample.reserveCapacity(answers.count)
+    for answer in answers where counts.indices.contains(answer.place) {
+      for _ in 0..<max(0, counts[answer.place]) { resample.append(answer) }
+    }
+    return Calibration(sorted: resample)
   }
 
   /// RMS calibration error: the root of the mean, weighted by size, of the squared difference between mean confidence and
@@ -65,7 +85,7 @@ public struct Calibration: Sendable {
   }
 
   /// |mean confidence - accuracy| of some answers, at least one.
-  private static func gap(_ bin: ArraySlice<(confidence: Double, isRight: Bool)>) -> Double {
+  private static func gap(_ bin: ArraySlice<Answer>) -> Double {
     let count = Double(bin.count)
     let confidence = bin.reduce(0) { $0 + $1.confidence } / count
     return abs(confidence - Double(bin.count(where: \.isRight)) / count)

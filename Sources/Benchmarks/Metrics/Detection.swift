@@ -5,22 +5,49 @@
 /// among the scores every figure is NaN.
 public struct Detection: Sendable {
   /// Positives and negatives at or above each distinct score, from the highest score down.
-  private var steps: [(positives: Int, negatives: Int)] = []
+  private let steps: [(positives: Int, negatives: Int)]
   private let positiveCount: Int
   private let negativeCount: Int
+  /// From the highest score down.
+  private let scored: [Scored]
+
+  private struct Scored {
+    let score: Double
+    let isPositive: Bool
+    /// Its place in the order given, of its kind.
+    let place: Int
+  }
 
   /// - Parameters:
   ///   - positives: a score for each positive, higher = more probably positive.
   ///   - negatives: a score for each negative.
   public init(positives: [Double], negatives: [Double]) {
-    positiveCount = positives.count
-    negativeCount = negatives.count
-    guard !positives.isEmpty, !negatives.isEmpty, !(positives + negatives).contains(where: \.isNaN) else { return }
-    let scored = (positives.map { ($0, true) } + negatives.map { ($0, false) }).sorted { $0.0 > $1.0 }
-    var count = (positives: 0, negatives: 0)
-    for (index, (score, isPositive)) in scored.enumerated() {
-      if isPositive { count.positives += 1 } else { count.negatives += 1 }
-      if index + 1 == scored.count || scored[index + 1].0 != score { steps.append(count) }
+    let all =
+      positives.enumerated().map { Scored(score: $1, isPositive: true, place: $0) }
+      + negatives.enumerated().map { Scored(score: $1, isPositive: false, place: $0) }
+    let isWhole = !all.contains { $0.score.isNaN }
+    self.init(sorted: isWhole ? all.sorted { $0.score > $1.score } : []) { _ in 1 }
+  }
+
+  private init(sorted: [Scored], count: (Scored) -> Int) {
+    var steps: [(positives: Int, negatives: Int)] = []
+    var sum = (positives: 0, negatives: 0)
+    for (index, item) in sorted.enumerated() {
+      if item.isPositive { sum.positives += count(item) } else { sum.negatives += count(item) }
+      let isLast = index + 1 == sorted.count || sorted[index + 1].score != item.score
+      // A resample may hold none of the first images.
+      if isLast && sum != (0, 0) { steps.append(sum) }
+    }
+    scored = sorted
+    (positiveCount, negativeCount) = sum
+    self.steps = sum.positives > 0 && sum.negatives > 0 ? steps : []
+  }
+
+  /// The same of a resample that holds each positive and each negative so often, by their places in the order given.
+  func resampled(positives: [Int32], negatives: [Int32]) -> Detection {
+    Detection(sorted: scored) { item in
+      let counts = item.isPositive ? positives : negatives
+      return counts.indices.contains(item.place) ? Int(counts[item.place]) : 0
     }
   }
 

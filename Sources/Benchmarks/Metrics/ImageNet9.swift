@@ -39,28 +39,4 @@ public enum ImageNet9 {
   ]
 
   private static func single(_ indices: [Int]) -> [ClosedRange<Int>] { indices.map { $0...$0 } }
-
-  /// Accuracy of answers over ImageNet's 1,000 classes, each mapped to its class of the nine; an answer that belongs to
-  /// none is wrong. An image without a result (nil) is left out; NaN where none is left.
-  ///
-  /// - Parameters:
-  ///   - answers: the best of the 1,000 classes of each image.
-  ///   - labels: its class of the nine; as many.
-  /// - Returns: 0 to 1; of all images, and of the images of each of the nine classes.
-  public static func accuracy(answers: [Int?], labels: [Int]) -> (overall: Double, ofClass: [Double]) {
-    var evaluated = [Int](repeating: 0, count: classes.count)
-    var right = evaluated
-    for (answer, label) in zip(answers, labels) where evaluated.indices.contains(label) {
-      guard let answer, classOfImageNet.indices.contains(answer) else { continue }
-      evaluated[label] += 1
-      if classOfImageNet[answer] == label { right[label] += 1 }
-    }
-    let share = { (right: Int, evaluated: Int) in evaluated == 0 ? Double.nan : Double(right) / Double(evaluated) }
-    return (share(right.reduce(0, +), evaluated.reduce(0, +)), zip(right, evaluated).map(share))
-  }
-
-  /// BG-gap: accuracy on `mixed_same` minus that on `mixed_rand`; NaN without both.
-  public static func backgroundGap(accuracyOfVariant: [String: Double]) -> Double {
-    (accuracyOfVariant["mixed_same"] ?? .nan) - (accuracyOfVariant["mixed_rand"] ?? .nan)
-  }
 }
