@@ -22,14 +22,18 @@ public struct CoordinatorConfiguration: Sendable {
   /// Workers of a former coordinator may still live: what they held is kept for them for three heartbeats.
   public var mayHaveWorkers: Bool
 
+  /// Another coordinator takes over when this one is told to end: workers are not sent home.
+  public var keepsWorkers: Bool
+
   /// How often workers are to say that they live, in seconds.
   var heartbeatSeconds: Double { min(10, leaseSeconds / 4) }
 
   /// A configuration.
   public init(
     listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String,
-    mayHaveWorkers: Bool = true
+    mayHaveWorkers: Bool = true, keepsWorkers: Bool = false
   ) {
+    self.keepsWorkers = keepsWorkers
     self.listen = listen
     self.security = security
     self.runFolder = runFolder
@@ -89,6 +93,14 @@ public final class Coordinator: Sendable {
     unlink(RunFolder(folder).endpoint)
   }
 
+  /// Says in the run folder that the run is done, so that workers that come late do not wait.
+  public func announceEnd() throws {
+    guard isAnnounced.exchange(false, ordering: .acquiringAndReleasing), let folder = configuration.runFolder else {
+      return
+    }
+    try CoordinatorEndpoint(address: nil, runID: source.runID).write(to: RunFolder(folder))
+  }
+
   /// The address that workers connect to, its port resolved.
   public var boundAddress: String { router.boundAddress }
 
@@ -109,6 +121,8 @@ public final class Coordinator: Sendable {
     var session = try CoordinatorLoop(
       configuration: configuration, ledger: ledger, source: source, logger: logger, router: router)
     defer { session.end() }
-    return try session.run { isDraining.load(ordering: .acquiring) }
+    let outcome = try session.run { isDraining.load(ordering: .acquiring) }
+    if outcome == .finished { try announceEnd() }
+    return outcome
   }
 }

@@ -1,26 +1,36 @@
 import Foundation
 import Planning
 
-/// Where a run's coordinator listens, as its run folder says while it runs.
+/// Where a run's coordinator listens, as its run folder says while it runs, or that it has ended its work.
 public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
-  /// `tcp://ADDRESS:PORT` or `ipc://PATH`.
-  public let address: String
+  /// `tcp://ADDRESS:PORT` or `ipc://PATH`; nil where the run is done.
+  public let address: String?
   /// The run that it coordinates.
   public let runID: String
+
+  /// What a run folder says at the moment.
+  public init?(in folder: RunFolder) {
+    guard let data = FileManager.default.contents(atPath: folder.endpoint),
+      let endpoint = try? JSONDecoder().decode(CoordinatorEndpoint.self, from: data)
+    else { return nil }
+    self = endpoint
+  }
+
+  init(address: String?, runID: String) {
+    self.address = address
+    self.runID = runID
+  }
 
   func write(to folder: RunFolder) throws {
     try RunFolder.writeAtomically(try JSONEncoder().encode(self), to: folder.endpoint)
   }
 
-  /// Waits until a coordinator says where it listens; the folder may be on a file system of the network.
+  /// Waits until a coordinator says where it listens, or that the run is done; the folder may be on a file system of the
+  /// network.
   public static func wait(in folder: RunFolder, seconds: Int) throws(CoordinationError) -> CoordinatorEndpoint {
     let end = ContinuousClock.now + .seconds(seconds)
     while true {
-      if let data = FileManager.default.contents(atPath: folder.endpoint),
-        let endpoint = try? JSONDecoder().decode(CoordinatorEndpoint.self, from: data)
-      {
-        return endpoint
-      }
+      if let endpoint = CoordinatorEndpoint(in: folder) { return endpoint }
       guard ContinuousClock.now < end else { throw .noCoordinator(folder: folder.path, seconds: seconds) }
       usleep(50_000)
     }

@@ -68,7 +68,7 @@ struct CoordinatorLoop {
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
-        for worker in workers {
+        for worker in workers where isFinished || !configuration.keepsWorkers {
           try send(
             .shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: PeerID(workerID: worker))
         }

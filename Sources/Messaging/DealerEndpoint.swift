@@ -12,6 +12,7 @@ public final class DealerEndpoint: Sendable {
   public let waker: Waker
 
   private let socket: Mutex<ZeroMQSocket?>
+  private let address: Mutex<String>
   private let context: ZeroMQContext
 
   /// Begins to connect to `tcp://HOST:PORT` or `ipc://PATH`; nobody needs to listen there yet.
@@ -37,6 +38,20 @@ public final class DealerEndpoint: Sendable {
     try dealer.set(ZMQ_CURVE_SECRETKEY, bytes: security.keyPair.secretKey.bytes)
     try dealer.connect(address)
     socket = Mutex(dealer)
+    self.address = Mutex(address)
+  }
+
+  /// Leaves the address that it connects to for another one. What was sent and not delivered is lost.
+  ///
+  /// - Throws: `MessagingError.badAddress`, with which the endpoint stays where it is, or `.closed`.
+  public func reconnect(to other: String) throws(MessagingError) {
+    try SocketSettings.check(other)
+    let current = address.withLock { $0 }
+    try socket.withLock { socket throws(MessagingError) in
+      guard try socket?.connect(other) != nil else { throw .closed }
+      socket?.disconnect(current)
+    }
+    address.withLock { $0 = other }
   }
 
   deinit { close() }

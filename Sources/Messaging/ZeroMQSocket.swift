@@ -58,6 +58,9 @@ struct ZeroMQSocket: ~Copyable {
     guard zmq_connect(handle, address) == 0 else { throw Self.addressError(address) }
   }
 
+  /// Ends a connection; one that is not there is no error.
+  func disconnect(_ address: String) { zmq_disconnect(handle, address) }
+
   private static func addressError(_ address: String) -> MessagingError {
     let code = zmq_errno()
     return code == EADDRINUSE ? .addressInUse(address) : .badAddress(address, reason: MessagingError.reason(code))

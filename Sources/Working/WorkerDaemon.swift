@@ -16,9 +16,15 @@ public struct WorkerConfiguration: Sendable {
   public var runID: String?
   /// How long a coordinator may stay silent.
   public var patience: Duration
+  /// Says where the coordinator listens now; asked while it is silent, as another one may have taken its place elsewhere.
+  public var locate: (@Sendable () -> String?)?
 
   /// A configuration.
-  public init(streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration) {
+  public init(
+    streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration,
+    locate: (@Sendable () -> String?)? = nil
+  ) {
+    self.locate = locate
     self.streams = max(1, streams)
     self.prefetch = max(0, prefetch)
     self.version = version
@@ -115,7 +121,7 @@ private struct WorkerSession {
 
   private let dealer: DealerEndpoint
   private let workerID: String
-  private let address: String
+  private var address: String
   private let configuration: WorkerConfiguration
   private let streams: ComputeStreams
   private let logger: Logger
@@ -161,6 +167,7 @@ private struct WorkerSession {
   /// Says hello until welcomed, then that it lives; offers again what was not acknowledged for long.
   private mutating func speak(_ now: ContinuousClock.Instant) throws {
     nextHeartbeat = now + heartbeat
+    if now - lastHeard > heartbeat * 3 { try look() }
     guard isWelcome else { return try sayHello() }
     _ = try dealer.send(.heartbeat(held: Array(held.keys)))
     for (shard, state) in held {
@@ -179,6 +186,23 @@ private struct WorkerSession {
           processID: Int(ProcessInfo.processInfo.processIdentifier),
           credits: configuration.streams + configuration.prefetch, version: configuration.version,
           instructionSet: InstructionSet.best.rawValue, runID: runID, held: Array(held.keys))))
+  }
+
+  /// Follows a coordinator that listens elsewhere now: introduces itself there, with what it holds.
+  private mutating func look() throws {
+    guard let current = configuration.locate?(), current != address else { return }
+    logger.info("the coordinator moved", metadata: ["from": "\(address)", "to": "\(current)"])
+    do {
+      try dealer.reconnect(to: current)
+    } catch .badAddress {
+      return logger.warning("cannot follow the coordinator", metadata: ["address": "\(current)"])
+    }
+    address = current
+    isWelcome = false
+    for (shard, state) in held {
+      // What was offered to the other one is offered again as soon as this one has answered.
+      if case .finished(let message, _) = state { held[shard] = .finished(message, sentAt: .now - heartbeat * 4) }
+    }
   }
 
   private mutating func take(_ message: WireMessage) throws -> WorkerOutcome? {

@@ -12,23 +12,25 @@ struct CoordinateCommand: ParsableCommand {
     abstract: "Plans a manifest and hands its shards to the workers that connect.",
     discussion: """
       Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. A run folder that was \
-      begun goes on from its ledger. SIGTERM drains: what workers have finished is recorded.
+      begun goes on from its ledger, also without the manifest. SIGTERM drains: what workers have finished is recorded.
       Example: gauntlet coordinate manifests/imagenet-c.yaml --run /shared/runs/r1 --listen tcp://0.0.0.0:5757
       """)
 
-  @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
+  @Argument(help: "The manifest, a YAML file; see docs/manifest.md. Not needed for a run folder that was begun.")
+  var manifest: String?
   @Option(name: .customLong("run"), help: "The run folder, made if it is not there.") var folder: String
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
   @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @Flag(help: "When told to end, leave the workers waiting for the coordinator that takes over.")
+  var keepWorkers = false
 
   func run() throws {
     guard listen.hasPrefix("tcp://") || listen.hasPrefix("ipc://") else {
       throw UsageError("--listen is \(listen), but must be like tcp://0.0.0.0:5757 or ipc:///PATH")
     }
-    try Usage.checkExists(manifest, what: "manifest")
-    let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(folder)) { Terminal.complain($0) }
-    let session = try CoordinatorSession(run: run, listen: listen, takeUpFailed: failed)
+    let run = try plannedRun()
+    let session = try CoordinatorSession(run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers)
     if try !session.isDone() {
       Terminal.complain(
         "listening on \(session.coordinator.boundAddress); workers: gauntlet work --run \(run.folder.path)")
@@ -40,6 +42,18 @@ struct CoordinateCommand: ParsableCommand {
   }
 }
 
+extension CoordinateCommand {
+  private func plannedRun() throws -> PlannedRun {
+    guard let manifest else {
+      let folder = RunFolder(folder)
+      guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
+      return try PlannedRun.resume(folder)
+    }
+    try Usage.checkExists(manifest, what: "manifest")
+    return try PlannedRun.prepare(manifest: manifest, folder: RunFolder(folder)) { Terminal.complain($0) }
+  }
+}
+
 /// A coordinator on a run folder, locked to this process, with signals and progress as the commands show them.
 struct CoordinatorSession {
   let run: PlannedRun
@@ -47,7 +61,9 @@ struct CoordinatorSession {
   let logger = Logs.stderrLogger("gauntlet.coordinator")
   private let lock: RunLock
 
-  init(run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true) throws {
+  init(
+    run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true, keepsWorkers: Bool = false
+  ) throws {
     self.run = run
     lock = try RunLock(folder: run.folder.path)
     if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
@@ -58,12 +74,15 @@ struct CoordinatorSession {
       configuration: CoordinatorConfiguration(
         listen: listen, security: keys.serverSecurity(), runFolder: run.folder.path,
         leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version,
-        mayHaveWorkers: mayHaveWorkers),
+        mayHaveWorkers: mayHaveWorkers, keepsWorkers: keepsWorkers),
       ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder), logger: logger)
   }
 
+  /// Whether there is nothing left to do; the run folder says so then.
   func isDone() throws -> Bool {
-    try run.ledger.status(now: Date().timeIntervalSince1970).isComplete
+    let isDone = try run.ledger.status(now: Date().timeIntervalSince1970).isComplete
+    if isDone { try coordinator.announceEnd() }
+    return isDone
   }
 
   /// Runs until every shard is recorded or set aside, or until drained.

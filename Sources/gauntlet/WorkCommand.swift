@@ -31,12 +31,15 @@ struct WorkCommand: ParsableCommand {
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
     let logger = Logs.stderrLogger("gauntlet.worker")
-    let place = try place()
+    guard let place = try place() else {
+      logger.info("the run is done")
+      return
+    }
     let daemon = try WorkerDaemon(
       connect: place.address, security: place.security,
       configuration: WorkerConfiguration(
         streams: streams, prefetch: streams, version: Gauntlet.version, runID: place.runID,
-        patience: .seconds(patience)),
+        patience: .seconds(patience), locate: place.locate),
       computer: ShardEvaluator(batch: batch, version: Gauntlet.version), logger: logger)
     let signals = TerminationSignals { daemon.drain() }
     defer { withExtendedLifetime(signals) {} }
@@ -44,19 +47,33 @@ struct WorkCommand: ParsableCommand {
     logger.info("done", metadata: ["outcome": "\(outcome)"])
   }
 
-  private func place() throws -> (address: String, security: ClientSecurity, runID: String?) {
+  private struct Place {
+    let address: String
+    let security: ClientSecurity
+    let runID: String?
+    /// Looks where the coordinator is now.
+    let locate: (@Sendable () -> String?)?
+  }
+
+  /// nil where the run is done.
+  private func place() throws -> Place? {
     switch (runFolder, connect, keys) {
     case (let run?, nil, nil):
       let folder = RunFolder(run)
       guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
       let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience)
-      return (endpoint.address, try KeyStore(folder: folder.keys).clientSecurity(), endpoint.runID)
+      guard let address = endpoint.address else { return nil }
+      return Place(
+        address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID
+      ) {
+        CoordinatorEndpoint(in: folder).flatMap { $0.runID == endpoint.runID ? $0.address : nil }
+      }
     case (nil, let connect?, let keys?):
       guard connect.hasPrefix("tcp://") || connect.hasPrefix("ipc://") else {
         throw UsageError("--connect is \(connect), but must be like tcp://HOST:5757 or ipc:///PATH")
       }
       try Usage.checkExists(keys, what: "key bundle")
-      return (connect, try KeyBundle.read(from: keys).clientSecurity, nil)
+      return Place(address: connect, security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil)
     default:
       throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
     }

@@ -49,18 +49,22 @@ import Working
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    func coordinator(_ source: any WorkSource) throws -> Coordinator {
+    func coordinator(
+      _ source: any WorkSource, leaseSeconds: Double = 20, keepsWorkers: Bool = false
+    ) throws -> Coordinator {
       try Coordinator(
         configuration: CoordinatorConfiguration(
-          listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 20, attempts: 3,
-          version: "1"), ledger: ledger, source: source, logger: Self.silent)
+          listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: leaseSeconds,
+          attempts: 3, version: "1", keepsWorkers: keepsWorkers), ledger: ledger, source: source, logger: Self.silent)
     }
 
-    func worker(_ address: String, _ computer: any ShardComputer, version: String = "1") throws -> WorkerDaemon {
+    func worker(
+      _ address: String, _ computer: any ShardComputer, version: String = "1", locate: (@Sendable () -> String?)? = nil
+    ) throws -> WorkerDaemon {
       try WorkerDaemon(
         connect: address, security: keys.clientSecurity(),
         configuration: WorkerConfiguration(
-          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(60)),
+          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(60), locate: locate),
         computer: computer, logger: Self.silent)
     }
 
@@ -121,6 +125,51 @@ import Working
     #expect(try coordinator.run() == .drained)
     group.wait()
     #expect(try place.ledger.status(now: 0).total.pending == 1)
+  }
+
+  /// Ends the coordinator at the fifth computation, and counts what is computed.
+  private final class Ender: ShardComputer {
+    let coordinator = Mutex<Coordinator?>(nil)
+    let computed = Mutex<[String: Int]>([:])
+
+    func compute(task: Data) throws -> Data {
+      let count = computed.withLock { computed in
+        computed[String(decoding: task, as: UTF8.self), default: 0] += 1
+        return computed.count
+      }
+      if count == 5 { coordinator.withLock { $0?.drain() } }
+      return task
+    }
+  }
+
+  @Test(
+    "A coordinator that comes back at another address is found, and gets the results that waited for it",
+    .timeLimit(.minutes(2)))
+  func aCoordinatorThatMovesIsFoundAgain() throws {
+    let place = try Place(shards: 60)
+    let source = Source()
+    let computer = Ender()
+    final class Location: Sendable {
+      let address = Mutex<String?>(nil)
+    }
+    let location = Location()
+    let first = try place.coordinator(source, leaseSeconds: 2, keepsWorkers: true)
+    computer.coordinator.withLock { $0 = first }
+    let group = runWorkers(
+      try (0..<2).map { _ in
+        try place.worker(first.boundAddress, computer) { location.address.withLock { $0 } }
+      })
+    #expect(try first.run() == .drained)
+    #expect(try place.ledger.status(now: 0).total.pending > 0)
+
+    let second = try place.coordinator(source, leaseSeconds: 2)
+    #expect(second.boundAddress != first.boundAddress)
+    location.address.withLock { $0 = second.boundAddress }
+    #expect(try second.run() == .finished)
+    group.wait()
+    let stored = source.stored.withLock { $0 }
+    #expect(stored.count == 60 && stored.allSatisfy { $0.value.count == 1 })
+    #expect(computer.computed.withLock { $0.count } == 60)
   }
 
   /// Drains its own worker in the middle of a shard, and counts what is computed.

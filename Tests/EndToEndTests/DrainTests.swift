@@ -48,7 +48,9 @@ import Testing
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
     #expect(try CommandLineTool.run(["resume", folder.path]).status == 0)
-    #expect(!FileManager.default.fileExists(atPath: folder.endpoint))
+    // A worker that comes late does not wait for a coordinator.
+    let late = try CommandLineTool.run(["work", "--run", folder.path])
+    #expect(late.status == 0 && late.errors.contains("the run is done"))
   }
 
   private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
