@@ -127,7 +127,7 @@ import Working
     #expect(try place.ledger.status(now: 0).total.pending == 1)
   }
 
-  /// Ends the coordinator at the fifth computation, and counts what is computed.
+  /// Ends the coordinator at the fifth computation, holds later ones until `open`, and counts.
   private final class Ender: ShardComputer {
     let coordinator = Mutex<Coordinator?>(nil)
     let computed = Mutex<[String: Int]>([:])
@@ -138,8 +138,15 @@ import Working
         return computed.count
       }
       if count == 5 { coordinator.withLock { $0?.drain() } }
+      if count > 5 {
+        gate.wait()
+        gate.signal()
+      }
       return task
     }
+
+    private let gate = DispatchSemaphore(value: 0)
+    func open() { gate.signal() }
   }
 
   @Test(
@@ -161,6 +168,7 @@ import Working
       })
     #expect(try first.run() == .drained)
     #expect(try place.ledger.status(now: 0).total.pending > 0)
+    computer.open()
 
     let second = try place.coordinator(source, leaseSeconds: 2)
     #expect(second.boundAddress != first.boundAddress)
