@@ -85,6 +85,8 @@ import Working
 
   @Test(.timeLimit(.minutes(2))) func everyShardIsStoredAndRecordedOnce() throws {
     let place = try Place(shards: 300)
+    // Its end removes the folder, which the ledger may still be reading.
+    defer { withExtendedLifetime(place) {} }
     let source = Source()
     let coordinator = try place.coordinator(source)
     let group = runWorkers(try (0..<3).map { _ in try place.worker(coordinator.boundAddress, Doubler()) })
@@ -99,6 +101,7 @@ import Working
   @Test(arguments: [true, false], [2]) func aBrokenShardIsSetAsideAndTheRestGoesOn(isRefused: Bool, broken: Int) throws
   {
     let place = try Place(shards: 20)
+    defer { withExtendedLifetime(place) {} }
     let source = Source(refused: isRefused ? Int64(broken) : nil)
     let coordinator = try place.coordinator(source)
     let computer = Doubler(broken: isRefused ? nil : broken)
@@ -113,6 +116,7 @@ import Working
 
   @Test func anotherVersionIsTurnedAway() throws {
     let place = try Place(shards: 1)
+    defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())
     let stranger = try place.worker(coordinator.boundAddress, Doubler(), version: "2")
     let group = DispatchGroup()
@@ -154,6 +158,7 @@ import Working
     .timeLimit(.minutes(2)))
   func aCoordinatorThatMovesIsFoundAgain() throws {
     let place = try Place(shards: 60)
+    defer { withExtendedLifetime(place) {} }
     let source = Source()
     let computer = Ender()
     final class Location: Sendable {
@@ -197,6 +202,7 @@ import Working
 
   @Test(.timeLimit(.minutes(2))) func aDrainingWorkerTakesNothingNew() throws {
     let place = try Place(shards: 2000)
+    defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())
     let leaver = Leaver()
     let daemon = try place.worker(coordinator.boundAddress, leaver)
@@ -220,6 +226,7 @@ import Working
 
   @Test func aSecondCoordinatorIsKeptOff() throws {
     let place = try Place(shards: 1)
+    defer { withExtendedLifetime(place) {} }
     let lock = try RunLock(folder: place.folder)
     #expect(throws: CoordinationError.locked(folder: place.folder)) { try RunLock(folder: place.folder) }
     withExtendedLifetime(lock) {}
