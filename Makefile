@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test simulate fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run test kubernetes simulate fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -20,6 +20,11 @@ run: build
 test: setup
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# Checks the objects that `gauntlet launch --engine kubernetes` writes against the schemas that Kubernetes publishes.
+kubernetes: build
+	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --dry-run
+	tools/check_kubernetes.sh runs/example-kubernetes/run.yaml
 
 # Four hundred blocks of 500 seeds of the scheduler's simulation. A failure prints its seed, which runs alone by
 # GAUNTLET_SIMULATION_SEED=N.

@@ -52,6 +52,7 @@ let package = Package(
     .systemLibrary(
       name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
     .target(name: "CProcessor"),
+    .target(name: "CSpawn"),
 
     library("Tensors"),
     .target(name: "Kernels128", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
@@ -76,7 +77,12 @@ let package = Package(
       ]),
     library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
     library("Archives", ["CHDF5", crypto]),
-    library("Launching", [logging]),
+    .target(
+      name: "Launching", dependencies: ["Planning", "Messaging", "CSpawn", logging],
+      resources: [
+        .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
+        .embedInCode("Scripts/run.yaml"),
+      ]),
     library("Reporting", ["Archives", "Benchmarks"]),
     .executableTarget(
       name: "gauntlet",
@@ -100,9 +106,10 @@ let package = Package(
     tests("Planning", ["Benchmarks"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
-    tests("Launching"),
+    tests("Launching", ["Planning", "Messaging", "Yams"]),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["gauntlet", "Archives", "Coordination", "Planning"],
+      name: "EndToEndTests",
+      dependencies: ["gauntlet", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
       exclude: ["Fixtures"]),
     tests("Archives"),
     tests("Reporting", ["Benchmarks"]),

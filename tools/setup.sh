@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what Gauntlet builds with and is not there yet; says in one sentence what is missing where it cannot.
+# With the word tests also what tests use where they find it; without that they are skipped.
 set -eu
 
 fail() { echo "setup: $1" >&2; exit 3; }
@@ -8,6 +9,8 @@ command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PAT
 
 packages="libzmq3-dev libhdf5-dev libopenblas-dev libturbojpeg0-dev libpng-dev zlib1g-dev libsqlite3-dev libavformat-dev
   libavcodec-dev libavutil-dev pkg-config"
+# A real Slurm, for SlurmTests, which only root can run.
+[ "${1:-}" != tests ] || [ "$(id -u)" -ne 0 ] || packages="$packages slurm-wlm munge python3-venv"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"

@@ -76,11 +76,18 @@ public final class Coordinator: Sendable {
     self.logger = logger
     router = try RouterEndpoint(bind: configuration.listen, security: configuration.security)
     if let folder = configuration.runFolder {
-      // Who reads the folder may sit on another machine, to which "every address" says nothing.
-      let address = router.boundAddress.replacing("//0.0.0.0:", with: "//\(ProcessInfo.processInfo.hostName):")
-      try CoordinatorEndpoint(address: address, runID: source.runID).write(to: RunFolder(folder))
+      try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(
+        to: RunFolder(folder))
       isAnnounced.store(true, ordering: .releasing)
     }
+  }
+
+  /// An address for those who may sit on another machine, to which "every address" says nothing: the host's name instead.
+  static func reachable(_ address: String) -> String {
+    for every in ["0.0.0.0", "[::]", "[::ffff:0.0.0.0]"] where address.hasPrefix("tcp://\(every):") {
+      return "tcp://\(ProcessInfo.processInfo.hostName)" + address.dropFirst("tcp://\(every)".count)
+    }
+    return address
   }
 
   /// A coordinator that found nothing to do never ran, and leaves no address at which nobody listens.
@@ -101,8 +108,11 @@ public final class Coordinator: Sendable {
     try CoordinatorEndpoint(address: nil, runID: source.runID).write(to: RunFolder(folder))
   }
 
-  /// The address that workers connect to, its port resolved.
+  /// The address that it listens at, its port resolved.
   public var boundAddress: String { router.boundAddress }
+
+  /// The address that workers connect to, from other machines, too, where it listens for them.
+  public var reachableAddress: String { Self.reachable(router.boundAddress) }
 
   /// Asks `run` to end early. May be called from any thread.
   public func drain() {

@@ -110,11 +110,17 @@ public final class LocalWorkers: Sendable {
 public enum LaunchError: Error, Equatable, CustomStringConvertible {
   /// A worker's log file cannot be opened.
   case cannotLog(String, reason: String)
+  /// A command cannot be started.
+  case noCommand(String, reason: String)
+  /// A batch system refuses what it was asked.
+  case refused(command: String, reason: String)
 
   /// What was found and what to do.
   public var description: String {
     switch self {
     case .cannotLog(let path, let reason): "cannot open the log \(path): \(reason); check the run folder's permissions"
+    case .noCommand(let command, let reason): "cannot start \(command): \(reason)"
+    case .refused(let command, let reason): "\(command) refuses: \(reason)"
     }
   }
 }

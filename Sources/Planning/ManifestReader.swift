@@ -22,7 +22,12 @@ public struct ManifestReader {
   /// Reads the file.
   ///
   /// - Throws: `ManifestError` with line and column of the first thing that cannot be used.
-  public func read() throws -> Manifest {
+  public func read() throws -> Manifest { try parse(contents()) }
+
+  /// The file's text.
+  ///
+  /// - Throws: `ManifestError` where it cannot be read, is no text or too long.
+  public func contents() throws -> String {
     guard let handle = FileHandle(forReadingAtPath: file) else {
       throw ManifestError(file: file, line: nil, column: nil, problem: "there is no such manifest, or it is unreadable")
     }
@@ -33,13 +38,23 @@ public struct ManifestReader {
     guard data.count <= Self.maximumBytes, let text = String(data: data, encoding: .utf8) else {
       throw ManifestError(file: file, line: nil, column: nil, problem: "is not UTF-8 text of at most 4 MiB")
     }
-    return try parse(text)
+    return text
+  }
+
+  func root(of text: String) throws -> ManifestNode {
+    ManifestNode(node: try compose(text), file: file, path: "the manifest")
+  }
+
+  /// The manifest's sections by name.
+  func sections(of root: ManifestNode) throws -> [String: ManifestNode] {
+    try root.mapping(known: ["run", "seed", "models", "benchmarks", "sharding", "output", "cluster"])
   }
 
   /// Parses a manifest's text, with this reader's file name in errors and its folder for relative paths.
   package func parse(_ text: String) throws -> Manifest {
-    let root = ManifestNode(node: try compose(text), file: file, path: "the manifest")
-    let keys = try root.mapping(known: ["run", "seed", "models", "benchmarks", "sharding", "output"])
+    let root = try root(of: text)
+    let keys = try sections(of: root)
+    _ = try keys["cluster"].map(cluster)
     let models = try required("models", in: keys, of: root).sequence().map(model)
     let benchmarks = try required("benchmarks", in: keys, of: root).sequence().map(benchmark)
     if models.isEmpty { throw root.failure("models is empty; name at least one model") }

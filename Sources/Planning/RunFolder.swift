@@ -22,6 +22,8 @@ public struct RunFolder: Sendable, Hashable {
   public var keys: String { path + "/keys" }
   /// Where a worker finds the coordinator.
   public var endpoint: String { path + "/coordinator.json" }
+  /// What `gauntlet launch` started.
+  public var launched: String { path + "/launched.json" }
   /// The result files of shards, at most 1,000 a folder.
   public func part(shard: Int64) -> String {
     path + "/" + relativePart(shard: shard)

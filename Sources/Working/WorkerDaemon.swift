@@ -4,6 +4,14 @@ import Logging
 import Messaging
 import Synchronization
 
+/// What is known of a run's coordinator.
+public enum Whereabouts: Sendable, Equatable {
+  /// It listens at an address.
+  case listening(String)
+  /// The run is done, and nobody listens any more.
+  case done
+}
+
 /// How a worker takes part.
 public struct WorkerConfiguration: Sendable {
   /// Shards that are computed at the same time, one thread each.
@@ -17,12 +25,12 @@ public struct WorkerConfiguration: Sendable {
   /// How long a coordinator may stay silent.
   public var patience: Duration
   /// Says where the coordinator listens now; asked while it is silent, as another one may have taken its place elsewhere.
-  public var locate: (@Sendable () -> String?)?
+  public var locate: (@Sendable () -> Whereabouts?)?
 
   /// A configuration.
   public init(
     streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration,
-    locate: (@Sendable () -> String?)? = nil
+    locate: (@Sendable () -> Whereabouts?)? = nil
   ) {
     self.locate = locate
     self.streams = max(1, streams)
@@ -148,7 +156,7 @@ private struct WorkerSession {
   mutating func run(isDraining: () -> Bool) throws -> WorkerOutcome {
     while true {
       let now = ContinuousClock.now
-      if now >= nextHeartbeat { try speak(now) }
+      if now >= nextHeartbeat, try !speak(now) { return .dismissed(reason: "the run is done") }
       if now - lastHeard > configuration.patience {
         throw WorkerError.noAnswer(address: address, patience: configuration.patience)
       }
@@ -165,10 +173,16 @@ private struct WorkerSession {
   }
 
   /// Says hello until welcomed, then that it lives; offers again what was not acknowledged for long.
-  private mutating func speak(_ now: ContinuousClock.Instant) throws {
+  ///
+  /// - Returns: false where the run is done.
+  private mutating func speak(_ now: ContinuousClock.Instant) throws -> Bool {
     nextHeartbeat = now + heartbeat
-    if now - lastHeard > heartbeat * 3 { try look() }
-    guard isWelcome else { return try sayHello() }
+    // Every heartbeat is answered; one whose answer is late is reason enough to look.
+    if now - lastHeard > heartbeat * 3 / 2, try !look() { return false }
+    guard isWelcome else {
+      try sayHello()
+      return true
+    }
     _ = try dealer.send(.heartbeat(held: Array(held.keys)))
     for (shard, state) in held {
       if case .finished(let message, let sentAt) = state, now - sentAt > heartbeat * 3 {
@@ -176,6 +190,7 @@ private struct WorkerSession {
         held[shard] = .finished(message, sentAt: now)
       }
     }
+    return true
   }
 
   private func sayHello() throws {
@@ -189,13 +204,18 @@ private struct WorkerSession {
   }
 
   /// Follows a coordinator that listens elsewhere now: introduces itself there, with what it holds.
-  private mutating func look() throws {
-    guard let current = configuration.locate?(), current != address else { return }
+  ///
+  /// - Returns: false where the run is done.
+  private mutating func look() throws -> Bool {
+    let whereabouts = configuration.locate?()
+    if whereabouts == .done { return false }
+    guard case .listening(let current) = whereabouts, current != address else { return true }
     logger.info("the coordinator moved", metadata: ["from": "\(address)", "to": "\(current)"])
     do {
       try dealer.reconnect(to: current)
     } catch .badAddress {
-      return logger.warning("cannot follow the coordinator", metadata: ["address": "\(current)"])
+      logger.warning("cannot follow the coordinator", metadata: ["address": "\(current)"])
+      return true
     }
     address = current
     isWelcome = false
@@ -203,6 +223,7 @@ private struct WorkerSession {
       // What was offered to the other one is offered again as soon as this one has answered.
       if case .finished(let message, _) = state { held[shard] = .finished(message, sentAt: .now - heartbeat * 4) }
     }
+    return true
   }
 
   private mutating func take(_ message: WireMessage) throws -> WorkerOutcome? {
@@ -265,13 +286,16 @@ private struct WorkerSession {
     }
   }
 
-  /// While draining: hands back what waits, and waits a while for what is computed and for its acknowledgement.
+  /// While draining: hands back what waits, and waits a while for what is computed and for its acknowledgement; not long
+  /// where nobody is there to acknowledge it.
   private mutating func hasDrained(_ now: ContinuousClock.Instant) throws -> Bool {
     if drainEnd == nil {
       drainEnd = now + .seconds(600)
       for shard in streams.removeWaiting() { held[shard] = nil }
     }
-    guard held.isEmpty || now > (drainEnd ?? now) else { return false }
+    let isComputing = held.values.contains { if case .atWork = $0 { true } else { false } }
+    let isAlone = !isComputing && now - lastHeard > heartbeat * 3
+    guard held.isEmpty || isAlone || now > (drainEnd ?? now) else { return false }
     _ = try dealer.send(.goodbye(returned: []))
     return true
   }

@@ -22,6 +22,8 @@ struct CoordinateCommand: ParsableCommand {
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
   @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @Option(help: "The folder of the run's keys [default: keys in the run folder, made if they are not there].")
+  var keys: String?
   @Flag(help: "When told to end, leave the workers waiting for the coordinator that takes over.")
   var keepWorkers = false
 
@@ -30,10 +32,11 @@ struct CoordinateCommand: ParsableCommand {
       throw UsageError("--listen is \(listen), but must be like tcp://0.0.0.0:5757 or ipc:///PATH")
     }
     let run = try plannedRun()
-    let session = try CoordinatorSession(run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers)
+    let session = try CoordinatorSession(
+      run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys)
     if try !session.isDone() {
       Terminal.complain(
-        "listening on \(session.coordinator.boundAddress); workers: gauntlet work --run \(run.folder.path)")
+        "listening on \(session.coordinator.reachableAddress); workers: gauntlet work --run \(run.folder.path)")
       try session.throwIfDrained(session.perform())
     }
     let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
@@ -62,13 +65,14 @@ struct CoordinatorSession {
   private let lock: RunLock
 
   init(
-    run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true, keepsWorkers: Bool = false
+    run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true, keepsWorkers: Bool = false,
+    keys folder: String? = nil
   ) throws {
     self.run = run
     lock = try RunLock(folder: run.folder.path)
     if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
-    let keys = KeyStore(folder: run.folder.keys)
-    if !keys.exists { try keys.create() }
+    let keys = KeyStore(folder: folder ?? run.folder.keys)
+    if folder == nil, !keys.exists { try keys.create() }
     let sharding = run.plan.manifest.sharding
     coordinator = try Coordinator(
       configuration: CoordinatorConfiguration(

@@ -35,7 +35,8 @@ struct Gauntlet: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self, ResumeCommand.self,
+      RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
+      ResumeCommand.self,
       CollectCommand.self, VerifyCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
       KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
     ])

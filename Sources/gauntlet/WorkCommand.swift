@@ -52,7 +52,7 @@ struct WorkCommand: ParsableCommand {
     let security: ClientSecurity
     let runID: String?
     /// Looks where the coordinator is now.
-    let locate: (@Sendable () -> String?)?
+    let locate: (@Sendable () -> Whereabouts?)?
   }
 
   /// nil where the run is done.
@@ -66,7 +66,8 @@ struct WorkCommand: ParsableCommand {
       return Place(
         address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID
       ) {
-        CoordinatorEndpoint(in: folder).flatMap { $0.runID == endpoint.runID ? $0.address : nil }
+        guard let now = CoordinatorEndpoint(in: folder), now.runID == endpoint.runID else { return nil }
+        return now.address.map { .listening($0) } ?? .done
       }
     case (nil, let connect?, let keys?):
       guard connect.hasPrefix("tcp://") || connect.hasPrefix("ipc://") else {

@@ -59,7 +59,8 @@ import Working
     }
 
     func worker(
-      _ address: String, _ computer: any ShardComputer, version: String = "1", locate: (@Sendable () -> String?)? = nil
+      _ address: String, _ computer: any ShardComputer, version: String = "1",
+      locate: (@Sendable () -> Whereabouts?)? = nil
     ) throws -> WorkerDaemon {
       try WorkerDaemon(
         connect: address, security: keys.clientSecurity(),
@@ -162,14 +163,14 @@ import Working
     let source = Source()
     let computer = Ender()
     final class Location: Sendable {
-      let address = Mutex<String?>(nil)
+      let whereabouts = Mutex<Whereabouts?>(nil)
     }
     let location = Location()
     let first = try place.coordinator(source, leaseSeconds: 2, keepsWorkers: true)
     computer.coordinator.withLock { $0 = first }
     let group = runWorkers(
       try (0..<2).map { _ in
-        try place.worker(first.boundAddress, computer) { location.address.withLock { $0 } }
+        try place.worker(first.boundAddress, computer) { location.whereabouts.withLock { $0 } }
       })
     #expect(try first.run() == .drained)
     #expect(try place.ledger.status(now: 0).total.pending > 0)
@@ -177,12 +178,22 @@ import Working
 
     let second = try place.coordinator(source, leaseSeconds: 2)
     #expect(second.boundAddress != first.boundAddress)
-    location.address.withLock { $0 = second.boundAddress }
+    location.whereabouts.withLock { $0 = .listening(second.boundAddress) }
     #expect(try second.run() == .finished)
     group.wait()
     let stored = source.stored.withLock { $0 }
     #expect(stored.count == 60 && stored.allSatisfy { $0.value.count == 1 })
     #expect(computer.computed.withLock { $0.count } == 60)
+  }
+
+  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(2)))
+  func aWorkerThatMissedTheEnd() throws {
+    let place = try Place(shards: 1)
+    defer { withExtendedLifetime(place) {} }
+    let address: String
+    do { address = try place.coordinator(Source()).boundAddress }
+    let worker = try place.worker(address, Doubler()) { .done }
+    #expect(try worker.run() == .dismissed(reason: "the run is done"))
   }
 
   /// Drains its own worker in the middle of a shard, and counts what is computed.

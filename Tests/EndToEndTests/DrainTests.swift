@@ -52,12 +52,4 @@ import Testing
     let late = try CommandLineTool.run(["work", "--run", folder.path])
     #expect(late.status == 0 && late.errors.contains("the run is done"))
   }
-
-  private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
-    let end = ContinuousClock.now + .seconds(120)
-    while try !condition() {
-      try #require(ContinuousClock.now < end, "waited in vain until \(what)")
-      usleep(2_000)
-    }
-  }
 }

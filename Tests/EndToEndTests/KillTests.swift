@@ -39,29 +39,4 @@ import Testing
     let verified = try CommandLineTool.run(["verify", folder.archive])
     #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
   }
-
-  /// Looks again and again until `condition` holds; the test's time limit bounds it.
-  private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
-    let end = ContinuousClock.now + .seconds(240)
-    while try !condition() {
-      try #require(ContinuousClock.now < end, "waited in vain until \(what)")
-      usleep(2_000)
-    }
-  }
-
-  private func expectSameLogits(_ first: String, _ second: String) throws {
-    let archives = try [ArchiveReader(path: first), ArchiveReader(path: second)]
-    let groups = archives[0].groups
-    #expect(groups.count == 3)
-    #expect(groups.map(\.path) == archives[1].groups.map(\.path))
-    for group in groups {
-      for condition in 0..<group.conditionCount {
-        let rows = try archives.map {
-          try $0.logits(group: group.path, conditionIndex: condition, images: 0..<group.imageCount).map(\.bitPattern)
-        }
-        #expect(rows[0] == rows[1], "\(group.path), condition \(condition)")
-        #expect(!rows[0].contains(Float.nan.bitPattern))
-      }
-    }
-  }
 }

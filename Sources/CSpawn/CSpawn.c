@@ -1,0 +1,40 @@
+// GNU's extensions of posix_spawn (no descriptor but three, a session of its own) are not visible to Swift.
+#define _GNU_SOURCE
+#include "include/CSpawn.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+
+int gauntlet_spawn(
+    pid_t *process, const char *program, char *const *words, char *const *environment, const char *output, const char *errors,
+    int in_new_session) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int status = posix_spawn_file_actions_init(&actions);
+  if (status) return status;
+  status = posix_spawnattr_init(&attributes);
+  if (status) {
+    posix_spawn_file_actions_destroy(&actions);
+    return status;
+  }
+  const int append = O_WRONLY | O_CREAT | O_APPEND;
+  short flags = POSIX_SPAWN_SETSIGDEF | (in_new_session ? POSIX_SPAWN_SETSID : 0);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (!status) status = posix_spawn_file_actions_addopen(&actions, 1, output, append, 0600);
+  if (!status) status = posix_spawn_file_actions_addopen(&actions, 2, errors, append, 0600);
+#ifdef __APPLE__
+  flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#else
+  if (!status) status = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+#endif
+  if (!status) status = posix_spawnattr_setsigdefault(&attributes, &defaults);
+  if (!status) status = posix_spawnattr_setflags(&attributes, flags);
+  if (!status) status = posix_spawn(process, program, &actions, &attributes, words, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return status;
+}

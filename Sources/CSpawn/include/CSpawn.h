@@ -1,0 +1,7 @@
+#include <sys/types.h>
+
+/// Starts a program, its input empty, its output and errors appended to files, with no other
+/// descriptor of this process. SIGPIPE is as the system has it. Returns 0, or an errno.
+int gauntlet_spawn(
+    pid_t *process, const char *program, char *const *words, char *const *environment, const char *output, const char *errors,
+    int in_new_session);

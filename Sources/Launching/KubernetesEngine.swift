@@ -1,0 +1,157 @@
+import Foundation
+import Messaging
+import Planning
+
+/// Writes a run's coordinator and workers as objects of Kubernetes: `cluster/kubernetes/run.yaml`, filled in.
+///
+/// The pods see what the volumes hold, this machine need not: the coordinator plans the run there.
+public struct KubernetesEngine: Sendable {
+  private let name: String
+  private let runFolder: String
+  private let manifest: String
+  private let settings: ClusterSettings
+  private let keys: String
+
+  /// What a run on Kubernetes lacks.
+  public enum Lack: Error, Equatable, CustomStringConvertible {
+    /// No container image is named.
+    case image
+    /// The run folder is not on any of the volumes.
+    case runFolder(String)
+
+    /// What to do.
+    public var description: String {
+      switch self {
+      case .image: "kubernetes needs a container image; give --image, or image in the manifest's cluster section"
+      case .runFolder(let path):
+        "the run folder \(path) lies on none of the volumes; name one that holds it in the manifest's cluster section, "
+          + "as in volumes: {my-claim: /runs}"
+      }
+    }
+  }
+
+  /// An engine for one run.
+  ///
+  /// - Parameters:
+  ///   - name: the run's; Kubernetes allows fewer characters, others become dashes.
+  ///   - runFolder: its path in the pods.
+  ///   - manifest: the manifest's text.
+  ///   - keys: a folder with the run's keys on this machine.
+  /// - Throws: `Lack`.
+  public init(
+    name: String, runFolder: String, manifest: String, settings: ClusterSettings, keys: String
+  ) throws(Lack) {
+    guard settings.image != nil else { throw .image }
+    let isMounted = settings.volumes.contains { runFolder == $0.path || runFolder.hasPrefix($0.path + "/") }
+    guard isMounted else { throw .runFolder(runFolder) }
+    self.name = Self.label(name)
+    self.runFolder = runFolder
+    self.manifest = manifest
+    self.settings = settings
+    self.keys = keys
+  }
+
+  /// A name as RFC 1123 has it, short enough for what is added to it.
+  static func label(_ name: String) -> String {
+    let allowed = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+    let text = String(String(allowed).trimmingCharacters(in: CharacterSet(charactersIn: "-")).prefix(40))
+    return "gauntlet-" + (text.isEmpty ? "run" : text.trimmingCharacters(in: CharacterSet(charactersIn: "-")))
+  }
+
+  /// The objects as YAML. It holds secret keys.
+  ///
+  /// - Throws: an error of the key files.
+  public func render(workers: Int) throws -> String {
+    let component = ["app.kubernetes.io/name": "gauntlet", "app.kubernetes.io/instance": name]
+    func labels(_ part: String) throws -> String {
+      try json(component.merging(["app.kubernetes.io/component": part]) { $1 })
+    }
+    let cpus = settings.cpus ?? 1
+    let values: [String: String] = [
+      "name": name, "namespace": try json(settings.namespace ?? "default"), "labels": try json(component),
+      "coordinatorLabels": try labels("coordinator"), "workerLabels": try labels("worker"),
+      "keys": try json(secrets()), "manifest": try json(manifest), "image": try json(settings.image ?? ""),
+      "workers": String(workers),
+      "coordinatorArguments": try json([
+        "coordinate", "/manifest/manifest.yaml", "--run", runFolder, "--keys", "/keys", "--keep-workers", "--listen",
+        "tcp://0.0.0.0:5757",
+      ]),
+      "workerArguments": try json([
+        "work", "--connect", "tcp://\(name)-coordinator:5757", "--keys", "/keys/worker.bundle", "--streams", "\(cpus)",
+        "--patience", "3600",
+      ]),
+      "workerResources": try json(["cpu": String(cpus), "memory": quantity]),
+      "security": #"{"runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}"#,
+      "coordinatorMounts": try json(mounts(readOnly: false) + [["name": "manifest", "mountPath": "/manifest"]]),
+      "workerMounts": try json(mounts(readOnly: true)), "coordinatorVolumes": try volumes(withManifest: true),
+      "workerVolumes": try volumes(withManifest: false),
+    ]
+    return Self.filled(String(decoding: PackageResources.run_yaml, as: UTF8.self), values)
+  }
+
+  /// A template with its braces filled in, once: what is filled in may hold braces of its own.
+  static func filled(_ template: String, _ values: [String: String]) -> String {
+    var result = ""
+    var rest = template[...]
+    while let start = rest.range(of: "{{"), let end = rest[start.upperBound...].range(of: "}}") {
+      let key = String(rest[start.upperBound..<end.lowerBound])
+      result += rest[..<start.lowerBound] + (values[key] ?? "{{\(key)}}")
+      rest = rest[end.upperBound...]
+    }
+    return result + rest
+  }
+
+  /// Kubernetes writes powers of 1024 with an i.
+  private var quantity: String { (settings.memory ?? "8G") + "i" }
+
+  private func secrets() throws -> [String: String] {
+    let files = [
+      "server.key": "server.key", "worker.public": "authorized/worker.public", "worker.bundle": "worker.bundle",
+    ]
+    return try files.mapValues { file in
+      try Data(contentsOf: URL(fileURLWithPath: keys + "/" + file)).base64EncodedString()
+    }
+  }
+
+  /// Data and run folder; workers only read them.
+  private func mounts(readOnly: Bool) -> [[String: JSONValue]] {
+    settings.volumes.enumerated().map { index, volume in
+      ["name": .text("volume-\(index)"), "mountPath": .text(volume.path), "readOnly": .flag(readOnly)]
+    } + [["name": "keys", "mountPath": "/keys"]]
+  }
+
+  private func volumes(withManifest: Bool) throws -> String {
+    var volumes: [[String: JSONValue]] = settings.volumes.enumerated().map { index, volume in
+      ["name": .text("volume-\(index)"), "persistentVolumeClaim": .object(["claimName": .text(volume.claim)])]
+    }
+    volumes.append(["name": "secret", "secret": .object(["secretName": .text("\(name)-keys")])])
+    volumes.append(["name": "keys", "emptyDir": .object(["medium": "Memory"])])
+    if withManifest { volumes.append(["name": "manifest", "configMap": .object(["name": .text("\(name)-manifest")])]) }
+    return try json(volumes)
+  }
+
+  /// JSON on one line, which is YAML, too.
+  private func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+}
+
+/// The little of JSON that volumes need.
+private enum JSONValue: Encodable, ExpressibleByStringLiteral {
+  case text(String)
+  case flag(Bool)
+  case object([String: JSONValue])
+
+  init(stringLiteral value: String) { self = .text(value) }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .text(let text): try container.encode(text)
+    case .flag(let flag): try container.encode(flag)
+    case .object(let object): try container.encode(object)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import Planning
+
+/// Places a run's coordinator and workers as processes of this machine that outlive the command that started them.
+public struct LocalEngine: Sendable {
+  private let folder: RunFolder
+  private let settings: ClusterSettings
+  private let executable: String
+  private let runner: CommandRunner
+
+  /// An engine for one run.
+  public init(
+    folder: RunFolder, settings: ClusterSettings, executable: String, runner: CommandRunner = .init()
+  ) {
+    self.folder = folder
+    self.settings = settings
+    self.executable = executable
+    self.runner = runner
+  }
+
+  /// The command of the coordinator.
+  public var coordinatorCommand: [String] {
+    [executable, "coordinate", "--run", folder.path, "--keep-workers"]
+  }
+
+  /// The command of each of `count` workers; without a number of cores each has its share of this machine's.
+  public func workerCommand(count: Int) -> [String] {
+    let streams = settings.cpus ?? max(1, ProcessInfo.processInfo.activeProcessorCount / max(1, count))
+    return [executable, "work", "--run", folder.path, "--streams", String(streams)]
+  }
+
+  /// Starts workers, and a coordinator where there is none.
+  ///
+  /// - Returns: the processes that were started.
+  /// - Throws: `LaunchError`, or an error of the run folder.
+  public func launch(workers: Int, isCoordinated: Bool) throws -> [LaunchRecord.Job] {
+    try FileManager.default.createDirectory(
+      atPath: folder.logs, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    var record = LaunchRecord(in: folder)
+    let known = record.jobs.count
+    if !isCoordinated {
+      // What an earlier coordinator left would send the workers astray, or home.
+      unlink(folder.endpoint)
+      record.jobs.append(try start(coordinatorCommand, role: .coordinator, log: "coordinator.log"))
+      try record.write(to: folder)
+    }
+    for _ in 0..<workers {
+      let number = record.jobs.count { $0.role == .workers }
+      record.jobs.append(try start(workerCommand(count: workers), role: .workers, log: "worker-\(number).log"))
+      try record.write(to: folder)
+    }
+    return Array(record.jobs[known...])
+  }
+
+  private func start(_ command: [String], role: LaunchRecord.Job.Role, log: String) throws -> LaunchRecord.Job {
+    let process = try runner.detach(command, log: "\(folder.logs)/\(log)")
+    return LaunchRecord.Job(
+      role: role, engine: "local", id: String(process), host: ProcessInfo.processInfo.hostName,
+      workers: role == .workers ? 1 : 0)
+  }
+}

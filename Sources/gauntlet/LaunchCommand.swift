@@ -1,0 +1,190 @@
+import ArgumentParser
+import Coordination
+import Foundation
+import Launching
+import Messaging
+import Planning
+
+struct LaunchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "launch",
+    abstract: "Starts a run's coordinator and workers on this machine, on Slurm or on Kubernetes.",
+    discussion: """
+      Plans the manifest, places the processes and returns; the run goes on without this command. On a run whose \
+      coordinator is there it adds workers. The manifest's cluster section says the same as the options, which come first.
+      Examples: gauntlet launch my.yaml --engine slurm --workers 20 --run /shared/runs/r1 --partition cpu --time 12:00:00
+                gauntlet launch --engine slurm --workers 10 --run /shared/runs/r1          (ten more)
+      """)
+
+  @Argument(help: "The manifest; not needed for a run folder that was begun.") var manifest: String?
+  @Option(help: "local, slurm or kubernetes.") var engine: String?
+  @Option(help: "Worker processes, members of the job array, or pods [default: 1]. 0: only the coordinator.")
+  var workers: Int?
+  @Option(name: .customLong("run"), help: "The run folder, which every node must see [default: runs/NAME].")
+  var folder: String?
+  @Option(help: "Cores of each worker.") var cpus: Int?
+  @Option(help: "Memory of each worker, such as 8G.") var memory: String?
+  @Option(help: "Slurm: the walltime of each job, such as 12:00:00; jobs that reach it begin again.") var time: String?
+  @Option(help: "Slurm: the partition.") var partition: String?
+  @Option(help: "Slurm: the account.") var account: String?
+  @Option(help: "Slurm: what nodes must have, such as avx512.") var constraint: String?
+  @Option(help: "Slurm: a further option of sbatch, such as --option=--qos=low; may be repeated.") var option:
+    [String] = []
+  @Option(help: "Kubernetes: the container image.") var image: String?
+  @Option(help: "Kubernetes: the namespace.") var namespace: String?
+  @Flag(help: "Say what would be submitted, and submit nothing.") var dryRun = false
+
+  func run() throws {
+    let reader = try manifestReader()
+    let settings = try flags().over(reader?.cluster() ?? ClusterSettings())
+    guard let engine = settings.engine else {
+      throw UsageError("say where: --engine local, slurm or kubernetes, or engine in the manifest's cluster section")
+    }
+    let name = try reader?.runName() ?? "run"
+    let path = folder ?? "runs/" + name
+    switch engine {
+    case .kubernetes: try launchKubernetes(name: name, settings: settings, reader: reader)
+    case .local, .slurm: try launch(engine, in: RunFolder(path), name: name, settings: settings)
+    }
+  }
+
+  /// The manifest given, or the one that the run folder keeps.
+  private func manifestReader() throws -> ManifestReader? {
+    if let manifest {
+      try Usage.checkExists(manifest, what: "manifest")
+      return ManifestReader(file: manifest)
+    }
+    guard let folder else { throw UsageError("give a manifest, or --run with the folder of a run that was begun") }
+    let run = RunFolder(folder)
+    guard run.isPlanned else { throw UsageError("\(RunFolderError.notARun(run.path))") }
+    return ManifestReader(file: run.manifest)
+  }
+
+  private func flags() throws -> ClusterSettings {
+    var settings = ClusterSettings()
+    if let engine {
+      guard let known = ClusterSettings.Engine(rawValue: engine) else {
+        throw UsageError("--engine is \(engine), but must be local, slurm or kubernetes")
+      }
+      settings.engine = known
+    }
+    if let workers { try Usage.check(workers, in: 0...ClusterValue.workers.upperBound, option: "--workers") }
+    if let cpus { try Usage.check(cpus, in: ClusterValue.cpus, option: "--cpus") }
+    if let memory, !ClusterValue.isMemory(memory) { throw UsageError("--memory is \(memory), but must be like 8G") }
+    let words = [
+      ("--time", time), ("--partition", partition), ("--account", account), ("--constraint", constraint),
+      ("--image", image), ("--namespace", namespace),
+    ]
+    for (option, word) in words {
+      if let word, !ClusterValue.isWord(word) { throw UsageError("\(option) is \"\(word)\", but must be one word") }
+    }
+    for text in option where !ClusterValue.isOption(text) {
+      throw UsageError("--option is \"\(text)\", but must be like --option=--qos=low")
+    }
+    settings.workers = workers
+    settings.cpus = cpus
+    settings.memory = memory
+    settings.time = time
+    settings.partition = partition
+    settings.account = account
+    settings.constraint = constraint
+    settings.options = option
+    settings.image = image
+    settings.namespace = namespace
+    return settings
+  }
+}
+
+// MARK: - Local and Slurm
+
+extension LaunchCommand {
+  private func launch(
+    _ engine: ClusterSettings.Engine, in folder: RunFolder, name: String, settings: ClusterSettings
+  ) throws {
+    let workers = settings.workers ?? 1
+    let slurm = SlurmEngine(folder: folder, name: name, settings: settings, executable: Executable.path)
+    let local = LocalEngine(folder: folder, settings: settings, executable: Executable.path)
+    if dryRun {
+      let commands =
+        engine == .slurm
+        ? [slurm.coordinatorCommand] + (workers > 0 ? [slurm.workersCommand(count: workers)] : [])
+        : [local.coordinatorCommand] + (0..<workers).map { _ in local.workerCommand(count: workers) }
+      for command in commands { print(command.map(Self.quoted).joined(separator: " ")) }
+      return
+    }
+    let isCoordinated = try isCoordinated(folder)
+    guard try isCoordinated || hasWork(folder) else {
+      print("the run is done; next: gauntlet collect \(folder.path)")
+      return
+    }
+    let jobs =
+      try engine == .slurm
+      ? slurm.launch(workers: workers) : local.launch(workers: workers, isCoordinated: isCoordinated)
+    for job in jobs {
+      let what = job.role == .coordinator ? "coordinator" : "\(job.workers) worker\(job.workers == 1 ? "" : "s")"
+      print("\(engine == .slurm ? "job" : "process") \(job.id): \(what)")
+    }
+    print("next: gauntlet status \(folder.path) --watch, then gauntlet collect \(folder.path)")
+    let ids = jobs.map(\.id).joined(separator: " ")
+    if !jobs.isEmpty { print("to end it: \(engine == .slurm ? "scancel" : "kill") \(ids)") }
+  }
+
+  /// Whether a process on this machine coordinates the run now.
+  private func isCoordinated(_ folder: RunFolder) throws -> Bool {
+    guard folder.isPlanned else { return false }
+    do {
+      _ = try RunLock(folder: folder.path)
+      return false
+    } catch CoordinationError.locked {
+      return true
+    }
+  }
+
+  /// Plans the run, or opens the one that is there; whether it has shards that are neither recorded nor set aside.
+  private func hasWork(_ folder: RunFolder) throws -> Bool {
+    let run =
+      try manifest.map { try PlannedRun.prepare(manifest: $0, folder: folder) { Terminal.complain($0) } }
+      ?? PlannedRun.resume(folder)
+    return try !run.ledger.status(now: Date().timeIntervalSince1970).isComplete
+  }
+
+  /// A word as a shell reads it.
+  private static func quoted(_ word: String) -> String {
+    let isPlain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_=./:%,@".contains($0)) }
+    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+}
+
+// MARK: - Kubernetes
+
+extension LaunchCommand {
+  private func launchKubernetes(name: String, settings: ClusterSettings, reader: ManifestReader?) throws {
+    guard let folder, folder.hasPrefix("/"), let reader, manifest != nil else {
+      throw UsageError("kubernetes needs the manifest and --run with the run folder's absolute path in the pods")
+    }
+    let state = "runs/\(name)-kubernetes"
+    let keys = KeyStore(folder: state + "/keys")
+    let yaml: String
+    do {
+      let engine = try KubernetesEngine(
+        name: name, runFolder: folder, manifest: reader.contents(), settings: settings, keys: keys.folder)
+      if !keys.exists { try keys.create() }
+      yaml = try engine.render(workers: max(1, settings.workers ?? 1))
+    } catch let lack as KubernetesEngine.Lack {
+      throw UsageError("\(lack)")
+    }
+    let path = state + "/run.yaml"
+    try RunFolder.writeAtomically(Data(yaml.utf8), to: path)
+    print("objects: \(path)  (with secret keys)")
+    guard !dryRun else { return }
+    let outcome: CommandRunner.Outcome
+    do {
+      outcome = try CommandRunner().run(["kubectl", "apply", "--filename", path])
+    } catch LaunchError.noCommand {
+      print("there is no kubectl here; where there is: kubectl apply --filename \(path)")
+      return
+    }
+    guard outcome.status == 0 else { throw LaunchError.refused(command: "kubectl", reason: outcome.errors) }
+    print(outcome.output)
+  }
+}
