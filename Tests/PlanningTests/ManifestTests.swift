@@ -127,6 +127,58 @@ import Testing
     #expect((error?.column ?? 0) >= 1)
   }
 
+  static let clusterRefusals = [
+    Refusal(find: "slurm", replace: "slrum", line: 9, says: "did you mean \"slurm\"?"),
+    Refusal(find: "cpus: 8", replace: "cpu: 8", line: 9, says: "did you mean \"cpus\"?"),
+    Refusal(find: "16G", replace: "16 GB", line: 9, says: "must be one word"),
+    Refusal(find: "16G", replace: "16GB", line: 9, says: "must be like 8G"),
+    Refusal(find: "--qos=low", replace: "qos=low", line: 10, says: "must be like --qos=low"),
+    Refusal(find: "partition: cpu", replace: "partition: \"-x\"", line: 10, says: "must be one word"),
+    Refusal(find: "/data", replace: "data", line: 11, says: "must be an absolute path"),
+    Refusal(find: "workers: 20", replace: "workers: 0", line: 9, says: "must be from 1"),
+  ]
+
+  static let clusterManifest = """
+    run: small
+    models:
+      - name: nano
+        architecture: replknet-nano
+        checkpoint: nano.safetensors
+    benchmarks:
+      - {kind: imagenet-val, root: val}
+    cluster:
+      {engine: slurm, workers: 20, cpus: 8, memory: 16G, time: 12:00:00,
+       partition: cpu, options: [--qos=low],
+       volumes: {imagenet: /data}}
+    """
+
+  @Test("the cluster section is read, no part of the run, and comes after the command line's options")
+  func cluster() throws {
+    try workspace.write(Self.clusterManifest, to: "c.yaml")
+    let reader = ManifestReader(file: workspace.path + "/c.yaml")
+    #expect(try reader.runName() == "small")
+    let settings = try reader.cluster()
+    #expect(settings.engine == .slurm && settings.workers == 20 && settings.cpus == 8 && settings.memory == "16G")
+    #expect(settings.time == "12:00:00" && settings.partition == "cpu" && settings.options == ["--qos=low"])
+    #expect(settings.volumes == [.init(claim: "imagenet", path: "/data")])
+    var flags = ClusterSettings()
+    flags.workers = 3
+    flags.options = ["--exclusive"]
+    #expect(flags.over(settings).workers == 3 && flags.over(settings).cpus == 8)
+    #expect(flags.over(settings).options == ["--qos=low", "--exclusive"])
+    let without = Self.clusterManifest.components(separatedBy: "cluster:")[0]
+    #expect(try reader.read() == reader.parse(without))
+  }
+
+  @Test("a cluster section that says nothing usable is refused with its line", arguments: clusterRefusals)
+  func refusesClusters(_ refusal: Refusal) throws {
+    let text = Self.clusterManifest.replacing(refusal.find, with: refusal.replace)
+    #expect(text != Self.clusterManifest)
+    let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
+    #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
+    #expect(error?.line == refusal.line, "\(String(describing: error))")
+  }
+
   static let sequenceRefusals = [
     Refusal(find: "from: val", replace: "root: c", line: 8, says: "asks for snow, but there is no folder"),
     Refusal(find: "from: val", replace: "name: x", line: 8, says: "needs either root (published files) or from"),
