@@ -41,6 +41,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
@@ -75,6 +76,7 @@ let package = Package(
         "Scheduling", "Messaging", "Planning", "Archives", "Networks", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    library("Monitoring", ["Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox")]),
     library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
     library("Archives", ["CHDF5", crypto]),
     .target(
@@ -87,7 +89,8 @@ let package = Package(
     .executableTarget(
       name: "gauntlet",
       dependencies: [
-        "Coordination", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning", "Archives",
+        "Coordination", "Monitoring", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning",
+        "Archives",
         "Networks", "Kernels", "Benchmarks", "Imaging", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -104,6 +107,7 @@ let package = Package(
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks"]),
+    tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching", ["Planning", "Messaging", "Yams"]),

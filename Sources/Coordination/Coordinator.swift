@@ -63,6 +63,9 @@ public final class Coordinator: Sendable {
   private let router: RouterEndpoint
   private let isAnnounced = Atomic(false)
   private let isDraining = Atomic(false)
+  /// Nanoseconds from `start` to the loop's last turn.
+  private let lastTurn = Atomic<Int64>(0)
+  private let start = ContinuousClock.now
 
   /// Listens, so that workers may connect; they are answered once `run` is called.
   ///
@@ -114,6 +117,12 @@ public final class Coordinator: Sendable {
   /// The address that workers connect to, from other machines, too, where it listens for them.
   public var reachableAddress: String { Self.reachable(router.boundAddress) }
 
+  /// Whether the loop turned lately: it waits for at most a minute.
+  public var isTurning: Bool {
+    let last = Duration.nanoseconds(lastTurn.load(ordering: .acquiring))
+    return ContinuousClock.now - start - last < .seconds(90)
+  }
+
   /// Asks `run` to end early. May be called from any thread.
   public func drain() {
     isDraining.store(true, ordering: .releasing)
@@ -131,8 +140,15 @@ public final class Coordinator: Sendable {
     var session = try CoordinatorLoop(
       configuration: configuration, ledger: ledger, source: source, logger: logger, router: router)
     defer { session.end() }
-    let outcome = try session.run { isDraining.load(ordering: .acquiring) }
+    let outcome = try session.run {
+      lastTurn.store((ContinuousClock.now - start).nanoseconds, ordering: .releasing)
+      return isDraining.load(ordering: .acquiring)
+    }
     if outcome == .finished { try announceEnd() }
     return outcome
   }
+}
+
+extension Duration {
+  fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

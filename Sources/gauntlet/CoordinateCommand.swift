@@ -3,6 +3,7 @@ import Coordination
 import Foundation
 import Logging
 import Messaging
+import Monitoring
 import Planning
 import Synchronization
 
@@ -22,6 +23,8 @@ struct CoordinateCommand: ParsableCommand {
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
   @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @Option(help: "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read.")
+  var metrics: String?
   @Option(help: "The folder of the run's keys [default: keys in the run folder, made if they are not there].")
   var keys: String?
   @Flag(help: "When told to end, leave the workers waiting for the coordinator that takes over.")
@@ -31,13 +34,21 @@ struct CoordinateCommand: ParsableCommand {
     guard listen.hasPrefix("tcp://") || listen.hasPrefix("ipc://") else {
       throw UsageError("--listen is \(listen), but must be like tcp://0.0.0.0:5757 or ipc:///PATH")
     }
+    let place = try metrics.map { text in
+      guard let place = MonitoringServer.Place(text) else {
+        throw UsageError("--metrics is \(text), but must be like 127.0.0.1:9151")
+      }
+      return place
+    }
     let run = try plannedRun()
     let session = try CoordinatorSession(
       run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys)
     if try !session.isDone() {
       Terminal.complain(
         "listening on \(session.coordinator.reachableAddress); workers: gauntlet work --run \(run.folder.path)")
+      let monitoring = try place.map { try monitor(run, session.coordinator, at: $0) }
       try session.throwIfDrained(session.perform())
+      withExtendedLifetime(monitoring) {}
     }
     let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
     print("\(total.recorded) shards recorded, \(total.setAside) set aside; next: gauntlet collect \(run.folder.path)")
@@ -46,6 +57,18 @@ struct CoordinateCommand: ParsableCommand {
 }
 
 extension CoordinateCommand {
+  private func monitor(
+    _ run: PlannedRun, _ coordinator: Coordinator, at place: MonitoringServer.Place
+  ) throws -> MonitoringServer {
+    let ledger = try Ledger.open(at: run.folder.ledger, readOnly: true)
+    return try MonitoringServer(at: place) {
+      let status = try ledger.status(now: Date().timeIntervalSince1970)
+      return PrometheusText.render(status, plan: run.plan, version: Gauntlet.version)
+    } isHealthy: {
+      coordinator.isTurning
+    }
+  }
+
   private func plannedRun() throws -> PlannedRun {
     guard let manifest else {
       let folder = RunFolder(folder)

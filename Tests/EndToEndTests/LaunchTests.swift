@@ -52,11 +52,21 @@ import Testing
     let keys = KeyStore(folder: scratch.path + "/keys")
     try keys.create()
     let folder = RunFolder(scratch.path + "/run")
+    let port = UInt16.random(in: 20_000...60_000)
     let coordinator = try CommandLineTool.start([
-      "coordinate", manifest, "--run", folder.path, "--keys", keys.folder, "--keep-workers",
+      "coordinate", manifest, "--run", folder.path, "--keys", keys.folder, "--keep-workers", "--metrics",
+      "127.0.0.1:\(port)",
     ])
     try waitUntil("the coordinator listens") { CoordinatorEndpoint(in: folder)?.address != nil }
     let address = try #require(CoordinatorEndpoint(in: folder)?.address)
+    try waitUntil("metrics are served") {
+      let page = try CommandRunner().run([
+        "bash", "-c",
+        "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; timeout 5 cat <&3",
+      ]).output
+      let state = #"model="replknet-nano",benchmark="imagenet-c",state="waiting""#
+      return page.contains("gauntlet_shards{\(state)} 40\n") && page.contains("gauntlet_images 250\n")
+    }
     let worker = try CommandLineTool.run(["work", "--connect", address, "--keys", keys.bundlePath])
     #expect(worker.status == 0, "\(worker.errors)")
     coordinator.waitUntilExit()
