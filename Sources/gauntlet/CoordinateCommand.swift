@@ -23,6 +23,7 @@ struct CoordinateCommand: ParsableCommand {
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
   @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @OptionGroup var log: LogArguments
   @Option(help: "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read.")
   var metrics: String?
   @Option(help: "The folder of the run's keys [default: keys in the run folder, made if they are not there].")
@@ -42,7 +43,8 @@ struct CoordinateCommand: ParsableCommand {
     }
     let run = try plannedRun()
     let session = try CoordinatorSession(
-      run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys)
+      run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys,
+      logFormat: log.logFormat)
     if try !session.isDone() {
       Terminal.complain(
         "listening on \(session.coordinator.reachableAddress); workers: gauntlet work --run \(run.folder.path)")
@@ -84,14 +86,15 @@ extension CoordinateCommand {
 struct CoordinatorSession {
   let run: PlannedRun
   let coordinator: Coordinator
-  let logger = Logs.stderrLogger("gauntlet.coordinator")
+  let logger: Logger
   private let lock: RunLock
 
   init(
     run: PlannedRun, listen: String, takeUpFailed: Bool, mayHaveWorkers: Bool = true, keepsWorkers: Bool = false,
-    keys folder: String? = nil
+    keys folder: String? = nil, logFormat: Logs.Format = .text
   ) throws {
     self.run = run
+    logger = Logs.stderrLogger("gauntlet.coordinator", format: logFormat)
     lock = try RunLock(folder: run.folder.path)
     if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
     let keys = KeyStore(folder: folder ?? run.folder.keys)

@@ -1,9 +1,60 @@
+import ArgumentParser
+import Foundation
 import Logging
 
 /// Logs of the daemons.
 enum Logs {
+  /// How a line of the log is written.
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    /// For people.
+    case text
+    /// One JSON object a line.
+    case json
+  }
+
   /// A logger to standard error, so that standard output holds results alone.
-  static func stderrLogger(_ label: String) -> Logger {
-    Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+  static func stderrLogger(_ label: String, format: Format = .text) -> Logger {
+    Logger(label: label) { label in
+      switch format {
+      case .text: StreamLogHandler.standardError(label: label)
+      case .json: JSONLogHandler(label: label)
+      }
+    }
+  }
+}
+
+/// The same for all daemons.
+struct LogArguments: ParsableArguments {
+  @Option(help: "How log lines are written to standard error: text, or json, one object a line.")
+  var logFormat = Logs.Format.text
+}
+
+/// Writes each event as a JSON object with time, level, logger, message and the event's metadata.
+private struct JSONLogHandler: LogHandler {
+  let label: String
+  var logLevel = Logger.Level.info
+  var metadata: Logger.Metadata = [:]
+
+  init(label: String) {
+    self.label = label
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" }
+    fields["time"] = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    fields["level"] = event.level.rawValue
+    fields["logger"] = label
+    fields["message"] = "\(event.message)"
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard var data = try? encoder.encode(fields) else { return }
+    data.append(0x0A)
+    // One write, so that lines of several threads do not mix.
+    data.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }

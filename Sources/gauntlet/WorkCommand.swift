@@ -23,6 +23,7 @@ struct WorkCommand: ParsableCommand {
   @Option(help: "The coordinator's address, tcp://HOST:PORT or ipc://PATH.") var connect: String?
   @Option(help: "The key bundle's file, mode 0600.") var keys: String?
   @OptionGroup var compute: ComputeArguments
+  @OptionGroup var log: LogArguments
   @Option(help: "Seconds to wait for a coordinator that does not answer.") var patience = 600
   @Flag(help: .hidden) var exitWithParent = false
 
@@ -30,7 +31,7 @@ struct WorkCommand: ParsableCommand {
     let (streams, batch) = try compute.validated()
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
-    let logger = Logs.stderrLogger("gauntlet.worker")
+    let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
     guard let place = try place() else {
       logger.info("the run is done")
       return

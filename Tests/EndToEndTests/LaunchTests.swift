@@ -67,8 +67,14 @@ import Testing
       let state = #"model="replknet-nano",benchmark="imagenet-c",state="waiting""#
       return page.contains("gauntlet_shards{\(state)} 40\n") && page.contains("gauntlet_images 250\n")
     }
-    let worker = try CommandLineTool.run(["work", "--connect", address, "--keys", keys.bundlePath])
+    let worker = try CommandLineTool.run([
+      "work", "--connect", address, "--keys", keys.bundlePath, "--log-format", "json",
+    ])
     #expect(worker.status == 0, "\(worker.errors)")
+    let events = try worker.errors.split(separator: "\n").map {
+      try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+    }
+    #expect(events.contains { $0["logger"] == "gauntlet.worker" && $0["level"] == "info" && $0["message"] == "done" })
     coordinator.waitUntilExit()
     #expect(coordinator.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: folder.keys))
