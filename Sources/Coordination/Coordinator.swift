@@ -77,7 +77,7 @@ public final class Coordinator: Sendable {
     self.ledger = ledger
     self.source = source
     self.logger = logger
-    router = try RouterEndpoint(bind: configuration.listen, security: configuration.security)
+    router = try RouterEndpoint(bind: configuration.listen, security: configuration.security, logger: logger)
     if let folder = configuration.runFolder {
       try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(
         to: RunFolder(folder))

@@ -46,7 +46,7 @@ public final class RouterEndpoint: Sendable {
   ///
   /// - Throws: `MessagingError.addressInUse`, `.badAddress` or `.system`.
   public convenience init(
-    bind address: String, security: ServerSecurity, logger: Logger = Logger(label: "gauntlet.messaging")
+    bind address: String, security: ServerSecurity, logger: Logger
   ) throws(MessagingError) {
     try self.init(
       bind: address, security: security, logger: logger, largestMessageBytes: WireLimits.messageBytes)
