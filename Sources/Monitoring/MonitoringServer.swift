@@ -8,8 +8,6 @@ import Synchronization
 /// Both only read. There is no encryption and nobody is asked who they are: listen where the monitoring alone reaches.
 public final class MonitoringServer: Sendable {
   private let task: Task<Void, Never>
-  private let server: HTTPServer
-
   /// Where to listen, from `ADDRESS:PORT` or `[ADDRESS]:PORT`; nil for text that says no such thing.
   public struct Place: Sendable, Equatable {
     let address: String
@@ -52,10 +50,10 @@ public final class MonitoringServer: Sendable {
       throw CannotListen(description: "--metrics \(place.address) is no IP address")
     }
     let server = HTTPServer(address: address, timeout: 10, logger: .disabled)
-    self.server = server
     let outcome = Mutex<(any Error)?>(nil)
     let listening = DispatchSemaphore(value: 0)
-    task = Task {
+    let executor = QueueExecutor()
+    task = Task(executorPreference: executor) {
       await server.appendRoute("GET /metrics") { _ in
         do {
           return HTTPResponse(
@@ -72,7 +70,7 @@ public final class MonitoringServer: Sendable {
       }
       do { try await server.run() } catch {}
     }
-    Task {
+    Task(executorPreference: executor) {
       do { try await server.waitUntilListening(timeout: 5) } catch { outcome.withLock { $0 = error } }
       listening.signal()
     }
@@ -85,4 +83,14 @@ public final class MonitoringServer: Sendable {
   }
 
   deinit { task.cancel() }
+}
+
+/// Threads of its own, so that answers do not wait for whoever blocks those that all tasks share.
+private final class QueueExecutor: TaskExecutor {
+  private let queue = DispatchQueue(label: "gauntlet.monitoring")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
 }
