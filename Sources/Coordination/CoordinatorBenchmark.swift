@@ -13,21 +13,10 @@ public enum CoordinatorBenchmark {
 
   /// Runs `shards` empty shards over encrypted TCP on this machine, journal and commits as in a real run.
   public static func run(shards: Int, workers: Int) throws -> (shardsPerSecond: Double, seconds: Double) {
-    let folder = NSTemporaryDirectory() + "gauntlet-benchmark-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let keys = KeyStore(folder: folder + "/keys")
-    try keys.create()
-    let ledger = try Ledger.create(
-      at: folder + "/ledger.sqlite", run: ["id": "benchmark"],
-      shards: (0..<shards).map {
-        ShardDefinition(id: Int64($0), model: 0, benchmark: 0, condition: 0, firstImage: $0, imageCount: 1)
-      })
-    let coordinator = try Coordinator(
-      configuration: CoordinatorConfiguration(
-        listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 60, attempts: 3,
-        version: "benchmark"), ledger: ledger, source: EmptyShards(), logger: Logger(label: "gauntlet.benchmark"))
-    let security = try keys.clientSecurity()
+    let place = try Place(shards: shards)
+    defer { withExtendedLifetime(place) {} }
+    let coordinator = try place.coordinator(logger: Logger(label: "gauntlet.benchmark"))
+    let security = try place.keys.clientSecurity()
     let address = coordinator.boundAddress
     let group = DispatchGroup()
     for index in 0..<workers {
@@ -40,9 +29,133 @@ public enum CoordinatorBenchmark {
     let clock = ContinuousClock()
     let time = try clock.measure { _ = try coordinator.run() }.components
     group.wait()
-    let recorded = try ledger.status(now: 0).total.recorded
+    let recorded = try place.ledger.status(now: 0).total.recorded
     let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
     return (Double(recorded) / seconds, seconds)
+  }
+
+  /// Keeps a coordinator idle for a while with many workers connected, all of which say every few seconds that they live.
+  ///
+  /// - Parameters:
+  ///   - workers: how many; `connect` must bring them.
+  ///   - seconds: how long is measured once all have joined.
+  ///   - connect: given the address and the key bundle's file, starts workers that stay until they are dismissed.
+  /// - Returns: the coordinator's processor time as a share of one core, and how long the workers took to join.
+  public static func idle(
+    workers: Int, seconds: Int, connect: (_ address: String, _ keys: String) throws -> Void
+  ) throws -> (share: Double, joinSeconds: Double) {
+    let place = try Place(shards: 1)
+    let joined = Mutex(0)
+    let coordinator = try place.coordinator(
+      logger: Logger(label: "gauntlet.benchmark") { _ in JoinCounter { joined.withLock { $0 += 1 } } })
+    let outcome = Mutex<Result<(share: Double, joinSeconds: Double), any Error>>(.success((.nan, .nan)))
+    let clock = ContinuousClock()
+    let start = clock.now
+    try connect(coordinator.boundAddress, place.keys.bundlePath)
+    Thread.detachNewThread {
+      let end = start + .seconds(300)
+      while joined.withLock({ $0 }) < workers, clock.now < end { usleep(20_000) }
+      let joinTime = clock.now - start
+      let before = processorTime()
+      usleep(UInt32(seconds) * 1_000_000)
+      let share = (processorTime() - before) / Double(seconds)
+      outcome.withLock { result in
+        let count = joined.withLock { $0 }
+        result =
+          count >= workers
+          ? .success((share, Double(joinTime.components.seconds)))
+          : .failure(Missing(description: "only \(count) of \(workers) workers joined within 300 s"))
+      }
+      coordinator.drain()
+    }
+    _ = try coordinator.run()
+    return try outcome.withLock { try $0.get() }
+  }
+
+  private struct Missing: Error, CustomStringConvertible { let description: String }
+
+  /// Seconds of processor time that this process has used.
+  private static func processorTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  /// Counts the workers that join, as the coordinator logs them.
+  private struct JoinCounter: LogHandler {
+    let onJoin: @Sendable () -> Void
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    init(onJoin: @escaping @Sendable () -> Void) {
+      self.onJoin = onJoin
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      if event.message == "a worker joined" { onJoin() }
+    }
+  }
+
+  /// Connects workers that compute nothing, on one thread, until the coordinator dismisses them all.
+  public static func idleWorkers(count: Int, address: String, keys: String) throws {
+    let security = try KeyBundle.read(from: keys).clientSecurity
+    let process = ProcessInfo.processInfo.processIdentifier
+    var dealers: [DealerEndpoint] = []
+    for index in 0..<count {
+      let name = "idle-\(process)-\(index)"
+      let dealer = try DealerEndpoint(connect: address, workerID: name, security: security)
+      _ = try dealer.send(
+        .hello(
+          .init(workerID: name, host: "", processID: 1, credits: 1, version: "benchmark", instructionSet: "scalar")))
+      dealers.append(dealer)
+    }
+    var held: [Int: [ShardAttempt]] = [:]
+    while !dealers.isEmpty {
+      for (index, dealer) in dealers.enumerated() {
+        while let message = try dealer.receive(timeout: .zero) {
+          switch try message.get() {
+          case .lease(let shard, _, _): held[index, default: []].append(shard)
+          case .shutdown: return
+          default: break
+          }
+        }
+        _ = try dealer.send(.heartbeat(held: held[index] ?? []))
+        // All of them in the heartbeat's ten seconds.
+        usleep(UInt32(10_000_000 / count))
+      }
+    }
+  }
+
+  /// A ledger of empty shards with keys, in a folder that goes with it.
+  private final class Place {
+    let folder = NSTemporaryDirectory() + "gauntlet-benchmark-" + UUID().uuidString
+    let keys: KeyStore
+    let ledger: Ledger
+
+    init(shards: Int) throws {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      keys = KeyStore(folder: folder + "/keys")
+      try keys.create()
+      ledger = try Ledger.create(
+        at: folder + "/ledger.sqlite", run: ["id": "benchmark"],
+        shards: (0..<shards).map {
+          ShardDefinition(id: Int64($0), model: 0, benchmark: 0, condition: 0, firstImage: $0, imageCount: 1)
+        })
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func coordinator(logger: Logger) throws -> Coordinator {
+      try Coordinator(
+        configuration: CoordinatorConfiguration(
+          listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 60, attempts: 3,
+          version: "benchmark"), ledger: ledger, source: EmptyShards(), logger: logger)
+    }
   }
 
   private static func answer(_ address: String, _ name: String, _ security: ClientSecurity) throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordination
 import Foundation
+import Launching
 
 extension BenchCommand {
   struct CoordinatorBench: ParsableCommand {
@@ -8,19 +9,49 @@ extension BenchCommand {
       commandName: "coordinator",
       abstract: "Times the coordinator on shards that are empty: leasing, recording, committing, acknowledging.",
       discussion:
-        "Keys, encryption and the ledger are those of a real run. Example: gauntlet bench coordinator --workers 4")
+        """
+        Keys, encryption and the ledger are those of a real run. With --idle: the processor time that many connected \
+        workers cost a coordinator that has nothing to do. Examples: gauntlet bench coordinator --workers 4
+                  gauntlet bench coordinator --idle 30 --workers 2000
+        """)
 
     @Option(help: "Workers on this machine.") var workers = 4
     @Option(help: "Empty shards.") var shards = 20_000
 
+    @Option(help: "Seconds to be idle, with all workers connected, instead of giving them shards.") var idle: Int?
+    @Option(help: .hidden) var connect: String?
+    @Option(help: .hidden) var keys: String?
+
     func run() throws {
-      try Usage.check(workers, in: 1...1000, option: "--workers")
+      try Usage.check(workers, in: 1...10_000, option: "--workers")
+      if let connect, let keys {
+        return try CoordinatorBenchmark.idleWorkers(count: workers, address: connect, keys: keys)
+      }
+      if let idle { return try runIdle(seconds: idle) }
       try Usage.check(shards, in: 1...10_000_000, option: "--shards")
       let result = try CoordinatorBenchmark.run(shards: shards, workers: workers)
       print(
         String(
           format: "%d empty shards, %d workers: %.0f shards/s (%.2f s)", shards, workers, result.shardsPerSecond,
           result.seconds))
+    }
+
+    /// Workers are processes of their own, a few hundred connections each, so that this one's time is the coordinator's.
+    private func runIdle(seconds: Int) throws {
+      try Usage.check(seconds, in: 1...3600, option: "--idle")
+      let result = try CoordinatorBenchmark.idle(workers: workers, seconds: seconds) { address, keys in
+        for first in stride(from: 0, to: workers, by: 250) {
+          _ = try CommandRunner().detach(
+            [
+              Executable.path, "bench", "coordinator", "--workers", String(min(250, workers - first)), "--connect",
+              address, "--keys", keys,
+            ], log: "/dev/null")
+        }
+      }
+      print(
+        String(
+          format: "%d workers joined within %.0f s; idle for %d s: %.1f %% of one core", workers, result.joinSeconds,
+          seconds, result.share * 100))
     }
   }
 }

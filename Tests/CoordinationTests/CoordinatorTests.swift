@@ -65,7 +65,7 @@ import Working
       try WorkerDaemon(
         connect: address, security: keys.clientSecurity(),
         configuration: WorkerConfiguration(
-          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(60), locate: locate),
+          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(600), locate: locate),
         computer: computer, logger: Self.silent)
     }
 
@@ -184,6 +184,65 @@ import Working
     let stored = source.stored.withLock { $0 }
     #expect(stored.count == 60 && stored.allSatisfy { $0.value.count == 1 })
     #expect(computer.computed.withLock { $0.count } == 60)
+  }
+
+  /// Holds every computation until `open`, and counts them by shard.
+  private final class Holder: ShardComputer {
+    let computed = Mutex<[String: Int]>([:])
+    private let gate = DispatchSemaphore(value: 0)
+
+    func compute(task: Data) throws -> Data {
+      computed.withLock { $0[String(decoding: task, as: UTF8.self), default: 0] += 1 }
+      gate.wait()
+      gate.signal()
+      return task
+    }
+
+    func open() { gate.signal() }
+  }
+
+  /// How many workers, and for how many seconds nobody coordinates; more by the environment, for the record.
+  private static let loss = (
+    workers: Int(ProcessInfo.processInfo.environment["GAUNTLET_LOSS_WORKERS"] ?? "") ?? 12,
+    seconds: Int(ProcessInfo.processInfo.environment["GAUNTLET_LOSS_SECONDS"] ?? "") ?? 3
+  )
+
+  @Test(
+    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(5)))
+  func aLossOfTheCoordinatorCostsNothing() throws {
+    let workers = Self.loss.workers
+    let place = try Place(shards: workers * 4)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source()
+    let computer = Holder()
+    final class Location: Sendable {
+      let whereabouts = Mutex<Whereabouts?>(nil)
+    }
+    let location = Location()
+    let first = try place.coordinator(source, leaseSeconds: 16, keepsWorkers: true)
+    let group = runWorkers(
+      try (0..<workers).map { _ in
+        try place.worker(first.boundAddress, computer) { location.whereabouts.withLock { $0 } }
+      })
+    Thread.detachNewThread {
+      // Every stream of every worker has a shard.
+      while computer.computed.withLock({ $0.count }) < workers * 2 { usleep(2_000) }
+      first.drain()
+    }
+    #expect(try first.run() == .drained)
+    computer.open()
+    #expect(try place.ledger.status(now: 0).total.recorded == 0)
+    // Not to wait for anything: this long is the coordinator away.
+    sleep(UInt32(Self.loss.seconds))
+
+    let second = try place.coordinator(source, leaseSeconds: 16)
+    location.whereabouts.withLock { $0 = .listening(second.boundAddress) }
+    #expect(try second.run() == .finished)
+    group.wait()
+    #expect(source.stored.withLock { $0.count == workers * 4 && $0.allSatisfy { $0.value.count == 1 } })
+    let computed = computer.computed.withLock { $0 }
+    #expect(
+      computed.count == workers * 4 && computed.allSatisfy { $0.value == 1 }, "\(computed.filter { $0.value > 1 })")
   }
 
   @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(2)))
