@@ -62,7 +62,7 @@ $(PYTHON):
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -r tools/requirements.txt
 
-# Trains the miniature's networks anew (about two hours) and replaces models/*-nano.safetensors.
+# Trains the miniature's networks anew (about three hours) and replaces models/*-nano.safetensors.
 train: build $(PYTHON)
 	for network in replknet-nano resnet-nano vit-nano; do $(PYTHON) tools/train_miniature.py $$network || exit 1; done
 

@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("network", choices=sorted(RECIPES))
     parser.add_argument("--gauntlet", default=str(ROOT / ".build/release/gauntlet"), help="the program that draws")
     parser.add_argument("--data", type=Path, help="a folder drawn with --train; nothing is drawn then")
-    parser.add_argument("--images", type=int, default=12000, help="pictures of the training split to draw")
+    parser.add_argument("--images", type=int, default=100000, help="pictures of the training split to draw")
     parser.add_argument("--output", type=Path, help="models/NETWORK.safetensors unless given")
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--batch", type=int, default=64)
