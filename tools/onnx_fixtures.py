@@ -50,6 +50,20 @@ class Medley(nn.Module):
         return self.head(torch.minimum(largest, 1 - largest) + torch.log(1 + largest.square()))
 
 
+class Swapped(nn.Module):
+    """Attention from one projection whose parts stand in another order than query, key, value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.qkv, self.head = nn.Conv2d(3, 16, 8, stride=8), nn.Linear(16, 48), nn.Linear(16, 5)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.stem(images).flatten(2).transpose(1, 2)
+        value, query, key = self.qkv(x).reshape(-1, 16, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        x = x + F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(-1, 16, 16)
+        return self.head(x.mean(1))
+
+
 class Blend(nn.Module):
     """A little of everything, small enough for a million runs."""
 
@@ -96,6 +110,7 @@ def networks() -> list[tuple[str, nn.Module, int, int, str]]:
         ("onnx-mixer", mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=8, num_blocks=2, embed_dim=24), 32, 20,
          "torchscript"),
         ("onnx-medley", Medley(), 24, 17, "torchscript"),
+        ("onnx-swapped", Swapped(), 32, 17, "torchscript"),
     ]
 
 

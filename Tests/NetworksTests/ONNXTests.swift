@@ -9,6 +9,7 @@ import Testing
   static let models = [
     "onnx-resnet", "onnx-resnet-dynamo", "onnx-bit", "onnx-vit", "onnx-vit-dynamo", "onnx-convnext", "onnx-swin",
     "onnx-efficientnet", "onnx-mobilenet", "onnx-regnet", "onnx-mixer", "onnx-medley",
+    "onnx-swapped",
   ]
 
   @Test(arguments: models)
