@@ -84,7 +84,7 @@ import Working
     return group
   }
 
-  @Test(.timeLimit(.minutes(2))) func everyShardIsStoredAndRecordedOnce() throws {
+  @Test(.timeLimit(.minutes(15))) func everyShardIsStoredAndRecordedOnce() throws {
     let place = try Place(shards: 300)
     // Its end removes the folder, which the ledger may still be reading.
     defer { withExtendedLifetime(place) {} }
@@ -156,7 +156,7 @@ import Working
 
   @Test(
     "A coordinator that comes back at another address is found, and gets the results that waited for it",
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(15)))
   func aCoordinatorThatMovesIsFoundAgain() throws {
     let place = try Place(shards: 60)
     defer { withExtendedLifetime(place) {} }
@@ -208,7 +208,7 @@ import Working
   )
 
   @Test(
-    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(5)))
+    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(15)))
   func aLossOfTheCoordinatorCostsNothing() throws {
     let workers = Self.loss.workers
     let place = try Place(shards: workers * 4)
@@ -245,7 +245,7 @@ import Working
       computed.count == workers * 4 && computed.allSatisfy { $0.value == 1 }, "\(computed.filter { $0.value > 1 })")
   }
 
-  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(2)))
+  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(15)))
   func aWorkerThatMissedTheEnd() throws {
     let place = try Place(shards: 1)
     defer { withExtendedLifetime(place) {} }
@@ -270,7 +270,7 @@ import Working
     }
   }
 
-  @Test(.timeLimit(.minutes(2))) func aDrainingWorkerTakesNothingNew() throws {
+  @Test(.timeLimit(.minutes(15))) func aDrainingWorkerTakesNothingNew() throws {
     let place = try Place(shards: 2000)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())

@@ -6,7 +6,7 @@ import Testing
 
 /// The promise that users come for: processes die at any instant, and the archive is the one that nothing disturbed.
 @Suite(.serialized) struct KillTests {
-  @Test("a killed worker and a killed coordinator change no bit of the archive", .timeLimit(.minutes(10)))
+  @Test("a killed worker and a killed coordinator change no bit of the archive", .timeLimit(.minutes(15)))
   func killsChangeNothing() throws {
     let scratch = try Scratch()
     let manifest = try scratch.miniature(images: 60, shardImages: 2)

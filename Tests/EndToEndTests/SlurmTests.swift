@@ -14,7 +14,7 @@ import Testing
 struct SlurmTests {
   @Test(
     "A cancelled worker, a requeued one and a requeued coordinator change no bit of the archive",
-    .timeLimit(.minutes(10)))
+    .timeLimit(.minutes(15)))
   func requeues() throws {
     let scratch = try Scratch()
     let cluster = try SlurmCluster(folder: scratch.path + "/slurm")
@@ -63,7 +63,7 @@ struct SlurmTests {
     #expect(try cluster.gauntlet(launch).output.contains("the run is done"))
   }
 
-  @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(10)))
+  @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(15)))
   func walltime() throws {
     let scratch = try Scratch()
     let cluster = try SlurmCluster(folder: scratch.path + "/slurm")
