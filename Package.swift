@@ -106,7 +106,7 @@ let package = Package(
     tests("Videos", ["Imaging"], fixtures: true),
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
-    tests("Planning", ["Benchmarks"]),
+    tests("Planning", ["Benchmarks", "Imaging", "Videos"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
@@ -117,7 +117,7 @@ let package = Package(
       exclude: ["Fixtures"]),
     tests("Archives"),
     tests("Reporting", ["Benchmarks"]),
-    tests("Coordination", ["Messaging", "Working", logging]),
+    tests("Coordination", ["Messaging", "Planning", "Working", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,16 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
     self = endpoint
   }
 
+  /// The machine that it says it listens on, where that is another one than this; nil where it is this one, or not told.
+  public var otherHost: String? {
+    guard let address, address.hasPrefix("tcp://") else { return nil }
+    let place = address.dropFirst("tcp://".count)
+    guard let colon = place.lastIndex(of: ":") else { return nil }
+    let host = place[..<colon]
+    let own = ["127.0.0.1", "[::1]", "localhost", ProcessInfo.processInfo.hostName]
+    return own.contains { $0 == host } ? nil : String(host)
+  }
+
   init(address: String?, runID: String) {
     self.address = address
     self.runID = runID

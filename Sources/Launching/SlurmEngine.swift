@@ -70,7 +70,7 @@ public struct SlurmEngine: Sendable {
       atPath: folder.logs, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     var record = LaunchRecord(in: folder)
     let known = record.jobs.count
-    if try !isCoordinated(record) {
+    if try !isCoordinated() {
       record.jobs.append(try submit(coordinatorCommand, role: .coordinator, workers: 0))
       try record.write(to: folder)
     }
@@ -89,9 +89,9 @@ public struct SlurmEngine: Sendable {
     return LaunchRecord.Job(role: role, engine: "slurm", id: String(id), host: nil, workers: workers)
   }
 
-  /// Whether a coordinator job of the run waits or runs.
-  private func isCoordinated(_ record: LaunchRecord) throws -> Bool {
-    let ids = record.jobs.filter { $0.role == .coordinator && $0.engine == "slurm" }.map(\.id)
+  /// Whether a coordinator job of the run waits or runs, on whichever node.
+  public func isCoordinated() throws -> Bool {
+    let ids = LaunchRecord(in: folder).jobs.filter { $0.role == .coordinator && $0.engine == "slurm" }.map(\.id)
     guard let id = ids.last else { return false }
     let outcome = try runner.run(["squeue", "--noheader", "--format=%T", "--jobs=\(id)"])
     // Slurm forgets jobs that ended a while ago, and calls their ids invalid.

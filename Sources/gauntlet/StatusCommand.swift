@@ -16,6 +16,10 @@ struct StatusCommand: ParsableCommand {
 
   func run() throws {
     let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
+    if let host = CoordinatorEndpoint(in: run.folder)?.otherHost {
+      Terminal.complain(
+        "the coordinator runs on \(host); its ledger is read reliably on that machine alone, what follows may be old")
+    }
     while true {
       let status = try run.ledger.status(now: Date().timeIntervalSince1970)
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }

@@ -2,6 +2,7 @@ import Coordination
 import Foundation
 import Logging
 import Messaging
+import Planning
 import Synchronization
 import Testing
 import Working
@@ -292,6 +293,20 @@ import Working
     #expect(leaver.computed.withLock { $0 } <= 5 + 5)
     // Nothing is left leased: the goodbye gave back what was on its way.
     #expect(try place.ledger.status(now: 0).total.setAside == 0)
+  }
+
+  @Test(
+    "An address tells whether the coordinator is on another machine",
+    arguments: [
+      ("tcp://node7:5757", "node7"), ("tcp://127.0.0.1:1", nil), ("tcp://\(ProcessInfo.processInfo.hostName):9", nil),
+      ("ipc:///tmp/x", nil), ("tcp://nothing", nil),
+    ] as [(String, String?)])
+  func otherHosts(address: String, host: String?) throws {
+    let place = try Place(shards: 1)
+    let folder = RunFolder(place.folder)
+    try Data(#"{"address":"\#(address)","runID":"r"}"#.utf8).write(to: URL(fileURLWithPath: folder.endpoint))
+    #expect(try #require(CoordinatorEndpoint(in: folder)).otherHost == host)
+    withExtendedLifetime(place) {}
   }
 
   @Test func aSecondCoordinatorIsKeptOff() throws {

@@ -17,7 +17,7 @@ struct SlurmTests {
     .timeLimit(.minutes(15)))
   func requeues() throws {
     let scratch = try Scratch()
-    let cluster = try SlurmCluster(folder: scratch.path + "/slurm")
+    let cluster = try SlurmCluster(in: scratch)
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
     let quiet = scratch.path + "/quiet"
@@ -41,6 +41,10 @@ struct SlurmTests {
     try cluster.requeue("\(workers)_1")
     let atRequeue = try recorded()
     try waitUntil("the others go on") { try recorded() >= atRequeue + 10 }
+    // As users ask, on the coordinator's node.
+    let status = try cluster.command(
+      "srun", "--overlap", "--jobid=\(coordinator)", CommandLineTool.executable.path, "status", folder.path)
+    #expect(status.contains("set aside"))
     let address = CoordinatorEndpoint(in: folder)?.address
     try cluster.requeue(coordinator)
     let total = try ledger.status(now: 0).total
@@ -66,7 +70,7 @@ struct SlurmTests {
   @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(15)))
   func walltime() throws {
     let scratch = try Scratch()
-    let cluster = try SlurmCluster(folder: scratch.path + "/slurm")
+    let cluster = try SlurmCluster(in: scratch)
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
     let folder = RunFolder(scratch.path + "/run")
@@ -104,16 +108,20 @@ private struct SlurmCluster {
 
   private let folder: String
   private let environment: [String: String]
+  /// Its end removes the folder, without which the daemons cannot be stopped.
+  private let scratch: Scratch
 
-  init(folder: String) throws {
-    self.folder = folder
+  init(in scratch: Scratch) throws {
+    self.scratch = scratch
+    folder = scratch.path + "/slurm"
     environment = ["SLURM_CONF": folder + "/slurm.conf"]
     let outcome = try CommandRunner().run([Scratch.repository + "/cluster/slurm/test-cluster", "start", folder])
     try #require(outcome.status == 0, "\(outcome.errors)")
   }
 
   func stop() {
-    _ = try? CommandRunner().run([Scratch.repository + "/cluster/slurm/test-cluster", "stop", folder])
+    let outcome = try? CommandRunner().run([Scratch.repository + "/cluster/slurm/test-cluster", "stop", folder])
+    #expect(outcome?.status == 0, "\(outcome?.errors ?? "")")
   }
 
   func gauntlet(_ arguments: [String]) throws -> CommandRunner.Outcome {
