@@ -1,3 +1,5 @@
+import Imaging
+
 /// Names of ImageNet-C (hendrycks/robustness).
 public enum ImageNetC {
   /// The folders that the public archives put above the corruptions.
@@ -23,8 +25,7 @@ public enum ImageNetP {
   ]
 
   /// All that there are: the noises also at difficulty 2 and 3.
-  public static let perturbations =
-    standardPerturbations + ["gaussian_noise_2", "gaussian_noise_3", "shot_noise_2", "shot_noise_3"]
+  public static let perturbations = Perturbation.allCases.map(\.rawValue)
 }
 
 /// How unsteady a network is along the sequences of one perturbation.

@@ -9,6 +9,5 @@
 static const int gauntlet_av_end_of_file = AVERROR_EOF;
 static const int gauntlet_av_again = AVERROR(EAGAIN);
 static const int gauntlet_av_invalid = AVERROR(EINVAL);
-static const int64_t gauntlet_av_no_time = AV_NOPTS_VALUE;
 
 static inline void gauntlet_av_message(int status, char *text, size_t size) { av_strerror(status, text, size); }

@@ -88,8 +88,7 @@ extension ManifestReader {
     func definition(_ frameCounts: [Int]) throws -> BenchmarkDefinition {
       .perturbations(
         name: name, origin: origin, perturbations: names, frameCounts: frameCounts,
-        classes: try classes(keys["classes"]),
-        unsteadiness: unsteadiness)
+        classes: try classes(keys["classes"]), unsteadiness: unsteadiness)
     }
     if case .madeFrom = origin {
       return try definition(names.map { Perturbation(rawValue: $0)?.frameCount ?? 0 })
@@ -104,7 +103,11 @@ extension ManifestReader {
         guard let path = try FileTree.firstFile(below: folder, suffix: "mp4") else {
           throw ListingError.noImages(folder)
         }
-        return try VideoDecoder.frameCount(of: FileTree.contents(of: path), name: path)
+        let count = try VideoDecoder.frameCount(of: FileTree.contents(of: path), name: path)
+        guard count > 1 else {
+          throw node.failure("\(path) has \(count) frames, but a sequence has at least two to compare")
+        }
+        return count
       })
   }
 

@@ -1,7 +1,9 @@
 import Benchmarks
 import Foundation
+import Imaging
 import Planning
 import Testing
+import Videos
 
 @Suite struct ManifestTests {
   let workspace: Workspace
@@ -117,14 +119,19 @@ import Testing
     Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not YAML"),
   ]
 
-  @Test("what cannot be run is refused with its line", arguments: refusals)
-  func refuses(_ refusal: Refusal) throws {
-    let text = Workspace.manifest.replacingOccurrences(of: refusal.find, with: refusal.replace)
-    #expect(text != Workspace.manifest)
+  /// Spoils a manifest and expects its refusal at that line.
+  private func expect(_ refusal: Refusal, of manifest: String) throws {
+    let text = manifest.replacing(refusal.find, with: refusal.replace)
+    #expect(text != manifest)
     let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
     #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
     #expect(error?.line == refusal.line, "\(String(describing: error))")
     #expect((error?.column ?? 0) >= 1)
+  }
+
+  @Test("what cannot be run is refused with its line", arguments: refusals)
+  func refuses(_ refusal: Refusal) throws {
+    try expect(refusal, of: Workspace.manifest)
   }
 
   static let clusterRefusals = [
@@ -172,11 +179,7 @@ import Testing
 
   @Test("a cluster section that says nothing usable is refused with its line", arguments: clusterRefusals)
   func refusesClusters(_ refusal: Refusal) throws {
-    let text = Self.clusterManifest.replacing(refusal.find, with: refusal.replace)
-    #expect(text != Self.clusterManifest)
-    let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
-    #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
-    #expect(error?.line == refusal.line, "\(String(describing: error))")
+    try expect(refusal, of: Self.clusterManifest)
   }
 
   static let sequenceRefusals = [
@@ -214,13 +217,31 @@ import Testing
     #expect(all.benchmarks.first?.grid.axes.first?.values == ImageNetP.standardPerturbations)
   }
 
+  @Test("videos that are none, of one frame, or missing are refused before a run starts")
+  func refusesVideos() throws {
+    let text = Self.sequenceManifest.replacing("from: val", with: "root: p")
+      .replacing("[snow, tilt, translate]", with: "[snow]")
+    func frames(_ count: Int) throws -> Data {
+      let picture = RGBImage(width: 8, height: 8, pixels: [UInt8](repeating: 9, count: 192))
+      return Data(try VideoEncoder.encode(Array(repeating: picture, count: count), quality: 90))
+    }
+    try workspace.write("", to: "p/snow/apple/readme.txt")
+    #expect(throws: ListingError.noImages(workspace.path + "/p/snow")) { try reader.parse(text) }
+    let path = workspace.path + "/p/snow/apple/0.mp4"
+    for bytes in [Data(), Data("not a video at all".utf8), try frames(3).prefix(200)] {
+      try bytes.write(to: URL(fileURLWithPath: path))
+      let error = #expect(throws: ImageError.self) { try reader.parse(text) }
+      #expect("\(error.map { "\($0)" } ?? "")".contains(path))
+    }
+    try frames(1).write(to: URL(fileURLWithPath: path))
+    #expect(throws: ManifestError.self) { try reader.parse(text) }
+    try frames(3).write(to: URL(fileURLWithPath: path))
+    #expect(try reader.parse(text).benchmarks.first?.grid.count == 3)
+  }
+
   @Test("a manifest of sequences that cannot be run is refused with its line", arguments: sequenceRefusals)
   func refusesSequences(_ refusal: Refusal) throws {
-    let text = Self.sequenceManifest.replacing(refusal.find, with: refusal.replace)
-    #expect(text != Self.sequenceManifest)
-    let error = #expect(throws: ManifestError.self) { try reader.parse(text) }
-    #expect(error?.problem.contains(refusal.says) == true, "\(String(describing: error))")
-    #expect(error?.line == refusal.line, "\(String(describing: error))")
+    try expect(refusal, of: Self.sequenceManifest)
   }
 
   @Test("empty, binary and cut-off manifests are refused, never a crash")
