@@ -24,8 +24,8 @@ def picture(number):
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def encode(path, layout):
-    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+def encode(path, layout, **options):
+    with av.open(str(path), "w", options={"fflags": "+bitexact", **options}) as container:
         stream = container.add_stream("libx264", rate=1, options={"crf": "16", "preset": "veryslow", "bf": "3"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, layout
         for number in range(FRAMES):
@@ -48,6 +48,7 @@ def rgb(frame):
 
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
+    encode(FOLDER / "index-first.mp4", "yuv420p", movflags="+faststart")
     for layout in ("yuv420p", "yuv444p"):
         path = FOLDER / f"{layout}.mp4"
         encode(path, layout)

@@ -89,6 +89,25 @@ import Videos
     }
   }
 
+  @Test("A file whose index comes first, cut short, gives its whole frames and never a part of one")
+  func cutBehindTheIndex() throws {
+    let video = try Self.bytes("index-first.mp4")
+    let whole = try (0..<12).map { try VideoDecoder.frame($0, of: video, name: "whole") }
+    var (accepted, refused) = (0, 0)
+    for length in stride(from: video.count - 1_500, to: video.count, by: 3) {
+      for number in [0, 5, 11] {
+        guard let frame = try? VideoDecoder.frame(number, of: Array(video.prefix(length)), name: "cut") else {
+          refused += 1
+          continue
+        }
+        accepted += 1
+        let isWhole = frame == whole[number]
+        #expect(isWhole, "cut at \(length), frame \(number)")
+      }
+    }
+    #expect(accepted > 100 && refused > 100)
+  }
+
   @Test("Garbage of every kind is an error or a picture, never a crash")
   func garbage() throws {
     var state: UInt64 = 20_261_125
