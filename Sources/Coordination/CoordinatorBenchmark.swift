@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messaging
+import Planning
 import Synchronization
 
 /// Times the coordinator alone: shards whose task and result are empty, workers that answer at once.
@@ -143,9 +144,8 @@ public enum CoordinatorBenchmark {
       try keys.create()
       ledger = try Ledger.create(
         at: folder + "/ledger.sqlite", run: ["id": "benchmark"],
-        shards: (0..<shards).map {
-          ShardDefinition(id: Int64($0), model: 0, benchmark: 0, condition: 0, firstImage: $0, imageCount: 1)
-        })
+        shards: ShardTable(
+          cells: [ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: shards, shardImages: 1)]))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

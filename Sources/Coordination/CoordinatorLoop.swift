@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messaging
+import Planning
 import Scheduling
 
 /// One run of a coordinator: events in, the scheduler's actions out.
@@ -10,7 +11,7 @@ struct CoordinatorLoop {
   private let logger: Logger
   private let router: RouterEndpoint
   private let writer: LedgerWriter
-  private let definitions: [Int64: ShardDefinition]
+  private let shards: ShardTable
   private let start = ContinuousClock.now
   private var scheduler: Scheduler
   private var workers: Set<String> = []
@@ -30,10 +31,11 @@ struct CoordinatorLoop {
     try ledger.interruptOpenAttempts(at: Date().timeIntervalSince1970)
     let failed = try ledger.failedWorkers()
     let open = try ledger.openAttempts()
-    let rows = try ledger.shards()
-    definitions = Dictionary(uniqueKeysWithValues: rows.map { ($0.definition.id, $0.definition) })
+    let standing = try ledger.standing()
+    shards = ledger.shards
     scheduler = Scheduler(
-      shards: rows.map { row in
+      blocks: shards.cells.map { ShardBlock(count: $0.shardCount, model: $0.model) },
+      touched: standing.others.map { row in
         let state: SchedulerShard.State =
           switch row.state {
           case .pending: .pending
@@ -41,12 +43,9 @@ struct CoordinatorLoop {
           case .setAside: .setAside
           }
         return SchedulerShard(
-          id: row.definition.id, state: state, attempts: row.attempts, failures: row.failures,
-          failedWorkers: failed[row.definition.id] ?? [], model: row.definition.model,
-          holder: open[row.definition.id].map {
-            ShardLease(shard: row.definition.id, attempt: $0.attempt, worker: $0.worker)
-          })
-      }, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
+          id: row.id, state: state, attempts: row.attempts, failures: row.failures, failedWorkers: failed[row.id] ?? [],
+          holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
+      }, recorded: standing.recorded, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
       reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0)
     writer = LedgerWriter(ledger: ledger, source: source) { [waker = router.waker] in waker.wake() }
   }
@@ -180,7 +179,7 @@ struct CoordinatorLoop {
       logger.error("a shard was set aside", metadata: ["shard": "\(shard)", "reason": "\(reason)"])
       enter(.setAside(shard: shard, reason: reason, time: time))
     case .store(let lease):
-      guard let payload, let definition = definitions[lease.shard] else {
+      guard let payload, let definition = shards.definition(of: lease.shard) else {
         return .storeRefused(lease, reason: "the ledger has no such shard")
       }
       journal.append(.store(lease, definition, payload: payload.data, computeNanoseconds: payload.nanoseconds))
@@ -214,7 +213,7 @@ struct CoordinatorLoop {
   }
 
   private mutating func deliver(_ lease: ShardLease, _ time: Double) throws -> Scheduler.Event? {
-    guard let definition = definitions[lease.shard] else { return nil }
+    guard let definition = shards.definition(of: lease.shard) else { return nil }
     enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
     let message = WireMessage.lease(
       Self.wire(lease), leaseMilliseconds: max(1, Int(configuration.leaseSeconds * 1000)),

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Planning
 
 /// The coordinator's journal: which shards there are, who had them, what became of them.
 ///
@@ -8,13 +9,18 @@ import GRDB
 public final class Ledger: Sendable {
   /// Path of the SQLite file.
   public let path: String
+  /// All shards of the run, as planned.
+  public let shards: ShardTable
   let database: DatabasePool
 
   static let applicationID = 0x4741_554E  // "GAUN"
-  static let version = 1
+  static let version = 2
+  /// Larger files are checked page by page as they are read: SQLite's check of all would hold up the start.
+  private static let largestChecked = 64 << 20
 
-  private init(path: String, database: DatabasePool) {
+  private init(path: String, shards: ShardTable, database: DatabasePool) {
     self.path = path
+    self.shards = shards
     self.database = database
   }
 
@@ -23,9 +29,9 @@ public final class Ledger: Sendable {
   /// - Parameters:
   ///   - path: where it goes; there must be none.
   ///   - run: facts about the run (`id` at least, the manifest's digest, ...), for whoever opens the file later.
-  ///   - shards: in any order, with distinct numbers.
+  ///   - shards: all that there is to do.
   public static func create(
-    at path: String, run: [String: String], shards: some Sequence<ShardDefinition>
+    at path: String, run: [String: String], shards: ShardTable
   ) throws(LedgerError) -> Ledger {
     guard !FileManager.default.fileExists(atPath: path) else { throw .exists(path: path) }
     let unfinished = path + ".creating"
@@ -48,16 +54,18 @@ public final class Ledger: Sendable {
   public static func open(at path: String, readOnly: Bool = false) throws(LedgerError) -> Ledger {
     guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
     return try Self.storage(path) {
-      let pool: DatabasePool
       do {
-        pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
-        try pool.read { try check($0, path: path) }
+        let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
+        let shards = try pool.read { database in
+          try check(database, path: path)
+          return try Self.shards(database)
+        }
+        return Ledger(path: path, shards: shards, database: pool)
       } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
         throw LedgerError.foreign(path: path)
       } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
         throw LedgerError.damaged(path: path, detail: error.message ?? "SQLITE_CORRUPT")
       }
-      return Ledger(path: path, database: pool)
     }
   }
 
@@ -112,6 +120,9 @@ public final class Ledger: Sendable {
     }
     let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
     guard found == version else { throw LedgerError.version(path: path, found: found, expected: version) }
+    let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+    let pageBytes = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+    guard pages * pageBytes <= largestChecked else { return }
     let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
     guard verdict == "ok" else { throw LedgerError.damaged(path: path, detail: verdict) }
   }

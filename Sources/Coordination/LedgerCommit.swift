@@ -3,35 +3,36 @@ import GRDB
 extension Ledger {
   /// Enters a batch in one transaction: all of it survives, or none. On return it is on disk.
   ///
-  /// - Throws: ``LedgerError/notRecordable(shard:)`` when a shard would be recorded twice; nothing is entered then.
+  /// - Throws: ``LedgerError/notRecordable(shard:)`` when a shard would be recorded twice, ``LedgerError/noShard(_:)`` for
+  ///   one that was not planned; nothing is entered then.
   public func commit(_ entries: [LedgerEntry]) throws(LedgerError) {
     guard !entries.isEmpty else { return }
     try write { database in
-      for entry in entries { try Self.enter(entry, in: database) }
+      for entry in entries { try enter(entry, in: database) }
     }
   }
 
-  private static func enter(_ entry: LedgerEntry, in database: Database) throws {
+  private func enter(_ entry: LedgerEntry, in database: Database) throws {
     switch entry {
     case .leased(let shard, let attempt, let worker, let time):
+      try touch(shard, "attempts", attempt, onConflict: "attempts = max(attempts, excluded.attempts)", in: database)
       try database.cachedStatement(
         sql: """
           INSERT INTO attempts (shard, attempt, worker, leased) VALUES (?, ?, ?, ?)
           ON CONFLICT DO UPDATE SET ended = NULL, outcome = NULL
           """
       ).execute(arguments: [shard, attempt, worker, time])
-      try database.cachedStatement(sql: "UPDATE shards SET attempts = max(attempts, ?) WHERE id = ?")
-        .execute(arguments: [attempt, shard])
     case .ended(let shard, let attempt, let worker, let outcome, let reason, let time):
-      try end(shard, attempt, worker, outcome, time, in: database)
-      guard outcome == .failed || outcome == .lost else { return }
-      try database.cachedStatement(sql: "UPDATE shards SET failures = failures + 1 WHERE id = ?")
-        .execute(arguments: [shard])
-      try note(shard, attempt, worker, outcome.rawValue, reason, time, in: database)
+      let failures = outcome == .failed || outcome == .lost ? 1 : 0
+      try touch(shard, "failures", failures, onConflict: "failures = failures + excluded.failures", in: database)
+      try Self.end(shard, attempt, worker, outcome, time, in: database)
+      guard failures > 0 else { return }
+      try Self.note(shard, attempt, worker, outcome.rawValue, reason, time, in: database)
     case .recorded(let shard, let attempt, let worker, let part, let computeNanoseconds, let time):
       // A late result may belong to a shard that was set aside meanwhile: it is as good as any.
-      try database.cachedStatement(sql: "UPDATE shards SET state = 1 WHERE id = ? AND state <> 1")
-        .execute(arguments: [shard])
+      try touch(
+        shard, "state", ShardState.recorded.rawValue, onConflict: "state = excluded.state WHERE state <> 1",
+        in: database)
       guard database.changesCount == 1 else { throw LedgerError.notRecordable(shard: shard) }
       try database.cachedStatement(
         sql: """
@@ -42,12 +43,28 @@ extension Ledger {
         shard, part?.path, part?.sha256, part?.bytes, part?.failedImages, worker, attempt,
         Int64(clamping: computeNanoseconds), time,
       ])
-      try end(shard, attempt, worker, .recorded, time, in: database)
+      try Self.end(shard, attempt, worker, .recorded, time, in: database)
     case .setAside(let shard, let reason, let time):
-      try database.cachedStatement(sql: "UPDATE shards SET state = 2 WHERE id = ? AND state = 0")
-        .execute(arguments: [shard])
-      try note(shard, 0, "", "setAside", reason, time, in: database)
+      try touch(
+        shard, "state", ShardState.setAside.rawValue, onConflict: "state = excluded.state WHERE state = 0",
+        in: database)
+      try Self.note(shard, 0, "", "setAside", reason, time, in: database)
     }
+  }
+
+  /// Enters a shard that is no longer as planned, or changes the one that is there.
+  private func touch(
+    _ shard: Int64, _ column: String, _ value: Int, onConflict update: String, in database: Database
+  ) throws {
+    guard let cell = shards.cellPosition(of: shard), let definition = shards.definition(of: shard) else {
+      throw LedgerError.noShard(shard)
+    }
+    try database.cachedStatement(
+      sql: """
+        INSERT INTO shards (id, cell, images, \(column)) VALUES (?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET \(update)
+        """
+    ).execute(arguments: [shard, cell, definition.imageCount, value])
   }
 
   /// Ends an attempt. One that the ledger does not know (its lease was lost in a crash) is entered now.

@@ -1,3 +1,5 @@
+import Planning
+
 /// Where a shard stands in the ledger.
 public enum ShardState: Int, Sendable, Codable, CaseIterable {
   /// To be computed, or being computed.
@@ -8,16 +10,22 @@ public enum ShardState: Int, Sendable, Codable, CaseIterable {
   case setAside = 2
 }
 
-/// A shard and where it stands.
-public struct ShardRow: Sendable, Hashable {
-  /// What the shard is.
-  public let definition: ShardDefinition
-  /// Where it stands.
-  public let state: ShardState
+/// A shard that was handed out, and where it stands.
+struct ShardRow: Sendable, Hashable {
+  let id: Int64
+  let state: ShardState
   /// Attempts handed out so far.
-  public let attempts: Int
+  let attempts: Int
   /// Attempts that count against the shard.
-  public let failures: Int
+  let failures: Int
+}
+
+/// What became of the shards that were handed out; all others are pending.
+struct LedgerStanding: Sendable, Equatable {
+  /// Those whose result is on disk, by number.
+  var recorded: [Int64] = []
+  /// The others.
+  var others: [ShardRow] = []
 }
 
 /// How an attempt ended.

@@ -10,8 +10,8 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
   case version(path: String, found: Int, expected: Int)
   /// SQLite's own check found the file damaged.
   case damaged(path: String, detail: String)
-  /// A shard that the ledger cannot hold.
-  case shard(id: Int64, detail: String)
+  /// The run has no shard of that number.
+  case noShard(Int64)
   /// A second record of a shard, or the record of a shard that the ledger does not know.
   case notRecordable(shard: Int64)
   /// SQLite could not read or write.
@@ -30,8 +30,8 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
       "The ledger \(path) has format \(found) and this program reads format \(expected); use the version that began the run."
     case .damaged(let path, let detail):
       "The ledger \(path) is damaged (\(detail)); restore it from a copy, or start the run in a new folder."
-    case .shard(let id, let detail):
-      "Shard \(id) cannot be entered in the ledger: \(detail)."
+    case .noShard(let id):
+      "The run has no shard \(id), so nothing of it was entered in the ledger."
     case .notRecordable(let shard):
       "Shard \(shard) is unknown to the ledger or recorded already; its result was not entered again."
     case .storage(let path, let detail):

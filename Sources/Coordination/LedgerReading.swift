@@ -1,28 +1,21 @@
 import GRDB
+import Planning
 
 extension Ledger {
-  /// All shards by number. About 100 bytes each in memory.
-  public func shards() throws(LedgerError) -> [ShardRow] {
+  /// What became of the shards that were handed out. About 8 bytes in memory for each that is recorded.
+  func standing() throws(LedgerError) -> LedgerStanding {
     try read { database in
-      let rows = try Row.fetchCursor(database, sql: "SELECT * FROM shards ORDER BY id")
-      var shards: [ShardRow] = []
+      var standing = LedgerStanding()
+      let recorded = try Int64.fetchCursor(database, sql: "SELECT id FROM shards WHERE state = 1")
+      while let id = try recorded.next() { standing.recorded.append(id) }
+      let rows = try Row.fetchCursor(
+        database, sql: "SELECT id, state, attempts, failures FROM shards WHERE state <> 1")
       while let row = try rows.next() {
-        shards.append(
+        standing.others.append(
           ShardRow(
-            definition: ShardDefinition(row: row), state: ShardState(rawValue: row["state"]) ?? .pending,
-            attempts: row["attempts"], failures: row["failures"]))
+            id: row[0], state: ShardState(rawValue: row[1]) ?? .pending, attempts: row[2], failures: row[3]))
       }
-      return shards
-    }
-  }
-
-  /// One shard, or nil if there is none of that number.
-  public func shard(_ id: Int64) throws(LedgerError) -> ShardDefinition? {
-    try read { database in
-      try Row.fetchOne(
-        database, sql: "SELECT id, model, benchmark, condition, first, count FROM shards WHERE id = ?",
-        arguments: [id]
-      ).map(ShardDefinition.init(row:))
+      return standing
     }
   }
 
@@ -33,10 +26,13 @@ extension Ledger {
       let rows = try Row.fetchCursor(
         database,
         sql: """
-          SELECT shards.id, model, benchmark, condition, first, count, parts.*
-          FROM parts JOIN shards ON shards.id = parts.shard ORDER BY parts.shard
+          SELECT shard, path, sha256, bytes, failed_images, worker, attempt, compute_nanoseconds, recorded
+          FROM parts ORDER BY shard
           """)
-      while let row = try rows.next() { try body(PartRow(row: row)) }
+      while let row = try rows.next() {
+        guard let definition = shards.definition(of: row["shard"]) else { throw LedgerError.noShard(row["shard"]) }
+        try body(PartRow(row: row, definition: definition))
+      }
     }
   }
 
@@ -71,14 +67,16 @@ extension Ledger {
     }
   }
 
+  // CROSS JOIN has SQLite begin with the shards, few of which are pending and touched, and not with millions of attempts.
+
   /// The last attempt of each pending shard that no result and no failure ended: its worker may hold it still.
   func openAttempts() throws(LedgerError) -> [Int64: (attempt: Int, worker: String)] {
     try read { database in
       let rows = try Row.fetchCursor(
         database,
         sql: """
-          SELECT attempts.shard, attempts.attempt, attempts.worker FROM attempts
-          JOIN shards ON shards.id = attempts.shard
+          SELECT attempts.shard, attempts.attempt, attempts.worker FROM shards
+          CROSS JOIN attempts ON attempts.shard = shards.id
           WHERE shards.state = 0 AND (attempts.outcome IS NULL OR attempts.outcome = 'interrupted')
           ORDER BY attempts.shard, attempts.attempt
           """)
@@ -94,7 +92,7 @@ extension Ledger {
       let rows = try Row.fetchCursor(
         database,
         sql: """
-          SELECT attempts.shard, attempts.worker FROM attempts JOIN shards ON shards.id = attempts.shard
+          SELECT attempts.shard, attempts.worker FROM shards CROSS JOIN attempts ON attempts.shard = shards.id
           WHERE shards.state = 0 AND shards.failures > 0 AND attempts.outcome IN ('failed', 'lost')
           """)
       var workers: [Int64: Set<String>] = [:]
@@ -105,7 +103,7 @@ extension Ledger {
 }
 
 extension PartRow {
-  init(row: Row) {
+  init(row: Row, definition: ShardDefinition) {
     let part: StoredPart? =
       if let path: String = row["path"] {
         StoredPart(
@@ -114,7 +112,7 @@ extension PartRow {
         nil
       }
     self.init(
-      definition: ShardDefinition(row: row), part: part, worker: row["worker"], attempt: row["attempt"],
+      definition: definition, part: part, worker: row["worker"], attempt: row["attempt"],
       computeNanoseconds: UInt64(clamping: row["compute_nanoseconds"] as Int64), recordedAt: row["recorded"])
   }
 }

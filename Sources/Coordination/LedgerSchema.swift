@@ -1,16 +1,20 @@
 import GRDB
+import Planning
 
 extension Ledger {
+  /// `shards` has only those that were handed out once: the rest is as planned, and follows from `cells` by counting.
   private static let schema = """
     CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE shards (
-      id INTEGER PRIMARY KEY,
+    CREATE TABLE cells (
+      position INTEGER PRIMARY KEY,
       model INTEGER NOT NULL, benchmark INTEGER NOT NULL, condition INTEGER NOT NULL,
-      first INTEGER NOT NULL, count INTEGER NOT NULL,
+      images INTEGER NOT NULL, shard_images INTEGER NOT NULL);
+    CREATE TABLE shards (
+      id INTEGER PRIMARY KEY, cell INTEGER NOT NULL REFERENCES cells (position), images INTEGER NOT NULL,
       state INTEGER NOT NULL DEFAULT 0,
       attempts INTEGER NOT NULL DEFAULT 0,
       failures INTEGER NOT NULL DEFAULT 0);
-    CREATE INDEX shards_by_cell ON shards (model, benchmark, condition, state);
+    CREATE INDEX shards_by_cell ON shards (cell, state, images);
     CREATE TABLE attempts (
       shard INTEGER NOT NULL REFERENCES shards (id), attempt INTEGER NOT NULL, worker TEXT NOT NULL,
       leased REAL NOT NULL, ended REAL, outcome TEXT,
@@ -26,34 +30,28 @@ extension Ledger {
       worker TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL);
     """
 
-  static func fill(_ database: Database, run: [String: String], shards: some Sequence<ShardDefinition>) throws {
+  static func fill(_ database: Database, run: [String: String], shards: ShardTable) throws {
     try database.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
     try database.execute(sql: schema)
     for (key, value) in run {
       try database.execute(sql: "INSERT INTO run (key, value) VALUES (?, ?)", arguments: [key, value])
     }
     let insertion = try database.makeStatement(
-      sql: "INSERT INTO shards (id, model, benchmark, condition, first, count) VALUES (?, ?, ?, ?, ?, ?)")
-    for shard in shards {
-      guard shard.id >= 0, shard.firstImage >= 0, shard.imageCount >= 0, shard.model >= 0 else {
-        throw LedgerError.shard(id: shard.id, detail: "its numbers must not be negative")
-      }
-      do {
-        try insertion.execute(arguments: [
-          shard.id, shard.model, shard.benchmark, shard.condition, shard.firstImage, shard.imageCount,
-        ])
-      } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-        throw LedgerError.shard(id: shard.id, detail: "another shard has the same number")
-      }
+      sql: "INSERT INTO cells (position, model, benchmark, condition, images, shard_images) VALUES (?, ?, ?, ?, ?, ?)")
+    for (position, cell) in shards.cells.enumerated() {
+      try insertion.execute(arguments: [
+        position, cell.model, cell.benchmark, cell.condition, cell.imageCount, cell.shardImages,
+      ])
     }
   }
-}
 
-extension ShardDefinition {
-  /// Reads the columns `id, model, benchmark, condition, first, count`.
-  init(row: Row) {
-    self.init(
-      id: row["id"], model: row["model"], benchmark: row["benchmark"], condition: row["condition"],
-      firstImage: row["first"], imageCount: row["count"])
+  static func shards(_ database: Database) throws -> ShardTable {
+    let rows = try Row.fetchAll(database, sql: "SELECT * FROM cells ORDER BY position")
+    return ShardTable(
+      cells: rows.map { row in
+        ShardCell(
+          model: row["model"], benchmark: row["benchmark"], condition: row["condition"], imageCount: row["images"],
+          shardImages: row["shard_images"])
+      })
   }
 }

@@ -61,11 +61,12 @@ extension Ledger {
   ///   - errors: how many of the newest errors to give.
   public func status(now: Double, errors: Int = 10) throws(LedgerError) -> LedgerStatus {
     try read { database in
-      let cells = try Self.cells(database)
+      let cells = try cells(database)
       let total = cells.reduce(into: LedgerStatus.Counts()) { $0.add($1.counts) }
       let rate = try Self.rate(database, now: now)
-      let imagesLeft = Double(
-        try Int.fetchOne(database, sql: "SELECT coalesce(sum(count), 0) FROM shards WHERE state = 0") ?? 0)
+      let setAsideImages =
+        try Int.fetchOne(database, sql: "SELECT coalesce(sum(images), 0) FROM shards WHERE state = 2") ?? 0
+      let imagesLeft = Double(total.images - total.recordedImages - setAsideImages)
       let secondsLeft: Double? =
         total.pending == 0
         ? 0
@@ -81,35 +82,30 @@ extension Ledger {
     }
   }
 
-  private static func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
-    struct Key: Hashable { let model, benchmark, condition: Int }
-    var counts: [Key: LedgerStatus.Counts] = [:]
-    var order: [Key] = []
+  private func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
+    var counts = shards.cells.map { cell in
+      LedgerStatus.Counts(pending: cell.shardCount, images: cell.imageCount)
+    }
     let groups = try Row.fetchCursor(
-      database,
-      sql: """
-        SELECT model, benchmark, condition, state, count(*), sum(count) FROM shards
-        GROUP BY model, benchmark, condition, state ORDER BY model, benchmark, condition
-        """)
+      database, sql: "SELECT cell, state, count(*), sum(images) FROM shards WHERE state <> 0 GROUP BY cell, state")
     while let row = try groups.next() {
-      let key = Key(model: row[0], benchmark: row[1], condition: row[2])
-      if counts[key] == nil { order.append(key) }
-      counts[key, default: .init()].add(ShardState(rawValue: row[3]) ?? .pending, shards: row[4], images: row[5])
+      let cell: Int = row[0]
+      guard counts.indices.contains(cell), let state = ShardState(rawValue: row[1]) else { continue }
+      counts[cell].move(row[2], images: row[3], to: state)
     }
     let running = try Row.fetchCursor(
       database,
       sql: """
-        SELECT model, benchmark, condition, count(DISTINCT shards.id) FROM attempts
+        SELECT cell, count(DISTINCT shards.id) FROM attempts
         JOIN shards ON shards.id = attempts.shard
-        WHERE outcome IS NULL AND state = 0 GROUP BY model, benchmark, condition
+        WHERE outcome IS NULL AND state = 0 GROUP BY cell
         """)
     while let row = try running.next() {
-      counts[Key(model: row[0], benchmark: row[1], condition: row[2])]?.running = row[3]
+      let cell: Int = row[0]
+      if counts.indices.contains(cell) { counts[cell].running = row[1] }
     }
-    return order.compactMap { key in
-      counts[key].map {
-        LedgerStatus.Cell(model: key.model, benchmark: key.benchmark, condition: key.condition, counts: $0)
-      }
+    return zip(shards.cells, counts).map { cell, counts in
+      LedgerStatus.Cell(model: cell.model, benchmark: cell.benchmark, condition: cell.condition, counts: counts)
     }
   }
 
@@ -119,7 +115,7 @@ extension Ledger {
       let row = try Row.fetchOne(
         database,
         sql: """
-          SELECT count(*), coalesce(sum(count), 0), min(recorded), max(recorded)
+          SELECT count(*), coalesce(sum(images), 0), min(recorded), max(recorded)
           FROM parts JOIN shards ON shards.id = parts.shard WHERE recorded >= ? AND recorded <= ?
           """, arguments: [now - 300, now]),
       let first: Double = row[2], let last: Double = row[3], last > first
@@ -132,7 +128,9 @@ extension Ledger {
 }
 
 extension LedgerStatus.Counts {
-  fileprivate mutating func add(_ state: ShardState, shards: Int, images: Int) {
+  /// So many pending shards are no longer.
+  fileprivate mutating func move(_ shards: Int, images: Int, to state: ShardState) {
+    pending -= shards
     switch state {
     case .pending: pending += shards
     case .recorded:
@@ -140,7 +138,6 @@ extension LedgerStatus.Counts {
       recordedImages += images
     case .setAside: setAside += shards
     }
-    self.images += images
   }
 
   fileprivate mutating func add(_ other: Self) {

@@ -56,16 +56,8 @@ public struct PlannedRun: Sendable {
     try plan.checkInputsUnchanged()
     if !FileManager.default.fileExists(atPath: folder.ledger) {
       let facts = ["id": plan.runID, "name": plan.manifest.run, "created": plan.created]
-      _ = try Ledger.create(at: folder.ledger, run: facts, shards: plan.shards.map(ShardDefinition.init))
+      _ = try Ledger.create(at: folder.ledger, run: facts, shards: plan.shards)
     }
     return try open(folder, readOnly: false)
-  }
-}
-
-extension ShardDefinition {
-  init(_ shard: PlannedShard) {
-    self.init(
-      id: shard.id, model: shard.model, benchmark: shard.benchmark, condition: shard.condition,
-      firstImage: shard.firstImage, imageCount: shard.imageCount)
   }
 }

@@ -18,7 +18,7 @@ public struct RunWorkSource: WorkSource {
 
   /// The encoded task of a shard.
   public func task(for shard: ShardDefinition, attempt: Int) throws -> Data {
-    try ShardTask(planned(shard), of: plan).encoded()
+    try ShardTask(shard, of: plan).encoded()
   }
 
   /// Checks a worker's result and writes it as a part: beside its place, synced, renamed, before this returns.
@@ -54,11 +54,5 @@ public struct RunWorkSource: WorkSource {
           + "but shard \(shard.id) has \(shard.imageCount)")
     }
     return output
-  }
-
-  private func planned(_ shard: ShardDefinition) -> PlannedShard {
-    PlannedShard(
-      id: shard.id, model: shard.model, benchmark: shard.benchmark, condition: shard.condition,
-      firstImage: shard.firstImage, imageCount: shard.imageCount)
   }
 }

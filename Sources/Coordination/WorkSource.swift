@@ -1,30 +1,5 @@
 import Foundation
-
-/// One unit of work: one model, one benchmark, one condition, one range of images.
-public struct ShardDefinition: Sendable, Hashable {
-  /// The shard's number in its run, at least 0.
-  public let id: Int64
-  /// Position of the model in the plan.
-  public let model: Int
-  /// Position of the benchmark in the plan.
-  public let benchmark: Int
-  /// Position of the condition in the benchmark's grid.
-  public let condition: Int
-  /// First image of the range, counted in the benchmark's listing.
-  public let firstImage: Int
-  /// Images in the range.
-  public let imageCount: Int
-
-  /// A shard of `imageCount` images from `firstImage` on.
-  public init(id: Int64, model: Int, benchmark: Int, condition: Int, firstImage: Int, imageCount: Int) {
-    self.id = id
-    self.model = model
-    self.benchmark = benchmark
-    self.condition = condition
-    self.firstImage = firstImage
-    self.imageCount = imageCount
-  }
-}
+import Planning
 
 /// A result file that is on disk: written, synced and renamed.
 public struct StoredPart: Sendable, Hashable {

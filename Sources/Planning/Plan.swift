@@ -3,32 +3,6 @@ import Crypto
 import Foundation
 import Networks
 
-/// A shard's place: which model, which benchmark, which condition, which images.
-public struct PlannedShard: Sendable, Hashable {
-  /// Counted from 0 over the whole plan.
-  public let id: Int64
-  /// Index into the manifest's models.
-  public let model: Int
-  /// Index into the manifest's benchmarks.
-  public let benchmark: Int
-  /// Index into the benchmark's grid.
-  public let condition: Int
-  /// The first image, an index into the benchmark's listing.
-  public let firstImage: Int
-  /// How many images.
-  public let imageCount: Int
-
-  /// A shard of `imageCount` images from `firstImage` on.
-  public init(id: Int64, model: Int, benchmark: Int, condition: Int, firstImage: Int, imageCount: Int) {
-    self.id = id
-    self.model = model
-    self.benchmark = benchmark
-    self.condition = condition
-    self.firstImage = firstImage
-    self.imageCount = imageCount
-  }
-}
-
 /// What a run will do: the resolved manifest with every benchmark's images. Shards follow from it by counting.
 public struct Plan: Sendable {
   /// A random name, new with each plan, that ties workers, parts and ledger to one run.
@@ -67,22 +41,17 @@ public struct Plan: Sendable {
   }
 
   /// Every shard, models slowest, then benchmarks, conditions and ranges of images.
-  public var shards: [PlannedShard] {
-    var shards: [PlannedShard] = []
-    for model in manifest.models.indices {
-      for (benchmark, definition) in manifest.benchmarks.enumerated() {
-        let total = listings[benchmark].paths.count
-        for condition in definition.grid.conditions.map(\.index) {
-          for first in stride(from: 0, to: total, by: manifest.sharding.images) {
-            shards.append(
-              PlannedShard(
-                id: Int64(shards.count), model: model, benchmark: benchmark, condition: condition, firstImage: first,
-                imageCount: min(manifest.sharding.images, total - first)))
+  public var shards: ShardTable {
+    ShardTable(
+      cells: manifest.models.indices.flatMap { model in
+        zip(manifest.benchmarks, listings).enumerated().flatMap { benchmark, planned in
+          planned.0.grid.conditions.map {
+            ShardCell(
+              model: model, benchmark: benchmark, condition: $0.index, imageCount: planned.1.paths.count,
+              shardImages: manifest.sharding.images)
           }
         }
-      }
-    }
-    return shards
+      })
   }
 
   /// The archive's group of a model and a benchmark: `MODEL/BENCHMARK`.

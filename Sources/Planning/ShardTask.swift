@@ -31,7 +31,7 @@ public struct ShardTask: Sendable, Hashable, Codable {
   }
 
   /// A task for the shard of a plan.
-  public init(_ shard: PlannedShard, of plan: Plan) throws {
+  public init(_ shard: ShardDefinition, of plan: Plan) throws {
     guard plan.manifest.models.indices.contains(shard.model),
       plan.manifest.benchmarks.indices.contains(shard.benchmark),
       let condition = plan.manifest.benchmarks[shard.benchmark].grid.condition(at: shard.condition),

@@ -2,7 +2,7 @@
 /// that have failed them; the lowest position first.
 ///
 /// A shard is pushed and removed in constant time but for a heap's logarithm: an entry whose ticket is no longer its
-/// shard's stays in its heap until it comes to the top.
+/// shard's stays in its heap until it comes to the top. Shards that never left cost nothing but their ticket.
 struct PendingShards: Sendable {
   private struct Entry: Comparable, Sendable {
     let index: Int
@@ -11,39 +11,54 @@ struct PendingShards: Sendable {
     static func < (left: Entry, right: Entry) -> Bool { left.index < right.index }
   }
 
+  /// The shards of one model that nobody has failed.
+  private struct Fresh: Sendable {
+    /// Those that were there from the beginning, in rising order; some have left since.
+    var first: [Range<Int>] = []
+    /// How many ranges of `first` are through.
+    var passed = 0
+    /// Those that came back.
+    var returned = BinaryHeap<Entry>()
+  }
+
   private struct Bucket: Sendable {
     let failedWorkers: Set<String>
     var entries: BinaryHeap<Entry>
   }
 
+  /// The ticket of a shard that was there from the beginning and never left; 0 is that of one that does not wait.
+  private static let firstTicket: UInt64 = 1
+
   /// How many shards wait.
   private(set) var count = 0
 
   private var tickets: [UInt64]
-  private var lastTicket: UInt64 = 0
-  private let models: [Int]
-  private var fresh: [BinaryHeap<Entry>]
+  private var lastTicket = firstTicket
+  private var fresh: [Fresh]
   // An array and not a dictionary alone, because a dictionary's order differs from process to process.
   private var failed: [Bucket] = []
   private var positions: [Set<String>: Int] = [:]
 
-  /// No shard waits; `models` has the model of each position, counted from 0 without large gaps.
-  init(models: [Int]) {
-    self.models = models
-    tickets = Array(repeating: 0, count: models.count)
-    fresh = Array(repeating: BinaryHeap(), count: (models.max() ?? 0) + 1)
+  /// All shards of the blocks wait, and nobody has failed one.
+  init(blocks: [ShardBlock]) {
+    fresh = Array(repeating: Fresh(), count: (blocks.map(\.model).max() ?? 0) + 1)
+    for block in blocks where block.count > 0 {
+      fresh[block.model].first.append(count..<count + block.count)
+      count += block.count
+    }
+    tickets = Array(repeating: Self.firstTicket, count: count)
   }
 
   func contains(_ index: Int) -> Bool { tickets[index] != 0 }
 
   /// The shard waits; it does not yet.
-  mutating func insert(_ index: Int, failedWorkers: Set<String>) {
+  mutating func insert(_ index: Int, model: Int, failedWorkers: Set<String>) {
     lastTicket += 1
     tickets[index] = lastTicket
     count += 1
     let entry = Entry(index: index, ticket: lastTicket)
     if failedWorkers.isEmpty {
-      fresh[models[index]].insert(entry)
+      fresh[model].returned.insert(entry)
     } else if let position = positions[failedWorkers] {
       failed[position].entries.insert(entry)
     } else {
@@ -85,12 +100,23 @@ struct PendingShards: Sendable {
   }
 
   private mutating func firstFresh(_ model: Int?) -> Int? {
-    if let model, let index = Self.first(of: &fresh[model], tickets) { return index }
-    var least: Int?
-    for model in fresh.indices {
-      if let index = Self.first(of: &fresh[model], tickets), index < least ?? .max { least = index }
+    if let model, let index = firstFresh(of: model) { return index }
+    return fresh.indices.compactMap { firstFresh(of: $0) }.min()
+  }
+
+  private mutating func firstFresh(of model: Int) -> Int? {
+    let returned = Self.first(of: &fresh[model].returned, tickets)
+    while fresh[model].passed < fresh[model].first.count {
+      let range = fresh[model].first[fresh[model].passed]
+      // What has left is looked at once.
+      guard let index = range.first(where: { tickets[$0] == Self.firstTicket }) else {
+        fresh[model].passed += 1
+        continue
+      }
+      fresh[model].first[fresh[model].passed] = index..<range.upperBound
+      return min(index, returned ?? index)
     }
-    return least
+    return returned
   }
 
   private static func first(of entries: inout BinaryHeap<Entry>, _ tickets: [UInt64]) -> Int? {

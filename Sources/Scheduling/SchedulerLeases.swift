@@ -1,7 +1,7 @@
 extension Scheduler {
-  /// A shard's numbers; where it is follows from `pending`, `leases` and `stores`.
+  /// A shard's numbers, small because there may be millions; where it is follows from `pending`, `leases` and `stores`.
   struct Shard: Sendable {
-    enum End: Sendable {
+    enum End: UInt8, Sendable {
       case none, recorded, setAside
 
       init(_ state: SchedulerShard.State) {
@@ -13,11 +13,10 @@ extension Scheduler {
       }
     }
 
-    let id: Int64
-    var attempts: Int
-    var failures: Int
-    let model: Int
-    var end: End
+    var attempts: Int32 = 0
+    var failures: Int32 = 0
+    let model: Int32
+    var end = End.none
   }
 
   struct Lease: Sendable {
@@ -92,9 +91,9 @@ extension Scheduler {
 
   private mutating func give(_ index: Int, to worker: String, _ now: Double) {
     shards[index].attempts += 1
-    let lease = ShardLease(shard: shards[index].id, attempt: shards[index].attempts, worker: worker)
+    let lease = ShardLease(shard: Int64(index), attempt: Int(shards[index].attempts), worker: worker)
     hold(index, lease, now)
-    workers[worker]?.model = shards[index].model
+    workers[worker]?.model = Int(shards[index].model)
     actions.append(.lease(lease))
   }
 
@@ -105,6 +104,7 @@ extension Scheduler {
   private mutating func assignCopies(_ now: Double) {
     guard let usualSeconds else { return }
     let latest = now - max(Self.stragglerSeconds, usualSeconds * Self.stragglerFactor)
+    guard let first = oldest.first, first.time < latest else { return }
     var waiting = open
     open.removeAll(keepingCapacity: true)
     var position = 0
@@ -161,7 +161,7 @@ extension Scheduler {
 
   /// The worker has the shard no more. Gives the shard's position, or nil if it did not have it.
   mutating func endLease(_ lease: ShardLease) -> Int? {
-    guard let index = indexes[lease.shard] else { return nil }
+    guard let index = index(of: lease.shard) else { return nil }
     if copies[index]?.lease == lease {
       copies[index] = nil
       if let first = leases[index] { oldest.insert(Deadline(time: first.givenAt, serial: first.serial, key: index)) }
@@ -180,7 +180,7 @@ extension Scheduler {
   mutating func name(_ held: [HeldShard], by worker: String, _ now: Double) {
     for claim in held {
       let lease = ShardLease(shard: claim.shard, attempt: claim.attempt, worker: worker)
-      guard let index = indexes[claim.shard] else {
+      guard let index = index(of: claim.shard) else {
         actions.append(.revoke(lease))
         continue
       }
@@ -193,8 +193,8 @@ extension Scheduler {
       } else if pending.contains(index) || isReclaimed(index, by: lease), workers[worker]?.hasCredit == true {
         if pending.contains(index) { pending.remove(index) }
         endReservation(index)
-        workers[worker]?.model = shards[index].model
-        shards[index].attempts = max(shards[index].attempts, claim.attempt)
+        workers[worker]?.model = Int(shards[index].model)
+        shards[index].attempts = max(shards[index].attempts, Int32(clamping: claim.attempt))
         hold(index, lease, now)
         actions.append(.adopted(lease))
       } else {

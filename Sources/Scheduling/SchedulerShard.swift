@@ -1,4 +1,18 @@
-/// What a scheduler needs to know of a shard when it begins: the ledger's view of it.
+/// Shards with consecutive numbers that one model computes.
+public struct ShardBlock: Sendable, Equatable {
+  /// How many.
+  public let count: Int
+  /// The model, as its position in the plan: a worker that has loaded it is preferred.
+  public let model: Int
+
+  /// `count` shards of a model.
+  public init(count: Int, model: Int = 0) {
+    self.count = max(0, count)
+    self.model = max(0, model)
+  }
+}
+
+/// What a scheduler needs to know of a shard that was handed out before it began: the ledger's view of it.
 public struct SchedulerShard: Sendable, Equatable {
   /// Where a shard stands when the scheduler begins.
   public enum State: Sendable, Equatable {
@@ -20,22 +34,19 @@ public struct SchedulerShard: Sendable, Equatable {
   public var failures: Int
   /// The workers that failed or lost it.
   public var failedWorkers: Set<String>
-  /// The model that computes it, as its position in the plan: a worker that has loaded it is preferred.
-  public var model: Int
   /// The handing over that a former coordinator left open. Its worker may hold the shard, or its result.
   public var holder: ShardLease?
 
   /// A shard as the ledger knows it.
   public init(
     id: Int64, state: State = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = [],
-    model: Int = 0, holder: ShardLease? = nil
+    holder: ShardLease? = nil
   ) {
     self.id = id
     self.state = state
     self.attempts = attempts
     self.failures = failures
     self.failedWorkers = failedWorkers
-    self.model = model
     self.holder = holder
   }
 }

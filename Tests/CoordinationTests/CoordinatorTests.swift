@@ -43,9 +43,8 @@ import Working
       try keys.create()
       ledger = try Ledger.create(
         at: folder + "/ledger.sqlite", run: ["id": "run-1"],
-        shards: (0..<shards).map {
-          ShardDefinition(id: Int64($0), model: 0, benchmark: 0, condition: 0, firstImage: $0, imageCount: 1)
-        })
+        shards: ShardTable(
+          cells: [ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: shards, shardImages: 1)]))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -25,6 +25,22 @@ import Testing
     #expect(plan.shards.map(\.id) == Array(0..<Int64(plan.shards.count)))
   }
 
+  @Test("a table of cells gives every shard by its number, and none for a number that is not")
+  func table() {
+    let sizes = [(7, 3), (0, 5), (1, 9), (6, 2)]
+    let table = ShardTable(
+      cells: sizes.enumerated().map {
+        ShardCell(model: 1, benchmark: 2, condition: $0, imageCount: $1.0, shardImages: $1.1)
+      })
+    let expected = [(0, 0, 3), (0, 3, 3), (0, 6, 1), (2, 0, 1), (3, 0, 2), (3, 2, 2), (3, 4, 2)]
+    let shards: [ShardDefinition] = expected.enumerated().map {
+      ShardDefinition(id: Int64($0), model: 1, benchmark: 2, condition: $1.0, firstImage: $1.1, imageCount: $1.2)
+    }
+    #expect(Array(table) == shards)
+    #expect(table.definition(of: 7) == nil && table.definition(of: -1) == nil && table.definition(of: .max) == nil)
+    #expect(ShardTable(cells: []).definition(of: 0) == nil)
+  }
+
   @Test("a plan that is written is the plan that is read")
   func roundTrip() throws {
     let folder = RunFolder(workspace.path + "/run")
@@ -62,7 +78,7 @@ import Testing
     let task = try ShardTask(decoding: ShardTask(shard, of: plan).encoded())
     #expect(task.paths == Array(plan.listings[0].paths[4..<8]))
     #expect(task.model.checkpointDigest.count == 64)
-    let stranger = PlannedShard(id: 9, model: 0, benchmark: 0, condition: 0, firstImage: 8, imageCount: 3)
+    let stranger = ShardDefinition(id: 9, model: 0, benchmark: 0, condition: 0, firstImage: 8, imageCount: 3)
     #expect(throws: ShardExchangeError.self) { try ShardTask(stranger, of: plan) }
     #expect(throws: ShardExchangeError.self) { try ShardTask(decoding: Data("{}".utf8)) }
   }

@@ -7,8 +7,7 @@ import Testing
 
   private static func scheduler(shards: Int, maximumFailures: Int = 2) -> Scheduler {
     Scheduler(
-      shards: (0..<shards).map { SchedulerShard(id: Int64($0)) }, leaseSeconds: leaseSeconds,
-      maximumFailures: maximumFailures)
+      blocks: [ShardBlock(count: shards)], leaseSeconds: leaseSeconds, maximumFailures: maximumFailures)
   }
 
   private static func lease(_ shard: Int64, _ attempt: Int, _ worker: String) -> ShardLease {
@@ -114,10 +113,13 @@ import Testing
   @Test("After a restart a worker keeps what it holds and nobody else has, and forgets the rest")
   func restart() {
     var scheduler = Scheduler(
-      shards: [
+      blocks: [ShardBlock(count: 10)],
+      touched: [
         SchedulerShard(id: 7, attempts: 2), SchedulerShard(id: 8, state: .recorded, attempts: 1),
         SchedulerShard(id: 9, attempts: 1),
-      ], leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
+        // Another ledger's, or told twice: passed over.
+        SchedulerShard(id: 10, attempts: 1), SchedulerShard(id: -1), SchedulerShard(id: 8, state: .setAside),
+      ], recorded: Array(0..<7) + [3, 10, -1], leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
     #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 0) == [.unknown(worker: "a")])
     let held = [(7, 3), (8, 1), (99, 1)].map { HeldShard(shard: Int64($0), attempt: $1) }
     #expect(
@@ -159,7 +161,7 @@ import Testing
   @Test("A worker keeps to the model that it has loaded, while that has shards")
   func affinity() {
     var scheduler = Scheduler(
-      shards: (0..<4).map { SchedulerShard(id: $0, model: Int($0) % 2) }, leaseSeconds: Self.leaseSeconds,
+      blocks: (0..<4).map { ShardBlock(count: 1, model: $0 % 2) }, leaseSeconds: Self.leaseSeconds,
       maximumFailures: 2)
     _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
     var order = [Int64(0)]
@@ -220,10 +222,10 @@ import Testing
   func reclaims() {
     let workers = (0..<100).map { "worker-\($0)" }
     var scheduler = Scheduler(
-      shards: (0..<200).map {
+      blocks: [ShardBlock(count: 200)],
+      touched: (0..<100).map {
         SchedulerShard(
-          id: $0, attempts: $0 < 100 ? 1 : 0,
-          holder: $0 < 100 ? ShardLease(shard: $0, attempt: 1, worker: workers[Int($0)]) : nil)
+          id: $0, attempts: 1, holder: ShardLease(shard: $0, attempt: 1, worker: workers[Int($0)]))
       }, leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
     var handedOut: Set<Int64> = []
     // Worker 99 is gone; all others come back one by one, each with its result.
@@ -247,7 +249,8 @@ import Testing
   @Test("A coordinator that ended before a setting aside sets aside first")
   func exhausted() {
     var scheduler = Scheduler(
-      shards: [SchedulerShard(id: 0, attempts: 2, failures: 2, failedWorkers: ["a", "b"])], leaseSeconds: 1,
+      blocks: [ShardBlock(count: 1)],
+      touched: [SchedulerShard(id: 0, attempts: 2, failures: 2, failedWorkers: ["a", "b"])], leaseSeconds: 1,
       maximumFailures: 2)
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)

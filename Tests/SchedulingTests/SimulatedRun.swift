@@ -93,7 +93,7 @@ struct SimulatedRun {
     rows = Array(repeating: Row(), count: count)
     failures = Array(repeating: 0, count: count)
     failedWorkers = Array(repeating: [], count: count)
-    scheduler = Scheduler(shards: [], leaseSeconds: 1, maximumFailures: 1)
+    scheduler = Scheduler(blocks: [], leaseSeconds: 1, maximumFailures: 1)
     self.random = random
     beginCoordinator()
     for _ in 0..<(1 + self.random.below(4)) { addMachine() }
@@ -125,11 +125,12 @@ struct SimulatedRun {
     failures = rows.map(\.failures)
     failedWorkers = rows.map(\.failedWorkers)
     scheduler = Scheduler(
-      shards: rows.enumerated().map { index, row in
+      blocks: models.map { ShardBlock(count: 1, model: $0) },
+      touched: rows.enumerated().map { index, row in
         SchedulerShard(
           id: Int64(index), state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : .pending,
           attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers,
-          model: models[index], holder: holder(index))
+          holder: holder(index))
       }, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
     handle(.tick)
   }

@@ -1,0 +1,92 @@
+import Coordination
+import Foundation
+import Planning
+import Testing
+
+/// The journal by itself: what is entered is what is read, and nothing impossible is entered.
+@Suite struct LedgerTests {
+  private let folder = NSTemporaryDirectory() + "gauntlet-ledger-" + UUID().uuidString
+  private let ledger: Ledger
+
+  /// Two cells: shards 0, 1 of 10 and 5 images, shards 2, 3 of 4 images each.
+  private static let table = ShardTable(cells: [
+    ShardCell(model: 0, benchmark: 0, condition: 3, imageCount: 15, shardImages: 10),
+    ShardCell(model: 1, benchmark: 0, condition: 0, imageCount: 8, shardImages: 4),
+  ])
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    ledger = try Ledger.create(at: folder + "/ledger.sqlite", run: ["id": "a"], shards: Self.table)
+  }
+
+  private func recorded(_ shard: Int64, time: Double = 0) -> LedgerEntry {
+    .recorded(
+      shard: shard, attempt: 1, worker: "w",
+      part: StoredPart(path: "parts/\(shard)", sha256: "00", bytes: 1, failedImages: 0), computeNanoseconds: 1,
+      time: time)
+  }
+
+  @Test("Cells count their shards and images, whether they were handed out or not")
+  func counts() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try ledger.commit([
+      .leased(shard: 3, attempt: 1, worker: "w", time: 0),
+      .leased(shard: 0, attempt: 1, worker: "w", time: 0), recorded(0, time: 1),
+      // Its lease was lost in a crash.
+      recorded(2, time: 3),
+      .setAside(shard: 1, reason: "no", time: 4),
+    ])
+    let reopened = try Ledger.open(at: folder + "/ledger.sqlite", readOnly: true)
+    #expect(reopened.shards == Self.table)
+    let status = try reopened.status(now: 3)
+    #expect(status.cells.map(\.model) == [0, 1] && status.cells.map(\.condition) == [3, 0])
+    let first = status.cells[0].counts
+    #expect((first.pending, first.running, first.recorded, first.setAside) == (0, 0, 1, 1))
+    #expect((first.images, first.recordedImages) == (15, 10))
+    let second = status.cells[1].counts
+    #expect((second.pending, second.running, second.recorded, second.setAside) == (1, 1, 1, 0))
+    #expect(status.total.shards == 4 && status.total.images == 23 && status.total.recordedImages == 14)
+    // One shard of four images in the two seconds after the first record; four images are left, none of shard 1.
+    #expect(status.imagesPerSecond.map { abs($0 - 3.5) < 1e-9 } == true)
+    #expect(status.secondsLeft.map { abs($0 - 4 / 3.5) < 1e-9 } == true)
+    #expect(try reopened.parts().map(\.definition) == [Self.table[0], Self.table[2]])
+    #expect(try ledger.takeUpSetAside() == 1)
+    #expect(try reopened.status(now: 3).cells[0].counts.pending == 1)
+  }
+
+  @Test("A second record, or one of a shard that was not planned, is refused with all of its batch")
+  func refusals() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try ledger.commit([recorded(0)])
+    #expect(throws: LedgerError.notRecordable(shard: 0)) { try ledger.commit([recorded(1), recorded(0)]) }
+    for shard in [4, -1, .max] as [Int64] {
+      #expect(throws: LedgerError.noShard(shard)) { try ledger.commit([recorded(1), recorded(shard)]) }
+    }
+    #expect(try ledger.parts().map(\.definition.id) == [0])
+    // What is set aside late stays recorded.
+    try ledger.commit([.setAside(shard: 0, reason: "late", time: 0)])
+    #expect(try ledger.status(now: 0).total.recorded == 1)
+  }
+
+  @Test("A file that is cut short, of another kind or of another version is refused")
+  func damage() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/ledger.sqlite"
+    try ledger.close()
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    let copy = folder + "/copy.sqlite"
+    try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: copy))
+    #expect(throws: LedgerError.self) { try Ledger.open(at: copy) }
+    try Data("a letter to nobody, long enough to be taken for a header of one hundred bytes, or even more than that".utf8)
+      .write(to: URL(fileURLWithPath: copy))
+    #expect(throws: LedgerError.foreign(path: copy)) { try Ledger.open(at: copy) }
+    var other = bytes
+    // The version that SQLite keeps for its users, at offset 60.
+    other.replaceSubrange(60..<64, with: [0, 0, 0, 1])
+    try other.write(to: URL(fileURLWithPath: copy))
+    #expect(throws: LedgerError.version(path: copy, found: 1, expected: 2)) { try Ledger.open(at: copy) }
+    #expect(throws: LedgerError.exists(path: path)) {
+      try Ledger.create(at: path, run: ["id": "b"], shards: Self.table)
+    }
+  }
+}
