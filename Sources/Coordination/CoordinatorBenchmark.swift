@@ -1,20 +1,13 @@
 import Foundation
 import Logging
 import Messaging
-import Planning
 import Synchronization
 
 /// Times the coordinator alone: shards whose task and result are empty, workers that answer at once.
 public enum CoordinatorBenchmark {
-  private struct EmptyShards: WorkSource {
-    let runID = "benchmark"
-    func task(for shard: ShardDefinition, attempt: Int) -> Data { Data() }
-    func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) -> StoredPart? { nil }
-  }
-
   /// Runs `shards` empty shards over encrypted TCP on this machine, journal and commits as in a real run.
   public static func run(shards: Int, workers: Int) throws -> (shardsPerSecond: Double, seconds: Double) {
-    let place = try Place(shards: shards)
+    let place = try EmptyRun(shards: shards)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(logger: Logger(label: "gauntlet.benchmark"))
     let security = try place.keys.clientSecurity()
@@ -28,10 +21,9 @@ public enum CoordinatorBenchmark {
       }
     }
     let clock = ContinuousClock()
-    let time = try clock.measure { _ = try coordinator.run() }.components
+    let seconds = try clock.measure { _ = try coordinator.run() }.inSeconds
     group.wait()
     let recorded = try place.ledger.status(now: 0).total.recorded
-    let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
     return (Double(recorded) / seconds, seconds)
   }
 
@@ -45,7 +37,7 @@ public enum CoordinatorBenchmark {
   public static func idle(
     workers: Int, seconds: Int, connect: (_ address: String, _ keys: String) throws -> Void
   ) throws -> (share: Double, joinSeconds: Double) {
-    let place = try Place(shards: 1)
+    let place = try EmptyRun(shards: 1)
     let joined = Mutex(0)
     let coordinator = try place.coordinator(
       logger: Logger(label: "gauntlet.benchmark") { _ in JoinCounter { joined.withLock { $0 += 1 } } })
@@ -129,32 +121,6 @@ public enum CoordinatorBenchmark {
         // All of them in the heartbeat's ten seconds.
         usleep(UInt32(10_000_000 / count))
       }
-    }
-  }
-
-  /// A ledger of empty shards with keys, in a folder that goes with it.
-  private final class Place {
-    let folder = NSTemporaryDirectory() + "gauntlet-benchmark-" + UUID().uuidString
-    let keys: KeyStore
-    let ledger: Ledger
-
-    init(shards: Int) throws {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      keys = KeyStore(folder: folder + "/keys")
-      try keys.create()
-      ledger = try Ledger.create(
-        at: folder + "/ledger.sqlite", run: ["id": "benchmark"],
-        shards: ShardTable(
-          cells: [ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: shards, shardImages: 1)]))
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func coordinator(logger: Logger) throws -> Coordinator {
-      try Coordinator(
-        configuration: CoordinatorConfiguration(
-          listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 60, attempts: 3,
-          version: "benchmark"), ledger: ledger, source: EmptyShards(), logger: logger)
     }
   }
 

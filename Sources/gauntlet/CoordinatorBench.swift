@@ -11,14 +11,17 @@ extension BenchCommand {
       discussion:
         """
         Keys, encryption and the ledger are those of a real run. With --idle: the processor time that many connected \
-        workers cost a coordinator that has nothing to do. Examples: gauntlet bench coordinator --workers 4
+        workers cost a coordinator that has nothing to do. With --restart: what a large plan costs, and a coordinator that \
+        goes on with it. Examples: gauntlet bench coordinator --workers 4
                   gauntlet bench coordinator --idle 30 --workers 2000
+                  gauntlet bench coordinator --restart --shards 5000000
         """)
 
     @Option(help: "Workers on this machine.") var workers = 4
     @Option(help: "Empty shards.") var shards = 20_000
 
     @Option(help: "Seconds to be idle, with all workers connected, instead of giving them shards.") var idle: Int?
+    @Flag(help: "Plan the shards, record half of them and begin again, instead of computing them.") var restart = false
     @Option(help: .hidden) var connect: String?
     @Option(help: .hidden) var keys: String?
 
@@ -29,11 +32,23 @@ extension BenchCommand {
       }
       if let idle { return try runIdle(seconds: idle) }
       try Usage.check(shards, in: 1...10_000_000, option: "--shards")
+      if restart { return try runRestart() }
       let result = try CoordinatorBenchmark.run(shards: shards, workers: workers)
       print(
         String(
           format: "%d empty shards, %d workers: %.0f shards/s (%.2f s)", shards, workers, result.shardsPerSecond,
           result.seconds))
+    }
+
+    private func runRestart() throws {
+      let progress = ProgressLine("recording")
+      let figures = try RestartBenchmark.run(shards: shards) { progress.report(fraction: $0, remark: "\(shards) shards") }
+      progress.finish()
+      print(
+        String(
+          format: "%d shards planned and in the ledger: %.2f s\nhalf of them recorded (ledger of %.0f MB), coordinator "
+            + "begun again, first lease: %.2f s\npeak memory: %.0f MB", shards, figures.planSeconds,
+          Double(figures.ledgerBytes) / 1e6, figures.leaseSeconds, Double(figures.peakBytes) / 1e6))
     }
 
     /// Workers are processes of their own, a few hundred connections each, so that this one's time is the coordinator's.
