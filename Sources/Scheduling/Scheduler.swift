@@ -39,6 +39,8 @@ public struct Scheduler: Sendable {
   var restDeadlines = BinaryHeap<Deadline<String>>()
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
+  /// Of the workers that lost a shard: since when they were silent then.
+  var silences: [Int: [String: Double]] = [:]
   var workers: [String: Worker] = [:]
   var liveWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
@@ -253,8 +255,9 @@ extension Scheduler {
     workers[lease.worker]?.blame = 0
     workers[lease.worker]?.rests = 0
     // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
+    let silences = silences.removeValue(forKey: index) ?? [:]
     for worker in (failedWorkers.removeValue(forKey: index) ?? []).sorted() where worker != lease.worker {
-      blame(worker, now)
+      blame(worker, silence: silences[worker], now)
     }
   }
 

@@ -44,6 +44,8 @@ extension Scheduler {
     var storing: Set<Int> = []
     /// The model of its last lease.
     var model: Int?
+    /// The silence that it was blamed for last: when it had been heard before.
+    var blamedSilence: Double?
     /// Shards that it failed and others computed, since its last result or rest.
     var blame = 0
     /// Rests since its last result.
@@ -259,9 +261,16 @@ extension Scheduler {
     "other workers computed what this one failed, again and again; look for what is wrong with its machine"
 
   /// The worker failed a shard that another has computed now: it rests, longer each time, and is refused in the end.
-  mutating func blame(_ name: String, _ now: Double) {
-    // What it fails or loses all at once is one reason to rest, not several.
+  ///
+  /// - Parameter silence: since when the worker was silent, if that is how it lost the shard. All that it lost in one
+  ///   silence is one reason to rest: a link that was cut is nobody's fault.
+  mutating func blame(_ name: String, silence: Double?, _ now: Double) {
+    // What it fails all at once is one reason, too.
     guard let worker = workers[name], worker.restsUntil <= now else { return }
+    if let silence {
+      guard silence != worker.blamedSilence else { return }
+      workers[name]?.blamedSilence = silence
+    }
     workers[name]?.blame += 1
     guard worker.blame + 1 >= Self.blameBeforeRest else { return }
     if worker.rests >= Self.maximumRests {
@@ -339,7 +348,9 @@ extension Scheduler {
   }
 
   private mutating func lose(_ lease: ShardLease) {
+    let silence = workers[lease.worker]?.heardAt
     guard let index = endLease(lease) else { return }
+    silences[index, default: [:]][lease.worker] = silence
     fail(index, lease, .lost, reason: "\(lease.worker) did not say for \(leaseSeconds) s that it still has the shard")
   }
 }

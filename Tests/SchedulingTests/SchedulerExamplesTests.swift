@@ -218,6 +218,21 @@ import Testing
     #expect(scheduler.counts.recorded == 199 && scheduler.counts.setAside == 1)
   }
 
+  @Test("A worker whose link was cut lost all that it held for one reason, and goes on at once")
+  func silenceIsOneReason() {
+    var scheduler = Self.scheduler(shards: 5, maximumFailures: 3)
+    _ = scheduler.handle(.joined(worker: "cut", credits: 4, held: []), at: 0)
+    let leases = scheduler.handle(.joined(worker: "other", credits: 5, held: []), at: 5)
+    #expect(leases == [.lease(Self.lease(4, 1, "other"))])
+    _ = scheduler.handle(.tick, at: 10)
+    for shard in 0..<3 {
+      let lease = Self.lease(Int64(shard), 2, "other")
+      _ = scheduler.handle(.resultReceived(lease), at: 11)
+      let actions = scheduler.handle(.stored(lease), at: 11)
+      #expect(!actions.contains { if case .rested = $0 { true } else { false } }, "\(actions)")
+    }
+  }
+
   @Test("What a hundred workers hold is kept for them when the coordinator begins again, and nothing is done twice")
   func reclaims() {
     let workers = (0..<100).map { "worker-\($0)" }

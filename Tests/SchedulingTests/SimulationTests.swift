@@ -31,6 +31,36 @@ import Testing
     }
   }
 
+  /// `make simulate` runs it with 10,000 workers and 5,000,000 shards.
+  @Test("A cluster that loses workers, messages and coordinators ends, with every shard recorded or rightly set aside")
+  func survivesAtScale() {
+    let settings = SimulatedCluster.Settings(
+      workers: Self.setting("WORKERS") ?? 100, shards: Self.setting("SHARDS") ?? 10_000,
+      faultSeconds: Self.setting("WORKERS").map { 1_000 / Double($0) } ?? 1)
+    var tally: [String: Int] = [:]
+    for seed in Self.setting("SEED").map({ [$0] }) ?? Array(0..<(Self.setting("SHARDS") == nil ? 10 : 1)) {
+      var cluster = SimulatedCluster(seed: UInt64(seed), settings: settings)
+      let time = ContinuousClock().measure { cluster.run() }
+      #expect(cluster.checker.violation == nil, "seed \(seed): \(cluster.checker.violation ?? "")")
+      #expect(cluster.checker.ended == settings.shards)
+      // Bad shards are set aside; good ones are where all that had them were lost, which is rare.
+      #expect(cluster.checker.setAsideShards.count { $0 % 100_003 != 17 } <= 1 + settings.shards / 100_000)
+      // What is computed twice: at the end, and what was lost. It must not grow with the cluster.
+      #expect(Double(cluster.computed) < 1.1 * Double(settings.shards), "seed \(seed) computed \(cluster.computed)")
+      tally.merge(cluster.checker.tally, uniquingKeysWith: +)
+      if Self.setting("SHARDS") != nil {
+        print(
+          "seed \(seed): \(settings.shards) shards, \(cluster.events) events, \(Int(cluster.time)) s simulated in \(time)",
+          "\(cluster.restarts) restarts, \(cluster.computed) computed, \(cluster.checker.recordedShards) recorded",
+          cluster.checker.tally.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
+          separator: "; ")
+      }
+    }
+    for decision in ["copied", "adopted", "rested", "lost", "superseded", "returned", "failed"] {
+      #expect(tally[decision, default: 0] > 0, "no seed: \(decision); found \(tally)")
+    }
+  }
+
   /// Rarer than the others: a block of 500 seeds may hold none.
   @Test("A coordinator that begins again meets workers that still hold what they had")
   func reclaims() {
