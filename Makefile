@@ -26,12 +26,14 @@ kubernetes: build
 	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --dry-run
 	tools/check_kubernetes.sh runs/example-kubernetes/run.yaml
 
-# Four hundred blocks of 500 seeds of the scheduler's simulation. A failure prints its seed, which runs alone by
-# GAUNTLET_SIMULATION_SEED=N.
+# Four hundred blocks of 500 seeds of the scheduler's simulation, then a cluster of 10,000 workers and 5,000,000 shards. A
+# failure prints its seed, which runs alone by GAUNTLET_SIMULATION_SEED=N.
 simulate: setup
 	$(SWIFT) build -c release --build-tests
 	GAUNTLET_SIMULATION_BLOCKS=$${GAUNTLET_SIMULATION_BLOCKS:-400} $(SWIFT) test -c release --skip-build \
 	  --filter SimulationTests
+	GAUNTLET_SIMULATION_WORKERS=10000 GAUNTLET_SIMULATION_SHARDS=5000000 $(SWIFT) test -c release --skip-build \
+	  --filter survivesAtScale
 
 # Feeds damaged files to the readers of checkpoints, a million of each format (about half an hour on one core).
 FUZZ_INPUTS ?= 1000000

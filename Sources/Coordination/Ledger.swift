@@ -41,6 +41,9 @@ public final class Ledger: Sendable {
         try FileManager.default.removeItem(atPath: leftover)
       }
       // A rollback journal, because a WAL would have to move together with the file.
+      // Made here, because SQLite lets others of the group read what it makes; its WAL takes the same rights.
+      guard FileManager.default.createFile(atPath: unfinished, contents: nil, attributes: [.posixPermissions: 0o600])
+      else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
       let queue = try DatabaseQueue(path: unfinished, configuration: configuration(readOnly: false))
       try queue.write { try fill($0, run: run, shards: shards) }
       try queue.close()

@@ -3,18 +3,34 @@ import Planning
 
 extension Ledger {
   /// `shards` has only those that were handed out once: the rest is as planned, and follows from `cells` by counting.
+  /// The triggers keep the cells' counts, so that looking at a run costs nothing, however many shards it has.
   private static let schema = """
     CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE cells (
       position INTEGER PRIMARY KEY,
       model INTEGER NOT NULL, benchmark INTEGER NOT NULL, condition INTEGER NOT NULL,
-      images INTEGER NOT NULL, shard_images INTEGER NOT NULL);
+      images INTEGER NOT NULL, shard_images INTEGER NOT NULL,
+      recorded INTEGER NOT NULL DEFAULT 0, recorded_images INTEGER NOT NULL DEFAULT 0,
+      set_aside INTEGER NOT NULL DEFAULT 0, set_aside_images INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE shards (
       id INTEGER PRIMARY KEY, cell INTEGER NOT NULL REFERENCES cells (position), images INTEGER NOT NULL,
       state INTEGER NOT NULL DEFAULT 0,
       attempts INTEGER NOT NULL DEFAULT 0,
       failures INTEGER NOT NULL DEFAULT 0);
-    CREATE INDEX shards_by_cell ON shards (cell, state, images);
+    CREATE TRIGGER shard_enters AFTER INSERT ON shards WHEN new.state <> 0 BEGIN
+      UPDATE cells SET
+        recorded = recorded + (new.state = 1), recorded_images = recorded_images + (new.state = 1) * new.images,
+        set_aside = set_aside + (new.state = 2), set_aside_images = set_aside_images + (new.state = 2) * new.images
+        WHERE position = new.cell;
+    END;
+    CREATE TRIGGER shard_changes AFTER UPDATE OF state ON shards WHEN new.state <> old.state BEGIN
+      UPDATE cells SET
+        recorded = recorded + (new.state = 1) - (old.state = 1),
+        recorded_images = recorded_images + ((new.state = 1) - (old.state = 1)) * new.images,
+        set_aside = set_aside + (new.state = 2) - (old.state = 2),
+        set_aside_images = set_aside_images + ((new.state = 2) - (old.state = 2)) * new.images
+        WHERE position = new.cell;
+    END;
     CREATE TABLE attempts (
       shard INTEGER NOT NULL REFERENCES shards (id), attempt INTEGER NOT NULL, worker TEXT NOT NULL,
       leased REAL NOT NULL, ended REAL, outcome TEXT,

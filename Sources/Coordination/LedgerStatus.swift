@@ -17,6 +17,8 @@ public struct LedgerStatus: Sendable, Codable, Equatable {
     public var images = 0
     /// Images of the recorded shards.
     public var recordedImages = 0
+    /// Images of the shards that were set aside.
+    public var setAsideImages = 0
 
     /// All shards.
     public var shards: Int { pending + recorded + setAside }
@@ -64,9 +66,7 @@ extension Ledger {
       let cells = try cells(database)
       let total = cells.reduce(into: LedgerStatus.Counts()) { $0.add($1.counts) }
       let rate = try Self.rate(database, now: now)
-      let setAsideImages =
-        try Int.fetchOne(database, sql: "SELECT coalesce(sum(images), 0) FROM shards WHERE state = 2") ?? 0
-      let imagesLeft = Double(total.images - total.recordedImages - setAsideImages)
+      let imagesLeft = Double(total.images - total.recordedImages - total.setAsideImages)
       let secondsLeft: Double? =
         total.pending == 0
         ? 0
@@ -83,15 +83,12 @@ extension Ledger {
   }
 
   private func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
-    var counts = shards.cells.map { cell in
-      LedgerStatus.Counts(pending: cell.shardCount, images: cell.imageCount)
-    }
-    let groups = try Row.fetchCursor(
-      database, sql: "SELECT cell, state, count(*), sum(images) FROM shards WHERE state <> 0 GROUP BY cell, state")
-    while let row = try groups.next() {
-      let cell: Int = row[0]
-      guard counts.indices.contains(cell), let state = ShardState(rawValue: row[1]) else { continue }
-      counts[cell].move(row[2], images: row[3], to: state)
+    var counts = try Row.fetchAll(
+      database, sql: "SELECT recorded, recorded_images, set_aside, set_aside_images FROM cells ORDER BY position"
+    ).enumerated().map { position, row in
+      LedgerStatus.Counts(
+        pending: shards.cells[position].shardCount - (row[0] as Int) - (row[2] as Int), recorded: row[0],
+        setAside: row[2], images: shards.cells[position].imageCount, recordedImages: row[1], setAsideImages: row[3])
     }
     let running = try Row.fetchCursor(
       database,
@@ -128,18 +125,6 @@ extension Ledger {
 }
 
 extension LedgerStatus.Counts {
-  /// So many pending shards are no longer.
-  fileprivate mutating func move(_ shards: Int, images: Int, to state: ShardState) {
-    pending -= shards
-    switch state {
-    case .pending: pending += shards
-    case .recorded:
-      recorded += shards
-      recordedImages += images
-    case .setAside: setAside += shards
-    }
-  }
-
   fileprivate mutating func add(_ other: Self) {
     pending += other.pending
     running += other.running
@@ -147,5 +132,6 @@ extension LedgerStatus.Counts {
     setAside += other.setAside
     images += other.images
     recordedImages += other.recordedImages
+    setAsideImages += other.setAsideImages
   }
 }

@@ -22,6 +22,8 @@ public struct RunFolder: Sendable, Hashable {
   public var keys: String { path + "/keys" }
   /// Where a worker finds the coordinator.
   public var endpoint: String { path + "/coordinator.json" }
+  /// How far the run is, for those who cannot read the ledger.
+  public var statusReport: String { path + "/status.json" }
   /// What `gauntlet launch` started.
   public var launched: String { path + "/launched.json" }
   /// The result files of shards, at most 1,000 a folder.

@@ -5,7 +5,6 @@ import Logging
 import Messaging
 import Monitoring
 import Planning
-import Synchronization
 
 struct CoordinateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -119,7 +118,7 @@ struct CoordinatorSession {
   func perform() throws -> RunOutcome {
     let coordinator = coordinator
     let signals = TerminationSignals { coordinator.drain() }
-    let progress = RunProgress(ledger: run.ledger)
+    let progress = RunProgress(run: run)
     defer {
       progress.stop()
       withExtendedLifetime((signals, lock)) {}
@@ -130,39 +129,5 @@ struct CoordinatorSession {
   func throwIfDrained(_ outcome: RunOutcome) throws {
     let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
     if total.pending > 0 { throw RunEnd.drained(folder: run.folder.path, left: total.pending) }
-  }
-}
-
-/// Shows a run's progress from its ledger while the coordinator works.
-final class RunProgress: Sendable {
-  private let line = ProgressLine("evaluating")
-  private let stopped = Mutex(false)
-  private let ended = DispatchSemaphore(value: 0)
-  private let wake = DispatchSemaphore(value: 0)
-
-  init(ledger: Ledger) {
-    Thread.detachNewThread { [self] in
-      while !stopped.withLock({ $0 }) {
-        show(ledger)
-        _ = wake.wait(timeout: .now() + .milliseconds(500))
-      }
-      ended.signal()
-    }
-  }
-
-  func stop() {
-    stopped.withLock { $0 = true }
-    wake.signal()
-    ended.wait()
-    line.finish()
-  }
-
-  private func show(_ ledger: Ledger) {
-    guard let status = try? ledger.status(now: Date().timeIntervalSince1970), status.total.images > 0 else { return }
-    var remark = "\(status.total.recordedImages) of \(status.total.images) images"
-    if let rate = status.imagesPerSecond { remark += String(format: ", %.0f/s", rate) }
-    if let left = status.secondsLeft, left > 0 { remark += ", " + Terminal.duration(left) + " left" }
-    if status.total.setAside > 0 { remark += ", \(status.total.setAside) shards set aside" }
-    line.report(fraction: Double(status.total.recordedImages) / Double(status.total.images), remark: remark)
   }
 }

@@ -8,26 +8,49 @@ struct StatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "Shows how far a run is: progress by model and benchmark, rate, time left, failures.",
     discussion:
-      "Reads the run folder only; the coordinator may be running or not. Example: gauntlet status runs/miniature")
+      "Reads the run folder only; the coordinator may be running or not, on this machine or on another. Example: gauntlet status runs/miniature")
 
   @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Flag(help: "Go on showing it, once a second, until the run is complete.") var watch = false
   @Flag(help: "Print one JSON object (with --watch one a line) instead of text.") var json = false
 
   func run() throws {
-    let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
-    if let host = CoordinatorEndpoint(in: run.folder)?.otherHost {
-      Terminal.complain(
-        "the coordinator runs on \(host); its ledger is read reliably on that machine alone, what follows may be old")
-    }
+    let folder = RunFolder(folder)
+    let plan = try Plan.read(from: folder)
+    var opened: PlannedRun?
     while true {
-      let status = try run.ledger.status(now: Date().timeIntervalSince1970)
+      let now = Date().timeIntervalSince1970
+      let status: LedgerStatus
+      if let reported = reported(in: folder, of: plan, now) {
+        status = reported
+      } else {
+        let run = try opened ?? PlannedRun.open(folder, readOnly: true)
+        opened = run
+        status = try run.ledger.status(now: now)
+      }
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-      print(json ? try StatusText.json(status, of: run.plan) : StatusText.lines(status, of: run.plan))
+      print(json ? try StatusText.json(status, of: plan) : StatusText.lines(status, of: plan))
       fflush(nil)
       guard watch, !status.isComplete else { return }
       sleep(1)
     }
+  }
+
+  /// What a coordinator on another machine said last; nil where the ledger can be read on this one.
+  private func reported(in folder: RunFolder, of plan: Plan, _ now: Double) -> LedgerStatus? {
+    guard let host = CoordinatorEndpoint(in: folder)?.otherHost else { return nil }
+    guard let report = StatusReport(in: folder), report.runID == plan.runID else {
+      Terminal.complain(
+        "the coordinator runs on \(host) and has not reported yet; its ledger may look older here than it is")
+      return nil
+    }
+    // Clocks of two machines differ a little.
+    let age = max(0, now - report.time)
+    if age > 60 {
+      Terminal.complain(
+        "the coordinator on \(host) said this \(Terminal.duration(age)) ago and nothing since; does it run?")
+    }
+    return report.status
   }
 }
 

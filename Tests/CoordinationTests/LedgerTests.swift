@@ -42,7 +42,7 @@ import Testing
     #expect(status.cells.map(\.model) == [0, 1] && status.cells.map(\.condition) == [3, 0])
     let first = status.cells[0].counts
     #expect((first.pending, first.running, first.recorded, first.setAside) == (0, 0, 1, 1))
-    #expect((first.images, first.recordedImages) == (15, 10))
+    #expect((first.images, first.recordedImages, first.setAsideImages) == (15, 10, 5))
     let second = status.cells[1].counts
     #expect((second.pending, second.running, second.recorded, second.setAside) == (1, 1, 1, 0))
     #expect(status.total.shards == 4 && status.total.images == 23 && status.total.recordedImages == 14)
@@ -51,7 +51,12 @@ import Testing
     #expect(status.secondsLeft.map { abs($0 - 4 / 3.5) < 1e-9 } == true)
     #expect(try reopened.parts().map(\.definition) == [Self.table[0], Self.table[2]])
     #expect(try ledger.takeUpSetAside() == 1)
-    #expect(try reopened.status(now: 3).cells[0].counts.pending == 1)
+    let again = try reopened.status(now: 3).cells[0].counts
+    #expect((again.pending, again.setAside, again.setAsideImages) == (1, 0, 0))
+    for file in ["", "-wal", "-shm"] {
+      let mode = try FileManager.default.attributesOfItem(atPath: ledger.path + file)[.posixPermissions] as? Int
+      #expect(mode == 0o600, "ledger.sqlite\(file)")
+    }
   }
 
   @Test("A second record, or one of a shard that was not planned, is refused with all of its batch")

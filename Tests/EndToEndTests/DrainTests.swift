@@ -40,6 +40,8 @@ import Testing
     #expect(second.terminationReason == .exit && second.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: folder.endpoint))
 
+    try statusFromElsewhere(folder)
+
     let partial = try CommandLineTool.run(["collect", folder.path, "-o", scratch.path + "/partial.h5", "--partial"])
     #expect(partial.status == 1, "\(partial.errors)")
     #expect(try CommandLineTool.run(["verify", scratch.path + "/partial.h5"]).status == 1)
@@ -51,5 +53,24 @@ import Testing
     // A worker that comes late does not wait for a coordinator.
     let late = try CommandLineTool.run(["work", "--run", folder.path])
     #expect(late.status == 0 && late.errors.contains("the run is done"))
+  }
+
+  /// Where the coordinator runs on another machine, its report is shown and the ledger left alone.
+  private func statusFromElsewhere(_ folder: RunFolder) throws {
+    let runID = try Plan.read(from: folder).runID
+    let here = try CommandLineTool.run(["status", folder.path, "--json"])
+    try Data(#"{"address": "tcp://elsewhere.invalid:5757", "runID": "\#(runID)"}"#.utf8).write(
+      to: URL(fileURLWithPath: folder.endpoint))
+    try FileManager.default.moveItem(atPath: folder.ledger, toPath: folder.ledger + ".away")
+    let there = try CommandLineTool.run(["status", folder.path, "--json"])
+    #expect(there.status == 0, "\(there.errors)")
+    let recorded = try [here, there].map { output in
+      let object = try JSONSerialization.jsonObject(with: Data(output.output.utf8)) as? [String: Any]
+      let status = object?["status"] as? [String: Any]
+      return (status?["total"] as? [String: Any])?["recorded"] as? Int
+    }
+    #expect(recorded[0] != nil && recorded[0] == recorded[1])
+    try FileManager.default.moveItem(atPath: folder.ledger + ".away", toPath: folder.ledger)
+    try FileManager.default.removeItem(atPath: folder.endpoint)
   }
 }

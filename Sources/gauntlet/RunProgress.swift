@@ -1,0 +1,52 @@
+import Coordination
+import Foundation
+import Planning
+import Synchronization
+
+/// Shows a run's progress from its ledger while the coordinator works, and reports it in the run folder.
+final class RunProgress: Sendable {
+  /// Seconds between reports in the run folder, which may lie on a file system of the network.
+  private static let reportSeconds = 5.0
+
+  private let line = ProgressLine("evaluating")
+  private let stopped = Mutex(false)
+  private let ended = DispatchSemaphore(value: 0)
+  private let wake = DispatchSemaphore(value: 0)
+
+  init(run: PlannedRun) {
+    Thread.detachNewThread { [self] in
+      var reported = -Double.infinity
+      while true {
+        let isLast = stopped.withLock { $0 }
+        let now = Date().timeIntervalSince1970
+        if let status = try? run.ledger.status(now: now) {
+          show(status)
+          if isLast || now - reported >= Self.reportSeconds {
+            // Whoever misses it reads an older one; a full disk ends the coordinator elsewhere.
+            try? StatusReport(runID: run.plan.runID, time: now, status: status).write(to: run.folder)
+            reported = now
+          }
+        }
+        if isLast { break }
+        _ = wake.wait(timeout: .now() + .milliseconds(500))
+      }
+      ended.signal()
+    }
+  }
+
+  func stop() {
+    stopped.withLock { $0 = true }
+    wake.signal()
+    ended.wait()
+    line.finish()
+  }
+
+  private func show(_ status: LedgerStatus) {
+    guard status.total.images > 0 else { return }
+    var remark = "\(status.total.recordedImages) of \(status.total.images) images"
+    if let rate = status.imagesPerSecond { remark += String(format: ", %.0f/s", rate) }
+    if let left = status.secondsLeft, left > 0 { remark += ", " + Terminal.duration(left) + " left" }
+    if status.total.setAside > 0 { remark += ", \(status.total.setAside) shards set aside" }
+    line.report(fraction: Double(status.total.recordedImages) / Double(status.total.images), remark: remark)
+  }
+}
