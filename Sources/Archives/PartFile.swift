@@ -60,7 +60,8 @@ public struct PartContents: Sendable, Equatable {
   }
 }
 
-/// One shard's result as an HDF5 file: `logits[image, class]`, and the rest as a JSON attribute.
+/// One shard's result as an HDF5 file: `logits[image, class]`, and the rest as a JSON attribute. A line at the end seals it
+/// (see `Seal`), so that it can be believed without a ledger.
 public enum PartFile {
   private struct Header: Codable {
     let shard: Int64
@@ -89,6 +90,7 @@ public enum PartFile {
     let temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
     do {
       try HDF5.exclusively { try writeFile(part, header, to: temporary) }
+      try Seal.append(to: temporary)
       guard let data = FileManager.default.contents(atPath: temporary) else {
         throw ArchiveError.unwritable(path: path, reason: "what was just written cannot be read")
       }
@@ -127,7 +129,22 @@ public enum PartFile {
     guard Digest.of(data) == expectedSHA256 else {
       throw ArchiveError.unreadable(path: path, reason: "its SHA-256 is not the recorded one")
     }
-    return try HDF5.exclusively {
+    return try readFile(path, bytes: data.count)
+  }
+
+  /// Reads a part whose bytes are as they were written, whoever wrote them.
+  ///
+  /// - Returns: what it holds, its size and its SHA-256, hexadecimal.
+  public static func readSealed(_ path: String) throws -> (part: PartContents, bytes: Int, sha256: String) {
+    if let damage = try Seal.damage(of: path) { throw ArchiveError.unreadable(path: path, reason: damage) }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ArchiveError.unreadable(path: path, reason: "there is no such file, or it may not be read")
+    }
+    return (try readFile(path, bytes: data.count), data.count, Digest.of(data))
+  }
+
+  private static func readFile(_ path: String, bytes: Int) throws -> PartContents {
+    try HDF5.exclusively {
       let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
       let stored = StoredFile(
         path: path, file: try Handle(gauntlet_h5_open(path, access.id)) { .unreadable(path: path, reason: $0) },
@@ -136,7 +153,7 @@ public enum PartFile {
         let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
       else { throw stored.failure("it is no part") }
       let extents = try stored.extents("/logits")
-      guard extents == [header.imageCount, header.classCount], extents.reduce(1, *) <= data.count / 4 else {
+      guard extents == [header.imageCount, header.classCount], extents.reduce(1, *) <= bytes / 4 else {
         throw stored.failure("its sizes do not agree")
       }
       var logits = [Float](repeating: .nan, count: extents.reduce(1, *))

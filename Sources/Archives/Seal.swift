@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
 
-/// A line at an archive's end, beyond what HDF5 reads, that holds the SHA-256 of all before it.
+/// A line at the end of an archive or a part, beyond what HDF5 reads, that holds the SHA-256 of all before it.
 ///
 /// HDF5's own checksums reach neither text nor all metadata, and the library may crash on metadata that lie; so a file
 /// is compared with its seal before the library is asked to verify it.

@@ -24,6 +24,8 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
   case unfinished(folder: String, pending: Int)
   /// No shard was recorded, so not even the number of classes is known.
   case nothingRecorded(group: String)
+  /// A part is not what was recorded.
+  case damagedPart(path: String, reason: String, folder: String)
   /// A part holds another number of classes than the other parts of its group.
   case mixedClassCounts(path: String, found: Int, expected: Int)
 
@@ -33,6 +35,8 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
     case .unfinished(let folder, let pending):
       "\(pending) shards of \(folder) are not computed yet; go on with gauntlet resume, or collect with --partial"
     case .nothingRecorded(let group): "no shard of \(group) was recorded; there is nothing to collect"
+    case .damagedPart(let path, let reason, let folder):
+      "\(path): \(reason); gauntlet mend \(folder) finds all such parts, then gauntlet resume computes them anew"
     case .mixedClassCounts(let path, let found, let expected):
       "\(path) holds \(found) classes, but other parts of the same model \(expected); compute the run anew"
     }
@@ -75,7 +79,7 @@ public struct Collector {
       done += 1
       progress(Double(done) / Double(max(1, status.total.recorded)))
       guard let part = row.part else { return }
-      let contents = try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
+      let contents = try contents(of: part)
       try writer.add(contents, fileSHA256: part.sha256)
       summary.failedImages += contents.failures.count
       scores.add(contents, of: row.definition)
@@ -84,6 +88,14 @@ public struct Collector {
     try writer.writeTable("attempts", columns: try attemptColumns())
     try writer.close()
     return summary
+  }
+
+  private func contents(of part: StoredPart) throws -> PartContents {
+    do {
+      return try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
+    } catch ArchiveError.unreadable(let path, let reason) {
+      throw CollectionError.damagedPart(path: path, reason: reason, folder: run.folder.path)
+    }
   }
 
   private var rootAttributes: [String: String] {
@@ -125,7 +137,7 @@ public struct Collector {
     do {
       try run.ledger.forEachPart { row in
         guard counts[row.definition.model] == nil, let part = row.part else { return }
-        let contents = try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
+        let contents = try contents(of: part)
         counts[row.definition.model] = contents.classCount
         if counts.count == wanted { throw Enough() }
       }

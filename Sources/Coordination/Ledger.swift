@@ -54,13 +54,17 @@ public final class Ledger: Sendable {
   }
 
   /// Opens a ledger and checks that it is one and undamaged.
-  public static func open(at path: String, readOnly: Bool = false) throws(LedgerError) -> Ledger {
+  ///
+  /// - Parameter checksAll: whether a large one is checked whole, too, which takes a second for each million shards.
+  public static func open(
+    at path: String, readOnly: Bool = false, checksAll: Bool = false
+  ) throws(LedgerError) -> Ledger {
     guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
     return try Self.storage(path) {
       do {
         let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
         let shards = try pool.read { database in
-          try check(database, path: path)
+          try check(database, path: path, checksAll: checksAll)
           return try Self.shards(database)
         }
         return Ledger(path: path, shards: shards, database: pool)
@@ -117,7 +121,7 @@ public final class Ledger: Sendable {
     return configuration
   }
 
-  private static func check(_ database: Database, path: String) throws {
+  private static func check(_ database: Database, path: String, checksAll: Bool) throws {
     guard try Int.fetchOne(database, sql: "PRAGMA application_id") == applicationID else {
       throw LedgerError.foreign(path: path)
     }
@@ -125,7 +129,7 @@ public final class Ledger: Sendable {
     guard found == version else { throw LedgerError.version(path: path, found: found, expected: version) }
     let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
     let pageBytes = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
-    guard pages * pageBytes <= largestChecked else { return }
+    guard checksAll || pages * pageBytes <= largestChecked else { return }
     let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
     guard verdict == "ok" else { throw LedgerError.damaged(path: path, detail: verdict) }
   }

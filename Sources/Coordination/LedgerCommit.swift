@@ -49,6 +49,11 @@ extension Ledger {
         shard, "state", ShardState.setAside.rawValue, onConflict: "state = excluded.state WHERE state = 0",
         in: database)
       try Self.note(shard, 0, "", "setAside", reason, time, in: database)
+    case .discarded(let shard, let reason, let time):
+      try database.cachedStatement(sql: "DELETE FROM parts WHERE shard = ?").execute(arguments: [shard])
+      try database.cachedStatement(sql: "UPDATE shards SET state = 0 WHERE id = ? AND state = 1")
+        .execute(arguments: [shard])
+      try Self.note(shard, 0, "", "discarded", reason, time, in: database)
     }
   }
 

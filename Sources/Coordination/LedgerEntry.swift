@@ -55,6 +55,8 @@ public enum LedgerEntry: Sendable, Equatable {
     shard: Int64, attempt: Int, worker: String, part: StoredPart?, computeNanoseconds: UInt64, time: Double)
   /// The shard failed as often as is allowed.
   case setAside(shard: Int64, reason: String, time: Double)
+  /// The shard's file is damaged or gone, so it is to be computed anew.
+  case discarded(shard: Int64, reason: String, time: Double)
 }
 
 /// A recorded shard's file and the attempt that it came from.
@@ -89,15 +91,15 @@ public struct AttemptRow: Sendable, Hashable {
   public let outcome: AttemptOutcome?
 }
 
-/// A failure or a loss, or a shard's setting aside.
+/// A failure or a loss, a shard's setting aside, or a result that was found damaged.
 public struct ErrorRow: Sendable, Hashable, Codable {
   /// The shard's number.
   public let shard: Int64
-  /// The attempt's number; 0 when the shard was set aside.
+  /// The attempt's number; 0 when the shard was set aside or its result discarded.
   public let attempt: Int
-  /// The worker; empty when the shard was set aside.
+  /// The worker; empty when the shard was set aside or its result discarded.
   public let worker: String
-  /// `failed`, `lost` or `setAside`.
+  /// `failed`, `lost`, `setAside` or `discarded`.
   public let kind: String
   /// What went wrong, as the worker told it.
   public let reason: String

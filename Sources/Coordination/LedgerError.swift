@@ -25,11 +25,11 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
     case .exists(let path):
       "There is a ledger at \(path) already; go on with `gauntlet resume`, or choose another run folder."
     case .foreign(let path):
-      "\(path) is not a ledger of Gauntlet; check the run folder."
+      "\(path) is not the ledger of this run; check the run folder, and gauntlet mend it."
     case .version(let path, let found, let expected):
       "The ledger \(path) has format \(found) and this program reads format \(expected); use the version that began the run."
     case .damaged(let path, let detail):
-      "The ledger \(path) is damaged (\(detail)); restore it from a copy, or start the run in a new folder."
+      "The ledger \(path) is damaged (\(detail)); gauntlet mend makes another from the plan and the parts."
     case .noShard(let id):
       "The run has no shard \(id), so nothing of it was entered in the ledger."
     case .notRecordable(let shard):

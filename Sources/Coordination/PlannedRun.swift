@@ -55,8 +55,10 @@ public struct PlannedRun: Sendable {
     let plan = try Plan.read(from: folder)
     try plan.checkInputsUnchanged()
     if !FileManager.default.fileExists(atPath: folder.ledger) {
-      let facts = ["id": plan.runID, "name": plan.manifest.run, "created": plan.created]
-      _ = try Ledger.create(at: folder.ledger, run: facts, shards: plan.shards)
+      guard !FileManager.default.fileExists(atPath: folder.path + "/parts") else {
+        throw RunFolderError.lostLedger(folder.path)
+      }
+      try createLedger(of: plan, in: folder).close()
     }
     return try open(folder, readOnly: false)
   }

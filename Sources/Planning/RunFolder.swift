@@ -84,6 +84,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case notARun(String)
   /// A file of the run is damaged or of another version.
   case damaged(String, reason: String)
+  /// There are parts, but no ledger that tells of them.
+  case lostLedger(String)
   /// The folder holds a run of another manifest.
   case otherManifest(String)
   /// The data set changed since the run was planned.
@@ -97,6 +99,7 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
     case .unwritable(let path, let reason): "cannot write \(path): \(reason); free space or choose another --run folder"
     case .notARun(let path): "\(path) holds no run (no plan.json); start one with gauntlet run MANIFEST --run \(path)"
     case .damaged(let path, let reason): "\(path) is damaged: \(reason); restore it, or start the run anew elsewhere"
+    case .lostLedger(let path): "\(path) has parts but no ledger; gauntlet mend \(path) makes another from them"
     case .otherManifest(let path):
       "\(path) holds a run of another manifest; go on with gauntlet resume \(path), or choose another --run folder"
     case .changedData(let benchmark, let root):

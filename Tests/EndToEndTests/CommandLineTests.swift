@@ -4,7 +4,7 @@ import Testing
 /// Every command answers a stranger: help, nonsense, missing things.
 @Suite struct CommandLineTests {
   static let commands = [
-    "run", "coordinate", "work", "status", "resume", "collect", "verify", "report", "inspect", "bench", "keys",
+    "run", "coordinate", "work", "status", "resume", "mend", "collect", "verify", "report", "inspect", "bench", "keys",
     "miniature", "models", "predict",
   ]
 
@@ -31,7 +31,7 @@ import Testing
     [], ["fly"], ["run"], ["run", "none.yaml"], ["run", "none.yaml", "--workers", "0"],
     ["run", "none.yaml", "--workers", "many"], ["coordinate", "none.yaml", "--run", "x", "--listen", "nowhere"],
     ["work"], ["work", "--run", "none"], ["work", "--connect", "tcp://127.0.0.1:1"],
-    ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["collect", "none"],
+    ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["mend", "none"], ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
     ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
     ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],

@@ -1,0 +1,155 @@
+import Archives
+import Foundation
+import Planning
+
+/// What mending a run folder found and did.
+public struct MendSummary: Sendable, Equatable {
+  /// Where the ledger that could not be used lies now; nil if the ledger is sound.
+  public internal(set) var setAsideLedger: String?
+  /// Recorded parts that were compared with the ledger.
+  public internal(set) var checkedParts = 0
+  /// Recorded parts that are damaged or gone: their shards will be computed anew.
+  public internal(set) var discarded: [DamagedPart] = []
+  /// Whole parts that the ledger did not know, and does now.
+  public internal(set) var takenUp = 0
+  /// Files that a crash left half-written, removed now.
+  public internal(set) var removedLeftovers = 0
+
+  /// A recorded part that cannot be used.
+  public struct DamagedPart: Sendable, Hashable {
+    /// The file, relative to the run folder.
+    public let path: String
+    /// What is wrong with it.
+    public let reason: String
+  }
+}
+
+extension PlannedRun {
+  /// Makes a run folder whole after its disk lied: a ledger that cannot be read is made anew from the plan, parts that are
+  /// damaged or gone are forgotten, so that their shards are computed anew, and whole parts that the ledger does not know
+  /// are entered.
+  ///
+  /// Nothing else may use the folder meanwhile. Nothing is removed but half-written files.
+  ///
+  /// - Parameter progress: told the share that is done, 0...1.
+  /// - Throws: `CoordinationError.locked` while a coordinator runs, `RunFolderError` where the plan itself is damaged, or
+  ///   an error of the disk.
+  public static func mend(_ folder: RunFolder, progress: (Double) -> Void) throws -> MendSummary {
+    let plan = try Plan.read(from: folder)
+    let lock = try RunLock(folder: folder.path)
+    defer { withExtendedLifetime(lock) {} }
+    var summary = MendSummary()
+    let ledger = try openLedger(of: plan, in: folder, &summary)
+    let files = try partFiles(in: folder, &summary)
+    let known = try checkRecorded(folder, ledger, &summary) { progress($0 / 2) }
+    try takeUp(files.filter { !known.contains($0) }, of: plan, in: folder, ledger, &summary) { progress(0.5 + $0 / 2) }
+    try ledger.close()
+    return summary
+  }
+
+  /// The run's ledger; a new one where it cannot be read.
+  private static func openLedger(
+    of plan: Plan, in folder: RunFolder, _ summary: inout MendSummary
+  ) throws -> Ledger {
+    do {
+      let ledger = try Ledger.open(at: folder.ledger, checksAll: true)
+      guard try ledger.run()["id"] == plan.runID, ledger.shards == plan.shards else {
+        throw LedgerError.foreign(path: folder.ledger)
+      }
+      return ledger
+    } catch LedgerError.missing, LedgerError.foreign, LedgerError.damaged {
+      summary.setAsideLedger = try putAside(folder.ledger)
+      return try createLedger(of: plan, in: folder)
+    }
+  }
+
+  static func createLedger(of plan: Plan, in folder: RunFolder) throws(LedgerError) -> Ledger {
+    try Ledger.create(
+      at: folder.ledger, run: ["id": plan.runID, "name": plan.manifest.run, "created": plan.created],
+      shards: plan.shards)
+  }
+
+  /// Moves a ledger out of the way with what belongs to it; nil where there is none.
+  private static func putAside(_ path: String) throws -> String? {
+    let manager = FileManager.default
+    var number = 1
+    while manager.fileExists(atPath: "\(path).damaged-\(number)") { number += 1 }
+    let place = "\(path).damaged-\(number)"
+    for suffix in ["", "-wal", "-shm"] where manager.fileExists(atPath: path + suffix) {
+      try manager.moveItem(atPath: path + suffix, toPath: place + suffix)
+    }
+    return manager.fileExists(atPath: place) ? place : nil
+  }
+
+  /// The parts on disk, relative to the run folder, in the order of their names.
+  private static func partFiles(in folder: RunFolder, _ summary: inout MendSummary) throws -> [String] {
+    let manager = FileManager.default
+    var parts: [String] = []
+    guard let files = manager.enumerator(atPath: folder.path + "/parts") else { return [] }
+    for case let name as String in files {
+      if name.hasSuffix(".h5") {
+        parts.append("parts/" + name)
+      } else if name.contains(".h5.tmp-") {
+        try manager.removeItem(atPath: folder.path + "/parts/" + name)
+        summary.removedLeftovers += 1
+      }
+    }
+    return parts.sorted()
+  }
+
+  /// Compares every recorded part with its digest. Gives the paths of those that are whole.
+  private static func checkRecorded(
+    _ folder: RunFolder, _ ledger: Ledger, _ summary: inout MendSummary, progress: (Double) -> Void
+  ) throws -> Set<String> {
+    let total = try ledger.status(now: 0).total.recorded
+    var whole: Set<String> = []
+    var damaged: [LedgerEntry] = []
+    try ledger.forEachPart { row in
+      guard let part = row.part else { return }
+      summary.checkedParts += 1
+      progress(Double(summary.checkedParts) / Double(max(1, total)))
+      let path = folder.path + "/" + part.path
+      let digest = try? FileDigest.sha256(of: path)
+      guard digest != part.sha256 else {
+        whole.insert(part.path)
+        return
+      }
+      let reason =
+        digest != nil
+        ? "its bytes are not those that were recorded"
+        : FileManager.default.fileExists(atPath: path) ? "it cannot be read" : "it is gone"
+      summary.discarded.append(MendSummary.DamagedPart(path: part.path, reason: reason))
+      damaged.append(
+        .discarded(shard: row.definition.id, reason: "\(part.path): \(reason)", time: Date().timeIntervalSince1970))
+    }
+    try ledger.commit(damaged)
+    return whole
+  }
+
+  /// Enters parts that are whole, of this run, and what the plan asks for. Others are left where they are; computing
+  /// their shards replaces them.
+  private static func takeUp(
+    _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ summary: inout MendSummary,
+    progress: (Double) -> Void
+  ) throws {
+    let shards = plan.shards
+    for (position, file) in files.enumerated() {
+      progress(Double(position) / Double(files.count))
+      guard let stored = try? PartFile.readSealed(folder.path + "/" + file),
+        let shard = shards.definition(of: stored.part.shard), folder.relativePart(shard: shard.id) == file,
+        stored.part.attributes["run_id"] == plan.runID, stored.part.conditionIndex == shard.condition,
+        stored.part.group == plan.group(model: shard.model, benchmark: shard.benchmark),
+        stored.part.firstImage == shard.firstImage, stored.part.imageCount == shard.imageCount
+      else { continue }
+      try ledger.commit([
+        .recorded(
+          shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
+          worker: stored.part.attributes["worker"] ?? "unknown",
+          part: StoredPart(
+            path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count),
+          computeNanoseconds: 0, time: Date().timeIntervalSince1970)
+      ])
+      summary.takenUp += 1
+    }
+  }
+}

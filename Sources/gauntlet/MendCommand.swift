@@ -1,0 +1,31 @@
+import ArgumentParser
+import Coordination
+import Foundation
+import Planning
+
+struct MendCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mend",
+    abstract: "Makes a run folder whole whose files were damaged or lost, so that resume can go on.",
+    discussion: """
+      Compares every part with the ledger: those that are damaged or gone will be computed anew. A ledger that cannot be \
+      read is put aside and made anew from the plan and the parts that are whole. For after a disk that lied; a crash \
+      alone needs only gauntlet resume. Example: gauntlet mend runs/miniature
+      """)
+
+  @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+
+  func run() throws {
+    let folder = RunFolder(folder)
+    let progress = ProgressLine("checking")
+    let summary = try PlannedRun.mend(folder) { progress.report(fraction: $0, remark: folder.path) }
+    progress.finish()
+    if let path = summary.setAsideLedger { print("the ledger could not be used; it is \(path) now, and there is a new one") }
+    for part in summary.discarded { print("\(part.path): \(part.reason)") }
+    print(
+      "\(summary.checkedParts) recorded parts checked, \(summary.discarded.count) to be computed anew, "
+        + "\(summary.takenUp) taken up that the ledger did not know")
+    let status = try PlannedRun.open(folder, readOnly: true).ledger.status(now: Date().timeIntervalSince1970)
+    if !status.isComplete { print("\(status.total.pending) shards are left; next: gauntlet resume \(folder.path)") }
+  }
+}

@@ -1,0 +1,110 @@
+import Coordination
+import Foundation
+import Planning
+import Testing
+
+/// Run folders whose disk lied.
+@Suite(.serialized) struct MendTests {
+  private let scratch: Scratch
+  private let quiet: String
+  private let folder: RunFolder
+
+  /// A finished run, and its copy to be damaged.
+  init() throws {
+    scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 20, shardImages: 5)
+    quiet = scratch.path + "/quiet"
+    let run = try CommandLineTool.run(["run", manifest, "--run", quiet])
+    try #require(run.status == 0, "\(run.errors)")
+    folder = RunFolder(scratch.path + "/damaged")
+    try FileManager.default.copyItem(atPath: quiet, toPath: folder.path)
+    try FileManager.default.removeItem(atPath: folder.archive)
+  }
+
+  private func part(_ shard: Int64) -> URL { URL(fileURLWithPath: folder.part(shard: shard)) }
+
+  private func total() throws -> LedgerStatus.Counts {
+    try Ledger.open(at: folder.ledger, readOnly: true).status(now: 0).total
+  }
+
+  private func expectWhole() throws {
+    let resumed = try CommandLineTool.run(["resume", folder.path])
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    try expectSameLogits(quiet + "/archive.h5", folder.archive)
+    #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
+  }
+
+  @Test("Parts that are damaged or gone are computed anew, and only they", .timeLimit(.minutes(15)))
+  func parts() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    var bytes = try Data(contentsOf: part(2))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: part(2))
+    try FileManager.default.removeItem(at: part(3))
+    try Data("half".utf8).write(to: URL(fileURLWithPath: folder.part(shard: 4) + ".tmp-1"))
+    let shards = try total().shards
+
+    let collected = try CommandLineTool.run(["collect", folder.path])
+    #expect(collected.status == 3 && collected.errors.contains("gauntlet mend"), "\(collected.errors)")
+    let mended = try CommandLineTool.run(["mend", folder.path])
+    #expect(mended.status == 0, "\(mended.errors)")
+    #expect(mended.output.contains("parts/0/2.h5: its bytes are not those that were recorded"))
+    #expect(mended.output.contains("parts/0/3.h5: it is gone"))
+    #expect(mended.output.contains("\(shards) recorded parts checked, 2 to be computed anew, 0 taken up"))
+    #expect(!FileManager.default.fileExists(atPath: folder.part(shard: 4) + ".tmp-1"))
+    #expect(try total().recorded == shards - 2 && total().pending == 2)
+    let kept = try Data(contentsOf: part(1))
+    try expectWhole()
+    #expect(try Data(contentsOf: part(1)) == kept, "a part that was whole was computed again")
+    #expect(try Ledger.open(at: folder.ledger, readOnly: true).errors(limit: 9).count == 2)
+  }
+
+  @Test(
+    "A ledger that is damaged, cut, gone or another run's is made anew from the parts", .timeLimit(.minutes(15)),
+    arguments: ["damaged", "cut", "gone", "foreign"])
+  func ledger(_ damage: String) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let shards = try total().shards
+    let file = URL(fileURLWithPath: folder.ledger)
+    var bytes = try Data(contentsOf: file)
+    switch damage {
+    case "damaged": bytes.replaceSubrange(4096..<bytes.count, with: repeatElement(0x5A, count: bytes.count - 4096))
+    case "cut": bytes = bytes.prefix(bytes.count / 3)
+    default: break
+    }
+    for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: folder.ledger + suffix) }
+    try FileManager.default.removeItem(at: file)
+    if damage == "foreign" {
+      let cell = ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: 1, shardImages: 1)
+      _ = try Ledger.create(at: folder.ledger, run: ["id": "other"], shards: ShardTable(cells: [cell]))
+    } else if damage != "gone" {
+      try bytes.write(to: file)
+    }
+    // A part that does not fit its seal, and one at another one's place: neither may be believed.
+    var torn = try Data(contentsOf: part(0))
+    torn[100] ^= 1
+    try torn.write(to: part(0))
+    try FileManager.default.removeItem(at: part(1))
+    try FileManager.default.copyItem(at: part(2), to: part(1))
+
+    let resumed = try CommandLineTool.run(["resume", folder.path])
+    #expect(resumed.status == 3 && (damage == "foreign" || resumed.errors.contains("mend")), "\(resumed.errors)")
+    let mended = try CommandLineTool.run(["mend", folder.path])
+    #expect(mended.status == 0, "\(mended.errors)")
+    #expect(mended.output.contains("\(shards - 2) taken up that the ledger did not know"), "\(mended.output)")
+    #expect(FileManager.default.fileExists(atPath: folder.ledger + ".damaged-1") == (damage != "gone"))
+    #expect(try total().recorded == shards - 2)
+    try expectWhole()
+  }
+
+  @Test("A sound run is left as it is; one that is coordinated is not touched", .timeLimit(.minutes(15)))
+  func sound() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let mended = try CommandLineTool.run(["mend", folder.path])
+    #expect(mended.status == 0 && mended.output.contains(" 0 to be computed anew, 0 taken up"), "\(mended.output)")
+    let lock = try RunLock(folder: folder.path)
+    defer { withExtendedLifetime(lock) {} }
+    let refused = try CommandLineTool.run(["mend", folder.path])
+    #expect(refused.status == 3 && refused.errors.contains("another gauntlet process"))
+  }
+}
