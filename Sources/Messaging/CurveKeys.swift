@@ -78,12 +78,17 @@ public struct ServerSecurity: Sendable {
   /// The coordinator's secret key.
   public var secretKey: CurveSecretKey
   /// The workers' public keys. A client with any other is turned away.
-  public var authorizedClients: Set<CurvePublicKey>
+  public var authorizedClients: AuthorizedKeys
 
   /// The coordinator's side of the keys.
-  public init(secretKey: CurveSecretKey, authorizedClients: Set<CurvePublicKey>) {
+  public init(secretKey: CurveSecretKey, authorizedClients: AuthorizedKeys) {
     self.secretKey = secretKey
     self.authorizedClients = authorizedClients
+  }
+
+  /// The coordinator's side of keys that stay as they are.
+  public init(secretKey: CurveSecretKey, authorizedClients: Set<CurvePublicKey>) {
+    self.init(secretKey: secretKey, authorizedClients: AuthorizedKeys(authorizedClients))
   }
 }
 

@@ -11,7 +11,7 @@ final class Gatekeeper: Sendable {
   static let monitoredEvents =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
 
-  private let authorized: Set<CurvePublicKey>
+  private let authorized: AuthorizedKeys
   private let logger: Logger
   private let refused = Mutex(0)
   private let ended = DispatchSemaphore(value: 0)
@@ -20,7 +20,7 @@ final class Gatekeeper: Sendable {
   var refusedCount: Int { refused.withLock { $0 } }
 
   /// Starts the thread and returns once it can be asked.
-  init(_ context: ZeroMQContext, authorized: Set<CurvePublicKey>, logger: Logger) throws(MessagingError) {
+  init(_ context: ZeroMQContext, authorized: AuthorizedKeys, logger: Logger) throws(MessagingError) {
     self.authorized = authorized
     self.logger = logger
     try start(context)
@@ -64,7 +64,7 @@ final class Gatekeeper: Sendable {
   private func answer(to question: [Data]) -> [Data] {
     let isAllowed =
       question.count == 7 && question[0] == Data("1.0".utf8) && question[2] == Data(Self.domain.utf8)
-      && question[5] == Data("CURVE".utf8) && authorized.contains(CurvePublicKey(bytes: Array(question[6])))
+      && question[5] == Data("CURVE".utf8) && authorized.contain(CurvePublicKey(bytes: Array(question[6])), logger: logger)
     let request = question.count > 1 ? question[1] : Data()
     let status = isAllowed ? ("200", "OK") : ("400", "this key is not authorized")
     return [Data("1.0".utf8), request, Data(status.0.utf8), Data(status.1.utf8), Data(), Data()]

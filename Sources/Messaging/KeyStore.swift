@@ -53,21 +53,34 @@ public struct KeyStore: Sendable {
   /// - Throws: `MessagingError.keyFile` for a file that is missing, malformed, or open to others.
   public func serverSecurity() throws(MessagingError) -> ServerSecurity {
     guard let secret = CurveSecretKey(z85: try KeyFile.read(serverPath, isSecret: true)) else {
-      throw malformed(serverPath)
+      throw Self.malformed(serverPath)
     }
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: authorizedPath)
-    } catch {
-      throw .keyFile(authorizedPath, reason: "cannot be read as a folder: \(error.localizedDescription)")
+    return ServerSecurity(secretKey: secret, authorizedClients: try AuthorizedKeys(folder: authorizedPath))
+  }
+
+  /// Makes another pair of keys and lets it in; a coordinator that runs notices.
+  ///
+  /// - Parameter name: letters, digits, `-` and `_`; the files are `authorized/NAME.public` and `NAME.bundle`.
+  /// - Returns: the bundle's path.
+  /// - Throws: `MessagingError.keysExist` where there are keys of that name, `.keyFile` for a name that is none or a folder
+  ///   without the coordinator's key.
+  public func add(_ name: String) throws(MessagingError) -> String {
+    let bundlePath = folder + "/\(name).bundle"
+    let publicPath = authorizedPath + "/\(name).public"
+    guard !name.isEmpty, name.utf8.count <= 100,
+      name.utf8.allSatisfy({ isalnum(Int32($0)) != 0 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") })
+    else { throw .keyFile(bundlePath, reason: "cannot be made: a name has letters, digits, - and _ only") }
+    guard !FileManager.default.fileExists(atPath: bundlePath), !FileManager.default.fileExists(atPath: publicPath) else {
+      throw .keysExist(bundlePath)
     }
-    var authorized: Set<CurvePublicKey> = []
-    for name in names.sorted() where name.hasSuffix(".public") {
-      let path = authorizedPath + "/" + name
-      guard let key = CurvePublicKey(z85: try KeyFile.read(path, isSecret: false)) else { throw malformed(path) }
-      authorized.insert(key)
+    guard let secret = CurveSecretKey(z85: try KeyFile.read(serverPath, isSecret: true)) else {
+      throw Self.malformed(serverPath)
     }
-    return ServerSecurity(secretKey: secret, authorizedClients: authorized)
+    let pair = try CurveKeyPair.generate()
+    let bundle = KeyBundle(clientSecurity: ClientSecurity(serverPublicKey: secret.publicKey, keyPair: pair))
+    try KeyFile.write(bundle.text, to: bundlePath, mode: 0o600)
+    try KeyFile.write(pair.publicKey.z85, to: publicPath, mode: 0o600)
+    return bundlePath
   }
 
   /// The workers' side, from `worker.bundle`.
@@ -77,7 +90,7 @@ public struct KeyStore: Sendable {
     try KeyBundle.read(from: bundlePath).clientSecurity
   }
 
-  private func malformed(_ path: String) -> MessagingError {
+  static func malformed(_ path: String) -> MessagingError {
     .keyFile(
       path, reason: "is malformed: it must hold one key of \(Z85.characters) characters; make the keys anew")
   }

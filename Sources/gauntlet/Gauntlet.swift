@@ -44,12 +44,25 @@ struct Gauntlet: ParsableCommand {
     // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let code as ExitCode {
       exit(withCode: code)
     } catch {
       end(with: error)
+    }
+  }
+
+  /// What was typed after the program's name.
+  ///
+  /// Swift looks for it beside the environment, which libraries that are preloaded (XALT on many clusters, libfaketime)
+  /// may have moved; then it finds nothing.
+  private static var arguments: [String] {
+    guard CommandLine.arguments.count < 2, let line = FileManager.default.contents(atPath: "/proc/self/cmdline") else {
+      return Array(CommandLine.arguments.dropFirst())
+    }
+    return line.split(separator: 0, omittingEmptySubsequences: false).dropFirst().dropLast().map {
+      String(decoding: $0, as: UTF8.self)
     }
   }
 

@@ -4,7 +4,25 @@ import Messaging
 
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Makes CURVE keys.", subcommands: [New.self])
+    commandName: "keys", abstract: "Makes CURVE keys.", subcommands: [New.self, Add.self])
+
+  struct Add: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "add",
+      abstract: "Makes another pair of keys for workers, which the coordinator lets in from now on.",
+      discussion: """
+        A coordinator that runs need not be started again. To change keys: add some, give workers the new bundle, then \
+        remove the old one's file from authorized/. Connections that exist go on until they end.
+        Example: gauntlet keys add runs/r1/keys cluster-b
+        """)
+
+    @Argument(help: "The folder with the coordinator's keys.") var directory: String
+    @Argument(help: "The pair's name.") var name: String
+
+    func run() throws {
+      print("bundle: \(try KeyStore(folder: directory).add(name))  (for gauntlet work --connect ADDRESS --keys FILE)")
+    }
+  }
 
   struct New: ParsableCommand {
     static let configuration = CommandConfiguration(

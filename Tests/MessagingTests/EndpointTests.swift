@@ -130,6 +130,31 @@ import Testing
     #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "stranger")) == .unreachable)
   }
 
+  @Test("Keys that are added and removed count for the next connection, without a new coordinator")
+  func rotation() throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/keys")
+      try store.create()
+      let router = try RouterEndpoint(bind: "tcp://127.0.0.1:*", security: store.serverSecurity(), logger: Self.quiet)
+      func dealer(_ bundle: String) throws -> DealerEndpoint {
+        try DealerEndpoint(
+          connect: router.boundAddress, workerID: "w", security: KeyBundle.read(from: bundle).clientSecurity)
+      }
+      let added = try dealer(try store.add("second"))
+      _ = try added.send(Self.heartbeat)
+      #expect(try next(router).peer.workerID == "w")
+      try FileManager.default.removeItem(atPath: store.folder + "/authorized/worker.public")
+      let removed = try dealer(store.bundlePath)
+      _ = try removed.send(Self.heartbeat)
+      while router.refusedConnections == 0 { #expect(try router.receive(timeout: .milliseconds(20)) == nil) }
+      // A file that is no key changes nothing.
+      try Data("nonsense".utf8).write(to: URL(fileURLWithPath: store.folder + "/authorized/x.public"))
+      let again = try dealer(store.folder + "/second.bundle")
+      _ = try again.send(Self.heartbeat)
+      #expect(try next(router).peer.workerID == "w")
+    }
+  }
+
   @Test("A client that has another public key of the coordinator does not connect")
   func wrongServerKey() throws {
     let router = try router()

@@ -22,7 +22,7 @@ import Testing
       let server = try store.serverSecurity()
       let client = try store.clientSecurity()
       #expect(client.serverPublicKey == server.secretKey.publicKey)
-      #expect(server.authorizedClients == [client.keyPair.publicKey])
+      #expect(server.authorizedClients.current == [client.keyPair.publicKey])
       #expect(try KeyBundle.read(from: store.bundlePath).clientSecurity == client)
       #expect("\(server.secretKey)" == "(secret)")
       let names = try FileManager.default.contentsOfDirectory(atPath: store.folder)
@@ -73,6 +73,25 @@ import Testing
       lines[2] = Substring("public " + (try CurveKeyPair.generate().publicKey.z85))
       try lines.joined(separator: "\n").write(toFile: store.bundlePath, atomically: false, encoding: .utf8)
       #expect(throws: MessagingError.self) { try store.clientSecurity() }
+    }
+  }
+
+  @Test("A pair that is added fits the coordinator; a name that is none, or taken, is refused")
+  func add() throws {
+    try TemporaryFolder.with { folder in
+      let store = KeyStore(folder: folder + "/keys")
+      #expect(throws: MessagingError.self) { try store.add("early") }
+      try store.create()
+      let bundle = try store.add("cluster-b")
+      #expect(try mode(bundle) == 0o600)
+      let added = try KeyBundle.read(from: bundle).clientSecurity
+      let server = try store.serverSecurity()
+      #expect(server.authorizedClients.current.count == 2)
+      #expect(server.authorizedClients.current.contains(added.keyPair.publicKey))
+      #expect(added.serverPublicKey == server.secretKey.publicKey)
+      for name in ["cluster-b", "worker", "", "a/b", "..", "ä", String(repeating: "x", count: 101)] {
+        #expect(throws: MessagingError.self) { try store.add(name) }
+      }
     }
   }
 }

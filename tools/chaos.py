@@ -1,0 +1,416 @@
+"""Runs that everything happens to, on this machine: each archive must be the one of a run that nothing happened to.
+
+A coordinator and workers, some of them behind a link that can be cut, evaluate the miniature while faults strike at
+random: SIGKILL, SIGSTOP and SIGTERM of either, a full disk, damaged and missing parts, a ledger's journal that is cut,
+clocks that jump, links that stall and break. What ends is started again, as a batch system would; after damage to the
+disk `gauntlet mend` comes first, as the runbook says.
+
+    make chaos                                     # ten minutes
+    .venv/bin/python tools/chaos.py --minutes 2 --seed 3
+
+The full disk needs root (a small tmpfs), the clocks Debian's package faketime; without, those faults are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+GAUNTLET = str(ROOT / ".build/release/gauntlet")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+WORKERS = 4
+
+MANIFEST = """
+run: chaos
+seed: 7
+models:
+  - {{name: replknet-nano, architecture: replknet-nano, checkpoint: {models}/replknet-nano.safetensors}}
+  - {{name: vit-nano, architecture: vit-nano, checkpoint: {models}/vit-nano.safetensors}}
+benchmarks:
+  - {{kind: imagenet-val, root: {data}/val}}
+  - {{kind: imagenet-c, root: {data}/imagenet-c, corruptions: [gaussian_noise, brightness, contrast, pixelate]}}
+# Every loss counts against a shard, and here most shards meet one.
+sharding: {{images: 20, attempts: 50, lease: 4s}}
+"""
+
+
+class Failure(Exception):
+    """A promise that was not kept."""
+
+
+class Relay:
+    """A link between workers and coordinator that can be cut and stalled."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self.is_cut = False
+        self.flows = asyncio.Event()
+        self.flows.set()
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self.is_cut:
+                raise ConnectionError
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self.writers |= {writer, far_writer}
+        await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+        self.writers -= {writer, far_writer}
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while block := await reader.read(1 << 16):
+                await self.flows.wait()
+                writer.write(block)
+                await writer.drain()
+        except OSError:
+            pass
+        writer.transport.abort()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for writer in self.writers:
+            writer.transport.abort()
+
+    def heal(self) -> None:
+        self.is_cut = False
+
+
+class Storm:
+    """One run and what happens to it."""
+
+    def __init__(self, folder: Path, manifest: Path, dice: random.Random, has_disk: bool) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.dice = dice
+        self.has_disk = has_disk
+        self.faults: collections.Counter[str] = collections.Counter()
+        self.coordinator: subprocess.Popen[bytes] | None = None
+        self.workers: list[subprocess.Popen[bytes] | None] = [None] * WORKERS
+        # Not on the disk that fills.
+        self.log = (manifest.parent / "storm.log").open("ab")
+        self.clock = manifest.parent / "clock"
+        self.clock.write_text("+0")
+        self.mended = 0
+        self.discarded = 0
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.relay = Relay(self.port)
+
+    # What a batch system does.
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = dict(os.environ)
+        if FAKETIME is not None:
+            environment |= {
+                "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        return subprocess.Popen([GAUNTLET, *arguments], stdout=self.log, stderr=self.log, env=environment)
+
+    def start_coordinator(self) -> None:
+        first = [] if (self.folder / "plan.json").exists() else [str(self.manifest)]
+        self.coordinator = self.start(
+            "coordinate", *first, "--run", str(self.folder), "--listen", f"tcp://127.0.0.1:{self.port}",
+            "--keep-workers")
+
+    def start_worker(self, index: int) -> None:
+        keys = self.folder / "keys/worker.bundle"
+        if not keys.exists() or not (self.folder / "plan.json").exists():
+            return
+        where = ["--run", str(self.folder)]
+        if index % 2:
+            where = ["--connect", f"tcp://127.0.0.1:{self.relay.port}", "--keys", str(keys)]
+        self.workers[index] = self.start(
+            "work", *where, "--streams", "1", "--batch", str(1 + 3 * index), "--patience", "30")
+
+    def mend(self) -> None:
+        """After damage to the disk, while no coordinator runs."""
+        outcome = subprocess.run([GAUNTLET, "mend", str(self.folder)], capture_output=True, text=True)
+        self.log.write((outcome.stdout + outcome.stderr).encode())
+        if outcome.returncode != 0:
+            raise Failure(f"mend ends with {outcome.returncode}: {outcome.stderr}")
+        self.mended += 1
+
+    async def tend(self) -> bool:
+        """Starts what has ended; true once the run is done."""
+        if self.coordinator is None or self.coordinator.poll() is not None:
+            status = self.coordinator.returncode if self.coordinator else None
+            if status == 0:
+                return True
+            if status == 3 and "damaged" in self.tail():
+                self.mend()
+            if status is not None and status > 0 and status != 3:
+                raise Failure(f"the coordinator ended with {status}")
+            self.start_coordinator()
+        for index, worker in enumerate(self.workers):
+            if worker is None or worker.poll() is not None:
+                self.start_worker(index)
+        return False
+
+    def tail(self) -> str:
+        self.log.flush()
+        return Path(self.log.name).read_text(errors="replace")[-400:]
+
+    # What happens.
+
+    def kill_coordinator(self) -> None:
+        if self.coordinator and self.coordinator.poll() is None:
+            self.coordinator.kill()
+            self.coordinator.wait()
+
+    async def pause(self, process: subprocess.Popen[bytes] | None, longest: float) -> bool:
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(self.dice.uniform(0.2, longest))
+        process.send_signal(signal.SIGCONT)
+        return True
+
+    def signal(self, process: subprocess.Popen[bytes] | None, number: signal.Signals) -> bool:
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(number)
+        return True
+
+    async def strike(self) -> None:
+        kinds = [
+            "worker killed", "worker killed", "coordinator killed", "worker stopped", "coordinator stopped",
+            "worker told to end", "coordinator told to end", "link cut", "link stalled", "part damaged", "part removed",
+            "ledger's journal cut",
+        ]
+        kinds += ["disk full"] if self.has_disk else []
+        kinds += ["clock jumped"] if FAKETIME else []
+        kind = self.dice.choice(kinds)
+        if await self.do(kind):
+            self.faults[kind] += 1
+
+    async def do(self, kind: str) -> bool:
+        worker = self.dice.choice(self.workers)
+        match kind:
+            case "worker killed": return self.signal(worker, signal.SIGKILL)
+            case "worker told to end": return self.signal(worker, signal.SIGTERM)
+            case "worker stopped": return await self.pause(worker, 9)
+            case "coordinator killed": return self.signal(self.coordinator, signal.SIGKILL)
+            case "coordinator told to end": return self.signal(self.coordinator, signal.SIGTERM)
+            case "coordinator stopped": return await self.pause(self.coordinator, 6)
+            case "link cut":
+                self.relay.cut()
+                await asyncio.sleep(self.dice.uniform(0.1, 6))
+                self.relay.heal()
+            case "link stalled":
+                self.relay.flows.clear()
+                await asyncio.sleep(self.dice.uniform(0.1, 6))
+                self.relay.flows.set()
+            case "clock jumped":
+                self.clock.write_text(f"{self.dice.choice(['+', '-'])}{self.dice.randrange(100_000)}")
+            case "disk full": return await self.fill_disk()
+            case "part damaged" | "part removed": return self.damage_part(kind == "part removed")
+            case "ledger's journal cut": return self.cut_journal()
+        return True
+
+    async def fill_disk(self) -> bool:
+        ballast = self.folder.parent / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+            except OSError:
+                pass
+            try:
+                while True:
+                    file.write(bytes(512))
+            except OSError:
+                pass
+        await asyncio.sleep(self.dice.uniform(0.5, 3))
+        ballast.unlink()
+        return True
+
+    def damage_part(self, is_removed: bool) -> bool:
+        parts = sorted((self.folder / "parts").glob("*/*.h5"))
+        if not parts:
+            return False
+        self.kill_coordinator()
+        part = self.dice.choice(parts)
+        if is_removed:
+            part.unlink()
+        else:
+            data = bytearray(part.read_bytes())
+            if self.dice.random() < 0.3:
+                del data[self.dice.randrange(len(data)):]
+            else:
+                data[self.dice.randrange(len(data))] ^= 1 << self.dice.randrange(8)
+            part.write_bytes(data)
+        self.mend()
+        return True
+
+    def cut_journal(self) -> bool:
+        journal = self.folder / "ledger.sqlite-wal"
+        if not journal.exists():
+            return False
+        self.kill_coordinator()
+        if not journal.exists() or journal.stat().st_size == 0:
+            return False
+        os.truncate(journal, self.dice.randrange(journal.stat().st_size))
+        # Half of the time nobody noticed.
+        if self.dice.random() < 0.5:
+            self.mend()
+        return True
+
+    # The course of it.
+
+    async def run(self, deadline: float) -> None:
+        await self.relay.start()
+        try:
+            next_strike = time.monotonic() + 2
+            started = time.monotonic()
+            while not await self.tend():
+                await asyncio.sleep(0.05)
+                now = time.monotonic()
+                if now > started + 600:
+                    raise Failure("the run does not end")
+                # The last run is left to finish in peace.
+                if now >= next_strike and now < deadline:
+                    await self.strike()
+                    next_strike = time.monotonic() + self.dice.expovariate(2)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        self.log.flush()
+        for process in [self.coordinator, *self.workers]:
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+        self.relay.server.close()
+
+    def check(self, expected: Path) -> str:
+        """Compares archive and ledger with what they must be; gives a sentence."""
+        archive = self.folder.parent / "storm.h5"
+        self.collect(archive)
+        with h5py.File(expected) as first, h5py.File(archive) as second:
+            groups = [f"{model}/{name}" for model in first if model != "provenance" for name in first[model]]
+            for group in groups:
+                for name in ("logits", "complete", "label"):
+                    a, b = first[group][name][...], second[group][name][...]
+                    if a.tobytes() != b.tobytes():
+                        raise Failure(f"{group}/{name} differs in {int(np.sum(a != b))} places")
+                if not np.all(second[group]["complete"][...] == 1):
+                    raise Failure(f"{group} is incomplete")
+        archive.unlink()
+        with contextlib.closing(sqlite3.connect(self.folder / "ledger.sqlite")) as ledger:
+            shards = ledger.execute("SELECT count(*), sum(state = 1) FROM shards").fetchone()
+            parts = ledger.execute("SELECT count(*), count(DISTINCT shard) FROM parts").fetchone()
+            attempts = ledger.execute("SELECT count(*) FROM attempts").fetchone()[0]
+            self.discarded = ledger.execute("SELECT count(*) FROM errors WHERE kind = 'discarded'").fetchone()[0]
+        if not shards[0] == shards[1] == parts[0] == parts[1]:
+            raise Failure(f"shards {shards}, parts {parts}")
+        return f"{shards[0]} shards in {attempts} attempts, {self.mended} times mended, archive equal"
+
+    def collect(self, archive: Path) -> None:
+        """What was damaged and not noticed is found now at the latest."""
+        for _ in range(2):
+            outcome = subprocess.run(
+                [GAUNTLET, "collect", str(self.folder), "-o", str(archive)], capture_output=True, text=True)
+            if outcome.returncode == 0:
+                verified = subprocess.run([GAUNTLET, "verify", str(archive)], capture_output=True, text=True)
+                if verified.returncode != 0:
+                    raise Failure(f"verify: {verified.stdout}{verified.stderr}")
+                return
+            if "mend" not in outcome.stderr:
+                raise Failure(f"collect: {outcome.stderr}")
+            self.mend()
+            subprocess.run([GAUNTLET, "resume", str(self.folder)], check=True, capture_output=True)
+        raise Failure(f"collect: {outcome.stderr}")
+
+
+def mount(place: Path, megabytes: int) -> bool:
+    place.mkdir()
+    if os.geteuid() != 0:
+        return False
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(place)]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+async def storms(options: argparse.Namespace, work: Path, disk: Path, has_disk: bool) -> collections.Counter[str]:
+    data, manifest = work / "data", work / "manifest.yaml"
+    subprocess.run([GAUNTLET, "miniature", str(data), "--images", str(options.images)], check=True, stdout=sys.stderr)
+    manifest.write_text(MANIFEST.format(models=ROOT / "models", data=data))
+    quiet = work / "quiet"
+    subprocess.run([GAUNTLET, "run", str(manifest), "--run", str(quiet)], check=True, capture_output=True)
+    faults: collections.Counter[str] = collections.Counter()
+    deadline = time.monotonic() + 60 * options.minutes
+    number = 0
+    while time.monotonic() < deadline:
+        number += 1
+        seed = options.seed * 1000 + number
+        storm = Storm(disk / "run", manifest, random.Random(seed), has_disk)
+        start = time.monotonic()
+        try:
+            await storm.run(deadline)
+            summary = storm.check(quiet / "archive.h5")
+        except Failure as failure:
+            kept = Path(tempfile.mkdtemp(prefix="gauntlet-chaos-failed-"))
+            shutil.copytree(disk, kept, dirs_exist_ok=True)
+            shutil.copy(storm.log.name, kept)
+            print(f"run {number} (seed {seed}): {failure}; the run folder is in {kept}\n{storm.tail()}", flush=True)
+            raise SystemExit(1) from failure
+        faults += storm.faults
+        print(
+            f"run {number}: {storm.faults.total()} faults in {time.monotonic() - start:.0f} s, {summary}", flush=True)
+        shutil.rmtree(disk / "run")
+    return faults
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--images", type=int, default=400, help="validation images of the miniature")
+    options = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="gauntlet-chaos-"))
+    disk = work / "disk"
+    has_disk = mount(disk, 48)
+    if not has_disk:
+        print("no tmpfs can be mounted here: the disk will not fill", flush=True)
+    if FAKETIME is None:
+        print("libfaketime is not installed: clocks will not jump", flush=True)
+    try:
+        faults = asyncio.run(storms(options, work, disk, has_disk))
+    finally:
+        if has_disk:
+            subprocess.run(["umount", str(disk)], check=False)
+        shutil.rmtree(work, ignore_errors=True)
+    for kind, count in sorted(faults.items()):
+        print(f"  {kind:24s} {count:4d}")
+    print(f"{faults.total()} faults, every archive equal: nothing lost, nothing double")
+
+
+if __name__ == "__main__":
+    main()
