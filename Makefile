@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test kubernetes simulate fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run test kubernetes simulate chaos fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -34,6 +34,11 @@ simulate: setup
 	  --filter SimulationTests
 	GAUNTLET_SIMULATION_WORKERS=10000 GAUNTLET_SIMULATION_SHARDS=5000000 $(SWIFT) test -c release --skip-build \
 	  --filter survivesAtScale
+
+# Kills, stops, starves and damages runs of the miniature for ten minutes, and compares their archives with an undisturbed
+# one. As root also the disk fills; with Debian's package faketime clocks jump.
+chaos: build $(PYTHON)
+	$(PYTHON) tools/chaos.py
 
 # Feeds damaged files to the readers of checkpoints, a million of each format (about half an hour on one core).
 FUZZ_INPUTS ?= 1000000

@@ -45,7 +45,7 @@ def make_vit() -> torch.nn.Module:
 
 
 RECIPES = {
-    "replknet-nano": Recipe(make_replknet, epochs=3, rate=2e-3, weight_decay=0.05),
+    "replknet-nano": Recipe(make_replknet, epochs=5, rate=2e-3, weight_decay=0.05),
     "resnet-nano": Recipe(make_resnet, epochs=4, rate=3e-3, weight_decay=0.05),
     "vit-nano": Recipe(make_vit, epochs=16, rate=1e-3, weight_decay=0.05, matrix_rate=3e-3),
 }
