@@ -47,7 +47,7 @@ benchmarks:
   - {{kind: imagenet-val, root: {data}/val}}
   - {{kind: imagenet-c, root: {data}/imagenet-c, corruptions: [gaussian_noise, brightness, contrast, pixelate]}}
 # Every loss counts against a shard, and here most shards meet one.
-sharding: {{images: 20, attempts: 50, lease: 4s}}
+sharding: {{images: 40, smallest: 10, seconds: 0.1s, attempts: 50, lease: 4s}}
 """
 
 
@@ -325,7 +325,7 @@ class Storm:
                     raise Failure(f"{group} is incomplete")
         archive.unlink()
         with contextlib.closing(sqlite3.connect(self.folder / "ledger.sqlite")) as ledger:
-            shards = ledger.execute("SELECT count(*), sum(state = 1) FROM shards").fetchone()
+            shards = ledger.execute("SELECT count(*), sum(state = 1) FROM shards WHERE state <> 3").fetchone()
             parts = ledger.execute("SELECT count(*), count(DISTINCT shard) FROM parts").fetchone()
             attempts = ledger.execute("SELECT count(*) FROM attempts").fetchone()[0]
             self.discarded = ledger.execute("SELECT count(*) FROM errors WHERE kind = 'discarded'").fetchone()[0]

@@ -22,6 +22,9 @@ public struct CoordinatorConfiguration: Sendable {
   /// Workers of a former coordinator may still live: what they held is kept for them for three heartbeats.
   public var mayHaveWorkers: Bool
 
+  /// How long shards should take, where their workers' speed is known; nil leaves them as they are planned.
+  public var pieceSizes: PieceSizes?
+
   /// Another coordinator takes over when this one is told to end: workers are not sent home.
   public var keepsWorkers: Bool
 
@@ -31,8 +34,9 @@ public struct CoordinatorConfiguration: Sendable {
   /// A configuration.
   public init(
     listen: String, security: ServerSecurity, runFolder: String?, leaseSeconds: Double, attempts: Int, version: String,
-    mayHaveWorkers: Bool = true, keepsWorkers: Bool = false
+    mayHaveWorkers: Bool = true, keepsWorkers: Bool = false, pieceSizes: PieceSizes? = nil
   ) {
+    self.pieceSizes = pieceSizes
     self.keepsWorkers = keepsWorkers
     self.listen = listen
     self.security = security

@@ -11,7 +11,7 @@ struct CoordinatorLoop {
   private let logger: Logger
   private let router: RouterEndpoint
   private let writer: LedgerWriter
-  private let shards: ShardTable
+  private let ledger: Ledger
   private let start = ContinuousClock.now
   private var scheduler: Scheduler
   private var workers: Set<String> = []
@@ -32,20 +32,27 @@ struct CoordinatorLoop {
     let failed = try ledger.failedWorkers()
     let open = try ledger.openAttempts()
     let standing = try ledger.standing()
-    shards = ledger.shards
+    self.ledger = ledger
     scheduler = Scheduler(
-      blocks: shards.cells.map { ShardBlock(count: $0.shardCount, model: $0.model) },
+      blocks: ledger.shards.cells.map { cell in
+        ShardBlock(
+          count: cell.shardCount, model: cell.model, images: cell.shardImages,
+          lastImages: cell.imageCount - (cell.shardCount - 1) * cell.shardImages)
+      },
+      pieces: ledger.allPieces.map { ($0.model, $0.imageCount) },
       touched: standing.others.map { row in
         let state: SchedulerShard.State =
           switch row.state {
           case .pending: .pending
           case .recorded: .recorded
           case .setAside: .setAside
+          case .split: .split
           }
         return SchedulerShard(
           id: row.id, state: state, attempts: row.attempts, failures: row.failures, failedWorkers: failed[row.id] ?? [],
           holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
-      }, recorded: standing.recorded, leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
+      }, recorded: standing.recorded, pieceSizes: configuration.pieceSizes,
+      leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
       reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0)
     writer = LedgerWriter(ledger: ledger, source: source) { [waker = router.waker] in waker.wake() }
   }
@@ -102,7 +109,10 @@ struct CoordinatorLoop {
       try handle(.heartbeat(worker: worker, held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
     case .result(let shard, let data, let nanoseconds):
       payload = (data, nanoseconds)
-      try handle(.resultReceived(ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker)))
+      try handle(
+        .resultReceived(
+          ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker),
+          computeSeconds: nanoseconds > 0 ? Double(nanoseconds) / 1e9 : nil))
       payload = nil
     case .failure(let shard, let reason, _):
       logger.warning(
@@ -146,6 +156,7 @@ struct CoordinatorLoop {
       switch completion {
       case .stored(let lease): try handle(.stored(lease))
       case .refused(let lease, let reason): try handle(.storeRefused(lease, reason: reason))
+      case .split(let shard): try handle(.split(shard))
       case .broken(let error): throw error
       }
     }
@@ -178,8 +189,9 @@ struct CoordinatorLoop {
     case .setAside(let shard, let reason):
       logger.error("a shard was set aside", metadata: ["shard": "\(shard)", "reason": "\(reason)"])
       enter(.setAside(shard: shard, reason: reason, time: time))
+    case .split(let shard, let images, let firstPiece, _): enterSplit(shard, images, firstPiece)
     case .store(let lease):
-      guard let payload, let definition = shards.definition(of: lease.shard) else {
+      guard let payload, let definition = ledger.definition(of: lease.shard) else {
         return .storeRefused(lease, reason: "the ledger has no such shard")
       }
       journal.append(.store(lease, definition, payload: payload.data, computeNanoseconds: payload.nanoseconds))
@@ -213,7 +225,7 @@ struct CoordinatorLoop {
   }
 
   private mutating func deliver(_ lease: ShardLease, _ time: Double) throws -> Scheduler.Event? {
-    guard let definition = shards.definition(of: lease.shard) else { return nil }
+    guard let definition = ledger.definition(of: lease.shard) else { return nil }
     enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
     let message = WireMessage.lease(
       Self.wire(lease), leaseMilliseconds: max(1, Int(configuration.leaseSeconds * 1000)),
@@ -221,6 +233,20 @@ struct CoordinatorLoop {
     guard try router.send(message, to: PeerID(workerID: lease.worker)) != .sent else { return nil }
     return .disconnected(
       worker: lease.worker, undelivered: [HeldShard(shard: lease.shard, attempt: lease.attempt)])
+  }
+
+  private mutating func enterSplit(_ shard: Int64, _ images: [Int], _ firstPiece: Int64) {
+    guard let whole = ledger.definition(of: shard) else { return }
+    var firstImage = whole.firstImage
+    var pieces: [ShardDefinition] = []
+    for count in images {
+      pieces.append(
+        ShardDefinition(
+          id: firstPiece + Int64(pieces.count), model: whole.model, benchmark: whole.benchmark,
+          condition: whole.condition, firstImage: firstImage, imageCount: count))
+      firstImage += count
+    }
+    enter(.split(shard: shard, into: pieces))
   }
 
   private mutating func enter(_ entry: LedgerEntry) { journal.append(.enter(entry)) }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Planning
+import Synchronization
 
 /// The coordinator's journal: which shards there are, who had them, what became of them.
 ///
@@ -12,6 +13,8 @@ public final class Ledger: Sendable {
   /// All shards of the run, as planned.
   public let shards: ShardTable
   let database: DatabasePool
+  /// The pieces that shards were split into, by their numbers, which follow those of the plan.
+  private let pieces = Mutex<[(cell: Int, definition: ShardDefinition)]>([])
 
   static let applicationID = 0x4741_554E  // "GAUN"
   static let version = 2
@@ -67,11 +70,61 @@ public final class Ledger: Sendable {
           try check(database, path: path, checksAll: checksAll)
           return try Self.shards(database)
         }
-        return Ledger(path: path, shards: shards, database: pool)
+        let ledger = Ledger(path: path, shards: shards, database: pool)
+        try pool.read { try ledger.readPieces(in: $0) }
+        return ledger
       } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
         throw LedgerError.foreign(path: path)
       } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
         throw LedgerError.damaged(path: path, detail: error.message ?? "SQLITE_CORRUPT")
+      }
+    }
+  }
+
+  /// The shard of a number, planned or piece; nil where there is none.
+  public func definition(of id: Int64) -> ShardDefinition? {
+    shards.definition(of: id) ?? piece(id)?.definition
+  }
+
+  func cellPosition(of id: Int64) -> Int? { shards.cellPosition(of: id) ?? piece(id)?.cell }
+
+  /// All pieces by number: the first has the number ``shards`` ends with.
+  var allPieces: [ShardDefinition] { pieces.withLock { $0.map(\.definition) } }
+
+  var pieceCount: Int { pieces.withLock { $0.count } }
+
+  func forgetPieces(after count: Int) { pieces.withLock { $0.removeLast(max(0, $0.count - count)) } }
+
+  private func piece(_ id: Int64) -> (cell: Int, definition: ShardDefinition)? {
+    pieces.withLock { pieces in
+      let place = id.subtractingReportingOverflow(Int64(shards.count))
+      guard !place.overflow, place.partialValue >= 0, place.partialValue < Int64(pieces.count) else { return nil }
+      return pieces[Int(place.partialValue)]
+    }
+  }
+
+  /// Takes in the pieces that were entered since the last call.
+  ///
+  /// - Throws: ``LedgerError/damaged(path:detail:)`` where a number is missing.
+  func readPieces(in database: Database) throws {
+    try pieces.withLock { pieces in
+      let known = shards.count + pieces.count
+      let rows = try Row.fetchCursor(
+        database, sql: "SELECT id, cell, first, images FROM shards WHERE id >= ? ORDER BY id", arguments: [known])
+      while let row = try rows.next() {
+        let id: Int = row[0]
+        let position: Int = row[1]
+        guard id == shards.count + pieces.count, shards.cells.indices.contains(position), let first: Int = row[2] else {
+          throw LedgerError.damaged(path: path, detail: "shard \(id) is no piece of another")
+        }
+        let cell = shards.cells[position]
+        pieces.append(
+          (
+            position,
+            ShardDefinition(
+              id: Int64(id), model: cell.model, benchmark: cell.benchmark, condition: cell.condition, firstImage: first,
+              imageCount: row[3])
+          ))
       }
     }
   }

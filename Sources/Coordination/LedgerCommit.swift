@@ -7,9 +7,14 @@ extension Ledger {
   ///   one that was not planned; nothing is entered then.
   public func commit(_ entries: [LedgerEntry]) throws(LedgerError) {
     guard !entries.isEmpty else { return }
+    let known = pieceCount
+    var isCommitted = false
+    // What was taken in of a transaction that failed is not there.
+    defer { if !isCommitted { forgetPieces(after: known) } }
     try write { database in
       for entry in entries { try enter(entry, in: database) }
     }
+    isCommitted = true
   }
 
   private func enter(_ entry: LedgerEntry, in database: Database) throws {
@@ -31,7 +36,7 @@ extension Ledger {
     case .recorded(let shard, let attempt, let worker, let part, let computeNanoseconds, let time):
       // A late result may belong to a shard that was set aside meanwhile: it is as good as any.
       try touch(
-        shard, "state", ShardState.recorded.rawValue, onConflict: "state = excluded.state WHERE state <> 1",
+        shard, "state", ShardState.recorded.rawValue, onConflict: "state = excluded.state WHERE state NOT IN (1, 3)",
         in: database)
       guard database.changesCount == 1 else { throw LedgerError.notRecordable(shard: shard) }
       try database.cachedStatement(
@@ -49,6 +54,16 @@ extension Ledger {
         shard, "state", ShardState.setAside.rawValue, onConflict: "state = excluded.state WHERE state = 0",
         in: database)
       try Self.note(shard, 0, "", "setAside", reason, time, in: database)
+    case .split(let shard, let pieces):
+      try touch(
+        shard, "state", ShardState.split.rawValue, onConflict: "state = excluded.state WHERE state = 0", in: database)
+      guard database.changesCount == 1, let cell = cellPosition(of: shard) else {
+        throw LedgerError.notRecordable(shard: shard)
+      }
+      let insertion = try database.cachedStatement(
+        sql: "INSERT INTO shards (id, cell, images, first) VALUES (?, ?, ?, ?)")
+      for piece in pieces { try insertion.execute(arguments: [piece.id, cell, piece.imageCount, piece.firstImage]) }
+      try readPieces(in: database)
     case .discarded(let shard, let reason, let time):
       try database.cachedStatement(sql: "DELETE FROM parts WHERE shard = ?").execute(arguments: [shard])
       try database.cachedStatement(sql: "UPDATE shards SET state = 0 WHERE id = ? AND state = 1")
@@ -61,7 +76,7 @@ extension Ledger {
   private func touch(
     _ shard: Int64, _ column: String, _ value: Int, onConflict update: String, in database: Database
   ) throws {
-    guard let cell = shards.cellPosition(of: shard), let definition = shards.definition(of: shard) else {
+    guard let cell = cellPosition(of: shard), let definition = definition(of: shard) else {
       throw LedgerError.noShard(shard)
     }
     try database.cachedStatement(

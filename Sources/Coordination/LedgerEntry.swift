@@ -8,6 +8,8 @@ public enum ShardState: Int, Sendable, Codable, CaseIterable {
   case recorded = 1
   /// It failed as often as is allowed; `gauntlet resume --failed` takes it up again.
   case setAside = 2
+  /// Pieces have taken its place.
+  case split = 3
 }
 
 /// A shard that was handed out, and where it stands.
@@ -55,6 +57,8 @@ public enum LedgerEntry: Sendable, Equatable {
     shard: Int64, attempt: Int, worker: String, part: StoredPart?, computeNanoseconds: UInt64, time: Double)
   /// The shard failed as often as is allowed.
   case setAside(shard: Int64, reason: String, time: Double)
+  /// Pieces take the place of a shard that was never handed out; they are shards with the next numbers.
+  case split(shard: Int64, into: [ShardDefinition])
   /// The shard's file is damaged or gone, so it is to be computed anew.
   case discarded(shard: Int64, reason: String, time: Double)
 }

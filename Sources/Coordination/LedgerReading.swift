@@ -29,8 +29,9 @@ extension Ledger {
           SELECT shard, path, sha256, bytes, failed_images, worker, attempt, compute_nanoseconds, recorded
           FROM parts ORDER BY shard
           """)
+      try readPieces(in: database)
       while let row = try rows.next() {
-        guard let definition = shards.definition(of: row["shard"]) else { throw LedgerError.noShard(row["shard"]) }
+        guard let definition = definition(of: row["shard"]) else { throw LedgerError.noShard(row["shard"]) }
         try body(PartRow(row: row, definition: definition))
       }
     }

@@ -3,6 +3,7 @@ import Planning
 
 extension Ledger {
   /// `shards` has only those that were handed out once: the rest is as planned, and follows from `cells` by counting.
+  /// A shard that was split has the state 3, and its pieces, numbered after the planned ones, say at which image they begin.
   /// The triggers keep the cells' counts, so that looking at a run costs nothing, however many shards it has.
   private static let schema = """
     CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -11,16 +12,19 @@ extension Ledger {
       model INTEGER NOT NULL, benchmark INTEGER NOT NULL, condition INTEGER NOT NULL,
       images INTEGER NOT NULL, shard_images INTEGER NOT NULL,
       recorded INTEGER NOT NULL DEFAULT 0, recorded_images INTEGER NOT NULL DEFAULT 0,
-      set_aside INTEGER NOT NULL DEFAULT 0, set_aside_images INTEGER NOT NULL DEFAULT 0);
+      set_aside INTEGER NOT NULL DEFAULT 0, set_aside_images INTEGER NOT NULL DEFAULT 0,
+      split INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE shards (
       id INTEGER PRIMARY KEY, cell INTEGER NOT NULL REFERENCES cells (position), images INTEGER NOT NULL,
+      first INTEGER,
       state INTEGER NOT NULL DEFAULT 0,
       attempts INTEGER NOT NULL DEFAULT 0,
       failures INTEGER NOT NULL DEFAULT 0);
-    CREATE TRIGGER shard_enters AFTER INSERT ON shards WHEN new.state <> 0 BEGIN
+    CREATE TRIGGER shard_enters AFTER INSERT ON shards WHEN new.state <> 0 OR new.first IS NOT NULL BEGIN
       UPDATE cells SET
         recorded = recorded + (new.state = 1), recorded_images = recorded_images + (new.state = 1) * new.images,
-        set_aside = set_aside + (new.state = 2), set_aside_images = set_aside_images + (new.state = 2) * new.images
+        set_aside = set_aside + (new.state = 2), set_aside_images = set_aside_images + (new.state = 2) * new.images,
+        split = split + (new.state = 3), pieces = pieces + (new.first IS NOT NULL)
         WHERE position = new.cell;
     END;
     CREATE TRIGGER shard_changes AFTER UPDATE OF state ON shards WHEN new.state <> old.state BEGIN
@@ -28,7 +32,8 @@ extension Ledger {
         recorded = recorded + (new.state = 1) - (old.state = 1),
         recorded_images = recorded_images + ((new.state = 1) - (old.state = 1)) * new.images,
         set_aside = set_aside + (new.state = 2) - (old.state = 2),
-        set_aside_images = set_aside_images + ((new.state = 2) - (old.state = 2)) * new.images
+        set_aside_images = set_aside_images + ((new.state = 2) - (old.state = 2)) * new.images,
+        split = split + (new.state = 3) - (old.state = 3)
         WHERE position = new.cell;
     END;
     CREATE TABLE attempts (

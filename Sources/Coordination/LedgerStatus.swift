@@ -84,11 +84,15 @@ extension Ledger {
 
   private func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
     var counts = try Row.fetchAll(
-      database, sql: "SELECT recorded, recorded_images, set_aside, set_aside_images FROM cells ORDER BY position"
+      database,
+      sql: """
+        SELECT recorded, recorded_images, set_aside, set_aside_images, pieces - split - recorded - set_aside FROM cells
+        ORDER BY position
+        """
     ).enumerated().map { position, row in
       LedgerStatus.Counts(
-        pending: shards.cells[position].shardCount - (row[0] as Int) - (row[2] as Int), recorded: row[0],
-        setAside: row[2], images: shards.cells[position].imageCount, recordedImages: row[1], setAsideImages: row[3])
+        pending: shards.cells[position].shardCount + (row[4] as Int), recorded: row[0], setAside: row[2],
+        images: shards.cells[position].imageCount, recordedImages: row[1], setAsideImages: row[3])
     }
     let running = try Row.fetchCursor(
       database,

@@ -18,6 +18,7 @@ final class LedgerWriter: Sendable {
   enum Completion: Sendable {
     case stored(ShardLease)
     case refused(ShardLease, reason: String)
+    case split(Int64)
     case broken(any Error)
   }
 
@@ -102,7 +103,9 @@ final class LedgerWriter: Sendable {
     do {
       for task in batch {
         switch task {
-        case .enter(let entry): entries.append(entry)
+        case .enter(let entry):
+          entries.append(entry)
+          if case .split(let shard, _) = entry { completions.append(.split(shard)) }
         case .store(let lease, let definition, let payload, let nanoseconds):
           do {
             let part = try source.store(payload, for: definition, attempt: lease.attempt, worker: lease.worker)

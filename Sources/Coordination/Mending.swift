@@ -132,24 +132,32 @@ extension PlannedRun {
     _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ summary: inout MendSummary,
     progress: (Double) -> Void
   ) throws {
-    let shards = plan.shards
     for (position, file) in files.enumerated() {
       progress(Double(position) / Double(files.count))
       guard let stored = try? PartFile.readSealed(folder.path + "/" + file),
-        let shard = shards.definition(of: stored.part.shard), folder.relativePart(shard: shard.id) == file,
+        let shard = ledger.definition(of: stored.part.shard), folder.relativePart(shard: shard.id) == file,
         stored.part.attributes["run_id"] == plan.runID, stored.part.conditionIndex == shard.condition,
         stored.part.group == plan.group(model: shard.model, benchmark: shard.benchmark),
         stored.part.firstImage == shard.firstImage, stored.part.imageCount == shard.imageCount
       else { continue }
-      try ledger.commit([
-        .recorded(
-          shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
-          worker: stored.part.attributes["worker"] ?? "unknown",
-          part: StoredPart(
-            path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count),
-          computeNanoseconds: 0, time: Date().timeIntervalSince1970)
-      ])
-      summary.takenUp += 1
+      let entry = LedgerEntry.recorded(
+        shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
+        worker: stored.part.attributes["worker"] ?? "unknown",
+        part: StoredPart(
+          path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count),
+        computeNanoseconds: 0, time: Date().timeIntervalSince1970)
+      if try isEntered(entry, in: ledger) { summary.takenUp += 1 }
+    }
+  }
+
+  /// Enters a record; false where the ledger knows pieces of the shard instead.
+  private static func isEntered(_ entry: LedgerEntry, in ledger: Ledger) throws -> Bool {
+    do {
+      try ledger.commit([entry])
+      return true
+    } catch {
+      guard case .notRecordable = error else { throw error }
+      return false
     }
   }
 }

@@ -46,7 +46,8 @@ public enum RestartBenchmark {
     progress(1)
     let restart = clock.now
     let coordinator = try place.coordinator(
-      ledger: try Ledger.open(at: place.ledgerPath), logger: Logger(label: "gauntlet.benchmark") { _ in SwiftLogNoOpLogHandler() })
+      ledger: try Ledger.open(at: place.ledgerPath),
+      logger: Logger(label: "gauntlet.benchmark") { _ in SwiftLogNoOpLogHandler() })
     let security = try place.keys.clientSecurity()
     let leaseSeconds = Mutex<Result<Double, any Error>>(.success(.nan))
     Thread.detachNewThread {

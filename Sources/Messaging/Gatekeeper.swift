@@ -64,7 +64,8 @@ final class Gatekeeper: Sendable {
   private func answer(to question: [Data]) -> [Data] {
     let isAllowed =
       question.count == 7 && question[0] == Data("1.0".utf8) && question[2] == Data(Self.domain.utf8)
-      && question[5] == Data("CURVE".utf8) && authorized.contain(CurvePublicKey(bytes: Array(question[6])), logger: logger)
+      && question[5] == Data("CURVE".utf8)
+      && authorized.contain(CurvePublicKey(bytes: Array(question[6])), logger: logger)
     let request = question.count > 1 ? question[1] : Data()
     let status = isAllowed ? ("200", "OK") : ("400", "this key is not authorized")
     return [Data("1.0".utf8), request, Data(status.0.utf8), Data(status.1.utf8), Data(), Data()]

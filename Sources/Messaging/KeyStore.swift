@@ -70,7 +70,8 @@ public struct KeyStore: Sendable {
     guard !name.isEmpty, name.utf8.count <= 100,
       name.utf8.allSatisfy({ isalnum(Int32($0)) != 0 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") })
     else { throw .keyFile(bundlePath, reason: "cannot be made: a name has letters, digits, - and _ only") }
-    guard !FileManager.default.fileExists(atPath: bundlePath), !FileManager.default.fileExists(atPath: publicPath) else {
+    guard !FileManager.default.fileExists(atPath: bundlePath), !FileManager.default.fileExists(atPath: publicPath)
+    else {
       throw .keysExist(bundlePath)
     }
     guard let secret = CurveSecretKey(z85: try KeyFile.read(serverPath, isSecret: true)) else {

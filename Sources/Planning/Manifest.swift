@@ -23,8 +23,12 @@ public struct ModelSpecification: Sendable, Hashable, Codable {
 
 /// How the work is cut and retried.
 public struct Sharding: Sendable, Hashable, Codable {
-  /// Images a shard.
+  /// Images a shard at most.
   public var images = 500
+  /// Images of the pieces that shards are split into, at least, where they would take longer than `seconds`.
+  public var smallest = 50
+  /// How long a shard should take.
+  public var seconds = 60.0
   /// How often a shard is tried before it is set aside.
   public var attempts = 3
   /// Seconds without a heartbeat from its worker after which a shard is leased anew.

@@ -247,9 +247,11 @@ enum ImageStatistics {
 
 extension ManifestReader {
   private func sharding(_ node: ManifestNode) throws -> Sharding {
-    let keys = try node.mapping(known: ["images", "attempts", "lease"])
+    let keys = try node.mapping(known: ["images", "smallest", "seconds", "attempts", "lease"])
     var sharding = Sharding()
     if let images = keys["images"] { sharding.images = try images.integer(in: 1...10_000) }
+    if let smallest = keys["smallest"] { sharding.smallest = try smallest.integer(in: 1...10_000) }
+    if let seconds = keys["seconds"] { sharding.seconds = try seconds.seconds(in: 0.1...86_400) }
     if let attempts = keys["attempts"] { sharding.attempts = try attempts.integer(in: 1...100) }
     if let lease = keys["lease"] { sharding.leaseSeconds = try lease.seconds(in: 0.1...86_400) }
     return sharding

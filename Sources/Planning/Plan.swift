@@ -66,8 +66,8 @@ extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
-    /// have rows of different lengths.
-    static let currentVersion = 4
+    /// have rows of different lengths, since 5 shards may be split.
+    static let currentVersion = 5
     var version = currentVersion
     let runID: String
     let created: String

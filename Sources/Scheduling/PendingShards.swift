@@ -1,5 +1,5 @@
 /// The shards that wait for a worker: those that nobody has failed by their model, the others by the set of workers
-/// that have failed them; the lowest position first.
+/// that have failed them; of each kind the lowest position first.
 ///
 /// A shard is pushed and removed in constant time but for a heap's logarithm: an entry whose ticket is no longer its
 /// shard's stays in its heap until it comes to the top. Shards that never left cost nothing but their ticket.
@@ -48,6 +48,9 @@ struct PendingShards: Sendable {
     }
     tickets = Array(repeating: Self.firstTicket, count: count)
   }
+
+  /// There are more shards; they do not wait yet.
+  mutating func extend(by count: Int) { tickets.append(contentsOf: repeatElement(0, count: count)) }
 
   func contains(_ index: Int) -> Bool { tickets[index] != 0 }
 
@@ -99,13 +102,16 @@ struct PendingShards: Sendable {
     return index
   }
 
+  /// What came back, and pieces, before what was never given: they belong to ranges that were begun.
   private mutating func firstFresh(_ model: Int?) -> Int? {
-    if let model, let index = firstFresh(of: model) { return index }
-    return fresh.indices.compactMap { firstFresh(of: $0) }.min()
+    if let model, let index = firstReturned(of: model) ?? firstUntouched(of: model) { return index }
+    return fresh.indices.compactMap { firstReturned(of: $0) }.min()
+      ?? fresh.indices.compactMap { firstUntouched(of: $0) }.min()
   }
 
-  private mutating func firstFresh(of model: Int) -> Int? {
-    let returned = Self.first(of: &fresh[model].returned, tickets)
+  private mutating func firstReturned(of model: Int) -> Int? { Self.first(of: &fresh[model].returned, tickets) }
+
+  private mutating func firstUntouched(of model: Int) -> Int? {
     while fresh[model].passed < fresh[model].first.count {
       let range = fresh[model].first[fresh[model].passed]
       // What has left is looked at once.
@@ -114,9 +120,9 @@ struct PendingShards: Sendable {
         continue
       }
       fresh[model].first[fresh[model].passed] = index..<range.upperBound
-      return min(index, returned ?? index)
+      return index
     }
-    return returned
+    return nil
   }
 
   private static func first(of entries: inout BinaryHeap<Entry>, _ tickets: [UInt64]) -> Int? {

@@ -39,6 +39,15 @@ public struct Scheduler: Sendable {
   var restDeadlines = BinaryHeap<Deadline<String>>()
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
+  /// How long shards should take; nil leaves them as they are planned.
+  let pieceSizes: PieceSizes?
+  var splits: [Int: Split] = [:]
+  /// Shards that pieces have replaced.
+  var splitCount = 0
+  /// Pieces that the ledger does not have yet.
+  var waitingPieces = 0
+  /// By model, over all workers.
+  var paces: [Int: Pace] = [:]
   /// Of the workers that lost a shard: since when they were silent then.
   var silences: [Int: [String: Double]] = [:]
   var workers: [String: Worker] = [:]
@@ -56,30 +65,44 @@ public struct Scheduler: Sendable {
 
   /// A scheduler of shards that are numbered from 0 through all blocks. Lower numbers are leased first.
   ///
-  /// It takes about 25 bytes a shard.
+  /// It takes about 30 bytes a shard.
   ///
   /// - Parameters:
   ///   - blocks: all shards, pending where nothing else is said.
+  ///   - pieces: shards that took the place of planned ones before, by model and images; they have the numbers after the
+  ///     blocks'.
   ///   - touched: what became of shards that were handed out before; numbers outside the blocks are passed over.
   ///   - recorded: more shards whose result is in the ledger, by number.
+  ///   - pieceSizes: how long shards should take; nil leaves them as they are planned.
   ///   - leaseSeconds: positive, several times the interval of heartbeats.
   ///   - maximumFailures: at least 1.
   ///   - graceSeconds: half of `leaseSeconds` if nil.
   ///   - reclaimSeconds: `graceSeconds` if nil; 0 where no worker can have outlived the former coordinator.
   public init(
-    blocks: [ShardBlock], touched: [SchedulerShard] = [], recorded: [Int64] = [], leaseSeconds: Double, maximumFailures: Int, graceSeconds: Double? = nil,
+    blocks: [ShardBlock], pieces: [(model: Int, images: Int)] = [], touched: [SchedulerShard] = [],
+    recorded: [Int64] = [], pieceSizes: PieceSizes? = nil, leaseSeconds: Double, maximumFailures: Int,
+    graceSeconds: Double? = nil,
     reclaimSeconds: Double? = nil
   ) {
     self.leaseSeconds = leaseSeconds
     self.graceSeconds = graceSeconds ?? leaseSeconds / 2
     self.reclaimSeconds = reclaimSeconds ?? self.graceSeconds
     self.maximumFailures = max(1, maximumFailures)
+    self.pieceSizes = pieceSizes
     shards = []
-    shards.reserveCapacity(blocks.reduce(0) { $0 + $1.count })
-    for block in blocks {
-      shards.append(contentsOf: repeatElement(Shard(model: Int32(clamping: block.model)), count: block.count))
+    shards.reserveCapacity(blocks.reduce(0) { $0 + $1.count } + pieces.count)
+    for block in blocks where block.count > 0 {
+      let model = Int32(clamping: block.model)
+      let shard = Shard(model: model, images: Int32(clamping: block.images))
+      shards.append(contentsOf: repeatElement(shard, count: block.count - 1))
+      shards.append(Shard(model: model, images: Int32(clamping: block.lastImages)))
     }
-    pending = PendingShards(blocks: blocks)
+    let pieceBlocks = pieces.map { ShardBlock(count: 1, model: $0.model, images: $0.images) }
+    for block in pieceBlocks {
+      shards.append(
+        Shard(model: Int32(clamping: block.model), images: Int32(clamping: block.images), isPlanned: false))
+    }
+    pending = PendingShards(blocks: blocks + pieceBlocks)
     for id in recorded {
       guard let index = index(of: id), shards[index].end == .none else { continue }
       shards[index].end = .recorded
@@ -99,6 +122,7 @@ public struct Scheduler: Sendable {
     switch shard.state {
     case .recorded: recordedCount += 1
     case .setAside: setAsideCount += 1
+    case .split: splitCount += 1
     case .pending where shard.failures >= maximumFailures: exhausted.append(index)
     case .pending:
       if let holder = shard.holder, reclaimSeconds > 0 {
@@ -124,7 +148,8 @@ public struct Scheduler: Sendable {
   /// How many shards stand where.
   public var counts: Counts {
     Counts(
-      pending: pending.count + reserved.count, leased: leases.count, storing: stores.count, recorded: recordedCount,
+      pending: pending.count + reserved.count + waitingPieces, leased: leases.count, storing: stores.count,
+      recorded: recordedCount,
       setAside: setAsideCount)
   }
 
@@ -151,7 +176,7 @@ public struct Scheduler: Sendable {
     apply(event, now)
     expire(now)
     assign(now)
-    let isFinished = recordedCount + setAsideCount == shards.count
+    let isFinished = recordedCount + setAsideCount + splitCount == shards.count
     if isFinished, !wasFinished { actions.append(.finished) }
     wasFinished = isFinished
     defer { actions.removeAll(keepingCapacity: true) }
@@ -175,9 +200,10 @@ public struct Scheduler: Sendable {
       }
       heard(worker, now)
       name(held, by: worker, now)
-    case .resultReceived(let lease):
+    case .resultReceived(let lease, let computeSeconds):
       heard(lease.worker, now)
-      receive(lease, now)
+      receive(lease, computeSeconds, now)
+    case .split(let shard): finishSplit(shard, now)
     case .stored(let lease): finishStore(of: lease, now)
     case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason)
     case .failed(let lease, let reason):
@@ -206,7 +232,7 @@ public struct Scheduler: Sendable {
 // MARK: Results
 
 extension Scheduler {
-  private mutating func receive(_ lease: ShardLease, _ now: Double) {
+  private mutating func receive(_ lease: ShardLease, _ computeSeconds: Double?, _ now: Double) {
     guard let index = index(of: lease.shard) else {
       actions.append(.acknowledge(lease, .refused))
       return
@@ -216,14 +242,22 @@ extension Scheduler {
       if store.lease != lease { actions.append(.acknowledge(lease, .duplicate)) }
       return
     }
-    if shards[index].end == .recorded {
+    if shards[index].end == .recorded || isSplit(index) {
       actions.append(.acknowledge(lease, .duplicate))
       return
     }
+    if let computeSeconds { notePace(of: lease.worker, at: index, computeSeconds) }
     shards[index].attempts = max(shards[index].attempts, Int32(clamping: lease.attempt))
     stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease, now))
     if shards[index].end == .setAside { setAsideCount -= 1 }
     actions.append(.store(lease))
+  }
+
+  private mutating func notePace(of worker: String, at index: Int, _ seconds: Double) {
+    let images = Int(shards[index].images)
+    let model = Int(shards[index].model)
+    paces[model, default: Pace()].note(seconds, images: images)
+    if workers[worker]?.model == model { workers[worker]?.pace.note(seconds, images: images) }
   }
 
   /// Takes the shard from whoever has it. Gives whether the result's worker had it and goes on holding it.

@@ -6,11 +6,14 @@ extension Scheduler {
     /// A worker lives and holds these shards, waiting, being computed, or computed and not acknowledged.
     case heartbeat(worker: String, held: [HeldShard])
     /// A result came in. If it is wanted, the answer has `Action.store`.
-    case resultReceived(ShardLease)
+    /// `computeSeconds` is how long the worker computed it, if that is known.
+    case resultReceived(ShardLease, computeSeconds: Double? = nil)
     /// What `Action.store` asked for is on disk and in the ledger.
     case stored(ShardLease)
     /// What `Action.store` asked for is not valid. It counts as a failure of that attempt.
     case storeRefused(ShardLease, reason: String)
+    /// What `Action.split` asked for is in the ledger.
+    case split(Int64)
     /// A worker could not compute a shard.
     case failed(ShardLease, reason: String)
     /// A worker's connection is gone. It gets no lease until it is heard again; those that it holds go on until their
@@ -34,6 +37,9 @@ extension Scheduler {
     case ended(ShardLease, Outcome, reason: String)
     /// Journal that the shard failed as often as is allowed.
     case setAside(shard: Int64, reason: String)
+    /// Journal that pieces take the shard's place, which are shards with the numbers from `firstPiece` on and so many images
+    /// each, in the images' order; then say `Event.split`. The worker waits for them.
+    case split(shard: Int64, into: [Int], firstPiece: Int64, worker: String)
     /// Make the result that just came in durable, then say `Event.stored` or `Event.storeRefused`.
     case store(ShardLease)
     /// Answer the worker's result.
@@ -64,7 +70,7 @@ extension Scheduler {
   public enum Acknowledgement: String, Sendable, CaseIterable {
     /// It is in the ledger.
     case recorded
-    /// Another attempt's result is, or is just being stored.
+    /// Another attempt's result is, or is just being stored, or pieces have taken the shard's place.
     case duplicate
     /// It is not valid.
     case refused

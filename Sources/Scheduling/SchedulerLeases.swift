@@ -2,13 +2,14 @@ extension Scheduler {
   /// A shard's numbers, small because there may be millions; where it is follows from `pending`, `leases` and `stores`.
   struct Shard: Sendable {
     enum End: UInt8, Sendable {
-      case none, recorded, setAside
+      case none, recorded, setAside, split
 
       init(_ state: SchedulerShard.State) {
         switch state {
         case .pending: self = .none
         case .recorded: self = .recorded
         case .setAside: self = .setAside
+        case .split: self = .split
         }
       }
     }
@@ -16,6 +17,9 @@ extension Scheduler {
     var attempts: Int32 = 0
     var failures: Int32 = 0
     let model: Int32
+    let images: Int32
+    /// It is no piece of another.
+    var isPlanned = true
     var end = End.none
   }
 
@@ -44,6 +48,10 @@ extension Scheduler {
     var storing: Set<Int> = []
     /// The model of its last lease.
     var model: Int?
+    /// At which it computes that model.
+    var pace = Pace()
+    /// The shard that is being split for it.
+    var awaits: Int?
     /// The silence that it was blamed for last: when it had been heard before.
     var blamedSilence: Double?
     /// Shards that it failed and others computed, since its last result or rest.
@@ -85,18 +93,28 @@ extension Scheduler {
         open.append(name)
         continue
       }
+      if let pieces = pieces(of: index, for: worker) {
+        split(index, into: pieces, for: name)
+        continue
+      }
       give(index, to: name, now)
       waiting.append(name)
     }
     open.append(contentsOf: waiting[position...])
   }
 
-  private mutating func give(_ index: Int, to worker: String, _ now: Double) {
+  mutating func give(_ index: Int, to worker: String, _ now: Double) {
     shards[index].attempts += 1
     let lease = ShardLease(shard: Int64(index), attempt: Int(shards[index].attempts), worker: worker)
     hold(index, lease, now)
-    workers[worker]?.model = Int(shards[index].model)
+    load(Int(shards[index].model), on: worker)
     actions.append(.lease(lease))
+  }
+
+  private mutating func load(_ model: Int, on worker: String) {
+    guard workers[worker]?.model != model else { return }
+    workers[worker]?.model = model
+    workers[worker]?.pace = Pace()
   }
 
   // MARK: Stragglers
@@ -195,7 +213,7 @@ extension Scheduler {
       } else if pending.contains(index) || isReclaimed(index, by: lease), workers[worker]?.hasCredit == true {
         if pending.contains(index) { pending.remove(index) }
         endReservation(index)
-        workers[worker]?.model = Int(shards[index].model)
+        load(Int(shards[index].model), on: worker)
         shards[index].attempts = max(shards[index].attempts, Int32(clamping: claim.attempt))
         hold(index, lease, now)
         actions.append(.adopted(lease))
@@ -244,7 +262,9 @@ extension Scheduler {
 
   /// Lets a worker with credit take its turn.
   mutating func offer(_ name: String) {
-    guard let worker = workers[name], !worker.isOpen, worker.hasCredit, liveWorkers.contains(name) else { return }
+    guard let worker = workers[name], !worker.isOpen, worker.hasCredit, worker.awaits == nil,
+      liveWorkers.contains(name)
+    else { return }
     workers[name]?.isOpen = true
     open.append(name)
   }

@@ -4,11 +4,17 @@ public struct ShardBlock: Sendable, Equatable {
   public let count: Int
   /// The model, as its position in the plan: a worker that has loaded it is preferred.
   public let model: Int
+  /// Images of each but the last.
+  public let images: Int
+  /// Images of the last.
+  public let lastImages: Int
 
-  /// `count` shards of a model.
-  public init(count: Int, model: Int = 0) {
+  /// `count` shards of a model, of `images` images each, the last one of `lastImages`, as many as the others if nil.
+  public init(count: Int, model: Int = 0, images: Int = 1, lastImages: Int? = nil) {
     self.count = max(0, count)
     self.model = max(0, model)
+    self.images = max(0, images)
+    self.lastImages = max(0, lastImages ?? images)
   }
 }
 
@@ -22,6 +28,8 @@ public struct SchedulerShard: Sendable, Equatable {
     case recorded
     /// It failed as often as is allowed.
     case setAside
+    /// Pieces have taken its place.
+    case split
   }
 
   /// The shard's number.

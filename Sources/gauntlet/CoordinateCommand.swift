@@ -5,6 +5,7 @@ import Logging
 import Messaging
 import Monitoring
 import Planning
+import Scheduling
 
 struct CoordinateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -103,7 +104,8 @@ struct CoordinatorSession {
       configuration: CoordinatorConfiguration(
         listen: listen, security: keys.serverSecurity(), runFolder: run.folder.path,
         leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version,
-        mayHaveWorkers: mayHaveWorkers, keepsWorkers: keepsWorkers),
+        mayHaveWorkers: mayHaveWorkers, keepsWorkers: keepsWorkers,
+        pieceSizes: PieceSizes(seconds: sharding.seconds, smallest: sharding.smallest)),
       ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder), logger: logger)
   }
 

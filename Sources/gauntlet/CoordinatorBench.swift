@@ -42,7 +42,9 @@ extension BenchCommand {
 
     private func runRestart() throws {
       let progress = ProgressLine("recording")
-      let figures = try RestartBenchmark.run(shards: shards) { progress.report(fraction: $0, remark: "\(shards) shards") }
+      let figures = try RestartBenchmark.run(shards: shards) {
+        progress.report(fraction: $0, remark: "\(shards) shards")
+      }
       progress.finish()
       print(
         String(

@@ -36,7 +36,8 @@ struct Gauntlet: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
-      ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
+      ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, ReportCommand.self,
+      InspectCommand.self, BenchCommand.self,
       KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
     ])
 

@@ -20,7 +20,9 @@ struct MendCommand: ParsableCommand {
     let progress = ProgressLine("checking")
     let summary = try PlannedRun.mend(folder) { progress.report(fraction: $0, remark: folder.path) }
     progress.finish()
-    if let path = summary.setAsideLedger { print("the ledger could not be used; it is \(path) now, and there is a new one") }
+    if let path = summary.setAsideLedger {
+      print("the ledger could not be used; it is \(path) now, and there is a new one")
+    }
     for part in summary.discarded { print("\(part.path): \(part.reason)") }
     print(
       "\(summary.checkedParts) recorded parts checked, \(summary.discarded.count) to be computed anew, "

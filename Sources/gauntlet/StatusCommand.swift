@@ -8,7 +8,8 @@ struct StatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "Shows how far a run is: progress by model and benchmark, rate, time left, failures.",
     discussion:
-      "Reads the run folder only; the coordinator may be running or not, on this machine or on another. Example: gauntlet status runs/miniature")
+      "Reads the run folder only; the coordinator may be running or not, on this machine or on another. Example: gauntlet status runs/miniature"
+  )
 
   @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Flag(help: "Go on showing it, once a second, until the run is complete.") var watch = false

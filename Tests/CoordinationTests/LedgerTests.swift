@@ -73,6 +73,46 @@ import Testing
     #expect(try ledger.status(now: 0).total.recorded == 1)
   }
 
+  @Test("A shard's pieces take its place: they are counted, recorded and read again as shards")
+  func pieces() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let halves = [(4, 0, 5), (5, 5, 5)].map { id, first, count in
+      ShardDefinition(
+        id: Int64(id), model: 0, benchmark: 0, condition: 3, firstImage: first, imageCount: count)
+    }
+    let reader = try Ledger.open(at: ledger.path, readOnly: true)
+    try ledger.commit([
+      .split(shard: 0, into: halves), .leased(shard: 5, attempt: 1, worker: "w", time: 0), recorded(5),
+    ])
+    #expect(ledger.definition(of: 5) == halves[1] && ledger.definition(of: 6) == nil)
+    #expect(try reader.parts().map(\.definition) == [halves[1]])
+    for ledger in [ledger, reader, try Ledger.open(at: ledger.path)] {
+      let counts = try ledger.status(now: 0).cells[0].counts
+      #expect((counts.pending, counts.recorded, counts.shards) == (2, 1, 3))
+      #expect((counts.images, counts.recordedImages) == (15, 5))
+      #expect(ledger.definition(of: 4) == halves[0])
+    }
+    // What was split is no shard any more, what was handed out is not split, and no number is left out.
+    #expect(throws: LedgerError.notRecordable(shard: 0)) { try ledger.commit([recorded(0)]) }
+    #expect(throws: LedgerError.notRecordable(shard: 0)) { try ledger.commit([.split(shard: 0, into: halves)]) }
+    #expect(throws: LedgerError.notRecordable(shard: 5)) { try ledger.commit([.split(shard: 5, into: [])]) }
+    let far = ShardDefinition(id: 9, model: 0, benchmark: 0, condition: 3, firstImage: 10, imageCount: 5)
+    #expect(throws: LedgerError.self) { try ledger.commit([.split(shard: 1, into: [far])]) }
+    #expect(throws: LedgerError.self) {
+      try ledger.commit([
+        .split(
+          shard: 1,
+          into: [
+            ShardDefinition(
+              id: 6, model: 0, benchmark: 0, condition: 3, firstImage: 10, imageCount: 5)
+          ]),
+        recorded(0),
+      ])
+    }
+    #expect(ledger.definition(of: 6) == nil, "of a batch that was refused")
+    #expect(try ledger.status(now: 0).total.shards == 5)
+  }
+
   @Test("A file that is cut short, of another kind or of another version is refused")
   func damage() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -82,8 +122,10 @@ import Testing
     let copy = folder + "/copy.sqlite"
     try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: copy))
     #expect(throws: LedgerError.self) { try Ledger.open(at: copy) }
-    try Data("a letter to nobody, long enough to be taken for a header of one hundred bytes, or even more than that".utf8)
-      .write(to: URL(fileURLWithPath: copy))
+    try Data(
+      "a letter to nobody, long enough to be taken for a header of one hundred bytes, or even more than that".utf8
+    )
+    .write(to: URL(fileURLWithPath: copy))
     #expect(throws: LedgerError.foreign(path: copy)) { try Ledger.open(at: copy) }
     var other = bytes
     // The version that SQLite keeps for its users, at offset 60.

@@ -6,7 +6,9 @@ import Testing
 
 /// The promise that users come for: processes die at any instant, and the archive is the one that nothing disturbed.
 @Suite(.serialized) struct KillTests {
-  @Test("a killed worker and a killed coordinator change no bit of the archive", .timeLimit(.minutes(15)))
+  @Test(
+    "a killed worker and a killed coordinator change no bit of the archive, and neither do shards that are split",
+    .timeLimit(.minutes(15)))
   func killsChangeNothing() throws {
     let scratch = try Scratch()
     let manifest = try scratch.miniature(images: 60, shardImages: 2)
@@ -15,7 +17,11 @@ import Testing
     try #require(undisturbed.status == 0, "\(undisturbed.errors)")
 
     let folder = RunFolder(scratch.path + "/stormy")
-    let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path])
+    let stormy = scratch.path + "/stormy.yaml"
+    try String(contentsOfFile: manifest, encoding: .utf8)
+      .replacingOccurrences(of: "images: 2,", with: "images: 20, smallest: 2, seconds: 0.1s,")
+      .write(toFile: stormy, atomically: true, encoding: .utf8)
+    let coordinator = try CommandLineTool.start(["coordinate", stormy, "--run", folder.path])
     try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
     let workers = try (0..<3).map { _ in
       try CommandLineTool.start(["work", "--run", folder.path, "--streams", "1", "--batch", "3"])
@@ -30,6 +36,7 @@ import Testing
     coordinator.waitUntilExit()
     let total = try ledger.status(now: 0).total
     #expect(total.recorded < total.shards, "the kill came after the end; make the run longer")
+    #expect(total.shards > (try Plan.read(from: folder).shards.count), "no shard was split")
     for worker in workers { kill(worker.processIdentifier, SIGKILL) }
     workers.forEach { $0.waitUntilExit() }
 

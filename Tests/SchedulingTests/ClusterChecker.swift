@@ -4,11 +4,15 @@ import Scheduling
 /// own view on purpose.
 struct ClusterChecker {
   private let blocks: [ShardBlock]
+  private let pieceSizes: PieceSizes
   private let leaseSeconds: Double
   private let maximumFailures: Int
 
   // On disk.
+  private let plannedCount: Int
   private var recorded: [Bool]
+  private var splitShards: Set<Int64> = []
+  private var pieces: [(model: Int, images: Int)] = []
   private var setAside: Set<Int64> = []
   private var attempts: [Int64: Int] = [:]
   private var failures: [Int64: Int] = [:]
@@ -29,6 +33,10 @@ struct ClusterChecker {
   private var held: [String: Int] = [:]
   private var restsUntil: [String: Double] = [:]
   private var isSaidFinished = false
+  /// Those of `pieces`, and those that are not on disk yet.
+  private var ownPieces: [(model: Int, images: Int)] = []
+  private var splitting: [Int64: String] = [:]
+  private var ownSplits: Set<Int64> = []
 
   private var time = 0.0
   private var current = Scheduler.Event.tick
@@ -36,15 +44,29 @@ struct ClusterChecker {
   /// How often the rarer decisions were taken.
   private(set) var tally: [String: Int] = [:]
 
-  init(blocks: [ShardBlock], leaseSeconds: Double, maximumFailures: Int) {
+  init(blocks: [ShardBlock], pieceSizes: PieceSizes, leaseSeconds: Double, maximumFailures: Int) {
     self.blocks = blocks
+    self.pieceSizes = pieceSizes
     self.leaseSeconds = leaseSeconds
     self.maximumFailures = maximumFailures
-    recorded = Array(repeating: false, count: blocks.reduce(0) { $0 + $1.count })
+    plannedCount = blocks.reduce(0) { $0 + $1.count }
+    recorded = Array(repeating: false, count: plannedCount)
   }
 
   /// Shards that are recorded or set aside on disk.
   var ended: Int { recordedCount + setAside.count }
+  /// Shards that there are on disk, but for those that pieces replaced.
+  var shardCount: Int { recorded.count - splitShards.count }
+
+  /// Of a shard that the present coordinator knows.
+  func images(of shard: Int64) -> Int? {
+    var shard = Int(shard)
+    for block in blocks {
+      if shard < block.count { return block.images }
+      shard -= block.count
+    }
+    return shard < ownPieces.count ? ownPieces[shard].images : nil
+  }
   var recordedShards: Int { recordedCount }
   var setAsideShards: Set<Int64> { setAside }
   var isFinished: Bool { isSaidFinished }
@@ -69,14 +91,20 @@ struct ClusterChecker {
     ownFailedWorkers = failedWorkers
     ownSetAside = setAside
     isSaidFinished = false
-    let touched = Set(attempts.keys).union(failures.keys).union(setAside).sorted()
+    ownPieces = pieces
+    splitting.removeAll()
+    ownSplits = splitShards
+    let touched = Set(attempts.keys).union(failures.keys).union(setAside).union(splitShards).sorted()
     return Scheduler(
-      blocks: blocks,
+      blocks: blocks, pieces: pieces,
       touched: touched.filter { !recorded[Int($0)] }.map { shard in
         SchedulerShard(
-          id: shard, state: setAside.contains(shard) ? .setAside : .pending, attempts: attempts[shard] ?? 0,
+          id: shard,
+          state: setAside.contains(shard) ? .setAside : splitShards.contains(shard) ? .split : .pending,
+          attempts: attempts[shard] ?? 0,
           failures: failures[shard] ?? 0, failedWorkers: failedWorkers[shard] ?? [], holder: open[shard])
-      }, recorded: recorded.indices.filter { recorded[$0] }.map(Int64.init), leaseSeconds: leaseSeconds,
+      }, recorded: recorded.indices.filter { recorded[$0] }.map(Int64.init), pieceSizes: pieceSizes,
+      leaseSeconds: leaseSeconds,
       maximumFailures: maximumFailures)
   }
 
@@ -93,6 +121,11 @@ struct ClusterChecker {
           failures[lease.shard, default: 0] += 1
           failedWorkers[lease.shard, default: []].insert(lease.worker)
         }
+      case .split(let shard, let images, let firstPiece, _):
+        if Int(firstPiece) != recorded.count { violate("numbers pieces from \(firstPiece)") }
+        splitShards.insert(shard)
+        for count in images { pieces.append((model(of: shard), count)) }
+        recorded.append(contentsOf: repeatElement(false, count: images.count))
       case .setAside(let shard, _): if !recorded[Int(shard)] { setAside.insert(shard) }
       default: break
       }
@@ -126,7 +159,8 @@ struct ClusterChecker {
       restsUntil[worker] = nil
     }
     let all = counts.pending + counts.leased + counts.storing + counts.recorded + counts.setAside
-    if all != recorded.count { violate("\(all) shards of \(recorded.count) are left: \(counts)") }
+    let known = plannedCount + ownPieces.count - ownSplits.count - splitting.count
+    if all != known { violate("\(all) shards of \(known) are left: \(counts)") }
     if counts.recorded != recordedCount { violate("\(counts.recorded) recorded, \(recordedCount) on disk") }
     if counts.leased != holders.count || counts.storing != storing.count || counts.setAside != ownSetAside.count {
       violate("\(counts), but \(holders.count) leased, \(storing.count) storing, \(ownSetAside.count) set aside")
@@ -139,7 +173,10 @@ struct ClusterChecker {
       self.credits[worker] = credits
       heardAt[worker] = time
     case .heartbeat(let worker, _): if credits[worker] != nil { heardAt[worker] = time }
-    case .resultReceived(let lease), .failed(let lease, _):
+    case .split(let shard):
+      splitting[shard] = nil
+      ownSplits.insert(shard)
+    case .resultReceived(let lease, _), .failed(let lease, _):
       if credits[lease.worker] != nil { heardAt[lease.worker] = time }
     case .disconnected(let worker, _): heardAt[worker] = nil
     case .left(let worker): heardAt[worker] = nil
@@ -165,6 +202,9 @@ struct ClusterChecker {
       if isBusy(shard) { violate("sets shard \(shard) aside out of turn") }
       ownSetAside.insert(shard)
       journal.append(action)
+    case .split(let shard, let images, let firstPiece, let worker):
+      checkSplit(shard, images, firstPiece, worker)
+      journal.append(action)
     case .store(let lease):
       if recorded[Int(lease.shard)] || storing[lease.shard] != nil { violate("stores \(lease), which is stored") }
       let isHeld = release(lease)
@@ -182,14 +222,42 @@ struct ClusterChecker {
       heardAt[worker] = nil
       tally["refused", default: 0] += 1
     case .finished:
-      if recordedCount + ownSetAside.count != recorded.count { violate("is not finished") }
+      if recordedCount + ownSetAside.count != recorded.count - ownSplits.count || !splitting.isEmpty {
+        violate("is not finished")
+      }
       commit()
       isSaidFinished = true
     }
   }
 
   private func isBusy(_ shard: Int64) -> Bool {
-    holders[shard] != nil || storing[shard] != nil || recorded[Int(shard)] || ownSetAside.contains(shard)
+    guard Int(shard) < recorded.count else { return true }
+    return holders[shard] != nil || storing[shard] != nil || recorded[Int(shard)] || ownSetAside.contains(shard)
+      || ownSplits.contains(shard) || splitting[shard] != nil
+  }
+
+  private func model(of shard: Int64) -> Int {
+    var shard = Int(shard)
+    for block in blocks {
+      if shard < block.count { return block.model }
+      shard -= block.count
+    }
+    return ownPieces.indices.contains(shard) ? ownPieces[shard].model : 0
+  }
+
+  private mutating func checkSplit(_ shard: Int64, _ images: [Int], _ firstPiece: Int64, _ worker: String) {
+    tally["split", default: 0] += 1
+    if isBusy(shard) || Int(shard) >= plannedCount || attempts[shard] != nil { violate("splits shard \(shard)") }
+    if images.count < 2 || images.contains(where: { $0 < pieceSizes.smallest })
+      || images.reduce(0, +) != self.images(of: shard)
+    {
+      violate("splits shard \(shard) into \(images)")
+    }
+    if Int(firstPiece) != plannedCount + ownPieces.count { violate("numbers pieces from \(firstPiece)") }
+    if splitting.values.contains(worker) { violate("splits two shards for \(worker)") }
+    let model = model(of: shard)
+    ownPieces.append(contentsOf: images.map { (model, $0) })
+    splitting[shard] = worker
   }
 
   private mutating func checkLease(_ lease: ShardLease) {
@@ -242,7 +310,8 @@ struct ClusterChecker {
       }
       if store.isHeld { held[lease.worker, default: 0] -= 1 }
       if outcome == .recorded, !recorded[Int(lease.shard)] { violate("acknowledges what is not on disk: \(lease)") }
-    case (.duplicate, .resultReceived(lease)):
+    case (.duplicate, .resultReceived(lease, _)):
+      if ownSplits.contains(lease.shard) || splitting[lease.shard] != nil { break }
       if storing[lease.shard] == nil, !recorded[Int(lease.shard)] {
         violate("calls the first result of shard \(lease.shard) a duplicate")
       }

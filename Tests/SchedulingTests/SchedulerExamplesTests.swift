@@ -233,6 +233,46 @@ import Testing
     }
   }
 
+  @Test("Where no speed is known pieces are small; then they take as long as they should, on each worker")
+  func pieces() {
+    var scheduler = Scheduler(
+      blocks: [ShardBlock(count: 4, images: 100, lastImages: 30)],
+      pieceSizes: PieceSizes(seconds: 10, smallest: 10), leaseSeconds: 100, maximumFailures: 2)
+    let ten = Array(repeating: 10, count: 10)
+    #expect(
+      scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+        == [.split(shard: 0, into: ten, firstPiece: 4, worker: "a")])
+    #expect(scheduler.counts.pending == 13, "ten pieces and three shards")
+    // Nothing is leased before the ledger has it, and nothing else is split for who waits.
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 0).isEmpty)
+    #expect(scheduler.handle(.split(0), at: 0) == [.lease(Self.lease(4, 1, "a"))])
+    // A quarter of a second an image: forty in ten seconds. What was begun comes first.
+    func record(_ lease: ShardLease, _ seconds: Double) -> [Scheduler.Action] {
+      #expect(scheduler.handle(.resultReceived(lease, computeSeconds: seconds), at: 1) == [.store(lease)])
+      return scheduler.handle(.stored(lease), at: 1).filter { $0 != .acknowledge(lease, .recorded) }
+    }
+    for piece in 4..<13 {
+      #expect(record(Self.lease(Int64(piece), 1, "a"), 2.5) == [.lease(Self.lease(Int64(piece) + 1, 1, "a"))])
+    }
+    #expect(
+      record(Self.lease(13, 1, "a"), 2.5) == [.split(shard: 1, into: [50, 50], firstPiece: 14, worker: "a")])
+    #expect(scheduler.handle(.split(1), at: 2) == [.lease(Self.lease(14, 1, "a"))])
+    // Another worker begins with what is known of the model, and takes what was begun.
+    #expect(
+      scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 3) == [.lease(Self.lease(15, 1, "b"))])
+    // It is five times as quick: a hundred images are ten seconds for it.
+    #expect(record(Self.lease(15, 1, "b"), 2.5) == [.lease(Self.lease(2, 1, "b"))])
+    // The last shard is small enough for anyone.
+    #expect(record(Self.lease(14, 1, "a"), 12.5) == [.lease(Self.lease(3, 1, "a"))])
+    #expect(
+      scheduler.handle(.resultReceived(Self.lease(0, 1, "c")), at: 4) == [
+        .acknowledge(Self.lease(0, 1, "c"), .duplicate)
+      ])
+    #expect(record(Self.lease(2, 1, "b"), 5).isEmpty)
+    #expect(record(Self.lease(3, 1, "a"), 5) == [.finished])
+    #expect(scheduler.counts.recorded == 14)
+  }
+
   @Test("What a hundred workers hold is kept for them when the coordinator begins again, and nothing is done twice")
   func reclaims() {
     let workers = (0..<100).map { "worker-\($0)" }

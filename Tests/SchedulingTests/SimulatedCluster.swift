@@ -25,7 +25,7 @@ struct SimulatedCluster {
   private struct Machine {
     let name: String
     let credits: Int
-    /// Seconds that a shard takes.
+    /// Seconds that an image takes.
     var pace: Double
     var isBroken: Bool
     var lives = true
@@ -42,6 +42,7 @@ struct SimulatedCluster {
     case computed(ShardLease, by: Int)
     case beat(Int)
     case stored(ShardLease, epoch: Int)
+    case split(Int64, epoch: Int)
     case fault
     case restart
     case begin
@@ -69,10 +70,14 @@ struct SimulatedCluster {
     random = SeededRandom(seed: seed)
     let share = max(1, settings.shards / settings.models)
     let blocks = (0..<settings.models).map { model in
-      ShardBlock(count: model == settings.models - 1 ? settings.shards - share * model : share, model: model)
+      // Most models are quick enough; one takes ten times as long.
+      ShardBlock(
+        count: model == settings.models - 1 ? settings.shards - share * model : share, model: model,
+        images: model == 3 ? 40 : 4)
     }
     checker = ClusterChecker(
-      blocks: blocks, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
+      blocks: blocks, pieceSizes: PieceSizes(seconds: 2, smallest: 4), leaseSeconds: Self.leaseSeconds,
+      maximumFailures: Self.maximumFailures)
     scheduler = Scheduler(blocks: [], leaseSeconds: 1, maximumFailures: 1)
     for _ in 0..<settings.workers { addMachine() }
     queue.add(.begin, after: 0)
@@ -101,6 +106,11 @@ struct SimulatedCluster {
     case .computed(let lease, let machine): finish(lease, machine)
     case .beat(let machine): beat(machine)
     case .stored(let lease, let epoch): if epoch == self.epoch, isUp { finishStore(lease) }
+    case .split(let shard, let epoch):
+      if epoch == self.epoch, isUp {
+        checker.commit()
+        handle(.split(shard))
+      }
     case .fault:
       fault()
       queue.add(.fault, after: settings.faultSeconds)
@@ -131,6 +141,7 @@ struct SimulatedCluster {
       case .lease(let lease), .revoke(let lease), .acknowledge(let lease, _): post(action, to: lease.worker)
       case .unknown(let worker), .refused(let worker, _): post(action, to: worker)
       case .store(let lease): queue.add(.stored(lease, epoch: epoch), after: 0.005 + 0.02 * random.unit())
+      case .split(let shard, _, _, _): queue.add(.split(shard, epoch: epoch), after: 0.005 + 0.02 * random.unit())
       case .adopted, .ended, .setAside, .rested, .finished: break
       }
     }
@@ -176,7 +187,7 @@ struct SimulatedCluster {
     let name = "w\(machines.count)"
     numbers[name] = machines.count
     // One in a hundred is twenty times slower, one in five hundred fails whatever it is given.
-    let pace = (0.5 + random.unit()) * (random.chance(0.01) ? 20 : 1)
+    let pace = 0.25 * (0.5 + random.unit()) * (random.chance(0.01) ? 20 : 1)
     machines.append(
       Machine(
         name: name, credits: 2 + random.below(3), pace: pace,
@@ -234,7 +245,12 @@ struct SimulatedCluster {
     guard machines[machine].atWork == nil, !machines[machine].queue.isEmpty else { return }
     let lease = machines[machine].queue.removeFirst()
     machines[machine].atWork = lease
-    queue.add(.computed(lease, by: machine), after: machines[machine].pace * (0.8 + 0.4 * random.unit()))
+    queue.add(.computed(lease, by: machine), after: computeSeconds(lease.shard, machine) * (0.8 + 0.4 * random.unit()))
+  }
+
+  /// A shard that no coordinator knows any more takes as long as one of its size.
+  private func computeSeconds(_ shard: Int64, _ machine: Int) -> Double {
+    machines[machine].pace * Double(checker.images(of: shard) ?? 4)
   }
 
   private mutating func finish(_ lease: ShardLease, _ machine: Int) {
@@ -250,7 +266,7 @@ struct SimulatedCluster {
       say(.failed(lease, reason: "not today"), machine)
     } else {
       machines[machine].held[lease.shard]?.sentAt = now
-      say(.resultReceived(lease), machine)
+      say(.resultReceived(lease, computeSeconds: computeSeconds(lease.shard, machine)), machine)
     }
   }
 

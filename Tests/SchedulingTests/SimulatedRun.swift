@@ -16,6 +16,8 @@ struct SimulatedRun {
 
   struct Machine {
     let name: String
+    /// Seconds an image.
+    var pace = 1.0
     let credits: Int
     var isBroken = false
     var lives = true
@@ -30,6 +32,7 @@ struct SimulatedRun {
   struct Row {
     var isRecorded = false
     var isSetAside = false
+    var isSplit = false
     var attempts = 0
     var failures = 0
     var failedWorkers: Set<String> = []
@@ -47,8 +50,13 @@ struct SimulatedRun {
   var random: SeededRandom
   var time = 0.0
   var hasFaults = true
-  let natures: [Nature]
-  let models: [Int]
+  let pieceSizes: PieceSizes?
+  // By shard, pieces included that the ledger does not have yet.
+  var natures: [Nature]
+  var models: [Int]
+  var images: [Int]
+  let plannedCount: Int
+  let plannedImages: Int
   var scheduler: Scheduler
   var machines: [Machine] = []
   var madeMachines = 0
@@ -68,6 +76,8 @@ struct SimulatedRun {
   var refused: Set<String> = []
   /// How often the rarer decisions were taken: a simulation that never takes them proves nothing of them.
   var tally: [String: Int] = [:]
+  /// Shards that are being split, and for whom.
+  var splitting: [Int64: (worker: String, pieces: Range<Int>)] = [:]
   var stores: [Int64: (lease: ShardLease, isHeld: Bool)] = [:]
   var failures: [Int]
   var failedWorkers: [Set<String>]
@@ -90,6 +100,10 @@ struct SimulatedRun {
       }
     }
     models = (0..<count).map { _ in random.below(3) }
+    images = (0..<count).map { _ in 1 + random.below(9) }
+    plannedCount = count
+    plannedImages = images.reduce(0, +)
+    pieceSizes = random.chance(0.5) ? PieceSizes(seconds: 4, smallest: 1 + random.below(3)) : nil
     rows = Array(repeating: Row(), count: count)
     failures = Array(repeating: 0, count: count)
     failedWorkers = Array(repeating: [], count: count)
@@ -114,24 +128,33 @@ struct SimulatedRun {
     restsUntil.removeAll()
     refused.removeAll()
     reserved.removeAll()
-    for (index, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside {
+    for (index, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside && !row.isSplit {
       if row.failures < Self.maximumFailures { reserved[Int64(index)] = holder(index) }
     }
     reservedUntil = time + Self.leaseSeconds / 2
     stores.removeAll()
+    splitting.removeAll()
+    for index in (rows.count..<natures.count).reversed() {
+      natures.remove(at: index)
+      models.remove(at: index)
+      images.remove(at: index)
+    }
     seen.removeAll()
     isFinished = false
-    ended = Set(rows.indices.filter { rows[$0].isRecorded || rows[$0].isSetAside }.map(Int64.init))
+    ended = Set(
+      rows.indices.filter { rows[$0].isRecorded || rows[$0].isSetAside || rows[$0].isSplit }.map(Int64.init))
     failures = rows.map(\.failures)
     failedWorkers = rows.map(\.failedWorkers)
     scheduler = Scheduler(
-      blocks: models.map { ShardBlock(count: 1, model: $0) },
+      blocks: (0..<plannedCount).map { ShardBlock(count: 1, model: models[$0], images: images[$0]) },
+      pieces: (plannedCount..<rows.count).map { (models[$0], images[$0]) },
       touched: rows.enumerated().map { index, row in
         SchedulerShard(
-          id: Int64(index), state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : .pending,
+          id: Int64(index),
+          state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : row.isSplit ? .split : .pending,
           attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers,
           holder: holder(index))
-      }, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
+      }, pieceSizes: pieceSizes, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
     handle(.tick)
   }
 
@@ -163,7 +186,10 @@ struct SimulatedRun {
       reserved = reserved.filter { $0.value.worker != worker || claimed.contains($0.key) }
       seen[worker] = Seen(credits: credits, heardAt: time)
     case .heartbeat(let worker, _): hear(worker)
-    case .resultReceived(let lease), .failed(let lease, _): hear(lease.worker)
+    case .resultReceived(let lease, _), .failed(let lease, _): hear(lease.worker)
+    case .split(let shard):
+      splitting[shard] = nil
+      ended.insert(shard)
     case .disconnected(let worker, _): seen[worker]?.isConnected = false
     case .left(let worker):
       seen[worker] = nil
@@ -192,6 +218,9 @@ struct SimulatedRun {
         rows[Int(lease.shard)].failures += 1
         rows[Int(lease.shard)].failedWorkers.insert(lease.worker)
       case .setAside(let shard, _): rows[Int(shard)].isSetAside = !rows[Int(shard)].isRecorded
+      case .split(let shard, let sizes, _, _):
+        rows[Int(shard)].isSplit = true
+        rows.append(contentsOf: sizes.map { _ in Row() })
       case .acknowledge(let lease, .recorded):
         if rows[Int(lease.shard)].isRecorded { violate("shard \(lease.shard) is recorded twice") }
         rows[Int(lease.shard)].isRecorded = true
@@ -247,7 +276,11 @@ struct SimulatedRun {
       }
       if leases[shard] != nil || !ended.insert(shard).inserted { violate("sets shard \(shard) aside out of turn") }
       journal.append(action)
+    case .split(let shard, let sizes, let firstPiece, let worker):
+      checkSplit(shard, sizes, firstPiece, worker)
+      journal.append(action)
     case .store(let lease):
+      if isSplit(lease.shard) { violate("stores shard \(lease.shard), which is split") }
       if rows[Int(lease.shard)].isRecorded { violate("stores shard \(lease.shard), which is recorded") }
       if stores[lease.shard] != nil { violate("stores shard \(lease.shard) twice at once") }
       let isHeld = leases[lease.shard] == lease
@@ -272,7 +305,9 @@ struct SimulatedRun {
       seen[worker] = nil
       post(action, to: worker)
     case .finished:
-      if rows.indices.contains(where: { !ended.contains(Int64($0)) }) || !stores.isEmpty { violate("is not finished") }
+      if natures.indices.contains(where: { !ended.contains(Int64($0)) }) || !stores.isEmpty {
+        violate("is not finished")
+      }
       isFinished = true
     }
   }
@@ -289,7 +324,7 @@ struct SimulatedRun {
     let failed = failedWorkers[Int(lease.shard)]
     if leases[lease.shard] == nil, failed.isEmpty, let model = lastModel[lease.worker],
       model != models[Int(lease.shard)],
-      let other = rows.indices.first(where: { models[$0] == model && waits($0) && failedWorkers[$0].isEmpty })
+      let other = natures.indices.first(where: { models[$0] == model && waits($0) && failedWorkers[$0].isEmpty })
     {
       violate("\(lease.worker) changes its model, though shard \(other) of model \(model) waits")
     }
@@ -300,7 +335,36 @@ struct SimulatedRun {
 
   private func waits(_ shard: Int) -> Bool {
     let id = Int64(shard)
-    return leases[id] == nil && stores[id] == nil && !ended.contains(id) && reserved[id] == nil
+    return leases[id] == nil && stores[id] == nil && !ended.contains(id) && reserved[id] == nil && splitting[id] == nil
+      && !splitting.values.contains { $0.pieces.contains(shard) }
+  }
+
+  private func isSplit(_ shard: Int64) -> Bool {
+    splitting[shard] != nil || (Int(shard) < rows.count && rows[Int(shard)].isSplit)
+  }
+
+  /// Only a shard that waits and that nobody was ever given, into pieces that are large enough and leave nothing out; for a
+  /// worker that has no other.
+  private mutating func checkSplit(_ shard: Int64, _ sizes: [Int], _ firstPiece: Int64, _ worker: String) {
+    tally["split", default: 0] += 1
+    guard let pieceSizes else { return violate("splits shard \(shard)") }
+    if !waits(Int(shard)) { violate("splits shard \(shard), which does not wait") }
+    if Int(shard) >= plannedCount || rows[Int(shard)].attempts > 0 { violate("splits shard \(shard) again") }
+    if sizes.count < 2 || sizes.reduce(0, +) != images[Int(shard)]
+      || sizes.contains(where: { $0 < pieceSizes.smallest })
+    {
+      violate("splits shard \(shard) of \(images[Int(shard)]) images into \(sizes)")
+    }
+    if Int(firstPiece) != natures.count { violate("numbers pieces from \(firstPiece)") }
+    if splitting.values.contains(where: { $0.worker == worker }) { violate("splits two shards for \(worker)") }
+    splitting[shard] = (worker, natures.count..<natures.count + sizes.count)
+    for size in sizes {
+      natures.append(natures[Int(shard)])
+      models.append(models[Int(shard)])
+      images.append(size)
+      failures.append(0)
+      failedWorkers.append([])
+    }
   }
 
   /// A shard goes to a second worker only when nothing waits that this one could do.
@@ -310,7 +374,7 @@ struct SimulatedRun {
     if leases[lease.shard]?.worker == lease.worker { violate("leases shard \(lease.shard) to its own worker") }
     let failed = failedWorkers[Int(lease.shard)]
     if failed.contains(lease.worker) { violate("copies shard \(lease.shard) to \(lease.worker), which failed it") }
-    if rows.indices.contains(where: waits) { violate("copies shard \(lease.shard) while others wait") }
+    if natures.indices.contains(where: waits) { violate("copies shard \(lease.shard) while others wait") }
   }
 
   private mutating func checkCredits(_ worker: String) {
@@ -329,7 +393,7 @@ struct SimulatedRun {
       } else {
         violate("ends a lease that is none: \(lease)")
       }
-      if outcome == .superseded, case .resultReceived(let first) = current, first.shard == lease.shard,
+      if outcome == .superseded, case .resultReceived(let first, _) = current, first.shard == lease.shard,
         leases[lease.shard] == first
       {
         tally["first result counted", default: 0] += 1
@@ -355,7 +419,8 @@ struct SimulatedRun {
       if !rows[Int(lease.shard)].isRecorded { violate("acknowledges what is not on disk: \(lease)") }
     case (.refused, .storeRefused(lease, _)):
       stores[lease.shard] = nil
-    case (.duplicate, .resultReceived(lease)):
+    case (.duplicate, .resultReceived(lease, _)):
+      if isSplit(lease.shard) { break }
       if stores[lease.shard] == nil, !rows[Int(lease.shard)].isRecorded {
         violate("calls the first result of shard \(lease.shard) a duplicate")
       }
@@ -366,8 +431,10 @@ struct SimulatedRun {
   /// No shard waits that somebody who has not failed it could compute.
   private mutating func checkNothingWaits() {
     for worker in seen.keys
-    where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0 {
-      for shard in rows.indices {
+    where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0
+      && !splitting.values.contains(where: { $0.worker == worker })
+    {
+      for shard in natures.indices {
         if waits(shard), !failedWorkers[shard].contains(worker) {
           violate("shard \(shard) waits though \(worker) has credit")
         }
@@ -381,6 +448,7 @@ struct SimulatedRun {
     madeMachines += 1
     var machine = Machine(name: "w\(madeMachines)", credits: 1 + random.below(4))
     machine.isBroken = random.chance(0.1)
+    machine.pace = Double.random(in: 0.1..<3, using: &random)
     machine.outbox.append(.joined(worker: machine.name, credits: machine.credits, held: []))
     machines.append(machine)
   }
@@ -420,7 +488,8 @@ struct SimulatedRun {
     let waiting = machines[index].held.filter { !$0.value.isComputed }.keys.sorted()
     guard let shard = waiting.randomElement(using: &random), let held = machines[index].held[shard] else { return }
     let lease = ShardLease(shard: shard, attempt: held.attempt, worker: machines[index].name)
-    let nature = natures[Int(shard)]
+    // A shard that a former coordinator had split and did not bring to disk is unknown to this one.
+    let nature = natures.indices.contains(Int(shard)) ? natures[Int(shard)] : .sound
     if nature == .kills {
       machines[index].lives = false
     } else if machines[index].isBroken || nature == .failsAlways || (nature == .failsSometimes && random.chance(0.5)) {
@@ -428,7 +497,8 @@ struct SimulatedRun {
       machines[index].outbox.append(.failed(lease, reason: "not today"))
     } else {
       machines[index].held[shard]?.isComputed = true
-      machines[index].outbox.append(.resultReceived(lease))
+      let seconds = machines[index].pace * Double(natures.indices.contains(Int(shard)) ? images[Int(shard)] : 1)
+      machines[index].outbox.append(.resultReceived(lease, computeSeconds: seconds))
     }
   }
 
@@ -457,6 +527,13 @@ struct SimulatedRun {
     }
   }
 
+  /// The writer thread has entered a split.
+  mutating func finishSplit() {
+    guard let shard = splitting.keys.sorted().randomElement(using: &random) else { return }
+    commit()
+    handle(.split(shard))
+  }
+
   // MARK: The course of events
 
   mutating func step() {
@@ -468,7 +545,8 @@ struct SimulatedRun {
     case 25..<50: if isAwake { deliver(index) }
     case 50..<65: if isAwake { compute(index) }
     case 65..<75: if isAwake { beat(index) }
-    case 75..<85: finishStore()
+    case 75..<83: finishStore()
+    case 83..<85: finishSplit()
     case 85..<90: handle(.tick)
     case 90..<92: commit()
     case 92: machines[index].silentUntil = time + Double.random(in: 0..<30, using: &random)
@@ -518,12 +596,15 @@ struct SimulatedRun {
         if machines[index].lives, machines[index].lastHeartbeat + 2 < time { beat(index) }
         while !machines[index].outbox.isEmpty { deliver(index) }
       }
+      while !splitting.isEmpty { finishSplit() }
       while !stores.isEmpty { finishStore() }
       handle(.tick)
     }
     commit()
     if !isFinished { violate("does not end: \(scheduler.counts)") }
-    for (shard, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside {
+    let ends = rows.indices.filter { !rows[$0].isSplit }.reduce(0) { $0 + images[$1] }
+    if ends != plannedImages { violate("\(ends) images of \(plannedImages) came to an end") }
+    for (shard, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside && !row.isSplit {
       violate("shard \(shard) is neither recorded nor set aside")
     }
     for (shard, nature) in natures.enumerated() where rows[shard].isRecorded {

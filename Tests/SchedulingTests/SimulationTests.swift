@@ -26,7 +26,7 @@ import Testing
       tally.merge(run.tally, uniquingKeysWith: +)
     }
     if Self.setting("SEED") != nil { return }
-    for decision in ["copied", "first result counted", "rested"] {
+    for decision in ["copied", "first result counted", "rested", "split"] {
       #expect(tally[decision, default: 0] > 0, "no seed of block \(block): \(decision); found \(tally)")
     }
   }
@@ -42,11 +42,13 @@ import Testing
       var cluster = SimulatedCluster(seed: UInt64(seed), settings: settings)
       let time = ContinuousClock().measure { cluster.run() }
       #expect(cluster.checker.violation == nil, "seed \(seed): \(cluster.checker.violation ?? "")")
-      #expect(cluster.checker.ended == settings.shards)
+      #expect(cluster.checker.ended == cluster.checker.shardCount)
       // Bad shards are set aside; good ones are where all that had them were lost, which is rare.
       #expect(cluster.checker.setAsideShards.count { $0 % 100_003 != 17 } <= 1 + settings.shards / 100_000)
       // What is computed twice: at the end, and what was lost. It must not grow with the cluster.
-      #expect(Double(cluster.computed) < 1.1 * Double(settings.shards), "seed \(seed) computed \(cluster.computed)")
+      #expect(
+        Double(cluster.computed) < 1.1 * Double(cluster.checker.shardCount), "seed \(seed) computed \(cluster.computed)"
+      )
       tally.merge(cluster.checker.tally, uniquingKeysWith: +)
       if Self.setting("SHARDS") != nil {
         print(
@@ -56,7 +58,7 @@ import Testing
           separator: "; ")
       }
     }
-    for decision in ["copied", "adopted", "rested", "lost", "superseded", "returned", "failed"] {
+    for decision in ["copied", "adopted", "rested", "lost", "superseded", "returned", "failed", "split"] {
       #expect(tally[decision, default: 0] > 0, "no seed: \(decision); found \(tally)")
     }
   }
