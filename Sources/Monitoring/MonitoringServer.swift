@@ -52,7 +52,7 @@ public final class MonitoringServer: Sendable {
     let server = HTTPServer(address: address, timeout: 10, logger: .disabled)
     let outcome = Mutex<(any Error)?>(nil)
     let listening = DispatchSemaphore(value: 0)
-    let executor = QueueExecutor()
+    let executor = ThreadExecutor()
     task = Task(executorPreference: executor) {
       await server.appendRoute("GET /metrics") { _ in
         do {
@@ -85,12 +85,28 @@ public final class MonitoringServer: Sendable {
   deinit { task.cancel() }
 }
 
-/// Threads of its own, so that answers do not wait for whoever blocks those that all tasks share.
-private final class QueueExecutor: TaskExecutor {
-  private let queue = DispatchQueue(label: "gauntlet.monitoring")
+/// A thread of its own, so that answers do not wait for whoever blocks those that all tasks share.
+private final class ThreadExecutor: TaskExecutor {
+  private let jobs = Mutex<[UnownedJob]>([])
+  private let work = DispatchSemaphore(value: 0)
+
+  init() {
+    Thread.detachNewThread { [weak self, work] in
+      while true {
+        work.wait()
+        guard let self else { return }
+        while let job = self.jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+          job.runSynchronously(on: self.asUnownedTaskExecutor())
+        }
+      }
+    }
+  }
+
+  deinit { work.signal() }
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    jobs.withLock { $0.append(job) }
+    work.signal()
   }
 }

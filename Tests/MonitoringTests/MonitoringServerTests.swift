@@ -68,7 +68,10 @@ import Testing
     // Garbage costs the connection, not the server.
     _ = Self.get("", port: port, bytes: "\u{1}\u{2} not http\r\n\r\n")
     _ = Self.get("", port: port, bytes: String(repeating: "x", count: 100_000))
-    #expect(Self.get("/healthz", port: port)?.hasPrefix("HTTP/1.1 503") == true)
+    // A server that gets no processor for ten seconds gives a connection up, as it may.
+    var answer = Self.get("/healthz", port: port) ?? ""
+    for _ in 0..<10 where answer.isEmpty { answer = Self.get("/healthz", port: port) ?? "" }
+    #expect(answer.hasPrefix("HTTP/1.1 503"), "\(answer)")
     let taken = try #require(MonitoringServer.Place("127.0.0.1:\(port)"))
     #expect(throws: MonitoringServer.CannotListen.self) {
       try MonitoringServer(at: taken, metrics: { "" }, isHealthy: { true })
