@@ -9,8 +9,8 @@ command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PAT
 
 packages="libzmq3-dev libhdf5-dev libopenblas-dev libturbojpeg0-dev libpng-dev zlib1g-dev libsqlite3-dev libavformat-dev
   libavcodec-dev libavutil-dev pkg-config"
-# A real Slurm, for SlurmTests, which only root can run.
-[ "${1:-}" != tests ] || [ "$(id -u)" -ne 0 ] || packages="$packages slurm-wlm munge python3-venv"
+# A real Slurm, for SlurmTests, and network namespaces, for LinkTests: only root can run them.
+[ "${1:-}" != tests ] || [ "$(id -u)" -ne 0 ] || packages="$packages slurm-wlm munge python3-venv iproute2"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
