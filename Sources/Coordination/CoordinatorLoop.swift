@@ -16,6 +16,7 @@ struct CoordinatorLoop {
   private var scheduler: Scheduler
   private var workers: Set<String> = []
   private var isFinished = false
+  private var refusedMessages = 0
   /// The result that the event at hand brought.
   private var payload: (data: Data, nanoseconds: UInt64)?
   private var journal: [LedgerWriter.Task] = []
@@ -70,7 +71,13 @@ struct CoordinatorLoop {
         switch received.message {
         case .success(let message): try take(message, from: received.peer)
         case .failure(let error):
-          logger.warning("refused a message", metadata: ["worker": "\(received.peer)", "reason": "\(error)"])
+          refusedMessages += 1
+          // Whoever sends such messages again and again must not fill the disk.
+          if refusedMessages.nonzeroBitCount == 1 {
+            logger.warning(
+              "refused a message",
+              metadata: ["worker": "\(received.peer)", "reason": "\(error)", "refused": "\(refusedMessages)"])
+          }
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
