@@ -48,10 +48,10 @@ public struct RunWorkSource: WorkSource {
   private func believed(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) -> ShardOutput {
     let output: ShardOutput
     do { output = try ShardOutput(decoding: payload) } catch { throw InvalidResult(reason: "\(error)") }
-    guard output.shard == shard.id, output.imageCount == shard.imageCount else {
+    let expected = ShardSubject(shard, of: plan)
+    guard output.shard == shard.id, output.subject == expected else {
       throw InvalidResult(
-        reason: "the result is of shard \(output.shard) with \(output.imageCount) images, "
-          + "but shard \(shard.id) has \(shard.imageCount)")
+        reason: "the result is of shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
     }
     return output
   }

@@ -93,13 +93,24 @@ public struct SlurmEngine: Sendable {
   public func isCoordinated() throws -> Bool {
     let ids = LaunchRecord(in: folder).jobs.filter { $0.role == .coordinator && $0.engine == "slurm" }.map(\.id)
     guard let id = ids.last else { return false }
-    let outcome = try runner.run(["squeue", "--noheader", "--format=%T", "--jobs=\(id)"])
-    // Slurm forgets jobs that ended a while ago, and calls their ids invalid.
-    if outcome.status != 0, outcome.errors.contains("Invalid job id") { return false }
-    guard outcome.status == 0 else { throw LaunchError.refused(command: "squeue", reason: outcome.errors) }
+    var states = try states(of: id)
+    // A job whose processes have ended may be about to end, or to go back into the queue.
+    let end = ContinuousClock.now + .seconds(60)
+    while states.contains("COMPLETING"), ContinuousClock.now < end {
+      usleep(500_000)
+      states = try self.states(of: id)
+    }
     let ended: Set<Substring> = [
-      "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE",
+      "COMPLETING", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE",
     ]
-    return outcome.output.split(separator: "\n").contains { !ended.contains($0) }
+    return states.contains { !ended.contains($0) }
+  }
+
+  private func states(of job: String) throws -> [Substring] {
+    let outcome = try runner.run(["squeue", "--noheader", "--format=%T", "--jobs=\(job)"])
+    // Slurm forgets jobs that ended a while ago, and calls their ids invalid.
+    if outcome.status != 0, outcome.errors.contains("Invalid job id") { return [] }
+    guard outcome.status == 0 else { throw LaunchError.refused(command: "squeue", reason: outcome.errors) }
+    return outcome.output.split(separator: "\n")
   }
 }

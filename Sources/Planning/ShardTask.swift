@@ -75,12 +75,56 @@ public struct ImageFailure: Sendable, Hashable, Codable {
   }
 }
 
+/// What a result is of. A shard's number alone does not say it for all time: a ledger that lost its last lines may give the
+/// number of a piece to another one.
+public struct ShardSubject: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// The model's name.
+  public let model: String
+  /// The benchmark's name.
+  public let benchmark: String
+  /// The condition's place in the grid.
+  public let condition: Int
+  /// The first image's place in the benchmark's listing.
+  public let firstImage: Int
+  /// How many images.
+  public let imageCount: Int
+
+  /// What a shard of a plan is of; positions that the plan lacks are an error of the caller's.
+  public init(_ shard: ShardDefinition, of plan: Plan) {
+    self.init(
+      model: plan.manifest.models[shard.model].name, benchmark: plan.manifest.benchmarks[shard.benchmark].name,
+      condition: shard.condition, firstImage: shard.firstImage, imageCount: shard.imageCount)
+  }
+
+  /// What a task asks for.
+  public init(_ task: ShardTask) {
+    self.init(
+      model: task.model.name, benchmark: task.benchmark.name, condition: task.condition.index,
+      firstImage: task.firstImage, imageCount: task.paths.count)
+  }
+
+  /// `MODEL/BENCHMARK, condition 3, 20 images from 40 on`.
+  public var description: String {
+    "\(model)/\(benchmark), condition \(condition), \(imageCount) images from \(firstImage) on"
+  }
+
+  init(model: String, benchmark: String, condition: Int, firstImage: Int, imageCount: Int) {
+    self.model = model
+    self.benchmark = benchmark
+    self.condition = condition
+    self.firstImage = firstImage
+    self.imageCount = imageCount
+  }
+}
+
 /// What a worker sends back for one shard.
 public struct ShardOutput: Sendable, Equatable {
   /// The shard's number in the plan.
   public let shard: Int64
+  /// What it is of.
+  public let subject: ShardSubject
   /// How many images, those that failed included.
-  public let imageCount: Int
+  public var imageCount: Int { subject.imageCount }
   /// How many logits an image.
   public let classCount: Int
   /// `[image, class]`, float32; NaN for the images that failed.
@@ -92,11 +136,11 @@ public struct ShardOutput: Sendable, Equatable {
 
   /// An output; the codec checks that the sizes hold together.
   public init(
-    shard: Int64, imageCount: Int, classCount: Int, logits: [Float], failures: [ImageFailure],
+    shard: Int64, subject: ShardSubject, classCount: Int, logits: [Float], failures: [ImageFailure],
     provenance: [String: String]
   ) {
     self.shard = shard
-    self.imageCount = imageCount
+    self.subject = subject
     self.classCount = classCount
     self.logits = logits
     self.failures = failures
@@ -109,7 +153,7 @@ public struct ShardOutput: Sendable, Equatable {
 extension ShardOutput {
   private struct Header: Codable {
     let shard: Int64
-    let imageCount: Int
+    let subject: ShardSubject
     let classCount: Int
     let failures: [ImageFailure]
     let provenance: [String: String]
@@ -119,7 +163,7 @@ extension ShardOutput {
   public func encoded() throws -> Data {
     let header = try JSONEncoder().encode(
       Header(
-        shard: shard, imageCount: imageCount, classCount: classCount, failures: failures, provenance: provenance))
+        shard: shard, subject: subject, classCount: classCount, failures: failures, provenance: provenance))
     var data = Data(capacity: 4 + header.count + logits.count * 4)
     withUnsafeBytes(of: UInt32(header.count).littleEndian) { data.append(contentsOf: $0) }
     data.append(header)
@@ -136,18 +180,19 @@ extension ShardOutput {
       let header = try? JSONDecoder().decode(Header.self, from: data.dropFirst(4).prefix(headerLength))
     else { throw ShardExchangeError.malformed("the result's header is not one this version reads") }
     let payload = data.dropFirst(4 + headerLength)
-    guard (0...1_000_000).contains(header.imageCount), (0...1_000_000).contains(header.classCount),
-      payload.count == header.imageCount * header.classCount * 4,
-      header.failures.allSatisfy({ (0..<header.imageCount).contains($0.offset) })
+    let imageCount = header.subject.imageCount
+    guard (0...1_000_000).contains(imageCount), (0...1_000_000).contains(header.classCount),
+      payload.count == imageCount * header.classCount * 4,
+      header.failures.allSatisfy({ (0..<imageCount).contains($0.offset) })
     else {
       throw ShardExchangeError.malformed(
-        "the result says \(header.imageCount) images of \(header.classCount) logits in \(payload.count) bytes")
+        "the result says \(imageCount) images of \(header.classCount) logits in \(payload.count) bytes")
     }
     let logits = [Float](unsafeUninitializedCapacity: payload.count / 4) { buffer, count in
       count = payload.copyBytes(to: buffer) / 4
     }
     self.init(
-      shard: header.shard, imageCount: header.imageCount, classCount: header.classCount, logits: logits,
+      shard: header.shard, subject: header.subject, classCount: header.classCount, logits: logits,
       failures: header.failures, provenance: header.provenance)
   }
 }

@@ -180,7 +180,7 @@ private struct ShardEvaluation {
 
   func output(provenance: [String: String]) -> ShardOutput {
     ShardOutput(
-      shard: task.shard, imageCount: task.paths.count, classCount: classifier.classCount, logits: logits,
+      shard: task.shard, subject: ShardSubject(task), classCount: classifier.classCount, logits: logits,
       failures: failures, provenance: provenance)
   }
 }

@@ -112,6 +112,9 @@ extension LaunchCommand {
       for command in commands { print(command.map(Self.quoted).joined(separator: " ")) }
       return
     }
+    // One at a time, so that none submits a second coordinator or forgets what another one launched.
+    let lock = try LaunchLock(of: folder)
+    defer { withExtendedLifetime(lock) {} }
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinated(folder) || (engine == .slurm && slurm.isCoordinated())
     guard try isCoordinated || hasWork(folder) else {
@@ -125,9 +128,7 @@ extension LaunchCommand {
       let what = job.role == .coordinator ? "coordinator" : "\(job.workers) worker\(job.workers == 1 ? "" : "s")"
       print("\(engine == .slurm ? "job" : "process") \(job.id): \(what)")
     }
-    let coordinator = LaunchRecord(in: folder).jobs.last { $0.role == .coordinator && $0.engine == "slurm" }
-    let place = engine == .slurm ? coordinator.map { "srun --overlap --jobid=\($0.id) " } ?? "" : ""
-    print("next: \(place)gauntlet status \(folder.path) --watch, then gauntlet collect \(folder.path)")
+    print("next: gauntlet status \(folder.path) --watch, then gauntlet collect \(folder.path)")
     let ids = jobs.map(\.id).joined(separator: " ")
     if !jobs.isEmpty { print("to end it: \(engine == .slurm ? "scancel" : "kill") \(ids)") }
   }
