@@ -40,11 +40,12 @@ simulate: setup
 chaos: build $(PYTHON)
 	$(PYTHON) tools/chaos.py
 
-# Feeds damaged files to the readers of checkpoints, a million of each format (about half an hour on one core).
+# Feeds damaged files to the readers of checkpoints, a million of each format: some minutes where there is a file system in
+# memory.
 FUZZ_INPUTS ?= 1000000
 fuzz: setup
 	$(SWIFT) build -c release --product reader-fuzzer
-	for file in Tests/NetworksTests/Fixtures/fuzz/*; do OPENBLAS_NUM_THREADS=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
+	for file in Tests/NetworksTests/Fixtures/fuzz/*; do TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) OPENBLAS_NUM_THREADS=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet
