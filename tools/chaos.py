@@ -407,6 +407,10 @@ def main() -> None:
         if has_disk:
             subprocess.run(["umount", str(disk)], check=False)
         shutil.rmtree(work, ignore_errors=True)
+        # What libfaketime leaves of processes that were killed.
+        for leftover in Path("/dev/shm").glob("*faketime_*_*"):
+            if not Path("/proc", leftover.name.rsplit("_", 1)[1]).exists():
+                leftover.unlink(missing_ok=True)
     for kind, count in sorted(faults.items()):
         print(f"  {kind:24s} {count:4d}")
     print(f"{faults.total()} faults, every archive equal: nothing lost, nothing double")
