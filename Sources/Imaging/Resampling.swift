@@ -81,6 +81,7 @@ package enum Resampler {
   }
 
   private static func horizontal(_ image: RGBImage, _ rows: Range<Int>, _ taps: Taps) -> [UInt8] {
+    if taps.areCopies { return copiedColumns(image, rows, taps.first) }
     let lineBytes = taps.first.count * 3
     return [UInt8](unsafeUninitializedCapacity: rows.count * lineBytes) { target, count in
       image.pixels.withUnsafeBufferPointer { source in
@@ -101,6 +102,27 @@ package enum Resampler {
               target[place + 2] = bytes[2]
               place += 3
             }
+          }
+        }
+      }
+      count = rows.count * lineBytes
+    }
+  }
+
+  /// The pixels of some columns of some rows.
+  private static func copiedColumns(_ image: RGBImage, _ rows: Range<Int>, _ columns: [Int]) -> [UInt8] {
+    let lineBytes = columns.count * 3
+    return [UInt8](unsafeUninitializedCapacity: rows.count * lineBytes) { target, count in
+      image.pixels.withUnsafeBufferPointer { source in
+        var place = 0
+        for row in rows {
+          let start = row * image.width * 3
+          for column in columns {
+            let pixel = start + 3 * column
+            target[place] = source[pixel]
+            target[place + 1] = source[pixel + 1]
+            target[place + 2] = source[pixel + 2]
+            place += 3
           }
         }
       }
@@ -140,6 +162,9 @@ package enum Resampler {
 
   private static func vertical(_ source: [UInt8], width: Int, firstRow: Int, _ taps: Taps) -> [UInt8] {
     let rowBytes = width * 3
+    if taps.areCopies {
+      return taps.first.flatMap { row in source[(row - firstRow) * rowBytes..<(row - firstRow + 1) * rowBytes] }
+    }
     let whole = rowBytes / 8 * 8
     return [UInt8](unsafeUninitializedCapacity: taps.first.count * rowBytes) { target, count in
       source.withUnsafeBytes { source in
@@ -199,16 +224,17 @@ package enum Resampler {
     /// The first source pixel of each target pixel, and how many there are.
     private(set) var first: [Int] = []
     private(set) var count: [Int] = []
-    /// Pairs of weights of a target pixel; missing ones are zero.
+    /// Pairs of weights of a target pixel, no more than one of them needs; missing ones are zero.
     let pairs: Int
+    /// Every target pixel is some source pixel.
+    let areCopies: Bool
     private(set) var weights: [Pair]
 
     init(_ source: Int, _ target: Int, _ start: Int, _ length: Int, _ interpolation: Interpolation) {
       let scale = Double(source) / Double(target)
       let filterScale = max(scale, 1)
       let support = interpolation.support * filterScale
-      pairs = Int(support.rounded(.up)) + 1
-      weights = [Pair](repeating: Pair(), count: pairs * length)
+      var rows: [[Int32]] = []
       for index in 0..<length {
         let centre = (Double(start + index) + 0.5) * scale
         let low = max(0, Int(centre - support + 0.5))
@@ -217,16 +243,27 @@ package enum Resampler {
         // One by one and from the left: the order in which Pillow rounds.
         let sum = row.reduce(0, +)
         if sum != 0 { row = row.map { $0 * (1 / sum) } }
-        for (tap, weight) in row.enumerated() {
+        var rounded = row.map { weight in
           let scaled = weight * Double(1 << Resampler.precisionBits)
-          let rounded = Int32(scaled < 0 ? scaled - 0.5 : scaled + 0.5)
+          return Int32(scaled < 0 ? scaled - 0.5 : scaled + 0.5)
+        }
+        // The filter's ends are often zero, and every pair costs time.
+        while rounded.count > 1, rounded.last == 0 { rounded.removeLast() }
+        let zeros = max(0, min(rounded.prefix { $0 == 0 }.count, rounded.count - 1))
+        rows.append(Array(rounded.dropFirst(zeros)))
+        first.append(low + zeros)
+        count.append(rounded.count - zeros)
+      }
+      pairs = ((count.max() ?? 1) + 1) / 2
+      areCopies = rows.allSatisfy { $0 == [1 << Int32(Resampler.precisionBits)] }
+      weights = [Pair](repeating: Pair(), count: pairs * length)
+      for (index, row) in rows.enumerated() {
+        for (tap, weight) in row.enumerated() {
           for lane in stride(from: tap % 2, to: 8, by: 2) {
-            weights[index * pairs + tap / 2].high[lane] = Int16(truncatingIfNeeded: rounded >> Self.lowBits)
-            weights[index * pairs + tap / 2].low[lane] = Int16(rounded & (1 << Self.lowBits - 1))
+            weights[index * pairs + tap / 2].high[lane] = Int16(truncatingIfNeeded: weight >> Self.lowBits)
+            weights[index * pairs + tap / 2].low[lane] = Int16(weight & (1 << Self.lowBits - 1))
           }
         }
-        first.append(low)
-        count.append(row.count)
       }
     }
 
