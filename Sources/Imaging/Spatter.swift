@@ -55,26 +55,37 @@ extension Plane {
   /// Borgefors' 5x5 chamfer distance to the nearest set pixel with OpenCV's weights 1, 1.4 and 2.1969; large where none
   /// is set.
   init(distanceTo isSet: [Bool], width: Int, height: Int) {
-    self.init(width: width, height: height, values: isSet.map { $0 ? 0 : 8192 })
-    let steps: [(row: Int, column: Int, length: Float)] = [
-      (0, -1, 1), (-1, 0, 1), (-1, -1, 1.4), (-1, 1, 1.4), (-1, -2, 2.1969), (-1, 2, 2.1969), (-2, -1, 2.1969),
-      (-2, 1, 2.1969),
-    ]
-    // Forwards with the steps as they are, backwards with their opposites.
-    for direction in [1, -1] {
-      for place in 0..<width * height {
-        let index = direction == 1 ? place : width * height - 1 - place
-        let (row, column) = (index / width, index % width)
-        var nearest = values[index]
-        for step in steps {
-          let (fromRow, fromColumn) = (row + direction * step.row, column + direction * step.column)
-          if fromRow >= 0, fromRow < height, fromColumn >= 0, fromColumn < width {
-            nearest = min(nearest, values[fromRow * width + fromColumn] + step.length)
-          }
-        }
-        values[index] = nearest
+    // Two pixels of border on each side, from which nothing is near.
+    let wide = width + 4
+    var field = [Float](repeating: .infinity, count: wide * (height + 4))
+    for row in 0..<height {
+      for column in 0..<width {
+        field[(row + 2) * wide + column + 2] = isSet[row * width + column] ? 0 : 8192
       }
     }
+    let steps: [(offset: Int, length: Float)] = [
+      (-1, 1), (-wide, 1), (-wide - 1, 1.4), (-wide + 1, 1.4), (-wide - 2, 2.1969), (-wide + 2, 2.1969),
+      (-2 * wide - 1, 2.1969), (-2 * wide + 1, 2.1969),
+    ]
+    field.withUnsafeMutableBufferPointer { field in
+      // Forwards with the steps as they are, backwards with their opposites.
+      for direction in [1, -1] {
+        for place in 0..<width * height {
+          let pixel = direction == 1 ? place : width * height - 1 - place
+          let index = (pixel / width + 2) * wide + pixel % width + 2
+          var nearest = field[index]
+          for step in steps { nearest = min(nearest, field[index + direction * step.offset] + step.length) }
+          field[index] = nearest
+        }
+      }
+    }
+    var values: [Float] = []
+    values.reserveCapacity(width * height)
+    for row in 2..<height + 2 {
+      let start = row * wide + 2
+      values += field[start..<start + width]
+    }
+    self.init(width: width, height: height, values: values)
   }
 
   /// The mean of 3x3 pixels, border reflect-101.
@@ -93,16 +104,30 @@ struct ByteMap {
   let height: Int
   var values: [UInt8]
 
-  private func correlate(_ kernel: [Int], border: Border) -> [Int] {
-    var result = [Int](repeating: 0, count: values.count)
-    for row in 0..<height {
-      for column in 0..<width {
-        var sum = 0
-        for tap in 0..<9 where kernel[tap] != 0 {
-          let from = border.inside(row + tap / 3 - 1, height) * width + border.inside(column + tap % 3 - 1, width)
-          sum += kernel[tap] * Int(values[from])
+  /// The 3x3 correlation with a kernel of whole numbers.
+  private func correlate(_ kernel: [Int32], border: Border) -> [Int32] {
+    // With the border written out every tap is one addition along a row.
+    let wide = width + 2
+    var padded: [Int32] = []
+    padded.reserveCapacity(wide * (height + 2))
+    for row in -1...height {
+      let line = border.inside(row, height) * width
+      padded.append(Int32(values[line + border.inside(-1, width)]))
+      padded += values[line..<line + width].lazy.map(Int32.init)
+      padded.append(Int32(values[line + border.inside(width, width)]))
+    }
+    var result = [Int32](repeating: 0, count: values.count)
+    for tap in 0..<9 where kernel[tap] != 0 {
+      let weight = kernel[tap]
+      result.withUnsafeMutableBufferPointer { result in
+        padded.withUnsafeBufferPointer { padded in
+          for row in 0..<height {
+            let from = (row + tap / 3) * wide + tap % 3
+            for column in 0..<width {
+              result[row * width + column] &+= weight &* padded[from + column]
+            }
+          }
         }
-        result[row * width + column] = sum
       }
     }
     return result
@@ -110,7 +135,7 @@ struct ByteMap {
 
   /// The mean of 3x3 pixels, rounded, border reflect-101.
   func boxMean() -> ByteMap {
-    let sums = correlate([Int](repeating: 1, count: 9), border: .reflect101)
+    let sums = correlate([Int32](repeating: 1, count: 9), border: .reflect101)
     return ByteMap(width: width, height: height, values: sums.map { UInt8((2 * $0 + 9) / 18) })
   }
 
@@ -137,11 +162,11 @@ struct ByteMap {
 
   /// Canny's edges as OpenCV finds them: Sobel 3x3 (border replicate), L1 norm, non-maxima thinned, then every pixel
   /// above `low` that hangs together with one above `high`.
-  func cannyEdges(low: Int, high: Int) -> [Bool] {
+  func cannyEdges(low: Int32, high: Int32) -> [Bool] {
     let horizontal = correlate([-1, 0, 1, -2, 0, 2, -1, 0, 1], border: .replicate)
     let vertical = correlate([-1, -2, -1, 0, 0, 0, 1, 2, 1], border: .replicate)
     let norm = zip(horizontal, vertical).map { abs($0) + abs($1) }
-    func magnitude(_ row: Int, _ column: Int) -> Int {
+    func magnitude(_ row: Int, _ column: Int) -> Int32 {
       row >= 0 && row < height && column >= 0 && column < width ? norm[row * width + column] : 0
     }
     var candidate = [Bool](repeating: false, count: values.count)
