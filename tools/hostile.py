@@ -1,9 +1,9 @@
 """What ten thousand strangers cost a run: they connect while it goes on, and its time is compared with undisturbed runs.
 
 A coordinator and a worker evaluate the miniature, in turns alone and among connections that say nothing, hang up, send
-garbage, speak without keys, with the wrong ones, or hold the workers' key and send frames that are no message, frames that
-say they have two gigabytes, results of shards that they do not hold and messages of others once more. Every archive must
-be the same; what the coordinator's memory and log grew by is printed, too.
+garbage, say that two gigabytes follow, speak without keys, with the wrong ones, or hold the workers' key and send what is no
+message, results and failures of shards that they do not hold, what only a coordinator says, each of them twice. Every
+archive must be the same; what the coordinator's memory and log grew by is printed, too.
 
     .venv/bin/python tools/hostile.py --connections 10000 --turns 5
 
@@ -41,9 +41,29 @@ benchmarks:
 sharding: {{images: 20}}
 """
 # Threads of strangers; each mostly waits.
-CROWDS = 5
+CROWDS = 20
 # ZMTP 3.1's greeting, of a client that wants no keys (https://rfc.zeromq.org/spec/37).
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + b"\0" + bytes(31)
+
+
+# The version of wire.proto, and its messages by their numbers there.
+PROTOCOL = int(re.search(r"protocolVersion: UInt32 = (\d+)", (ROOT / "Sources/Messaging/WireCodec.swift").read_text()).group(1))
+
+
+def varint(value: int) -> bytes:
+    low = bytes([value & 0x7F | (0x80 if value > 0x7F else 0)])
+    return low + varint(value >> 7) if value > 0x7F else low
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    """A field of protobuf."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def envelope(kind: int, body: bytes) -> bytes:
+    return field(1, PROTOCOL) + field(kind, body)
 
 
 class Strangers(threading.Thread):
@@ -57,12 +77,13 @@ class Strangers(threading.Thread):
         self.keys = {name: value.encode() for name, value in lines.items()}
         self.count = count
         self.made = 0
+        self.answers = 0
         self.is_over = False
         self.silent: list[socket.socket] = []
         self.context = zmq.Context(io_threads=1)
 
     def run(self) -> None:
-        kinds = [self.hang_up, self.say_nothing, self.garbage, self.no_keys, self.wrong_server, self.wrong_client, self.insider]
+        kinds = [self.hang_up, self.say_nothing, self.garbage, self.huge_frame, self.no_keys, self.wrong_server, self.wrong_client, self.insider]
         for kind in itertools.islice(itertools.cycle(kinds), self.count):
             if self.is_over:
                 break
@@ -88,6 +109,14 @@ class Strangers(threading.Thread):
         with self.connect() as connection:
             connection.sendall(os.urandom(4096))
 
+    def huge_frame(self) -> None:
+        with self.connect() as connection:
+            # A long frame of two gigabytes, of which a little comes.
+            connection.sendall(GREETING + b"\x06" + (2 << 30).to_bytes(8, "big") + bytes(1000))
+            connection.settimeout(0.05)
+            with contextlib.suppress(OSError):
+                connection.recv(64)
+
     def no_keys(self) -> None:
         with self.connect() as connection:
             connection.sendall(GREETING)
@@ -109,26 +138,41 @@ class Strangers(threading.Thread):
         public, _ = zmq.curve_keypair()
         dealer = self.dealer(public, self.keys["public"], self.keys["secret"])
         dealer.send(b"hello")
-        dealer.poll(10)
+        # Nothing will come; time for the handshake to fail.
+        dealer.poll(50)
         dealer.close()
 
     def wrong_client(self) -> None:
         public, secret = zmq.curve_keypair()
         dealer = self.dealer(self.keys["server"], public, secret)
         dealer.send(b"hello")
-        dealer.poll(10)
+        # Nothing will come; time for the handshake to fail.
+        dealer.poll(50)
         dealer.close()
 
     def insider(self) -> None:
-        """Somebody with the workers' key whose messages are no use."""
+        """Somebody with the workers' key whose messages are no use; each is sent twice."""
         dealer = self.dealer(self.keys["server"], self.keys["public"], self.keys["secret"])
-        # The protobuf of a result for shard 3, attempt 1, and of a heartbeat, by field numbers of wire.proto: whatever they
-        # mean, no shard was leased to this name.
-        for message in (b"", os.urandom(200), b"\x08\x01" * 50, b"\x22\x06\x0a\x04\x08\x03\x10\x01" * 2, bytes(1 << 16)):
+        shard = self.made % 200
+        claim = field(1, shard) + field(2, 1)
+        messages = (
+            b"", os.urandom(200), bytes(1 << 16),
+            # Shards that somebody else holds, or nobody: a result, a failure, a heartbeat that claims one.
+            envelope(4, claim + field(3, os.urandom(1000)) + field(4, 1)), envelope(5, claim + field(3, b"no") + field(4, 1)),
+            envelope(3, field(1, claim)),
+            # What only a coordinator says, and a message that there is none of.
+            envelope(11, field(1, b"the run is done")), envelope(99, b""),
+        )
+        for message in messages:
             dealer.send(message)
             dealer.send(message)
         dealer.send_multipart([b"a", b"b", b"c"])
-        dealer.poll(20)
+        # Until some of it was answered: what is closed before is never sent.
+        for _ in range(15):
+            if not dealer.poll(500):
+                break
+            dealer.recv()
+            self.answers += 1
         dealer.close()
 
 
@@ -138,8 +182,9 @@ def peak_memory(process: subprocess.Popen[bytes]) -> float:
     return int(match.group(1)) / 1e3 if match else float("nan")
 
 
-def evaluate(work: Path, manifest: Path, strangers: int) -> tuple[float, float, int, int]:
-    """Seconds from the worker's start to the run's end, the coordinator's memory, its lines of log, connections made."""
+def evaluate(work: Path, manifest: Path, strangers: int) -> tuple[float, float, int, int, int]:
+    """Seconds from the worker's start to the run's end, the coordinator's memory, its lines of log, connections made, and
+    answers that those with the workers' key got."""
     folder = work / "run"
     log = work / "coordinator.log"
     with log.open("wb") as output:
@@ -169,7 +214,8 @@ def evaluate(work: Path, manifest: Path, strangers: int) -> tuple[float, float, 
         worker.wait()
     if coordinator.returncode != 0:
         raise SystemExit(f"the coordinator ended with {coordinator.returncode}: {log.read_text()[-1000:]}")
-    return seconds, memory, len(log.read_text().splitlines()), sum(part.made for part in crowd)
+    return seconds, memory, len(log.read_text().splitlines()), sum(part.made for part in crowd), sum(
+        part.answers for part in crowd)
 
 
 def digest(work: Path) -> bytes:
@@ -194,12 +240,12 @@ def main() -> None:
         expected = None
         for _ in range(options.turns):
             for strangers in times:
-                seconds, memory, lines, made = evaluate(work, manifest, strangers)
+                seconds, memory, lines, made, answers = evaluate(work, manifest, strangers)
                 times[strangers].append(seconds)
                 found = digest(work)
                 expected = expected or found
                 print(
-                    f"{made:6d} strangers: {seconds:6.2f} s, coordinator's peak memory {memory:.0f} MB, {lines} lines of log, "
+                    f"{made:6d} strangers ({answers} answers): {seconds:6.2f} s, coordinator's peak memory {memory:.0f} MB, {lines} lines of log, "
                     f"archive {'equal' if found == expected else 'DIFFERS'}", flush=True)
                 if found != expected:
                     raise SystemExit(1)

@@ -122,6 +122,8 @@ struct CoordinatorLoop {
           computeSeconds: nanoseconds > 0 ? Double(nanoseconds) / 1e9 : nil))
       payload = nil
     case .failure(let shard, let reason, _):
+      // Of one that never said hello nothing counts, and its messages must not fill the disk.
+      guard workers.contains(worker) else { break }
       logger.warning(
         "a shard failed", metadata: ["shard": "\(shard.shard)", "worker": "\(worker)", "reason": "\(reason)"])
       try handle(.failed(ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), reason: reason))

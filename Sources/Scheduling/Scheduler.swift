@@ -201,6 +201,11 @@ public struct Scheduler: Sendable {
       heard(worker, now)
       name(held, by: worker, now)
     case .resultReceived(let lease, let computeSeconds):
+      // As after a restart: once it has said hello it offers what it has again, so nothing is lost by not believing it.
+      guard workers[lease.worker] != nil else {
+        actions.append(.unknown(worker: lease.worker))
+        return
+      }
       heard(lease.worker, now)
       receive(lease, computeSeconds, now)
     case .split(let shard): finishSplit(shard, now)

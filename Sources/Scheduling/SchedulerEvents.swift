@@ -44,7 +44,7 @@ extension Scheduler {
     case store(ShardLease)
     /// Answer the worker's result.
     case acknowledge(ShardLease, Acknowledgement)
-    /// A worker that never joined sent a heartbeat, as after a restart of the coordinator: have it say hello.
+    /// A worker that never joined sent a heartbeat or a result, as after a restart of the coordinator: have it say hello.
     case unknown(worker: String)
     /// Say in the log that the worker gets nothing until that time, because others computed what it failed.
     case rested(worker: String, until: Double)

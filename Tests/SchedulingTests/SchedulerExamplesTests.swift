@@ -264,10 +264,8 @@ import Testing
     #expect(record(Self.lease(15, 1, "b"), 2.5) == [.lease(Self.lease(2, 1, "b"))])
     // The last shard is small enough for anyone.
     #expect(record(Self.lease(14, 1, "a"), 12.5) == [.lease(Self.lease(3, 1, "a"))])
-    #expect(
-      scheduler.handle(.resultReceived(Self.lease(0, 1, "c")), at: 4) == [
-        .acknowledge(Self.lease(0, 1, "c"), .duplicate)
-      ])
+    let whole = Self.lease(0, 1, "a")
+    #expect(scheduler.handle(.resultReceived(whole), at: 4) == [.acknowledge(whole, .duplicate)], "of what was split")
     #expect(record(Self.lease(2, 1, "b"), 5).isEmpty)
     #expect(record(Self.lease(3, 1, "a"), 5) == [.finished])
     #expect(scheduler.counts.recorded == 14)
@@ -321,6 +319,16 @@ import Testing
     var given: [String: Int] = [:]
     for case .lease(let lease) in scheduler.handle(.left(worker: "a"), at: 1) { given[lease.worker, default: 0] += 1 }
     #expect(given == ["b": 3, "c": 3])
+  }
+
+  @Test("A result of one that never said hello costs nobody anything; it is asked to say hello first")
+  func strangersResult() {
+    var scheduler = Self.scheduler(shards: 1)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    let bogus = Self.lease(0, 1, "stranger")
+    #expect(scheduler.handle(.resultReceived(bogus), at: 1) == [.unknown(worker: "stranger")])
+    let own = Self.lease(0, 1, "a")
+    #expect(scheduler.handle(.resultReceived(own), at: 2) == [.store(own)])
   }
 
   @Test("A lease that could not be sent does not count and goes elsewhere")
