@@ -21,9 +21,32 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
     guard let address, address.hasPrefix("tcp://") else { return nil }
     let place = address.dropFirst("tcp://".count)
     guard let colon = place.lastIndex(of: ":") else { return nil }
-    let host = place[..<colon]
-    let own = ["127.0.0.1", "[::1]", "localhost", ProcessInfo.processInfo.hostName]
-    return own.contains { $0 == host } ? nil : String(host)
+    // [::ffff:10.0.0.1] is an IPv4 address as a socket for both kinds tells it.
+    let host = place[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]")).replacing("::ffff:", with: "")
+    let isOwn =
+      host.hasPrefix("127.") || ["localhost", ProcessInfo.processInfo.hostName].contains(host)
+      || Self.ownAddresses().contains(host)
+    return isOwn ? nil : host
+  }
+
+  /// The addresses of this machine's network interfaces, as text.
+  private static func ownAddresses() -> Set<String> {
+    var first: UnsafeMutablePointer<ifaddrs>?
+    guard getifaddrs(&first) == 0 else { return [] }
+    defer { freeifaddrs(first) }
+    var addresses: Set<String> = []
+    for interface in sequence(first: first, next: { $0?.pointee.ifa_next }) {
+      guard let address = interface?.pointee.ifa_addr else { continue }
+      let isLong = Int32(address.pointee.sa_family) == AF_INET6
+      guard isLong || Int32(address.pointee.sa_family) == AF_INET else { continue }
+      let length = isLong ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+      var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+      guard getnameinfo(address, socklen_t(length), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 else {
+        continue
+      }
+      addresses.insert(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+    }
+    return addresses
   }
 
   init(address: String?, runID: String) {

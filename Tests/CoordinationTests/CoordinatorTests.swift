@@ -298,7 +298,8 @@ import Working
     "An address tells whether the coordinator is on another machine",
     arguments: [
       ("tcp://node7:5757", "node7"), ("tcp://127.0.0.1:1", nil), ("tcp://\(ProcessInfo.processInfo.hostName):9", nil),
-      ("ipc:///tmp/x", nil), ("tcp://nothing", nil),
+      ("tcp://[::ffff:127.0.0.1]:1", nil), ("tcp://[::1]:1", nil), ("tcp://[::ffff:192.0.2.7]:1", "192.0.2.7"),
+      ("tcp://[2001:db8::7]:1", "2001:db8::7"), ("ipc:///tmp/x", nil), ("tcp://nothing", nil),
     ] as [(String, String?)])
   func otherHosts(address: String, host: String?) throws {
     let place = try Place(shards: 1)
