@@ -38,6 +38,7 @@ public enum CoordinatorBenchmark {
     workers: Int, seconds: Int, connect: (_ address: String, _ keys: String) throws -> Void
   ) throws -> (share: Double, joinSeconds: Double) {
     let place = try EmptyRun(shards: 1)
+    defer { withExtendedLifetime(place) {} }
     let joined = Mutex(0)
     let coordinator = try place.coordinator(
       logger: Logger(label: "gauntlet.benchmark") { _ in JoinCounter { joined.withLock { $0 += 1 } } })

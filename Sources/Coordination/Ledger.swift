@@ -39,7 +39,8 @@ public final class Ledger: Sendable {
     guard !FileManager.default.fileExists(atPath: path) else { throw .exists(path: path) }
     let unfinished = path + ".creating"
     try Self.storage(path) {
-      for leftover in [unfinished, unfinished + "-wal", unfinished + "-shm"]
+      // A journal that a former ledger left at this place would be read as this one's.
+      for leftover in [unfinished, unfinished + "-wal", unfinished + "-shm", path + "-wal", path + "-shm"]
       where FileManager.default.fileExists(atPath: leftover) {
         try FileManager.default.removeItem(atPath: leftover)
       }
@@ -68,7 +69,7 @@ public final class Ledger: Sendable {
         let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
         let shards = try pool.read { database in
           try check(database, path: path, checksAll: checksAll)
-          return try Self.shards(database)
+          return try Self.shards(database, path: path)
         }
         let ledger = Ledger(path: path, shards: shards, database: pool)
         try pool.read { try ledger.readPieces(in: $0) }

@@ -66,13 +66,25 @@ extension Ledger {
     }
   }
 
-  static func shards(_ database: Database) throws -> ShardTable {
-    let rows = try Row.fetchAll(database, sql: "SELECT * FROM cells ORDER BY position")
-    return ShardTable(
-      cells: rows.map { row in
+  /// - Throws: ``LedgerError/damaged(path:detail:)`` for cells that no plan has: what is made of them must not be without
+  ///   bound.
+  static func shards(_ database: Database, path: String) throws -> ShardTable {
+    let rows = try Row.fetchCursor(
+      database, sql: "SELECT position, model, benchmark, condition, images, shard_images FROM cells ORDER BY position")
+    let largest = 1 << 40
+    var cells: [ShardCell] = []
+    var images = 0
+    while let row = try rows.next() {
+      let numbers = (0..<6).compactMap { Int.fromDatabaseValue(row[$0]) }
+      guard numbers.count == 6, numbers[0] == cells.count, numbers[1...].allSatisfy({ (0...largest).contains($0) }),
+        numbers[4] > 0, numbers[5] > 0, images + numbers[4] <= largest
+      else { throw LedgerError.damaged(path: path, detail: "cell \(cells.count) is none that a plan has") }
+      images += numbers[4]
+      cells.append(
         ShardCell(
-          model: row["model"], benchmark: row["benchmark"], condition: row["condition"], imageCount: row["images"],
-          shardImages: row["shard_images"])
-      })
+          model: numbers[1], benchmark: numbers[2], condition: numbers[3], imageCount: numbers[4],
+          shardImages: numbers[5]))
+    }
+    return ShardTable(cells: cells)
   }
 }

@@ -17,8 +17,8 @@ public struct PlannedRun: Sendable {
   public static func open(_ folder: RunFolder, readOnly: Bool) throws -> PlannedRun {
     let plan = try Plan.read(from: folder)
     let ledger = try Ledger.open(at: folder.ledger, readOnly: readOnly)
-    guard try ledger.run()["id"] == plan.runID else {
-      throw RunFolderError.damaged(folder.ledger, reason: "it is the ledger of another run")
+    guard try ledger.run()["id"] == plan.runID, ledger.shards == plan.shards else {
+      throw LedgerError.foreign(path: folder.ledger)
     }
     return PlannedRun(folder: folder, plan: plan, ledger: ledger)
   }

@@ -132,6 +132,22 @@ import Testing
     other.replaceSubrange(60..<64, with: [0, 0, 0, 1])
     try other.write(to: URL(fileURLWithPath: copy))
     #expect(throws: LedgerError.version(path: copy, found: 1, expected: 2)) { try Ledger.open(at: copy) }
+    // Numbers that no plan has would be memory without bound.
+    let vast = ShardTable(cells: [
+      ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: 1 << 41, shardImages: 1)
+    ])
+    #expect(throws: LedgerError.self) { try Ledger.create(at: folder + "/vast.sqlite", run: ["id": "c"], shards: vast) }
+    // A journal that another ledger left behind is not taken for the new one's.
+    let left = folder + "/left.sqlite"
+    let former = try Ledger.create(at: left, run: ["id": "d"], shards: Self.table)
+    try former.commit([recorded(0)])
+    try FileManager.default.copyItem(atPath: left + "-wal", toPath: folder + "/kept-wal")
+    try former.close()
+    for file in [left, left + "-wal"] where FileManager.default.fileExists(atPath: file) {
+      try FileManager.default.removeItem(atPath: file)
+    }
+    try FileManager.default.moveItem(atPath: folder + "/kept-wal", toPath: left + "-wal")
+    #expect(try Ledger.create(at: left, run: ["id": "e"], shards: Self.table).status(now: 0).total.recorded == 0)
     #expect(throws: LedgerError.exists(path: path)) {
       try Ledger.create(at: path, run: ["id": "b"], shards: Self.table)
     }
