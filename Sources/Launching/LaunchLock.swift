@@ -7,14 +7,19 @@ public final class LaunchLock: Sendable {
 
   /// Waits until no other launch of the run is under way.
   ///
+  /// - Parameter onWait: called if there is one.
   /// - Throws: `RunFolderError.unwritable` where the run folder cannot be written.
-  public init(of folder: RunFolder) throws {
+  public init(of folder: RunFolder, onWait: () -> Void) throws {
     try folder.create()
     let path = folder.path + "/launch.lock"
     let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard opened >= 0 else { throw RunFolderError.unwritable(path, reason: String(cString: strerror(errno))) }
-    while flock(opened, LOCK_EX) != 0 {
-      guard errno == EINTR else {
+    var mode = LOCK_EX | LOCK_NB
+    while flock(opened, mode) != 0 {
+      if errno == EWOULDBLOCK {
+        onWait()
+        mode = LOCK_EX
+      } else if errno != EINTR {
         let reason = String(cString: strerror(errno))
         close(opened)
         throw RunFolderError.unwritable(path, reason: reason)

@@ -113,7 +113,9 @@ extension LaunchCommand {
       return
     }
     // One at a time, so that none submits a second coordinator or forgets what another one launched.
-    let lock = try LaunchLock(of: folder)
+    let lock = try LaunchLock(of: folder) {
+      Terminal.complain("another launch of \(folder.path) is under way; waiting for it")
+    }
     defer { withExtendedLifetime(lock) {} }
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinated(folder) || (engine == .slurm && slurm.isCoordinated())
