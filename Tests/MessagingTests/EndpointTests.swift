@@ -135,12 +135,20 @@ import Testing
     try TemporaryFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
+      // As on a file system that counts in seconds, where two changes have one time.
+      let time = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
+      func setTime() throws {
+        try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: store.folder + "/authorized")
+      }
+      try setTime()
       let router = try RouterEndpoint(bind: "tcp://127.0.0.1:*", security: store.serverSecurity(), logger: Self.quiet)
       func dealer(_ bundle: String) throws -> DealerEndpoint {
         try DealerEndpoint(
           connect: router.boundAddress, workerID: "w", security: KeyBundle.read(from: bundle).clientSecurity)
       }
-      let added = try dealer(try store.add("second"))
+      let second = try store.add("second")
+      try setTime()
+      let added = try dealer(second)
       _ = try added.send(Self.heartbeat)
       #expect(try next(router).peer.workerID == "w")
       try FileManager.default.removeItem(atPath: store.folder + "/authorized/worker.public")
