@@ -71,13 +71,7 @@ struct CoordinatorLoop {
         switch received.message {
         case .success(let message): try take(message, from: received.peer)
         case .failure(let error):
-          refusedMessages += 1
-          // Whoever sends such messages again and again must not fill the disk.
-          if refusedMessages.nonzeroBitCount == 1 {
-            logger.warning(
-              "refused a message",
-              metadata: ["worker": "\(received.peer)", "reason": "\(error)", "refused": "\(refusedMessages)"])
-          }
+          refuse("refused a message", "\(received.peer)", "\(error)")
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
@@ -115,12 +109,8 @@ struct CoordinatorLoop {
       try send(.heartbeatReply, to: peer)
       try handle(.heartbeat(worker: worker, held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
     case .result(let shard, let data, let nanoseconds):
-      payload = (data, nanoseconds)
-      try handle(
-        .resultReceived(
-          ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker),
-          computeSeconds: nanoseconds > 0 ? Double(nanoseconds) / 1e9 : nil))
-      payload = nil
+      try take(
+        data, of: ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), nanoseconds: nanoseconds)
     case .failure(let shard, let reason, _):
       // Of one that never said hello nothing counts, and its messages must not fill the disk.
       guard workers.contains(worker) else { break }
@@ -133,6 +123,28 @@ struct CoordinatorLoop {
     case .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
       try send(.rejection(reason: "only a coordinator says this"), to: peer)
     }
+  }
+
+  /// A result takes its shard from whoever computes it, so one that its worker does not hold the shard for is checked
+  /// before: a false one must not cost others their work.
+  private mutating func take(_ result: Data, of lease: ShardLease, nanoseconds: UInt64) throws {
+    if workers.contains(lease.worker), scheduler.isUnasked(lease), let definition = ledger.definition(of: lease.shard) {
+      do { try source.check(result, for: definition) } catch {
+        refuse("refused a result that was not asked for", lease.worker, "\(error)")
+        return try send(.acknowledgement(Self.wire(lease), .refused), to: PeerID(workerID: lease.worker))
+      }
+    }
+    payload = (result, nanoseconds)
+    try handle(.resultReceived(lease, computeSeconds: nanoseconds > 0 ? Double(nanoseconds) / 1e9 : nil))
+    payload = nil
+  }
+
+  /// Counts what was refused and says it, less often the more there is: who sends such messages again and again must not
+  /// fill the disk.
+  private mutating func refuse(_ what: Logger.Message, _ worker: String, _ reason: String) {
+    refusedMessages += 1
+    guard refusedMessages.nonzeroBitCount == 1 else { return }
+    logger.warning(what, metadata: ["worker": "\(worker)", "reason": "\(reason)", "refused": "\(refusedMessages)"])
   }
 
   private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID) throws {

@@ -9,6 +9,7 @@ final class EmptyRun: Sendable {
   private struct Source: WorkSource {
     let runID = "benchmark"
     func task(for shard: ShardDefinition, attempt: Int) -> Data { Data() }
+    func check(_ payload: Data, for shard: ShardDefinition) {}
     func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) -> StoredPart? { nil }
   }
 

@@ -21,6 +21,11 @@ public struct RunWorkSource: WorkSource {
     try ShardTask(shard, of: plan).encoded()
   }
 
+  /// Checks a worker's result: that it can be read, and is of just this shard.
+  public func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
+    _ = try believed(payload, for: shard)
+  }
+
   /// Checks a worker's result and writes it as a part: beside its place, synced, renamed, before this returns.
   public func store(
     _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String

@@ -38,13 +38,18 @@ public struct InvalidResult: Error, Sendable, Equatable, CustomStringConvertible
 
 /// What the shards mean: makes the task that a worker is sent, and keeps what it sends back.
 ///
-/// `task` is called on the coordinator's thread and `store` on its writer thread, each from one thread at a time.
+/// `task` and `check` are called on the coordinator's thread and `store` on its writer thread, each from one thread at a time.
 public protocol WorkSource: Sendable {
   /// Names the run; a worker of another run is turned away.
   var runID: String { get }
 
   /// The bytes that a worker needs to compute `shard`.
   func task(for shard: ShardDefinition, attempt: Int) throws -> Data
+
+  /// Checks `payload` and keeps nothing of it; for results that nobody was asked for.
+  ///
+  /// - Throws: ``InvalidResult`` where ``store(_:for:attempt:worker:)`` would.
+  func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult)
 
   /// Checks `payload` and makes it durable (written, synced, renamed) before it returns.
   ///

@@ -137,6 +137,14 @@ public struct Scheduler: Sendable {
   /// A shard's place in ``shards``: its number.
   func index(of id: Int64) -> Int? { id >= 0 && id < Int64(shards.count) ? Int(id) : nil }
 
+  /// Whether a result of `lease` would be kept although its worker does not hold the shard: it computed what was taken
+  /// from it meanwhile, or makes it up.
+  public func isUnasked(_ lease: ShardLease) -> Bool {
+    guard let index = index(of: lease.shard), stores[index] == nil, shards[index].end != .recorded, !isSplit(index)
+    else { return false }
+    return leases[index]?.lease != lease && copies[index]?.lease != lease
+  }
+
   /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
   public var nextDeadline: Double? {
     [

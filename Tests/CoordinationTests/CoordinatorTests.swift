@@ -16,8 +16,11 @@ import Working
     let refused: Int64?
     init(refused: Int64? = nil) { self.refused = refused }
     func task(for shard: ShardDefinition, attempt: Int) -> Data { Data("\(shard.id)".utf8) }
+    func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
+      if shard.id == refused || payload.isEmpty { throw InvalidResult(reason: "not believed") }
+    }
     func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) throws -> StoredPart? {
-      if shard.id == refused { throw InvalidResult(reason: "not believed") }
+      try check(payload, for: shard)
       stored.withLock { $0[shard.id, default: []].append(payload) }
       return nil
     }
@@ -243,6 +246,46 @@ import Working
     let computed = computer.computed.withLock { $0 }
     #expect(
       computed.count == workers * 4 && computed.allSatisfy { $0.value == 1 }, "\(computed.filter { $0.value > 1 })")
+  }
+
+  @Test("A false result for what another computes is refused, and the other goes on", .timeLimit(.minutes(15)))
+  func aFalseResultCostsNobodyAShard() throws {
+    let place = try Place(shards: 2)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source()
+    let coordinator = try place.coordinator(source)
+    let computer = Holder()
+    let group = runWorkers([try place.worker(coordinator.boundAddress, computer)])
+    let answers = Mutex<[WireMessage]>([])
+    let failure = Mutex<(any Error)?>(nil)
+    let stranger = try DealerEndpoint(
+      connect: coordinator.boundAddress, workerID: "stranger", security: place.keys.clientSecurity())
+    Thread.detachNewThread {
+      defer { computer.open() }
+      do {
+        // Both shards are being computed, so nothing is left for the stranger.
+        while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
+        _ = try stranger.send(
+          .hello(.init(workerID: "stranger", host: "h", processID: 1, credits: 1, version: "1", instructionSet: "")))
+        for attempt in [1, 2] {
+          _ = try stranger.send(
+            .result(ShardAttempt(shard: 0, attempt: attempt), payload: Data(), computeNanoseconds: 1))
+        }
+        for _ in 0..<3 {
+          guard let answer = try stranger.receive(timeout: .seconds(60))?.get() else { break }
+          answers.withLock { $0.append(answer) }
+        }
+      } catch { failure.withLock { $0 = error } }
+    }
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    #expect(failure.withLock { $0 } == nil)
+    let refusals = [1, 2].map { WireMessage.acknowledgement(ShardAttempt(shard: 0, attempt: $0), .refused) }
+    #expect(Array(answers.withLock { $0 }.dropFirst()) == refusals)
+    #expect(source.stored.withLock { $0 } == [0: [Data("0".utf8)], 1: [Data("1".utf8)]])
+    #expect(computer.computed.withLock { $0 } == ["0": 1, "1": 1])
+    let attempts = try place.ledger.attempts()
+    #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
   }
 
   @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(15)))
