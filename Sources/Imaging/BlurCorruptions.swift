@@ -2,43 +2,7 @@ import Tensors
 
 extension Corruption {
   static func gaussianBlur(_ image: RGBImage, sigma: Double) -> RGBImage {
-    RGBImage(planes: image.planes.map { $0.gaussian(sigma: sigma) })
-  }
-
-  /// Correlation with an antialiased disk, border reflect-101.
-  static func defocusBlur(_ image: RGBImage, level: Int) -> RGBImage {
-    let (radius, sigma) = [(3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)][level]
-    let taps = disk(radius: radius, sigma: sigma)
-    return RGBImage(planes: image.planes.map { $0.correlated(taps, border: .reflect101) })
-  }
-
-  /// A disk of sum 1 on a grid of 17x17 (radius <= 8, else 2 radius + 1), blurred with a Gaussian of 3x3 (else 5x5).
-  private static func disk(radius: Int, sigma: Double) -> [Plane.Tap] {
-    let reach = max(radius, 8)
-    let weights = gaussianWeights(sigma: sigma, radius: radius <= 8 ? 1 : 2)
-    let blur = weights.count / 2
-    let side = 2 * reach + 1
-    var count = 0
-    var sums = [Double](repeating: 0, count: side * side)
-    func isInside(_ row: Int, _ column: Int) -> Bool {
-      let (row, column) = (Border.reflect101.inside(row, side) - reach, Border.reflect101.inside(column, side) - reach)
-      return row * row + column * column <= radius * radius
-    }
-    for row in 0..<side {
-      for column in 0..<side {
-        if isInside(row, column) { count += 1 }
-        for (down, vertical) in weights.enumerated() {
-          for (across, horizontal) in weights.enumerated()
-          where isInside(row + down - blur, column + across - blur) {
-            sums[row * side + column] += vertical * horizontal
-          }
-        }
-      }
-    }
-    return sums.enumerated().compactMap { index, sum in
-      let weight = Float(sum / Double(count))
-      return weight == 0 ? nil : Plane.Tap(row: index / side - reach, column: index % side - reach, weight: weight)
-    }
+    RGBImage(Raster(image).gaussian(sigma: sigma))
   }
 
   /// A Gaussian to 8 bits, pixels moved about, the Gaussian again.
@@ -49,12 +13,13 @@ extension Corruption {
     let (sigma, reach, iterations) = [(0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)][level]
     let blurred = gaussianBlur(image, sigma: sigma)
     var pixels = blurred.pixels
-    var index: UInt64 = 0
+    var index = 0
+    let words = random.words(iterations * image.width * image.height)
     for _ in 0..<iterations {
       for row in stride(from: image.height - reach, to: reach, by: -1) {
         for column in stride(from: image.width - reach, to: reach, by: -1) {
           // Half a word for each direction: six values are uneven by at most 1 in 10,000, the other counts are even.
-          let word = random.word(at: index)
+          let word = words[index]
           let across = Int(((word & 0xFFFF) * UInt32(2 * reach)) >> 16) - reach
           let down = Int(((word >> 16) * UInt32(2 * reach)) >> 16) - reach
           let target = (row * image.width + column) * 3
@@ -75,17 +40,17 @@ extension Corruption {
   /// ImageMagick's motion blur.
   static func motionBlur(_ image: RGBImage, radius: Int, sigma: Double, degrees: Double) -> RGBImage {
     let taps = motionTaps(radius: radius, sigma: sigma, degrees: degrees)
-    return RGBImage(planes: image.planes.map { $0.correlated(taps, border: .replicate) })
+    return RGBImage(Raster(image).correlated(taps, border: .replicate))
   }
 
   /// ImageMagick's motion blur: half a Gaussian of 2 radius + 1 whole-pixel steps along one direction.
-  static func motionTaps(radius: Int, sigma: Double, degrees: Double) -> [Plane.Tap] {
+  static func motionTaps(radius: Int, sigma: Double, degrees: Double) -> [Raster.Tap] {
     let width = 2 * radius + 1
     let weights = gaussianWeights(sigma: sigma, radius: width - 1)[(width - 1)...]
     let sum = weights.reduce(0, +)
     let (sine, cosine) = ReproducibleMath.sineAndCosine(degrees: degrees)
     return weights.enumerated().map { step, weight in
-      Plane.Tap(
+      Raster.Tap(
         row: Int((Double(step) * sine - 0.5).rounded(.up)), column: Int((Double(step) * cosine - 0.5).rounded(.up)),
         weight: Float(weight / sum))
     }
@@ -95,15 +60,13 @@ extension Corruption {
   static func zoomBlur(_ image: RGBImage, level: Int) -> RGBImage {
     // The factors that numpy's `arange(1, end, step)` gives, to the bit: its rounding includes the end of the first.
     let (count, step) = [(12, 0.01), (16, 0.01), (11, 0.02), (13, 0.02), (11, 0.03)][level]
-    return RGBImage(
-      planes: image.planes.map { plane in
-        var sum = plane
-        for index in 0..<count {
-          let zoomed = plane.clippedZoom(1 + Double(index) * ((1 + step) - 1))
-          for pixel in sum.values.indices { sum.values[pixel] += zoomed.values[pixel] }
-        }
-        for pixel in sum.values.indices { sum.values[pixel] /= Float(count + 1) }
-        return sum
-      })
+    let raster = Raster(image)
+    var sum = raster
+    for index in 0..<count {
+      let zoomed = raster.clippedZoom(1 + Double(index) * ((1 + step) - 1))
+      for pixel in sum.values.indices { sum.values[pixel] += zoomed.values[pixel] }
+    }
+    for pixel in sum.values.indices { sum.values[pixel] /= Float(count + 1) }
+    return RGBImage(sum)
   }
 }

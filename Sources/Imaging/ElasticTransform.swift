@@ -8,22 +8,26 @@ extension Corruption {
     ][level]
     let (width, height) = (image.width, image.height)
     let map = AffineMap(width: width, height: height, reach: 244 * reach, random)
-    func displacement(_ field: UInt32) -> Plane {
+    func displacement(_ field: UInt32) -> [Float] {
       let uniforms = random.branch(field + 1).uniforms(width * height)
-      var plane = Plane(width: width, height: height, values: uniforms.map { 2 * $0 - 1 })
-      plane = plane.gaussian(sigma: 244 * sigma, border: .reflect, truncate: 3)
-      for index in plane.values.indices { plane.values[index] *= Float(244 * alpha) }
-      return plane
+      let strength = Float(244 * alpha)
+      return Raster(width: width, height: height, values: uniforms.map { 2 * $0 - 1 })
+        .gaussian(sigma: 244 * sigma, border: .reflect, truncate: 3).values.map { strength * $0 }
     }
-    let (across, down) = (displacement(0), displacement(1))
-    let mapped = BilinearMap(width: width, height: height, border: .reflect101) { row, column in
+    let mapped = Raster(image).warped(border: .reflect101) { row, column in
       let source = map.source(x: Double(column), y: Double(row))
       return (source.y, source.x)
     }
-    let moved = BilinearMap(width: width, height: height, border: .reflect) { row, column in
-      (Float(row) + down[row, column], Float(column) + across[row, column])
-    }
-    return RGBImage(planes: image.planes.map { moved.apply(mapped.apply($0)) })
+    let (across, down) = (displacement(0), displacement(1))
+    return RGBImage(
+      across.withUnsafeBufferPointer { across in
+        down.withUnsafeBufferPointer { down in
+          mapped.warped(border: .reflect) { row, column in
+            let pixel = row * width + column
+            return (Float(row) + down[pixel], Float(column) + across[pixel])
+          }
+        }
+      })
   }
 
   /// Where a pixel of the mapped picture comes from.

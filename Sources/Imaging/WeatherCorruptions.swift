@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 extension Corruption {
@@ -30,7 +31,7 @@ extension Corruption {
   /// Snow that falls at an angle; the flakes are those of the random numbers, whatever the angle.
   static func snow(_ image: RGBImage, _ snowfall: Snowfall, degrees: Double, _ random: CounterRandom) -> RGBImage {
     let (threshold, mix) = (snowfall.threshold, snowfall.mix)
-    var layer = Plane.normal(
+    var layer = Raster.normal(
       width: image.width, height: image.height, mean: snowfall.mean, deviation: snowfall.deviation, random
     ).clippedZoom(snowfall.zoom)
     for index in layer.values.indices {
@@ -39,26 +40,23 @@ extension Corruption {
     let taps = motionTaps(radius: snowfall.radius, sigma: snowfall.sigma, degrees: degrees)
     layer = layer.correlated(taps, border: .replicate)
     for index in layer.values.indices { layer.values[index] = (layer.values[index] * 255).rounded() / 255 }
-    // Grey is the same for all channels, and so is what falls: the layer and itself turned by half a turn.
-    let planes = image.planes
-    let fallen = zip(layer.values, layer.values.reversed()).map { $0 + $1 }
-    let red = zip(planes[0].values, planes[1].values).map { 0.299 * $0 + 0.587 * $1 }
-    let veils = zip(red, planes[2].values).map { ($0 + 0.114 * $1) * 1.5 + 0.5 }
-    return RGBImage(
-      planes: planes.map { plane in
-        var plane = plane
-        plane.values.withUnsafeMutableBufferPointer { values in
-          veils.withUnsafeBufferPointer { veils in
-            fallen.withUnsafeBufferPointer { fallen in
-              for index in 0..<values.count {
-                let value = values[index]
-                values[index] = mix * value + (1 - mix) * max(value, veils[index]) + fallen[index]
-              }
-            }
+    var raster = Raster(image)
+    raster.values.withUnsafeMutableBufferPointer { values in
+      layer.values.withUnsafeBufferPointer { layer in
+        for pixel in layer.indices {
+          // Grey is the same for all channels, and so is what falls: the layer and itself turned by half a turn.
+          let start = 3 &* pixel
+          let grey = 0.299 * values[start] + 0.587 * values[start &+ 1] + 0.114 * values[start &+ 2]
+          let veil = grey * 1.5 + 0.5
+          let fallen = layer[pixel] + layer[layer.count &- 1 &- pixel]
+          for channel in start..<start &+ 3 {
+            let value = values[channel]
+            values[channel] = mix * value + (1 - mix) * max(value, veil) + fallen
           }
         }
-        return plane
-      })
+      }
+    }
+    return RGBImage(raster)
   }
 
   /// The weighted sum of the picture and frost.
@@ -69,90 +67,77 @@ extension Corruption {
     let (share, frostShare): (Float, Float) = [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)][level]
     let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random)
     let ground = plasma(width: image.width, height: image.height, decay: 2, random.branch(1))
-    var planes = image.planes
-    for (channel, tint) in [Float(0.82), 0.96, 1].enumerated() {
-      for index in planes[channel].values.indices {
-        let ridge = 1 - abs(2 * crystals.values[index] - 1)
-        let texture = min(1, 0.22 + 0.5 * ground.values[index] + 0.6 * ridge * ridge * ridge * ridge) * tint
-        planes[channel].values[index] = share * planes[channel].values[index] + frostShare * texture
-      }
+    let texture = zip(crystals, ground).map { crystal, ground in
+      let ridge = 1 - abs(2 * crystal - 1)
+      let square = ridge * ridge
+      return frostShare * min(1, 0.22 + 0.5 * ground + 0.6 * (square * square))
     }
-    return RGBImage(planes: planes)
+    return image.veiled(share: share, texture, tint: (0.82, 0.96, 1))
   }
 
   static func fog(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
     let (strength, decay): (Float, Double) = [(1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)][level]
-    let largest = Float(image.pixels.max() ?? 0) / 255
+    let brightest = image.pixels.withUnsafeBufferPointer { pixels in
+      var brightest: UInt8 = 0
+      for value in pixels { brightest = max(brightest, value) }
+      return brightest
+    }
+    let largest = Float(brightest) / 255
     let cloud = plasma(width: image.width, height: image.height, decay: decay, random)
-    return RGBImage(
-      planes: image.planes.map { plane in
-        var plane = plane
-        for index in plane.values.indices {
-          plane.values[index] = (plane.values[index] + strength * cloud.values[index]) * largest / (largest + strength)
-        }
-        return plane
-      })
+    // (x + strength cloud) largest / (largest + strength).
+    let share = largest / (largest + strength)
+    let thickness = strength * share
+    return image.veiled(share: share, cloud.map { thickness * $0 }, tint: (1, 1, 1))
   }
 
-  /// A plasma fractal by diamonds and squares on a torus of the next power of two, scaled to 0...1, its corner cut out.
+  /// A plasma fractal by diamonds and squares on a torus of the next power of two, scaled to 0...1, its corner cut out:
+  /// `[height][width]`.
   ///
   /// The first amplitude is 100; each round multiplies amplitude by a uniform number of [-amplitude, amplitude), as the
   /// public code does, and then divides it by `decay`.
-  static func plasma(width: Int, height: Int, decay: Double, _ random: CounterRandom) -> Plane {
+  static func plasma(width: Int, height: Int, decay: Double, _ random: CounterRandom) -> [Float] {
+    let kernel = InstructionSet.best.pixelKernel
     var side = 2
     while side < max(width, height) { side *= 2 }
     let uniforms = random.uniforms(side * side)
-    var map = [Float](repeating: 0, count: side * side)
-    map.withUnsafeMutableBufferPointer { map in
-      uniforms.withUnsafeBufferPointer { grow($0, into: map, side: side, decay: decay) }
-    }
-    let smallest = map.min() ?? 0
-    let range = max((map.max() ?? 0) - smallest, .leastNormalMagnitude)
-    var plane = Plane(width: width, height: height)
-    for row in 0..<height {
-      for column in 0..<width {
-        plane.values[row * width + column] = (map[row * side + column] - smallest) / range
-      }
-    }
-    return plane
-  }
-
-  /// Fills a torus of zeros, [side, side], from coarse to fine; each number takes the next uniform one.
-  private static func grow(
-    _ uniforms: UnsafeBufferPointer<Float>, into map: UnsafeMutableBufferPointer<Float>, side: Int, decay: Double
-  ) {
-    let mask = side - 1
+    var lattice = [Float](repeating: 0, count: side * side)
+    var finer = lattice
+    var centres = [Float](repeating: 0, count: side * side / 4)
     var amplitude = 100.0
     var next = 0
-    var step = side
-    while step >= 2 {
-      let half = step / 2
-      let swing = Float(amplitude * amplitude)
-      func noise() -> Float {
-        next &+= 1
-        return swing * (2 * uniforms[next &- 1] - 1)
-      }
-      for row in stride(from: 0, to: side, by: step) {
-        let (above, below) = (row * side, ((row + step) & mask) * side)
-        for column in stride(from: 0, to: side, by: step) {
-          let right = (column + step) & mask
-          map[(row + half) * side + column + half] =
-            (map[above + column] + map[below + column] + map[above + right] + map[below + right]) / 4 + noise()
+    var step = 1
+    while step < side {
+      lattice.withUnsafeBufferPointer { lattice in
+        finer.withUnsafeMutableBufferPointer { finer in
+          centres.withUnsafeMutableBufferPointer { centres in
+            uniforms.withUnsafeBufferPointer { uniforms in
+              guard let lattice = lattice.baseAddress, let finer = finer.baseAddress, let centres = centres.baseAddress,
+                let uniforms = uniforms.baseAddress
+              else { return }
+              kernel.grow(
+                lattice, side: step, uniforms: uniforms + next, swing: Float(amplitude * amplitude), centres: centres,
+                into: finer)
+            }
+          }
         }
       }
-      for row in stride(from: 0, to: side, by: step) {
-        let (here, middle) = (row * side, (row + half) * side)
-        let (above, below) = (((row - half) & mask) * side, ((row + step) & mask) * side)
-        for column in stride(from: 0, to: side, by: step) {
-          let (centre, left, right) = (column + half, (column - half) & mask, (column + step) & mask)
-          map[here + centre] =
-            (map[middle + centre] + map[above + centre] + map[here + column] + map[here + right]) / 4 + noise()
-          map[middle + column] =
-            (map[middle + centre] + map[middle + left] + map[here + column] + map[below + column]) / 4 + noise()
-        }
-      }
-      step = half
+      swap(&lattice, &finer)
+      next += 3 * step * step
+      step *= 2
       amplitude /= decay
+    }
+    return lattice.withUnsafeBufferPointer { lattice in
+      guard let start = lattice.baseAddress else { return [] }
+      let (smallest, largest) = kernel.range(start, count: side * side)
+      let range = max(largest - smallest, .leastNormalMagnitude)
+      return [Float](unsafeUninitializedCapacity: width * height) { target, initialized in
+        for row in 0..<height {
+          for column in 0..<width {
+            target[row &* width &+ column] = (lattice[row &* side &+ column] - smallest) / range
+          }
+        }
+        initialized = width * height
+      }
     }
   }
 }

@@ -81,6 +81,16 @@ extension InstructionSet {
     }
   }
 
+  /// What passes over the pixels of pictures.
+  package var pixelKernel: any PixelKernel.Type {
+    switch self {
+    case .scalar: PixelPasses.self
+    case .simd128: Kernels128.PixelPasses.self
+    case .avx2: KernelsAVX2.PixelPasses.self
+    case .avx512: KernelsAVX512.PixelPasses.self
+    }
+  }
+
   /// The rate of multiply-adds; nil for the reference.
   var peakKernel: (any PeakKernel.Type)? {
     switch self {

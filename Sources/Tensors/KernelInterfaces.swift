@@ -130,3 +130,82 @@ package protocol NoiseKernel {
   /// Their normal numbers.
   static func normals(_ target: UnsafeMutablePointer<Float>, groups: Int, _ source: NoiseSource)
 }
+
+/// Passes over the pixels of pictures; see `PixelPasses`. Lines that have a border are read from their pointer up to two
+/// numbers beyond `count`.
+package protocol PixelKernel {
+  /// x / 255.
+  static func shares(_ bytes: UnsafePointer<UInt8>, count: Int, into target: UnsafeMutablePointer<Float>)
+
+  /// 255 x, clipped and cut off as numpy's `np.uint8(255 x)`; an error of 1e-4 levels is forgiven.
+  static func levels(_ values: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<UInt8>)
+
+  /// The middle one of 2 radius + 1 lines times the first weight, plus the sum of each two that are as far from it times
+  /// the next.
+  static func correlateSymmetric(
+    _ sources: UnsafePointer<UnsafePointer<Float>>, weights: UnsafePointer<Float>, radius: Int, count: Int,
+    into target: UnsafeMutablePointer<Float>)
+
+  /// The sums of each channel's values before each pixel of a row, and after the last: 3 (pixels + 1) numbers.
+  static func prefixSums(_ bytes: UnsafePointer<UInt8>, pixels: Int, into target: UnsafeMutablePointer<Int32>)
+
+  /// The sum over rows of an end less a start, times a scale.
+  static func addDifferences(
+    _ ends: UnsafePointer<UnsafePointer<Int32>>, _ starts: UnsafePointer<UnsafePointer<Int32>>, rows: Int, count: Int,
+    scale: Float, into target: UnsafeMutablePointer<Float>)
+
+  /// The words' upper 24 bits as numbers in [0, 1).
+  static func uniforms(_ words: UnsafePointer<UInt32>, count: Int, into target: UnsafeMutablePointer<Float>)
+
+  /// One round of diamonds and squares on a torus of side x side numbers.
+  ///
+  /// - Parameters:
+  ///   - uniforms: 3 side^2: of the centres, then of each place's horizontal and vertical middle.
+  ///   - centres: side^2, overwritten.
+  ///   - finer: the torus of twice the side.
+  static func grow(
+    _ lattice: UnsafePointer<Float>, side: Int, uniforms: UnsafePointer<Float>, swing: Float,
+    centres: UnsafeMutablePointer<Float>, into finer: UnsafeMutablePointer<Float>)
+
+  /// The smallest and the largest of at least one number.
+  static func range(_ values: UnsafePointer<Float>, count: Int) -> (smallest: Float, largest: Float)
+
+  /// share x / 255 + layer tint, as ``levels(_:count:into:)``; a layer's number is for all channels of a pixel.
+  static func veil(
+    _ bytes: UnsafePointer<UInt8>, _ layer: UnsafePointer<Float>, pixels: Int, share: Float,
+    tint: (Float, Float, Float), into target: UnsafeMutablePointer<UInt8>)
+
+  /// 255 x cut off, at most 255; 0 below a positive threshold.
+  static func drops(
+    _ liquid: UnsafePointer<Float>, threshold: Float, count: Int, into target: UnsafeMutablePointer<UInt8>)
+
+  /// The products of bytes.
+  static func products(
+    _ first: UnsafePointer<UInt8>, _ second: UnsafePointer<UInt8>, count: Int, into target: UnsafeMutablePointer<Float>)
+
+  /// Sobel's 3x3 derivatives and the sum of their sizes; lines with a border begin one pixel to the left.
+  static func sobel(
+    _ above: UnsafePointer<UInt8>, _ here: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>, count: Int,
+    across: UnsafeMutablePointer<Int16>, down: UnsafeMutablePointer<Int16>, norm: UnsafeMutablePointer<Int16>)
+
+  /// One line of Borgefors' 5x5 chamfer distance, 16 fractional bits, after the two lines before it; lines have a border
+  /// of two numbers on both sides.
+  static func chamfer(
+    _ row: UnsafeMutablePointer<Int32>, next: UnsafePointer<Int32>, beyond: UnsafePointer<Int32>, count: Int,
+    backwards: Bool)
+
+  /// The means of 3x3 numbers with 16 fractional bits, none taken as more than `largest`, at most 255, cut off.
+  static func boxOfDistances(
+    _ above: UnsafePointer<Int32>, _ here: UnsafePointer<Int32>, _ below: UnsafePointer<Int32>, count: Int,
+    largest: Int32, into target: UnsafeMutablePointer<UInt8>)
+
+  /// The 3x3 correlation that lights from the lower right, clipped.
+  static func emboss(
+    _ above: UnsafePointer<UInt8>, _ here: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>, count: Int,
+    into target: UnsafeMutablePointer<UInt8>)
+
+  /// The means of 3x3 bytes, rounded.
+  static func boxOfBytes(
+    _ above: UnsafePointer<UInt8>, _ here: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>, count: Int,
+    into target: UnsafeMutablePointer<UInt8>)
+}
