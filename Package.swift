@@ -121,3 +121,14 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The sanitizer of threads or addresses, for tools/sanitize.sh: over everything but the unrolled kernels, which take too
+// long with it, unless GAUNTLET_SANITIZE_KERNELS asks for those, too.
+if let sanitizer = Context.environment["GAUNTLET_SANITIZER"] {
+  let unrolled = ["Kernels128", "KernelsAVX2", "KernelsAVX512"]
+  let withKernels = Context.environment["GAUNTLET_SANITIZE_KERNELS"] != nil
+  for target in package.targets where target.type != .system && (withKernels || !unrolled.contains(target.name)) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=\(sanitizer)"])]
+    target.linkerSettings = (target.linkerSettings ?? []) + [.unsafeFlags(["-sanitize=\(sanitizer)"])]
+  }
+}

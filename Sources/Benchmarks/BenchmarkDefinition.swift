@@ -71,14 +71,18 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let classes: [String]
   /// Patches a side that occlusion cuts an image into.
   public let patchGrid: Int
+  /// How corruptions are made on the fly.
+  public let making: CorruptionMaking
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
   public let unsteadiness: [String: Unsteadiness]
 
   /// A benchmark of its parts.
   public init(
     kind: BenchmarkKind, name: String, origin: ImageOrigin, grid: Grid, subsets: [ImageSubset] = [],
-    classes: [String] = [], patchGrid: Int = 14, unsteadiness: [String: Unsteadiness] = [:]
+    classes: [String] = [], patchGrid: Int = 14, making: CorruptionMaking = CorruptionMaking(),
+    unsteadiness: [String: Unsteadiness] = [:]
   ) {
+    self.making = making
     self.unsteadiness = unsteadiness
     self.kind = kind
     self.name = name
@@ -106,14 +110,15 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// ImageNet-C over the given corruptions and severities.
   public static func corruptions(
-    name: String, origin: ImageOrigin, corruptions: [String], severities: [Int], classes: [String] = []
+    name: String, origin: ImageOrigin, corruptions: [String], severities: [Int], classes: [String] = [],
+    making: CorruptionMaking = CorruptionMaking()
   ) -> BenchmarkDefinition {
     let axes = [
       GridAxis(name: "corruption", values: corruptions),
       GridAxis(name: "severity", values: severities.map(String.init), isNumeric: true),
     ]
     return BenchmarkDefinition(
-      kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes), classes: classes)
+      kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes), classes: classes, making: making)
   }
 
   /// ImageNet-P over the given perturbations.

@@ -33,6 +33,10 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case missingFolder(String, reason: String)
   /// A folder holds no image in a class folder.
   case noImages(String)
+  /// A folder holds no picture.
+  case noPictures(String)
+  /// A folder of pictures is not what the run was planned with.
+  case changedPictures(String)
   /// A tar archive cannot be read.
   case damagedArchive(String, reason: String)
   /// A class folder's name does not start with its class's number.
@@ -45,6 +49,9 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
       "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4"
+    case .noPictures(let path): "no pictures in \(path): expected .png, .jpg or .jpeg files"
+    case .changedPictures(let path):
+      "the pictures in \(path) are no longer those that the run was planned with; restore them, or start another run"
     case .damagedArchive(let path, let reason):
       "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
     case .unnumberedFolder(let name):

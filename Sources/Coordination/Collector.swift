@@ -163,6 +163,9 @@ public struct Collector {
     if case .madeFrom = benchmark.origin {
       attributes[benchmark.kind == .imagenetP ? "perturbations" : "corruptions"] =
         "made on the fly, seed \(run.plan.manifest.seed)"
+      attributes["jpeg_quality"] = benchmark.making.jpegQuality.map(String.init)
+      attributes["frost_folder"] = benchmark.making.frost?.path
+      attributes["frost_sha256"] = benchmark.making.frost?.digest
     }
     return attributes
   }

@@ -28,9 +28,12 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
   /// - Parameters:
   ///   - severity: 1...5; a number outside is taken as the nearest.
   ///   - random: the source of noise; a corruption without noise does not read it.
+  ///   - frostPictures: pictures of frost, none of them empty; without any a texture is drawn.
   /// - Throws: `ImageError.wrongSize` for a picture without pixels, `ImageError.notEncodable` where JPEG is asked of a
   ///   picture too large for it.
-  public func apply(_ image: RGBImage, severity: Int, random: CounterRandom) throws(ImageError) -> RGBImage {
+  public func apply(
+    _ image: RGBImage, severity: Int, random: CounterRandom, frostPictures: [RGBImage] = []
+  ) throws(ImageError) -> RGBImage {
     guard image.width > 0, image.height > 0 else {
       throw .wrongSize(width: image.width, height: image.height, expected: "a corruption needs pixels")
     }
@@ -47,7 +50,7 @@ public enum Corruption: String, Sendable, Hashable, Codable, CaseIterable {
     case .motionBlur: return Self.motionBlur(image, level: level, degrees: -45 + 90 * random.uniform(at: 0))
     case .zoomBlur: return Self.zoomBlur(image, level: level)
     case .snow: return Self.snow(image, level: level, random)
-    case .frost: return Self.frost(image, level: level, random)
+    case .frost: return Self.frost(image, level: level, frostPictures, random)
     case .fog: return Self.fog(image, level: level, random)
     case .spatter: return Self.spatter(image, level: level, random)
     case .brightness: return Self.brightness(image, shift: [0.1, 0.2, 0.3, 0.4, 0.5][level])

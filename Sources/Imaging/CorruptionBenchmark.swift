@@ -21,7 +21,8 @@ public struct CorruptionBenchmark: Sendable, CustomStringConvertible {
   ///
   /// - Throws: `ImageError` of a corruption that cannot be applied.
   public static func run(
-    _ corruption: Corruption, severity: Int, pictures: [RGBImage], repeats: Int, seed: UInt64
+    _ corruption: Corruption, severity: Int, pictures: [RGBImage], repeats: Int, seed: UInt64,
+    frostPictures: [RGBImage] = []
   ) throws(ImageError) -> CorruptionBenchmark {
     var made: [RGBImage] = []
     let start = threadSeconds()
@@ -29,7 +30,9 @@ public struct CorruptionBenchmark: Sendable, CustomStringConvertible {
       made.removeAll(keepingCapacity: true)
       for (index, picture) in pictures.enumerated() {
         made.append(
-          try corruption.apply(picture, severity: severity, random: CounterRandom(key: seed, stream: UInt64(index))))
+          try corruption.apply(
+            picture, severity: severity, random: CounterRandom(key: seed, stream: UInt64(index)),
+            frostPictures: frostPictures))
       }
     }
     let seconds = max(threadSeconds() - start, 1e-6)

@@ -59,22 +59,6 @@ extension Corruption {
     return RGBImage(raster)
   }
 
-  /// The weighted sum of the picture and frost.
-  ///
-  /// The public code's six photographs are not free to ship. In their place stands a texture of ridges: bright where a
-  /// plasma passes its middle, which draws branching lines, on a bluish ground that a second plasma makes uneven.
-  static func frost(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    let (share, frostShare): (Float, Float) = [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)][level]
-    let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random)
-    let ground = plasma(width: image.width, height: image.height, decay: 2, random.branch(1))
-    let texture = zip(crystals, ground).map { crystal, ground in
-      let ridge = 1 - abs(2 * crystal - 1)
-      let square = ridge * ridge
-      return frostShare * min(1, 0.22 + 0.5 * ground + 0.6 * (square * square))
-    }
-    return image.veiled(share: share, texture, tint: (0.82, 0.96, 1))
-  }
-
   static func fog(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
     let (strength, decay): (Float, Double) = [(1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)][level]
     let brightest = image.pixels.withUnsafeBufferPointer { pixels in

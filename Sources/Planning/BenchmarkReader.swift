@@ -56,9 +56,14 @@ extension ManifestReader {
   }
 
   private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
-    let keys = try node.mapping(known: ["kind", "name", "root", "from", "corruptions", "severities", "classes"])
+    let keys = try node.mapping(known: [
+      "kind", "name", "root", "from", "corruptions", "severities", "classes", "jpeg", "frost",
+    ])
     let origin = try origin(keys, of: node)
     let isLive = if case .madeFrom = origin { true } else { false }
+    for key in ["jpeg", "frost"] where !isLive {
+      if let option = keys[key] { throw option.failure("\(key) is for corruptions made on the fly, with from") }
+    }
     let known = isLive ? Corruption.allCases.map(\.rawValue) : ImageNetC.corruptions
     let severities = try keys["severities"]?.sequence().map { try $0.integer(in: 1...5) } ?? [1, 2, 3, 4, 5]
     if let twin = keys["severities"], Set(severities).count != severities.count || severities.isEmpty {
@@ -67,7 +72,9 @@ extension ManifestReader {
     let definition = BenchmarkDefinition.corruptions(
       name: try keys["name"]?.identifier() ?? BenchmarkKind.imagenetC.rawValue, origin: origin,
       corruptions: try names(keys["corruptions"], known: known), severities: severities,
-      classes: try classes(keys["classes"]))
+      classes: try classes(keys["classes"]),
+      making: CorruptionMaking(
+        jpegQuality: try keys["jpeg"]?.integer(in: 1...100), frost: try keys["frost"].map(frost)))
     for condition in definition.grid.conditions where !isLive {
       let path = definition.folder(of: condition)
       guard FileTree.isFolder(path) else {
@@ -75,6 +82,15 @@ extension ManifestReader {
       }
     }
     return definition
+  }
+
+  private func frost(_ node: ManifestNode) throws -> FrostFolder {
+    let path = try existing(node, folder: true)
+    do {
+      let frost = try FrostFolder(path: path)
+      _ = try frost.pictures()
+      return frost
+    } catch { throw node.failure("\(error)") }
   }
 
   /// ImageNet-P: frames are counted in the first file of each perturbation, or known where they are made on the fly.

@@ -66,8 +66,8 @@ extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
-    /// have rows of different lengths, since 5 shards may be split.
-    static let currentVersion = 5
+    /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits.
+    static let currentVersion = 6
     var version = currentVersion
     let runID: String
     let created: String
@@ -137,8 +137,11 @@ extension Plan {
     for model in manifest.models where try FileDigest.checkpoint(model.checkpoint) != model.checkpointDigest {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
-    for (benchmark, listing) in zip(manifest.benchmarks, listings) where try benchmark.listing() != listing {
-      throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
+    for (benchmark, listing) in zip(manifest.benchmarks, listings) {
+      guard try benchmark.listing() == listing else {
+        throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
+      }
+      _ = try benchmark.making.frost?.pictures()
     }
   }
 }

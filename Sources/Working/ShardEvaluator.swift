@@ -15,6 +15,7 @@ public final class ShardEvaluator: ShardComputer {
   private let batch: Int
   private let provenance: [String: String]
   private let models = Mutex<[ModelSpecification: LoadedModel]>([:])
+  private let frosts = Mutex<[FrostFolder: [RGBImage]]>([:])
 
   /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it.
   public init(batch: Int, version: String) {
@@ -35,11 +36,23 @@ public final class ShardEvaluator: ShardComputer {
     let model = try loadedModel(task.model)
     let session = model.takeSession(maximumBatch: batch)
     defer { model.giveBack(session) }
-    var evaluation = ShardEvaluation(task: task, classifier: model.classifier, session: session, batch: batch)
+    var evaluation = ShardEvaluation(
+      task: task, frostPictures: try frostPictures(task.benchmark.making.frost), classifier: model.classifier,
+      session: session, batch: batch)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
     return try evaluation.output(provenance: provenance).encoded()
+  }
+
+  private func frostPictures(_ folder: FrostFolder?) throws -> [RGBImage] {
+    guard let folder else { return [] }
+    return try frosts.withLock { frosts in
+      if let pictures = frosts[folder] { return pictures }
+      let pictures = try folder.pictures()
+      frosts[folder] = pictures
+      return pictures
+    }
   }
 
   private func loadedModel(_ specification: ModelSpecification) throws -> LoadedModel {
@@ -92,14 +105,18 @@ private final class LoadedModel: Sendable {
 /// One shard on its way from paths to logits.
 private struct ShardEvaluation {
   let task: ShardTask
+  let frostPictures: [RGBImage]
   let classifier: Classifier
   let session: InferenceSession
   let batch: Int
   private var logits: [Float]
   private var failures: [ImageFailure] = []
 
-  init(task: ShardTask, classifier: Classifier, session: InferenceSession, batch: Int) {
+  init(
+    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession, batch: Int
+  ) {
     self.task = task
+    self.frostPictures = frostPictures
     self.classifier = classifier
     self.session = session
     self.batch = batch
@@ -141,7 +158,8 @@ private struct ShardEvaluation {
     guard let (corruption, severity) = task.benchmark.liveCorruption(of: task.condition) else { return image }
     let random = CounterRandom(
       key: task.seed, stream: StableHash.of("\(path)\t\(corruption.rawValue)\t\(severity)"))
-    return try corruption.apply(image, severity: severity, random: random)
+    return try task.benchmark.making.apply(
+      corruption, to: image, severity: severity, random: random, frostPictures: frostPictures)
   }
 
   private func decoded(_ file: String) throws -> RGBImage {

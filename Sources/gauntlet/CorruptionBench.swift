@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarks
 import Foundation
 import Imaging
 
@@ -14,16 +15,19 @@ extension BenchCommand {
     @Option(help: "A file of pictures, 8-bit RGB of 224x224, one after the other; drawn ones otherwise.")
     var pictures: String?
     @Option(help: "A folder for CORRUPTION.rgb, the corrupted pictures one after the other.") var output: String?
+    @Option(help: "A folder of pictures of frost; a texture is drawn otherwise.") var frost: String?
     @Option(help: "The key of the random numbers.") var seed: UInt64 = 1
 
     func run() throws {
       try Usage.check(severity, in: 1...5, option: "--severity")
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
       let originals = try load()
+      let frostPictures = try frost.map { try FrostFolder(path: $0).pictures() } ?? []
       if let output { try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true) }
       for corruption in Corruption.allCases {
         let result = try CorruptionBenchmark.run(
-          corruption, severity: severity, pictures: originals, repeats: repeats, seed: seed)
+          corruption, severity: severity, pictures: originals, repeats: repeats, seed: seed,
+          frostPictures: frostPictures)
         print(result)
         if let output {
           let file = URL(fileURLWithPath: output + "/" + corruption.rawValue + ".rgb")

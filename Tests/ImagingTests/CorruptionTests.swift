@@ -153,4 +153,53 @@ import Imaging
     #expect((-4...7).map { Border.reflect101.inside($0, 4) } == [2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1])
     #expect(abs(gaussianWeights(sigma: 2.5, radius: 10).reduce(0, +) - 1) < 1e-12)
   }
+
+  /// Whether severity 1 of the frost at a place of a picture makes one picture of the other.
+  private static func isFrosted(_ made: RGBImage, _ clean: RGBImage, _ ice: RGBImage, _ top: Int, _ left: Int) -> Bool {
+    for index in made.pixels.indices {
+      let (row, column) = (top + index / 3 / side, left + index / 3 % side)
+      let sum = Float(clean.pixels[index]) + 0.4 * Float(ice.pixels[(row * ice.width + column) * 3 + index % 3])
+      if made.pixels[index] != UInt8(min(sum + 1e-4, 255)) { return false }
+    }
+    return true
+  }
+
+  @Test("Frost from pictures is their weighted sum with the picture, from any place in any of them")
+  func frostFromPictures() throws {
+    let clean = try Self.fixture("clean")
+    // Where a pixel of frost comes from is written in it: row, column, and which of the two pictures.
+    let marks: [UInt8] = [0, 255]
+    let pictures = marks.map { mark -> RGBImage in
+      var pixels: [UInt8] = []
+      for row in 0..<70 { for column in 0..<90 { pixels += [UInt8(row), UInt8(column), mark] } }
+      return RGBImage(width: 90, height: 70, pixels: pixels)
+    }
+    var corners = Set<[Int]>()
+    for stream in 0..<200 {
+      let made = try Corruption.frost.apply(
+        clean, severity: 1, random: CounterRandom(key: 3, stream: UInt64(stream)), frostPictures: pictures)
+      // Severity 1 adds 0.4 of the frost to the picture: 102 of the second one's blue.
+      let dark = try #require((0..<Self.side * Self.side).first { clean.pixels[3 * $0 + 2] < 100 })
+      let mark = made.pixels[3 * dark + 2] > clean.pixels[3 * dark + 2] + 50 ? 1 : 0
+      var matching: [(top: Int, left: Int)] = []
+      for top in 0..<22 {
+        for left in 0..<42 where Self.isFrosted(made, clean, pictures[mark], top, left) { matching.append((top, left)) }
+      }
+      let place = try #require(matching.first, "\(stream)")
+      #expect(matching.count == 1)
+      corners.insert([mark, place.top, place.left])
+    }
+    // Of 2 x 22 x 42 places 200 draws hit 190 or so; all are within reach.
+    #expect(corners.count > 170 && Set(corners.map { $0[0] }) == [0, 1])
+    #expect(corners.contains { $0[1] == 0 } && corners.contains { $0[1] == 21 })
+    #expect(corners.contains { $0[2] < 3 } && corners.contains { $0[2] > 38 })
+    let small = RGBImage(width: 5, height: 60, pixels: [UInt8](repeating: 100, count: 900))
+    let made = try Corruption.frost.apply(
+      clean, severity: 2, random: CounterRandom(key: 3, stream: 1), frostPictures: [small])
+    let covered = clean.pixels.map { pixel -> UInt8 in
+      let sum: Float = 0.8 * Float(pixel) + 0.6 * 100
+      return UInt8(min(sum + 1e-4, 255))
+    }
+    #expect(made.pixels == covered, "enlarged to cover")
+  }
 }
