@@ -145,16 +145,13 @@ extension LiquidMap {
     var open: [Int] = []
     edges.states.withUnsafeMutableBufferPointer { states in
       gradient.withLines { norm, across, down in
+        guard let first = states.baseAddress else { return }
         for row in 0..<height {
-          for index in (row + 1) * stride + 1..<(row + 1) * stride + 1 + width {
-            let isMaximum = Self.isMaximum(norm, index, stride, across[index], down[index])
-            let mayBe = isMaximum && norm[index] > low
-            states[index] = mayBe ? 1 : 0
-            if mayBe && norm[index] > high {
-              states[index] = 2
-              open.append(index)
-            }
-          }
+          let start = (row + 1) * stride + 1
+          InstructionSet.best.pixelKernel.thin(
+            norm + start, stride: stride, across: across + start, down: down + start, count: width, low: low,
+            high: high, into: first + start)
+          for index in start..<start + width where states[index] == 2 { open.append(index) }
         }
       }
       while let index = open.popLast() {
@@ -167,25 +164,6 @@ extension LiquidMap {
       }
     }
     return edges
-  }
-
-  /// Whether the norm is largest along the gradient, which lies in one of four directions. Without branches, which no
-  /// processor could foresee.
-  @inline(__always)
-  private static func isMaximum(
-    _ norm: UnsafePointer<Int16>, _ index: Int, _ stride: Int, _ across: Int16, _ down: Int16
-  ) -> Bool {
-    let here = norm[index]
-    let (x, y) = (abs(Int32(across)), abs(Int32(down)) << 15)
-    // tan 22.5 degrees in 15 fractional bits, as in OpenCV; tan 67.5 is that plus 2.
-    let flat = x * 13573
-    let (isFlat, isSteep) = (y < flat, y > flat + (x << 16))
-    let diagonal = (across ^ down) < 0 ? stride - 1 : stride + 1
-    let step = isFlat ? 1 : isSteep ? stride : diagonal
-    // Along a diagonal both neighbours must be smaller.
-    let least: Int16 = isFlat || isSteep ? here : here - 1
-    let (before, after) = (norm[index - step], norm[index + step])
-    return (here > before ? 1 : 0) & (least >= after ? 1 : 0) == 1
   }
 
   /// Sobel's derivatives and the sum of their sizes, `[height + 2][width + 2]`, with a border of zeros.

@@ -285,6 +285,32 @@ package enum PixelPasses: PixelKernel {
     }
   }
 
+  package static func thin(
+    _ norm: UnsafePointer<Int16>, stride: Int, across: UnsafePointer<Int16>, down: UnsafePointer<Int16>, count: Int,
+    low: Int16, high: Int16, into states: UnsafeMutablePointer<UInt8>
+  ) {
+    let (lowest, highest) = (Int32(low), Int32(high))
+    let (upper, lower) = (norm - stride, norm + stride)
+    for index in 0..<count {
+      let here = Int32(norm[index])
+      let (x, y) = (Int32(across[index]), Int32(down[index]))
+      let (width, height) = (x < 0 ? 0 &- x : x, (y < 0 ? 0 &- y : y) &<< 15)
+      // tan 22.5 degrees in 15 fractional bits, as in OpenCV; tan 67.5 is that plus 2.
+      let flat = width &* 13573
+      let (isFlat, isSteep) = (height < flat, height > flat &+ (width &<< 16))
+      let isRising = (x ^ y) < 0
+      let before = isRising ? Int32(upper[index + 1]) : Int32(upper[index - 1])
+      let after = isRising ? Int32(lower[index - 1]) : Int32(lower[index + 1])
+      // Across, up and down the later neighbour may be as large; along a diagonal both must be smaller.
+      let largest =
+        isFlat
+        ? max(Int32(norm[index - 1]), Int32(norm[index + 1]) &- 1)
+        : isSteep ? max(Int32(upper[index]), Int32(lower[index]) &- 1) : max(before, after)
+      let isEdge = here > (largest > lowest ? largest : lowest)
+      states[index] = isEdge ? (here > highest ? 2 : 1) : 0
+    }
+  }
+
   package static func chamfer(
     _ row: UnsafeMutablePointer<Int32>, next: UnsafePointer<Int32>, beyond: UnsafePointer<Int32>, count: Int,
     backwards: Bool

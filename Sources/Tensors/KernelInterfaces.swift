@@ -188,6 +188,12 @@ package protocol PixelKernel {
     _ above: UnsafePointer<UInt8>, _ here: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>, count: Int,
     across: UnsafeMutablePointer<Int16>, down: UnsafeMutablePointer<Int16>, norm: UnsafeMutablePointer<Int16>)
 
+  /// Canny's first look at a line: 2 where the norm is above `high`, 1 where it is above `low`, if it is largest along the
+  /// gradient, which lies in one of four directions; else 0. The lines above and below are `stride` numbers away.
+  static func thin(
+    _ norm: UnsafePointer<Int16>, stride: Int, across: UnsafePointer<Int16>, down: UnsafePointer<Int16>, count: Int,
+    low: Int16, high: Int16, into states: UnsafeMutablePointer<UInt8>)
+
   /// One line of Borgefors' 5x5 chamfer distance, 16 fractional bits, after the two lines before it; lines have a border
   /// of two numbers on both sides.
   static func chamfer(

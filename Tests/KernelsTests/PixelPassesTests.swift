@@ -188,12 +188,53 @@ import Testing
     let far = lines.map { $0.map { Int32($0) << 13 + 77 } }
     let nearMeans = (0..<count).map { column in
       let sum = (0..<9).reduce(0) { $0 + min(Int(far[$1 / 3][column + $1 % 3]), 20 << 16) }
-      return UInt8(sum / 9 >> 16)
+      return UInt8((sum / 9) >> 16)
     }
     #expect(
       Self.made(count, UInt8(7)) {
         set.pixelKernel.boxOfDistances(far[0], far[1], far[2], count: count, largest: 20 << 16, into: $0)
       } == nearMeans)
+  }
+
+  /// Thinning, written as one would say it.
+  @Test(arguments: InstructionSet.available, [1, 16, 33, 200])
+  func thinning(set: InstructionSet, count: Int) {
+    let stride = count + 2
+    func derivatives(_ stream: UInt32) -> [Int16] {
+      // Few different numbers, so that norms are often equal and gradients lie on the borders between directions.
+      (0..<3 * stride).map { Int16(truncatingIfNeeded: Self.source.branch(stream).word(at: UInt64($0)) % 7) * 40 - 120 }
+    }
+    let (across, down) = (derivatives(0), derivatives(1))
+    let norm = zip(across, down).map { abs($0) + abs($1) }
+    let made = Self.made(count, UInt8(9)) { target in
+      norm.withUnsafeBufferPointer { norm in
+        across.withUnsafeBufferPointer { across in
+          down.withUnsafeBufferPointer { down in
+            guard let norm = norm.baseAddress, let across = across.baseAddress, let down = down.baseAddress else {
+              return
+            }
+            let start = stride + 1
+            set.pixelKernel.thin(
+              norm + start, stride: stride, across: across + start, down: down + start, count: count, low: 80,
+              high: 160, into: target)
+          }
+        }
+      }
+    }
+    for index in 0..<count {
+      let here = stride + 1 + index
+      let (x, y) = (abs(Int(across[here])), abs(Int(down[here])))
+      let isMaximum: Bool
+      if y * 32768 < x * 13573 {
+        isMaximum = norm[here] > norm[here - 1] && norm[here] >= norm[here + 1]
+      } else if y * 32768 > x * 13573 + x * 65536 {
+        isMaximum = norm[here] > norm[here - stride] && norm[here] >= norm[here + stride]
+      } else {
+        let slant = (across[here] ^ down[here]) < 0 ? -1 : 1
+        isMaximum = norm[here] > norm[here - stride - slant] && norm[here] > norm[here + stride + slant]
+      }
+      #expect(made[index] == (isMaximum && norm[here] > 80 ? norm[here] > 160 ? 2 : 1 : 0), "\(index)")
+    }
   }
 
   /// The distance by paths of the three steps, each as long as OpenCV has it: Bellman and Ford's algorithm on a grid.
