@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test kubernetes simulate chaos fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run test kubernetes simulate chaos sanitize sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -39,6 +39,15 @@ simulate: setup
 # one. As root also the disk fills; with Debian's package faketime clocks jump.
 chaos: build $(PYTHON)
 	$(PYTHON) tools/chaos.py
+
+# The tests under the sanitizers of threads and of addresses, over every module but the unrolled kernels; Slurm starts the
+# same programs as the other tests do. Then the sanitizer of addresses over the unrolled kernels.
+sanitize: setup
+	tools/sanitize.sh thread --skip KernelsTests --skip SlurmTests
+	tools/sanitize.sh address --skip KernelsTests --skip SlurmTests
+
+sanitize-kernels: setup
+	tools/sanitize.sh kernels
 
 # Feeds damaged files to the readers of checkpoints, a million of each format: some minutes where there is a file system in
 # memory.
@@ -89,4 +98,4 @@ bench: build
 	$(GAUNTLET) bench coordinator
 
 clean:
-	rm -rf .build $(RUN) $(DATA)
+	rm -rf .build .build-* $(RUN) $(DATA)
