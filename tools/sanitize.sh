@@ -4,8 +4,14 @@
 # Fails if a test does, or if the sanitizer reports anything, in the tests or in the programs that they start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-kind=$1
-shift
+kind=${1:-}
+case $kind in
+thread | address | kernels) shift ;;
+*)
+  echo "usage: tools/sanitize.sh thread|address|kernels [options of swift test]" >&2
+  exit 2
+  ;;
+esac
 build=$PWD/.build-$kind
 export GAUNTLET_SANITIZER=$kind
 if [ "$kind" = kernels ]; then

@@ -34,6 +34,8 @@ public struct CorruptionMaking: Sendable, Hashable, Codable {
 public struct FrostFolder: Sendable, Hashable, Codable {
   /// The folder.
   public let path: String
+  /// The most pictures that a folder may hold, and the most pixels in all: they are kept in memory.
+  private static let limits = (pictures: 100, pixels: 200_000_000)
   /// SHA-256 over the names and bytes of its pictures in the order of their names, hexadecimal.
   public let digest: String
 
@@ -52,7 +54,15 @@ public struct FrostFolder: Sendable, Hashable, Codable {
   public func pictures() throws -> [RGBImage] {
     let (files, found) = try Self.read(path)
     guard found == digest else { throw ListingError.changedPictures(path) }
-    return try files.map { try ImageDecoder.decode($0.bytes, name: path + "/" + $0.name) }
+    var pixels = 0
+    return try files.map { file in
+      let picture = try ImageDecoder.decode(file.bytes, name: path + "/" + file.name)
+      pixels += picture.width * picture.height
+      guard pixels <= Self.limits.pixels else {
+        throw ListingError.tooManyPictures(path, limit: "\(Self.limits.pixels) pixels")
+      }
+      return picture
+    }
   }
 
   private static func read(_ path: String) throws -> (files: [(name: String, bytes: [UInt8])], digest: String) {
@@ -60,6 +70,9 @@ public struct FrostFolder: Sendable, Hashable, Codable {
       !name.hasPrefix(".") && ["png", "jpg", "jpeg"].contains { name.lowercased().hasSuffix("." + $0) }
     }
     guard !names.isEmpty else { throw ListingError.noPictures(path) }
+    guard names.count <= limits.pictures else {
+      throw ListingError.tooManyPictures(path, limit: "\(limits.pictures) pictures")
+    }
     var hash = SHA256()
     let files = try names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
       let bytes = try FileTree.contents(of: path + "/" + name)

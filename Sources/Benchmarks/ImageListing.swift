@@ -35,6 +35,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case noImages(String)
   /// A folder holds no picture.
   case noPictures(String)
+  /// A folder holds more pictures than are kept in memory.
+  case tooManyPictures(String, limit: String)
   /// A folder of pictures is not what the run was planned with.
   case changedPictures(String)
   /// A tar archive cannot be read.
@@ -50,6 +52,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .noImages(let path):
       "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4"
     case .noPictures(let path): "no pictures in \(path): expected .png, .jpg or .jpeg files"
+    case .tooManyPictures(let path, let limit):
+      "\(path) holds more than \(limit), which would all be kept in memory; name a folder with fewer"
     case .changedPictures(let path):
       "the pictures in \(path) are no longer those that the run was planned with; restore them, or start another run"
     case .damagedArchive(let path, let reason):

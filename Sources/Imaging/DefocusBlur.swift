@@ -14,8 +14,9 @@ extension Corruption {
 ///
 /// A picture is correlated with the sharp disk first, in whole numbers: the sum over a row of the disk is a difference of
 /// two sums from the row's start. The Gaussian follows, and what the grid's border changes is added.
-struct AntialiasedDisk {
-  let radius: Int
+package struct AntialiasedDisk {
+  /// Of the sharp disk, in pixels.
+  package let radius: Int
   /// The Gaussian, from -blur to blur.
   private let weights: [Double]
   private let blur: Int
@@ -24,7 +25,7 @@ struct AntialiasedDisk {
   /// Pixels of the sharp disk.
   private let count: Int
 
-  init(radius: Int, sigma: Double) {
+  package init(radius: Int, sigma: Double) {
     self.radius = radius
     blur = radius <= 8 ? 1 : 2
     reach = max(radius, 8)
@@ -39,8 +40,8 @@ struct AntialiasedDisk {
     return half
   }
 
-  /// The weight at a place.
-  private func weight(_ row: Int, _ column: Int) -> Double {
+  /// The weight at a place: what ``blur(_:)`` amounts to, and is compared with.
+  package func weight(_ row: Int, _ column: Int) -> Double {
     guard abs(row) <= reach, abs(column) <= reach else { return 0 }
     return sum(row, column) { Border.reflect101.inside($0 + reach, 2 * reach + 1) - reach } / Double(count)
   }
@@ -72,7 +73,8 @@ struct AntialiasedDisk {
     return taps
   }
 
-  func blur(_ image: RGBImage) -> RGBImage {
+  /// The picture under the disk, border reflect-101.
+  package func blur(_ image: RGBImage) -> RGBImage {
     let half = weights[blur...].map(Float.init)
     var raster = sums(image, scale: Float(1 / (255 * Double(count)))).separated(half, .replicate).cropped(by: blur)
     let corrections = corrections

@@ -129,21 +129,16 @@ struct LiquidMap {
 // MARK: - Edges
 
 extension LiquidMap {
-  /// Pixels with a border of one, which are no edges: 0 for none, 1 for what may be an edge, 2 for an edge.
-  struct Edges {
-    let width: Int
-    let height: Int
-    var states: [UInt8]
-  }
-
   /// Canny's edges as OpenCV finds them: Sobel 3x3 (border replicate), L1 norm, non-maxima thinned, then every pixel
   /// above `low` that hangs together with one above `high`.
-  func cannyEdges(low: Int16, high: Int16) -> Edges {
+  ///
+  /// - Returns: `[height + 2][width + 2]`: 2 for an edge, else 0 or 1; the border is 0.
+  func cannyEdges(low: Int16, high: Int16) -> [UInt8] {
     let gradient = Gradient(of: self)
     let stride = stride
-    var edges = Edges(width: width, height: height, states: [UInt8](repeating: 0, count: bytes.count))
+    var edges = [UInt8](repeating: 0, count: bytes.count)
     var open: [Int] = []
-    edges.states.withUnsafeMutableBufferPointer { states in
+    edges.withUnsafeMutableBufferPointer { states in
       gradient.withLines { norm, across, down in
         guard let first = states.baseAddress else { return }
         for row in 0..<height {
@@ -166,33 +161,26 @@ extension LiquidMap {
     return edges
   }
 
-  /// Sobel's derivatives and the sum of their sizes, `[height + 2][width + 2]`, with a border of zeros.
+  /// Sobel's derivatives and the sum of their sizes, `[height + 2][width + 2]` each, with a border of zeros.
   private struct Gradient {
-    private var norm: [Int16]
-    private var across: [Int16]
-    private var down: [Int16]
+    private let count: Int
+    /// The norm, then the derivatives across and down.
+    private var numbers: [Int16]
 
     init(of map: LiquidMap) {
       var map = map
       map.extend(.replicate)
-      let stride = map.stride
-      norm = [Int16](repeating: 0, count: map.bytes.count)
-      across = norm
-      down = norm
+      let (count, stride) = (map.bytes.count, map.stride)
+      self.count = count
+      numbers = [Int16](repeating: 0, count: 3 * count)
       map.bytes.withUnsafeBufferPointer { bytes in
-        norm.withUnsafeMutableBufferPointer { norm in
-          across.withUnsafeMutableBufferPointer { across in
-            down.withUnsafeMutableBufferPointer { down in
-              guard let bytes = bytes.baseAddress, let norm = norm.baseAddress, let across = across.baseAddress,
-                let down = down.baseAddress
-              else { return }
-              for row in 0..<map.height {
-                let (above, start) = (bytes + row * stride, (row + 1) * stride + 1)
-                InstructionSet.best.pixelKernel.sobel(
-                  above, above + stride, above + 2 * stride, count: map.width, across: across + start,
-                  down: down + start, norm: norm + start)
-              }
-            }
+        numbers.withUnsafeMutableBufferPointer { numbers in
+          guard let bytes = bytes.baseAddress, let norm = numbers.baseAddress else { return }
+          for row in 0..<map.height {
+            let (above, start) = (bytes + row * stride, (row + 1) * stride + 1)
+            InstructionSet.best.pixelKernel.sobel(
+              above, above + stride, above + 2 * stride, count: map.width, across: norm + count + start,
+              down: norm + 2 * count + start, norm: norm + start)
           }
         }
       }
@@ -200,15 +188,8 @@ extension LiquidMap {
 
     /// Norm, and derivatives across and down.
     func withLines(_ body: (UnsafePointer<Int16>, UnsafePointer<Int16>, UnsafePointer<Int16>) -> Void) {
-      norm.withUnsafeBufferPointer { norm in
-        across.withUnsafeBufferPointer { across in
-          down.withUnsafeBufferPointer { down in
-            guard let norm = norm.baseAddress, let across = across.baseAddress, let down = down.baseAddress else {
-              return
-            }
-            body(norm, across, down)
-          }
-        }
+      numbers.withUnsafeBufferPointer { numbers in
+        if let norm = numbers.baseAddress { body(norm, norm + count, norm + 2 * count) }
       }
     }
   }
@@ -219,7 +200,10 @@ extension LiquidMap {
 extension LiquidMap {
   /// Borgefors' 5x5 chamfer distance to the nearest edge with OpenCV's weights 1, 1.4 and 2.1969 in 16 fractional bits,
   /// at most 20; the mean of 3x3 pixels (border reflect-101), cut off.
-  func distances(to edges: Edges) -> LiquidMap {
+  ///
+  /// - Parameter edges: what ``cannyEdges(low:high:)`` gives.
+  func distances(to edges: [UInt8]) -> LiquidMap {
+    precondition(edges.count == bytes.count, "edges of another size")
     let kernel = InstructionSet.best.pixelKernel
     // Two pixels of border on each side, from which nothing is near.
     let wide = width + 4
@@ -228,7 +212,7 @@ extension LiquidMap {
     var result = LiquidMap(width: width, height: height)
     field.withUnsafeMutableBufferPointer { field in
       guard let start = field.baseAddress else { return }
-      edges.states.withUnsafeBufferPointer { states in
+      edges.withUnsafeBufferPointer { states in
         for row in 0..<height {
           for column in 0..<width {
             start[(row &+ 2) &* wide &+ column &+ 2] = states[(row &+ 1) &* stride &+ column &+ 1] == 2 ? 0 : far

@@ -19,9 +19,6 @@ struct Raster {
       values: [Float](repeating: value, count: width * height * channels))
   }
 
-  /// One channel.
-  subscript(row: Int, column: Int) -> Float { values[row * width + column] }
-
   /// The numbers of a row.
   var lineCount: Int { width * channels }
 

@@ -84,43 +84,36 @@ extension Corruption {
     var side = 2
     while side < max(width, height) { side *= 2 }
     let uniforms = random.uniforms(side * side)
-    var lattice = [Float](repeating: 0, count: side * side)
-    var finer = lattice
-    var centres = [Float](repeating: 0, count: side * side / 4)
-    var amplitude = 100.0
-    var next = 0
-    var step = 1
-    while step < side {
-      lattice.withUnsafeBufferPointer { lattice in
-        finer.withUnsafeMutableBufferPointer { finer in
-          centres.withUnsafeMutableBufferPointer { centres in
-            uniforms.withUnsafeBufferPointer { uniforms in
-              guard let lattice = lattice.baseAddress, let finer = finer.baseAddress, let centres = centres.baseAddress,
-                let uniforms = uniforms.baseAddress
-              else { return }
-              kernel.grow(
-                lattice, side: step, uniforms: uniforms + next, swing: Float(amplitude * amplitude), centres: centres,
-                into: finer)
+    let area = side * side
+    // The lattice, the one of twice its side, and the centres in between.
+    var scratch = [Float](repeating: 0, count: 2 * area + area / 4)
+    return scratch.withUnsafeMutableBufferPointer { scratch in
+      uniforms.withUnsafeBufferPointer { uniforms in
+        guard var lattice = scratch.baseAddress, let uniforms = uniforms.baseAddress else { return [] }
+        var finer = lattice + area
+        let centres = lattice + 2 * area
+        var amplitude = 100.0
+        var next = 0
+        var step = 1
+        while step < side {
+          kernel.grow(
+            lattice, side: step, uniforms: uniforms + next, swing: Float(amplitude * amplitude), centres: centres,
+            into: finer)
+          swap(&lattice, &finer)
+          next += 3 * step * step
+          step *= 2
+          amplitude /= decay
+        }
+        let (smallest, largest) = kernel.range(lattice, count: area)
+        let range = max(largest - smallest, .leastNormalMagnitude)
+        return [Float](unsafeUninitializedCapacity: width * height) { target, initialized in
+          for row in 0..<height {
+            for column in 0..<width {
+              target[row &* width &+ column] = (lattice[row &* side &+ column] - smallest) / range
             }
           }
+          initialized = width * height
         }
-      }
-      swap(&lattice, &finer)
-      next += 3 * step * step
-      step *= 2
-      amplitude /= decay
-    }
-    return lattice.withUnsafeBufferPointer { lattice in
-      guard let start = lattice.baseAddress else { return [] }
-      let (smallest, largest) = kernel.range(start, count: side * side)
-      let range = max(largest - smallest, .leastNormalMagnitude)
-      return [Float](unsafeUninitializedCapacity: width * height) { target, initialized in
-        for row in 0..<height {
-          for column in 0..<width {
-            target[row &* width &+ column] = (lattice[row &* side &+ column] - smallest) / range
-          }
-        }
-        initialized = width * height
       }
     }
   }

@@ -202,4 +202,36 @@ import Imaging
     }
     #expect(made.pixels == covered, "enlarged to cover")
   }
+
+  @Test(
+    "Defocus is the correlation with the antialiased disk's weights, those at the grid's border included",
+    arguments: [(3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)])
+  func defocusIsACorrelation(radius: Int, sigma: Double) {
+    let (width, height) = (37, 29)
+    let random = CounterRandom(key: 4, stream: 4)
+    // Black and white, so that a small weight is seen.
+    let pixels: [UInt8] = (0..<width * height * 3).map { random.word(at: UInt64($0)) & 1 == 0 ? 0 : 255 }
+    let image = RGBImage(width: width, height: height, pixels: pixels)
+    let disk = AntialiasedDisk(radius: radius, sigma: sigma)
+    let made = disk.blur(image)
+    var different = 0
+    for row in 0..<height {
+      for column in 0..<width {
+        var sums = [0.0, 0, 0]
+        for down in -10...10 {
+          for across in -10...10 {
+            let weight = disk.weight(down, across)
+            let source =
+              Border.reflect101.inside(row + down, height) * width + Border.reflect101.inside(column + across, width)
+            for channel in 0..<3 { sums[channel] += weight * Double(pixels[3 * source + channel]) }
+          }
+        }
+        for channel in 0..<3 where made.pixels[3 * (row * width + column) + channel] != UInt8(min(sums[channel], 255)) {
+          different += 1
+        }
+      }
+    }
+    // Sums that are whole numbers but for rounding may fall on either side.
+    #expect(different <= 3, "\(different)")
+  }
 }

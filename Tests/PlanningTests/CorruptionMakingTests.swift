@@ -20,6 +20,7 @@ import Testing
     try workspace.write("no picture", to: "empty/readme.txt")
     try workspace.write("no picture either", to: "damaged/1.png")
     try frost(shade: 200, to: "ice/1.jpg")
+    for index in 0...100 { try workspace.write("", to: "many/\(index).jpg") }
   }
 
   private func frost(shade: UInt8, to name: String) throws {
@@ -74,6 +75,7 @@ import Testing
       ("frost: ice", "frost: gone", 13, "does not exist"),
       ("frost: ice", "frost: empty", 13, "no pictures in"),
       ("frost: ice", "frost: damaged", 13, "1.png"),
+      ("frost: ice", "frost: many", 13, "holds more than 100 pictures"),
     ])
   func refusals(find: String, replace: String, line: Int, says: String) {
     let text = Self.manifest.replacing(find, with: replace)

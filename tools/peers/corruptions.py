@@ -83,7 +83,7 @@ def main():
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--wrong", action="store_true", help="compare with Gauntlet's next severity: all must fail")
     parser.add_argument("--gauntlet", default=".build/release/gauntlet")
-    parser.add_argument("--only", nargs="*", default=[], help="these, not all")
+    parser.add_argument("--only", nargs="*", default=[], choices=NAMES, metavar="CORRUPTION", help="these, not all")
     parser.add_argument("--skip", nargs="*", default=[], help="such as glass_blur: the package takes seconds a picture")
     options = parser.parse_args()
     clean = pictures(options.photographs, options.count)
