@@ -52,6 +52,12 @@ import Testing
         == words.map { Float($0 >> 8) / 0x1p24 })
   }
 
+  @Test("A number just below a whole level is that level", arguments: InstructionSet.available)
+  func levelsAreForgiven(set: InstructionSet) {
+    let numbers = (0...255).map { (Float($0) / 255).nextDown }
+    #expect(Self.made(256, UInt8(7)) { set.pixelKernel.levels(numbers, count: 256, into: $0) } == Array(0...255))
+  }
+
   @Test(arguments: InstructionSet.available, [(0, 5), (1, 64), (3, 97), (12, 200)])
   func symmetricWeights(set: InstructionSet, shape: (radius: Int, count: Int)) {
     let (radius, count) = shape
