@@ -55,13 +55,19 @@ let package = Package(
     .target(name: "CProcessor"),
     .target(name: "CSpawn"),
 
-    library("Tensors"),
-    .target(name: "Kernels128", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
-    .target(name: "KernelsAVX2", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx2)),
-    .target(name: "KernelsAVX512", dependencies: ["Tensors", "CProcessor"], swiftSettings: kernelSettings(avx512)),
-    library("Kernels", ["Tensors", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
+    library("KernelInterfaces"),
+    .target(name: "Kernels128", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(
-      name: "Networks", dependencies: ["Tensors", "Kernels", "CZlib", protobuf], exclude: ["ONNX/Protocol/onnx.proto"]),
+      name: "KernelsAVX2", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx2)),
+    .target(
+      name: "KernelsAVX512", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx512)),
+    library("Tensors"),
+    library(
+      "Kernels",
+      ["Tensors", "KernelInterfaces", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
+    .target(
+      name: "Networks", dependencies: ["Tensors", "KernelInterfaces", "Kernels", "CZlib", protobuf],
+      exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "Kernels", "CProcessor", "CTurboJPEG", "CPNG"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
@@ -107,6 +113,7 @@ let package = Package(
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks", "Imaging", "Videos"]),
+    tests("Working"),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
@@ -125,7 +132,7 @@ let package = Package(
 // The sanitizer of threads or addresses, for tools/sanitize.sh: over everything but the unrolled kernels, which take too
 // long with it, unless GAUNTLET_SANITIZE_KERNELS asks for those, too.
 if let sanitizer = Context.environment["GAUNTLET_SANITIZER"] {
-  let unrolled = ["Kernels128", "KernelsAVX2", "KernelsAVX512"]
+  let unrolled = ["KernelInterfaces", "Kernels128", "KernelsAVX2", "KernelsAVX512"]
   let withKernels = Context.environment["GAUNTLET_SANITIZE_KERNELS"] != nil
   for target in package.targets where target.type != .system && (withKernels || !unrolled.contains(target.name)) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=\(sanitizer)"])]

@@ -2,19 +2,26 @@ import Foundation
 import Imaging
 
 /// Folders and files, those inside tar archives included: below `images.tar` lies what the archive holds, so
-/// `images.tar/imagenet-a/n01498041/1.jpg` is a path as any other.
+/// `images.tar/imagenet-a/n01498041/1.jpg` is a path as any other. So are the listed images of a `WebDataset`.
 public enum FileTree {
   /// The largest file that is read, bytes.
   static let maximumFileBytes = 1 << 30
 
   /// Whether there is a folder, or a tar archive to be read as one, at a path.
   public static func isFolder(_ path: String) -> Bool {
+    if let dataSet = WebDataset(root: path) { return dataSet.missingShard == nil }
     if let (archive, inner) = archivePath(path) {
       return (try? TarIndexes.shared.index(of: archive))?.children[inner] != nil
     }
     var isDirectory: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
   }
+
+  /// The first shard that a root in WebDataset's notation, `NAME{00..63}.tar`, names and that is not there.
+  public static func missingShard(of root: String) -> String? { WebDataset(root: root)?.missingShard }
+
+  /// Whether a path is a root in WebDataset's notation.
+  public static func isWebDataset(_ root: String) -> Bool { WebDataset(root: root) != nil }
 
   /// The names in a folder, in no order.
   ///
@@ -51,6 +58,7 @@ public enum FileTree {
   ///
   /// - Throws: `ImageError.unreadable`, or `ListingError` for a damaged archive.
   public static func contents(of path: String) throws -> [UInt8] {
+    if let file = WebDataset.file(of: path) { return try contents(of: file) }
     let place: (archive: String, entry: TarIndex.Entry)?
     if let (archive, inner) = archivePath(path) {
       guard let entry = try TarIndexes.shared.index(of: archive).files[inner] else {

@@ -41,6 +41,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case changedPictures(String)
   /// A tar archive cannot be read.
   case damagedArchive(String, reason: String)
+  /// A sample of a WebDataset has no class.
+  case unclassedSample(String, key: String)
   /// A class folder's name does not start with its class's number.
   case unnumberedFolder(String)
 
@@ -58,6 +60,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "the pictures in \(path) are no longer those that the run was planned with; restore them, or start another run"
     case .damagedArchive(let path, let reason):
       "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
+    case .unclassedSample(let shard, let key):
+      "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
     case .unnumberedFolder(let name):
       "the class folder \(name) does not start with its class's number, as 00_dog does; rename it, or take it away"
     }
@@ -112,6 +116,7 @@ extension BenchmarkDefinition {
 
   /// The class index of each folder. Folders that the class list lacks have none, so their images have no label.
   private func classIndex(of folders: Set<String>) throws -> (names: [String], index: [String: Int32]) {
+    if FileTree.isWebDataset(origin.root) { return ClassIndex.stated(folders, names: classes) }
     if case .numberedFolders = kind.recipe.classes { return try ClassIndex.numbered(folders) }
     guard !classes.isEmpty else { return ClassIndex.of(folders: folders) }
     return (classes, Dictionary(zip(classes, 0...)) { first, _ in first })
@@ -119,6 +124,7 @@ extension BenchmarkDefinition {
 
   private func images(below folder: String) throws -> [String] {
     let suffixes: Set<String> = isVideo ? ["mp4"] : ["jpeg", "jpg", "png"]
+    if let dataSet = WebDataset(root: folder) { return try dataSet.images() }
     var images: [String] = []
     for name in try FileTree.entries(of: folder) where !name.hasPrefix(".") {
       guard FileTree.isFolder(folder + "/" + name) else { continue }
@@ -144,6 +150,15 @@ enum ClassIndex {
     var names = (0...Int(index.values.max() ?? 0)).map(String.init)
     for (folder, number) in index { names[Int(number)] = String(folder.dropFirst(3)) }
     return (names, index)
+  }
+
+  /// Folders that are class indices in decimal digits; the names of 1,000 classes are ImageNet's where none are given.
+  static func stated(_ folders: Set<String>, names: [String]) -> (names: [String], index: [String: Int32]) {
+    let index = Dictionary(uniqueKeysWithValues: folders.compactMap { folder in Int32(folder).map { (folder, $0) } })
+    let count = Int(index.values.max() ?? 0) + 1
+    guard names.isEmpty else { return (names, index.filter { $0.value < names.count }) }
+    let isImageNet = count == ImageNetClasses.wordNetIDs.count
+    return (isImageNet ? ImageNetClasses.wordNetIDs : (0..<count).map(String.init), index)
   }
 
   /// ImageNet's own index where every folder is one of its 1,000 WordNet ids, otherwise the sorted folders' order.

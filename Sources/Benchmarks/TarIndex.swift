@@ -4,9 +4,9 @@ import Synchronization
 /// Where the files of a tar archive lie in it: POSIX ustar with GNU's and pax's long names.
 ///
 /// Compressed archives are no such thing: a file in the middle of one cannot be read without all before it.
-struct TarIndex: Sendable {
+package struct TarIndex: Sendable {
   /// A file in an archive.
-  struct Entry: Sendable, Equatable {
+  package struct Entry: Sendable, Equatable {
     /// Bytes from the archive's start.
     let offset: UInt64
     /// The file's length.
@@ -14,13 +14,16 @@ struct TarIndex: Sendable {
   }
 
   /// Files by path; a path that stands twice has the later file, as after unpacking.
-  private(set) var files: [String: Entry] = [:]
+  package private(set) var files: [String: Entry] = [:]
   /// The names in each folder; "" is the archive itself.
   private(set) var children: [String: Set<String>] = ["": []]
 
   private static let blockBytes: UInt64 = 512
   /// The longest name or pax header that is believed, bytes.
   private static let maximumNameBytes: UInt64 = 1 << 20
+
+  /// No files.
+  init() {}
 
   /// Reads an archive's headers, one after the other, and skips what lies between.
   ///
@@ -62,7 +65,8 @@ struct TarIndex: Sendable {
     }
   }
 
-  private mutating func add(_ path: String, _ entry: Entry) {
+  /// Adds a file under its path, and the folders above it; a path that leads out of the archive is left out.
+  mutating func add(_ path: String, _ entry: Entry) {
     let parts = path.split(separator: "/").filter { $0 != "." }
     guard !parts.isEmpty, !parts.contains("..") else { return }
     files[parts.joined(separator: "/")] = entry
@@ -142,31 +146,38 @@ struct TarIndex: Sendable {
 }
 
 /// The indexes of this process's archives; each archive is indexed once, and again when its length or date changes.
-final class TarIndexes: Sendable {
-  static let shared = TarIndexes()
+package final class TarIndexes: Sendable {
+  static let shared = TarIndexes(cache: .ofUser)
 
   private struct Known: Sendable {
-    let size: Int64
-    let seconds: Int
-    let nanoseconds: Int
+    let subject: TarIndexCache.Subject
     let index: TarIndex
   }
 
+  private let cache: TarIndexCache
   private let known = Mutex<[String: Known]>([:])
 
-  func index(of archive: String) throws(ListingError) -> TarIndex {
+  package init(cache: TarIndexCache) {
+    self.cache = cache
+  }
+
+  package func index(of archive: String) throws(ListingError) -> TarIndex {
     var facts = stat()
     guard stat(archive, &facts) == 0 else { throw .missingFolder(archive, reason: String(cString: strerror(errno))) }
     // Indexing under the lock keeps two threads from reading the same archive twice.
     return try known.withLock { known throws(ListingError) -> TarIndex in
-      if let entry = known[archive], entry.size == Int64(facts.st_size), entry.seconds == facts.st_mtim.tv_sec,
-        entry.nanoseconds == facts.st_mtim.tv_nsec
-      {
-        return entry.index
+      let subject = TarIndexCache.Subject(
+        archive: archive, byteCount: Int64(facts.st_size), seconds: facts.st_mtim.tv_sec,
+        nanoseconds: facts.st_mtim.tv_nsec)
+      if let entry = known[archive], entry.subject == subject { return entry.index }
+      let index: TarIndex
+      if let kept = cache.index(of: subject) {
+        index = kept
+      } else {
+        index = try TarIndex(archive: archive)
+        cache.keep(index, of: subject)
       }
-      let index = try TarIndex(archive: archive)
-      known[archive] = Known(
-        size: Int64(facts.st_size), seconds: facts.st_mtim.tv_sec, nanoseconds: facts.st_mtim.tv_nsec, index: index)
+      known[archive] = Known(subject: subject, index: index)
       return index
     }
   }

@@ -1,3 +1,4 @@
+import KernelInterfaces
 import Tensors
 
 /// Multi-head self-attention within windows of tokens, softmax(q k^T / sqrt(d) + bias) v.

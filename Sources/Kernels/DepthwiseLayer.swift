@@ -1,3 +1,4 @@
+import KernelInterfaces
 import Tensors
 
 /// A depthwise convolution's weights and bias, laid out once for one instruction set. Padding is `kernel / 2`.

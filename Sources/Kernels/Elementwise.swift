@@ -1,3 +1,4 @@
+import KernelInterfaces
 import Tensors
 
 /// A function of one number, with the same bits on every processor.

@@ -1,8 +1,8 @@
 import CProcessor
+import KernelInterfaces
 import Kernels128
 import KernelsAVX2
 import KernelsAVX512
-import Tensors
 
 /// A way to compute the kernels. In float32 all give the same bits; see `docs/architecture.md`.
 public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {

@@ -1,5 +1,6 @@
-import CProcessor
 import COpenBLAS
+import CProcessor
+import KernelInterfaces
 import Tensors
 
 /// The weights and bias of a linear layer, laid out once for one instruction set.

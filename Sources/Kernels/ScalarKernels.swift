@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// The kernels written as plainly as they can be: the reference whose bits every faster variant must give.
 ///

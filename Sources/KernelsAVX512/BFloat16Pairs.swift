@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// Sums of products of bfloat16 pairs as the instruction VDPBF16PS computes them, without it; one source for each
 /// instruction set.

@@ -1,5 +1,5 @@
 import CProcessor
-import Tensors
+import KernelInterfaces
 
 /// Strassen's method in Winograd's form, used once or twice; one source for each instruction set.
 ///

@@ -1,5 +1,5 @@
 import CProcessor
-import Tensors
+import KernelInterfaces
 
 /// One group of channels of one image, as wide as a register, and its depthwise convolution; one source for each
 /// instruction set.

@@ -1,5 +1,5 @@
 import CProcessor
-import Tensors
+import KernelInterfaces
 
 /// The matrix product, with rows packed so that a tile reads one stream; one source for each instruction set, since
 /// `MatrixTile` and `Lanes` are each module's own.

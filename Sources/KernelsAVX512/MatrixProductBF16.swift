@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// The matrix product of bfloat16 numbers with float32 sums; one source for each instruction set.
 ///

@@ -1,5 +1,5 @@
 import CProcessor
-import Tensors
+import KernelInterfaces
 
 /// Random numbers and the noises made of them, 16 blocks of Philox at once; one source for each instruction set.
 ///

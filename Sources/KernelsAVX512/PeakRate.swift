@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// Fused multiply-adds from registers to registers: as fast as this instruction set can go on one thread.
 package enum PeakRate: PeakKernel {

@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// Depthwise convolution of one plane in two phases an axis; one source for each instruction set. See `PhasedAxis`.
 enum PhasedDepthwise {

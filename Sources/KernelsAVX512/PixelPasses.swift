@@ -1,5 +1,5 @@
 import CProcessor
-import Tensors
+import KernelInterfaces
 
 /// The passes of corruptions over rows of pixels; one source for each instruction set.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// The passes of normalisations, softmax and pooling over rows of numbers; one source for each instruction set.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import KernelInterfaces
 
 /// The transforms of Winograd's F(2x2, 3x3) on channels that lie together; one source for each instruction set.
 ///

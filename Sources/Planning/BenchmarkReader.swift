@@ -25,6 +25,9 @@ extension ManifestReader {
     let folders = Set(recipe.subsets.map(\.key) + ["root"]).sorted()
     let keys = try node.mapping(known: ["kind", "name", "classes"] + folders)
     let root = try existing(required("root", in: keys, of: node), folder: true)
+    if FileTree.isWebDataset(root), kind != .imagenetVal, kind != .imageFolder {
+      throw node.failure("\(kind.rawValue) takes its classes from folders, which shards of a WebDataset do not have")
+    }
     var subsets: [ImageSubset] = []
     for subset in recipe.subsets {
       if keys[subset.key] == nil && !subset.isRequired { continue }

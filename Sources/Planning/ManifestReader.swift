@@ -120,6 +120,9 @@ public struct ManifestReader {
   func existing(_ node: ManifestNode, folder wanted: Bool) throws -> String {
     let path = absolute(try node.text())
     if wanted && FileTree.isFolder(path) { return path }
+    if wanted, let shard = FileTree.missingShard(of: path) {
+      throw node.failure("\(node.path) names the shard \(shard), which does not exist")
+    }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw node.failure("\(node.path) is \(path), which does not exist")

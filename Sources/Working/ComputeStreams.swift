@@ -26,10 +26,14 @@ final class ComputeStreams: Sendable {
   private let state = Mutex(State())
   private let work = DispatchSemaphore(value: 0)
   private let count: Int
+  private let times: StreamTimes
 
   /// Starts the threads; `notify` is called when there is something finished.
-  init(count: Int, computer: any ShardComputer, notify: @escaping @Sendable () -> Void) {
+  init(
+    count: Int, computer: any ShardComputer, times: StreamTimes, notify: @escaping @Sendable () -> Void
+  ) {
     self.computer = computer
+    self.times = times
     self.notify = notify
     self.count = count
     for _ in 0..<count {
@@ -78,12 +82,16 @@ final class ComputeStreams: Sendable {
   }
 
   private func loop() {
+    // The wait for the first shard is not counted: there may be no work yet.
+    var idleSince: ContinuousClock.Instant?
     while true {
       work.wait()
       guard !state.withLock(\.isEnding) else { return }
       // A shard that was taken back leaves its signal behind.
       guard let (shard, task) = take() else { continue }
       let start = ContinuousClock.now
+      if let idleSince { times.add(start - idleSince, to: .waitingForShards) }
+      defer { idleSince = ContinuousClock.now }
       let result: Result<Output, Failure>
       do {
         let payload = try computer.compute(task: task)

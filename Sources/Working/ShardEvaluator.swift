@@ -5,8 +5,6 @@ import Kernels
 import Networks
 import Planning
 import Synchronization
-import Tensors
-import Videos
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
@@ -14,11 +12,14 @@ import Videos
 public final class ShardEvaluator: ShardComputer {
   private let batch: Int
   private let provenance: [String: String]
+  private let times: StreamTimes
   private let models = Mutex<[ModelSpecification: LoadedModel]>([:])
   private let frosts = Mutex<[FrostFolder: [RGBImage]]>([:])
 
-  /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it.
-  public init(batch: Int, version: String) {
+  /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it. `times` is
+  /// told where the time goes.
+  public init(batch: Int, version: String, times: StreamTimes = StreamTimes()) {
+    self.times = times
     self.batch = max(1, batch)
     provenance = [
       "host": ProcessInfo.processInfo.hostName, "process": String(ProcessInfo.processInfo.processIdentifier),
@@ -33,12 +34,12 @@ public final class ShardEvaluator: ShardComputer {
   /// - Throws: what makes the whole shard fail: a checkpoint that is missing, damaged or not the planned one.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
-    let model = try loadedModel(task.model)
+    let model = try times.measure(.loading) { try loadedModel(task.model) }
     let session = model.takeSession(maximumBatch: batch)
     defer { model.giveBack(session) }
     var evaluation = ShardEvaluation(
       task: task, frostPictures: try frostPictures(task.benchmark.making.frost), classifier: model.classifier,
-      session: session, batch: batch)
+      session: session, batch: batch, times: times)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
@@ -105,91 +106,64 @@ private final class LoadedModel: Sendable {
 /// One shard on its way from paths to logits.
 private struct ShardEvaluation {
   let task: ShardTask
-  let frostPictures: [RGBImage]
   let classifier: Classifier
   let session: InferenceSession
   let batch: Int
+  let times: StreamTimes
+  private let preparation: ImagePreparation
+  private let imageSize: Int
   private var logits: [Float]
   private var failures: [ImageFailure] = []
 
   init(
-    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession, batch: Int
+    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession, batch: Int,
+    times: StreamTimes
   ) {
     self.task = task
-    self.frostPictures = frostPictures
     self.classifier = classifier
     self.session = session
     self.batch = batch
+    self.times = times
+    preparation = ImagePreparation(
+      task: task, frostPictures: frostPictures, inputHeight: classifier.inputHeight, inputWidth: classifier.inputWidth)
+    imageSize = classifier.inputHeight * classifier.inputWidth * 3
     logits = Array(repeating: .nan, count: task.paths.count * classifier.classCount)
   }
 
+  /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
+  /// alone, so that the network does not wait for a batch at the start of every shard; logits do not depend on it.
   mutating func run() throws {
-    let imageSize = classifier.inputHeight * classifier.inputWidth * 3
+    let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times) { [preparation, task] in
+      try preparation.values(of: task.paths[$0])
+    }
+    defer { images.end() }
     var pixels = [Float](repeating: 0, count: batch * imageSize)
     var waiting: [Int] = []
-    for (offset, path) in task.paths.enumerated() {
-      do {
-        let image = try prepare(path)
-        try pixels.withUnsafeMutableBufferPointer { buffer in
-          let start = waiting.count * imageSize
-          try task.model.preprocessing.normalise(
-            image, into: UnsafeMutableBufferPointer(rebasing: buffer[start..<start + imageSize]))
-        }
+    for offset in task.paths.indices {
+      switch images.next() {
+      case .success(let values):
+        let start = waiting.count * imageSize
+        pixels.replaceSubrange(start..<start + imageSize, with: values)
         waiting.append(offset)
-      } catch {
-        failures.append(ImageFailure(offset: offset, reason: "\(error)"))
+      case .failure(let error): failures.append(ImageFailure(offset: offset, reason: "\(error)"))
       }
-      if waiting.count == batch { try classify(&waiting, pixels) }
+      if waiting.count == batch || offset == 0 { try classify(&waiting, pixels) }
     }
     try classify(&waiting, pixels)
-  }
-
-  private func prepare(_ path: String) throws -> RGBImage {
-    let file = task.benchmark.file(of: path, under: task.condition)
-    let image = try fitted(decoded(file), path)
-    guard image.width == classifier.inputWidth, image.height == classifier.inputHeight else {
-      throw EvaluationError.wrongSize(
-        path: file, width: image.width, height: image.height, expectedWidth: classifier.inputWidth,
-        expectedHeight: classifier.inputHeight)
-    }
-    if let drop = task.benchmark.patchDrop(of: task.condition) {
-      return drop.apply(image, random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\tocclusion")))
-    }
-    guard let (corruption, severity) = task.benchmark.liveCorruption(of: task.condition) else { return image }
-    let random = CounterRandom(
-      key: task.seed, stream: StableHash.of("\(path)\t\(corruption.rawValue)\t\(severity)"))
-    return try task.benchmark.making.apply(
-      corruption, to: image, severity: severity, random: random, frostPictures: frostPictures)
-  }
-
-  private func decoded(_ file: String) throws -> RGBImage {
-    let bytes = try FileTree.contents(of: file)
-    guard task.benchmark.isVideo, let frame = task.benchmark.frame(of: task.condition) else {
-      return try ImageDecoder.decode(bytes, name: file)
-    }
-    return try VideoDecoder.frame(frame, of: bytes, name: file)
-  }
-
-  /// At the network's size; a perturbation made on the fly moves the picture before it is cropped.
-  private func fitted(_ image: RGBImage, _ path: String) throws -> RGBImage {
-    if task.benchmark.isFittedAlready { return image }
-    if let (perturbation, frame) = task.benchmark.livePerturbation(of: task.condition) {
-      return try perturbation.frame(
-        frame, of: image, preprocessing: task.model.preprocessing,
-        random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)")))
-    }
-    return try task.model.preprocessing.geometry(image)
   }
 
   private mutating func classify(_ waiting: inout [Int], _ pixels: [Float]) throws {
     guard !waiting.isEmpty else { return }
     let classes = classifier.classCount
     var rows = [Float](repeating: .nan, count: waiting.count * classes)
-    try pixels.withUnsafeBufferPointer { images in
-      try rows.withUnsafeMutableBufferPointer { rows in
-        try session.logits(images: images, count: waiting.count, into: rows)
+    try times.measure(.computing) {
+      try pixels.withUnsafeBufferPointer { images in
+        try rows.withUnsafeMutableBufferPointer { rows in
+          try session.logits(images: images, count: waiting.count, into: rows)
+        }
       }
     }
+    times.countImages(waiting.count)
     for (row, offset) in waiting.enumerated() {
       logits.replaceSubrange(offset * classes..<(offset + 1) * classes, with: rows[row * classes..<(row + 1) * classes])
     }
@@ -200,17 +174,5 @@ private struct ShardEvaluation {
     ShardOutput(
       shard: task.shard, subject: ShardSubject(task), classCount: classifier.classCount, logits: logits,
       failures: failures, provenance: provenance)
-  }
-}
-
-/// An image that the network cannot take.
-enum EvaluationError: Error, CustomStringConvertible {
-  case wrongSize(path: String, width: Int, height: Int, expectedWidth: Int, expectedHeight: Int)
-
-  var description: String {
-    switch self {
-    case .wrongSize(let path, let width, let height, let expectedWidth, let expectedHeight):
-      "\(path) is \(width)x\(height), but the network takes \(expectedWidth)x\(expectedHeight)"
-    }
   }
 }

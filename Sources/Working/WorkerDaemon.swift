@@ -79,15 +79,17 @@ public final class WorkerDaemon: Sendable {
   private let dealer: DealerEndpoint
   private let isDraining = Atomic(false)
   private let workerID: String
+  private let times: StreamTimes
 
-  /// Begins to connect.
+  /// Begins to connect; `times` is told how long compute threads wait for shards.
   ///
   /// - Throws: `MessagingError` for an address or keys that cannot be used.
   public init(
     connect address: String, security: ClientSecurity, configuration: WorkerConfiguration,
-    computer: any ShardComputer, logger: Logger
+    computer: any ShardComputer, times: StreamTimes = StreamTimes(), logger: Logger
   ) throws {
     self.address = address
+    self.times = times
     self.configuration = configuration
     self.computer = computer
     self.logger = logger
@@ -106,7 +108,8 @@ public final class WorkerDaemon: Sendable {
   ///
   /// - Throws: `WorkerError` or `MessagingError`.
   public func run() throws -> WorkerOutcome {
-    let streams = ComputeStreams(count: configuration.streams, computer: computer) { [waker = dealer.waker] in
+    let streams = ComputeStreams(count: configuration.streams, computer: computer, times: times) {
+      [waker = dealer.waker] in
       waker.wake()
     }
     var session = WorkerSession(

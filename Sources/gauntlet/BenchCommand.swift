@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     abstract: "Measures this machine: kernels, whole models, the coordinator, the corruptions, preprocessing.",
     subcommands: [
       KernelBench.self, ModelBench.self, CoordinatorBench.self, CorruptionBench.self,
-      PreprocessingBench.self,
+      PreprocessingBench.self, PhotographsBench.self,
     ])
 
   struct KernelBench: ParsableCommand {

@@ -36,15 +36,17 @@ struct WorkCommand: ParsableCommand {
       logger.info("the run is done")
       return
     }
+    let times = StreamTimes()
     let daemon = try WorkerDaemon(
       connect: place.address, security: place.security,
       configuration: WorkerConfiguration(
         streams: streams, prefetch: streams, version: Gauntlet.version, runID: place.runID,
         patience: .seconds(patience), locate: place.locate),
-      computer: ShardEvaluator(batch: batch, version: Gauntlet.version), logger: logger)
+      computer: ShardEvaluator(batch: batch, version: Gauntlet.version, times: times), times: times, logger: logger)
     let signals = TerminationSignals { daemon.drain() }
     defer { withExtendedLifetime(signals) {} }
     let outcome = try daemon.run()
+    if let summary = times.summary { logger.info("compute threads", metadata: ["times": "\(summary)"]) }
     logger.info("done", metadata: ["outcome": "\(outcome)"])
   }
 

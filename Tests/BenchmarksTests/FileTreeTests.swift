@@ -13,33 +13,12 @@ import Testing
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  private func header(_ name: String, size: String, type: Character = "0", prefix: String = "") -> [UInt8] {
-    var block = [UInt8](repeating: 0, count: 512)
-    func put(_ text: String, _ offset: Int) {
-      block.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
-    }
-    put(name, 0)
-    put(size, 124)
-    put(String(type), 156)
-    put("ustar\0" + "00", 257)
-    put(prefix, 345)
-    put("        ", 148)
-    let sum = block.reduce(0) { $0 + Int($1) }
-    put(String(sum, radix: 8), 148)
-    block[148 + String(sum, radix: 8).count] = 0
-    return block
+  private func write(_ blocks: [[UInt8]], to name: String = "a.tar") throws -> String {
+    try TarFile.write(blocks, to: path + "/" + name)
   }
 
   private func member(_ name: String, _ text: String, type: Character = "0", prefix: String = "") -> [UInt8] {
-    let bytes = [UInt8](text.utf8)
-    return header(name, size: String(bytes.count, radix: 8), type: type, prefix: prefix) + bytes
-      + [UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512)
-  }
-
-  private func write(_ blocks: [[UInt8]], to name: String = "a.tar") throws -> String {
-    let file = path + "/" + name
-    try Data(blocks.flatMap { $0 } + [UInt8](repeating: 0, count: 1024)).write(to: URL(fileURLWithPath: file))
-    return file
+    TarFile.member(name, text, type: type, prefix: prefix)
   }
 
   private func text(_ path: String) throws -> String {

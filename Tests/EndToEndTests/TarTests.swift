@@ -9,12 +9,8 @@ import Testing
     let data = scratch.path + "/data"
     let drawn = try CommandLineTool.run(["miniature", data, "--images", "20"])
     try #require(drawn.status == 0, "\(drawn.errors)")
-    let tar = Process()
-    tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    tar.arguments = ["tar", "-cf", scratch.path + "/images.tar", "-C", data, "val", "imagenet-9"]
-    try tar.run()
-    tar.waitUntilExit()
-    try #require(tar.terminationStatus == 0)
+    try tar(["-cf", scratch.path + "/images.tar", "-C", data, "val", "imagenet-9"])
+    try writeShards(of: data + "/val", to: scratch.path)
     let manifest = """
       run: tar
       models:
@@ -22,6 +18,7 @@ import Testing
       benchmarks:
         - {kind: imagenet-val, name: folder, root: data/val}
         - {kind: imagenet-val, name: archive, root: images.tar/val}
+        - {kind: imagenet-val, name: shards, root: "val-{08..10}.tar", classes: data/classes.json}
         - {kind: imagenet-9, name: nine, root: data/imagenet-9}
         - {kind: imagenet-9, name: nine-archive, root: images.tar/imagenet-9}
       sharding: {images: 16}
@@ -42,5 +39,53 @@ import Testing
       #expect(metrics[0].map(\.name) == metrics[1].map(\.name))
       #expect(metrics[0].map { $0.values.map(\.bitPattern) } == metrics[1].map { $0.values.map(\.bitPattern) })
     }
+    try expectSameImages(archive, "replknet-nano/folder", "replknet-nano/shards")
+  }
+
+  /// Three of WebDataset's shards, image and class index of each sample beside each other.
+  private func writeShards(of folder: String, to target: String) throws {
+    let files = FileManager.default
+    let classes = try files.contentsOfDirectory(atPath: folder).sorted()
+    var count = 0
+    for (number, name) in classes.enumerated() {
+      for file in try files.contentsOfDirectory(atPath: folder + "/" + name).sorted() {
+        let key = file.prefix { $0 != "." }
+        let shard = target + "/shard-" + String(count % 3)
+        try files.createDirectory(atPath: shard, withIntermediateDirectories: true)
+        try files.copyItem(atPath: "\(folder)/\(name)/\(file)", toPath: "\(shard)/\(key).jpg")
+        try Data(String(number).utf8).write(to: URL(fileURLWithPath: "\(shard)/\(key).cls"))
+        count += 1
+      }
+    }
+    for shard in 0..<3 {
+      try tar(["-cf", "\(target)/val-\(["08", "09", "10"][shard]).tar", "-C", "\(target)/shard-\(shard)", "."])
+    }
+  }
+
+  private func tar(_ arguments: [String]) throws {
+    let tar = Process()
+    tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    tar.arguments = ["tar"] + arguments
+    try tar.run()
+    tar.waitUntilExit()
+    try #require(tar.terminationStatus == 0)
+  }
+
+  /// The images of two benchmarks lie in another order, but each has the same logits and label.
+  private func expectSameImages(_ archive: ArchiveReader, _ one: String, _ other: String) throws {
+    func images(_ path: String) throws -> [String: [UInt32]] {
+      let group = try #require(archive.groups.first { $0.path == path })
+      let logits = try archive.logits(group: path, conditionIndex: 0, images: 0..<group.imageCount)
+      var found: [String: [UInt32]] = [:]
+      for (index, path) in group.imagePaths.enumerated() {
+        let name = path.split(separator: "/").last?.split(separator: ".").first.map(String.init) ?? path
+        let row = logits[index * group.classCount..<(index + 1) * group.classCount].map(\.bitPattern)
+        found[name] = row + [UInt32(bitPattern: group.labels[index])]
+      }
+      return found
+    }
+    let found = try images(one)
+    #expect(found.count == 20)
+    #expect(try images(other) == found)
   }
 }

@@ -1,10 +1,10 @@
 """Compares `gauntlet bench corruptions` with the `imagecorruptions` package: pictures, statistics and speed in one run.
 
     python3 -m venv .venv && .venv/bin/pip install -r tools/peers/corruptions-requirements.txt
-    .venv/bin/python tools/peers/corruptions.py --severity 3 --photographs FOLDER
+    .venv/bin/python tools/peers/corruptions.py --severity 3 [--photographs FOLDER]
 
-Photographs are resized to 256 on the shorter side and cropped to 224x224; where there are fewer than `--count`, they
-are mirrored and taken again. Speed is in pictures a second of processor time, one thread each.
+Photographs, scikit-image's own where no folder is named, are resized to 256 on the shorter side and cropped to 224x224;
+where there are fewer than `--count`, they are mirrored and taken again, and then their quarters. Speed is in pictures a second of processor time, one thread each.
 
 Deterministic corruptions must be within 1 of 255 for 99.9 % of values. Of the random ones, drawn `DRAWS` times a picture,
 these differences over all pictures must keep within bounds: channel means and the deviation in levels, the largest
@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import skimage
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -41,18 +42,30 @@ BOUNDS = {"mean": 1.0, "deviation": 1.0, "histogram": 0.01, "spectrum": 0.03, "c
 SPREAD = {"fog": 3, "snow": 2, "motion_blur": 2, "frost": 2}
 
 
-def pictures(folder, count):
-    originals = []
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() not in (".jpeg", ".jpg", ".png"):
-            continue
-        image = Image.open(path).convert("RGB")
-        scale = 256 / min(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
-        image = ImageOps.fit(image, (256, 256))
-        originals.append(image.crop((16, 16, 240, 240)))
-    mirrored = [ImageOps.mirror(image) for image in originals]
-    return np.stack([np.asarray(image) for image in (originals + mirrored)[:count]])
+SAMPLES = ["astronaut.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png",
+           "retina.jpg", "rocket.jpg"]
+
+
+def photographs(folder):
+    """Those of a folder, or those that scikit-image brings along."""
+    if folder is not None:
+        return [path for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in (".jpeg", ".jpg", ".png")]
+    return [Path(skimage.__file__).parent / "data" / name for name in SAMPLES]
+
+
+def fitted(path, side):
+    image = Image.open(path).convert("RGB")
+    scale = side / min(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
+    return ImageOps.fit(image, (side, side))
+
+
+def pictures(paths, count):
+    whole = [fitted(path, 256).crop((16, 16, 240, 240)) for path in paths]
+    mirrored = [ImageOps.mirror(image) for image in whole]
+    quarters = [fitted(path, 448).crop((x, y, x + 224, y + 224)) for path in paths for x in (0, 224) for y in (0, 224)]
+    turned = [ImageOps.mirror(image) for image in quarters]
+    return np.stack([np.asarray(image) for image in (whole + mirrored + quarters + turned)[:count]])
 
 
 def log_power(images):
@@ -78,7 +91,7 @@ def differences(ours, theirs, clean):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photographs", required=True)
+    parser.add_argument("--photographs", help="a folder of JPEG or PNG files; scikit-image's photographs otherwise")
     parser.add_argument("--severity", type=int, default=3, choices=range(1, 6))
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--wrong", action="store_true", help="compare with Gauntlet's next severity: all must fail")
@@ -86,7 +99,7 @@ def main():
     parser.add_argument("--only", nargs="*", default=[], choices=NAMES, metavar="CORRUPTION", help="these, not all")
     parser.add_argument("--skip", nargs="*", default=[], help="such as glass_blur: the package takes seconds a picture")
     options = parser.parse_args()
-    clean = pictures(options.photographs, options.count)
+    clean = pictures(photographs(options.photographs), options.count)
     severity = options.severity % 5 + 1 if options.wrong else options.severity
     unexpected = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -1,3 +1,4 @@
+import KernelInterfaces
 import Kernels
 import Tensors
 

@@ -1,0 +1,90 @@
+import Foundation
+
+/// Images in WebDataset's layout: tar archives, its shards, in which the files of one sample have one name up to the
+/// first dot: `n01440764_10026.jpg` is the image, `n01440764_10026.cls` its class index in decimal digits.
+///
+/// The root is WebDataset's own notation, `/data/imagenet1k-validation-{00..63}.tar`. Images are listed as
+/// `CLASS/SHARD.tar/KEY.jpg`, so that an image is found again without its class file.
+struct WebDataset: Sendable {
+  /// The most shards that a root may name.
+  private static let maximumShards = 100_000
+  /// The longest class file that is believed, bytes.
+  private static let maximumClassBytes: UInt64 = 32
+  private static let imageSuffixes = ["jpg", "jpeg", "png"]
+
+  private let folder: String
+  private let shards: [String]
+
+  /// nil for a root that is not in the notation.
+  init?(root: String) {
+    let parts = root.split(separator: "/", omittingEmptySubsequences: false)
+    guard let last = parts.last, let shards = Self.shards(of: String(last)) else { return nil }
+    folder = parts.dropLast().joined(separator: "/")
+    self.shards = shards
+  }
+
+  /// The names that `NAME{00..63}.tar` stands for.
+  private static func shards(of pattern: String) -> [String]? {
+    guard pattern.hasSuffix(".tar"), let open = pattern.firstIndex(of: "{"),
+      let close = pattern[open...].firstIndex(of: "}")
+    else { return nil }
+    let bounds = pattern[pattern.index(after: open)..<close].components(separatedBy: "..")
+    guard bounds.count == 2, bounds.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }),
+      let first = Int(bounds[0]), let last = Int(bounds[1]), first <= last, last - first < maximumShards
+    else { return nil }
+    return (first...last).map { number in
+      let digits = String(number)
+      let padding = String(repeating: "0", count: max(0, bounds[0].count - digits.count))
+      return pattern[..<open] + padding + digits + pattern[pattern.index(after: close)...]
+    }
+  }
+
+  /// The first shard that is not there.
+  var missingShard: String? { shards.lazy.map { folder + "/" + $0 }.first { !FileTree.isFolder($0) } }
+
+  /// The archive file of a listed image; nil for a path that does not lead below a root in the notation.
+  static func file(of path: String) -> String? {
+    guard let open = path.firstIndex(of: "{"),
+      let end = path.range(of: ".tar/", options: .literal, range: open..<path.endIndex),
+      let dataSet = WebDataset(root: String(path[..<path.index(before: end.upperBound)]))
+    else { return nil }
+    let (_, inner) = BenchmarkDefinition.split(String(path[end.upperBound...]))
+    return dataSet.folder + "/" + inner
+  }
+
+  /// Every image as `CLASS/SHARD.tar/KEY.jpg`, CLASS in decimal digits without leading zeros.
+  ///
+  /// - Throws: `ListingError` for a shard that is missing or damaged, and for a sample whose class is not told.
+  func images() throws -> [String] {
+    var images: [String] = []
+    for shard in shards {
+      let archive = folder + "/" + shard
+      let index = try TarIndexes.shared.index(of: archive)
+      for file in index.files.keys {
+        let (key, suffix) = Self.split(file)
+        guard Self.imageSuffixes.contains(suffix.lowercased()) else { continue }
+        images.append("\(try classIndex(of: key, in: index, archive))/\(shard)/\(file)")
+      }
+    }
+    return images
+  }
+
+  /// The name up to the first dot of its last part, and what follows the dot.
+  private static func split(_ file: String) -> (key: String, suffix: String) {
+    let start = file.lastIndex(of: "/").map(file.index(after:)) ?? file.startIndex
+    guard let dot = file[start...].firstIndex(of: ".") else { return (file, "") }
+    return (String(file[..<dot]), String(file[file.index(after: dot)...]))
+  }
+
+  private func classIndex(of key: String, in index: TarIndex, _ archive: String) throws -> Int32 {
+    guard let entry = index.files[key + ".cls"], entry.byteCount <= Self.maximumClassBytes else {
+      throw ListingError.unclassedSample(archive, key: key)
+    }
+    let bytes = try FileTree.contents(of: archive + "/" + key + ".cls")
+    let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    guard let number = Int32(text), (0..<1_000_000).contains(number) else {
+      throw ListingError.unclassedSample(archive, key: key)
+    }
+    return number
+  }
+}

@@ -1,0 +1,71 @@
+import Benchmarks
+import Imaging
+import Planning
+import Tensors
+import Videos
+
+/// How the images of a shard are read, decoded, changed as their condition says, and made the network's input.
+struct ImagePreparation: Sendable {
+  let task: ShardTask
+  let frostPictures: [RGBImage]
+  let inputHeight: Int
+  let inputWidth: Int
+
+  /// An image's values, height x width x 3.
+  ///
+  /// - Throws: what is wrong with the image.
+  func values(of path: String) throws -> [Float] {
+    let image = try image(path)
+    var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
+    try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
+    return values
+  }
+
+  private func image(_ path: String) throws -> RGBImage {
+    let file = task.benchmark.file(of: path, under: task.condition)
+    let image = try fitted(decoded(file), path)
+    guard image.width == inputWidth, image.height == inputHeight else {
+      throw EvaluationError.wrongSize(
+        path: file, width: image.width, height: image.height, expectedWidth: inputWidth, expectedHeight: inputHeight)
+    }
+    if let drop = task.benchmark.patchDrop(of: task.condition) {
+      return drop.apply(image, random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\tocclusion")))
+    }
+    guard let (corruption, severity) = task.benchmark.liveCorruption(of: task.condition) else { return image }
+    let random = CounterRandom(
+      key: task.seed, stream: StableHash.of("\(path)\t\(corruption.rawValue)\t\(severity)"))
+    return try task.benchmark.making.apply(
+      corruption, to: image, severity: severity, random: random, frostPictures: frostPictures)
+  }
+
+  private func decoded(_ file: String) throws -> RGBImage {
+    let bytes = try FileTree.contents(of: file)
+    guard task.benchmark.isVideo, let frame = task.benchmark.frame(of: task.condition) else {
+      return try ImageDecoder.decode(bytes, name: file)
+    }
+    return try VideoDecoder.frame(frame, of: bytes, name: file)
+  }
+
+  /// At the network's size; a perturbation made on the fly moves the picture before it is cropped.
+  private func fitted(_ image: RGBImage, _ path: String) throws -> RGBImage {
+    if task.benchmark.isFittedAlready { return image }
+    if let (perturbation, frame) = task.benchmark.livePerturbation(of: task.condition) {
+      return try perturbation.frame(
+        frame, of: image, preprocessing: task.model.preprocessing,
+        random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)")))
+    }
+    return try task.model.preprocessing.geometry(image)
+  }
+}
+
+/// An image that the network cannot take.
+enum EvaluationError: Error, CustomStringConvertible {
+  case wrongSize(path: String, width: Int, height: Int, expectedWidth: Int, expectedHeight: Int)
+
+  var description: String {
+    switch self {
+    case .wrongSize(let path, let width, let height, let expectedWidth, let expectedHeight):
+      "\(path) is \(width)x\(height), but the network takes \(expectedWidth)x\(expectedHeight)"
+    }
+  }
+}
