@@ -61,7 +61,7 @@ let package = Package(
       name: "KernelsAVX2", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(
       name: "KernelsAVX512", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx512)),
-    library("Tensors"),
+    library("Tensors", ["KernelInterfaces"]),
     library(
       "Kernels",
       ["Tensors", "KernelInterfaces", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),

@@ -16,7 +16,7 @@ package struct TarIndex: Sendable {
   /// Files by path; a path that stands twice has the later file, as after unpacking.
   package private(set) var files: [String: Entry] = [:]
   /// The names in each folder; "" is the archive itself.
-  private(set) var children: [String: Set<String>] = ["": []]
+  package private(set) var children: [String: Set<String>] = ["": []]
 
   private static let blockBytes: UInt64 = 512
   /// The longest name or pax header that is believed, bytes.

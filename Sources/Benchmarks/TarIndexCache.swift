@@ -58,12 +58,11 @@ package struct TarIndexCache: Sendable {
     for (name, entry) in index.files { body += "\(entry.offset) \(entry.byteCount) \(name)\n".utf8 }
     let target = path(of: subject)
     let draft = "\(target).\(ProcessInfo.processInfo.processIdentifier)"
-    do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      try (Data(body) + Self.seal(body)).write(to: URL(fileURLWithPath: draft))
-      if rename(draft, target) != 0 { try FileManager.default.removeItem(atPath: draft) }
-    } catch { try? FileManager.default.removeItem(atPath: draft) }
+    try? FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let isWritten = FileManager.default.createFile(
+      atPath: draft, contents: Data(body) + Self.seal(body), attributes: [.posixPermissions: 0o600])
+    if !isWritten || rename(draft, target) != 0 { try? FileManager.default.removeItem(atPath: draft) }
   }
 
   private static func header(_ subject: Subject) -> String {

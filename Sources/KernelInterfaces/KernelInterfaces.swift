@@ -112,6 +112,11 @@ package enum RowFunction: Sendable, Hashable {
 package struct NoiseSource: Sendable {
   package let key: (UInt32, UInt32)
   package let stream: (UInt32, UInt32)
+
+  package init(key: (UInt32, UInt32), stream: (UInt32, UInt32)) {
+    self.key = key
+    self.stream = stream
+  }
 }
 
 /// Noises of pictures; see `NoisePasses`.

@@ -1,3 +1,5 @@
+import KernelInterfaces
+
 /// Random numbers as a pure function of (key, stream, index), the same bits on every machine and in every order.
 ///
 /// Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC11). The block of

@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test("the next process takes the kept index, and reads no header")
-  func kept_index() throws {
+  func keptIndex() throws {
     let names = ["x/1.JPEG", "x/with blank.JPEG", "y/deep/er/2.JPEG"]
     let archive = try write(names)
     let first = try indexes().index(of: archive)

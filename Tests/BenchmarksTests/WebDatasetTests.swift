@@ -56,7 +56,7 @@ import Testing
     let named = try benchmark("val-{09..10}.tar", classes: ["a", "b", "c", "d"]).listing()
     #expect(named.labels == [0, 3, -1] && named.classNames == ["a", "b", "c", "d"])
     try write("val-11.tar", [("c.jpg", "c"), ("c.cls", "999")])
-    let imageNet = try benchmark("val-{9..11}.tar")
+    let imageNet = benchmark("val-{9..11}.tar")
     #expect(throws: ListingError.self) { try imageNet.listing() }
     #expect(try benchmark("val-{09..11}.tar").listing().classNames == ImageNetClasses.wordNetIDs)
   }
