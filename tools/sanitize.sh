@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests under a sanitizer, in a build of its own: sanitize.sh thread|address|kernels [options of swift test].
 # thread and address leave the unrolled kernels out; kernels is the sanitizer of addresses over those and their tests.
+# GAUNTLET_SANITIZE_BUILD=.build takes that build instead, of which dependencies and kernels need not be made anew.
 # Fails if a test does, or if the sanitizer reports anything, in the tests or in the programs that they start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,13 +13,13 @@ thread | address | kernels) shift ;;
   exit 2
   ;;
 esac
-build=$PWD/.build-$kind
+build=${GAUNTLET_SANITIZE_BUILD:-$PWD/.build-$kind}
 export GAUNTLET_SANITIZER=$kind
 if [ "$kind" = kernels ]; then
   export GAUNTLET_SANITIZER=address GAUNTLET_SANITIZE_KERNELS=1
   set -- --filter KernelsTests "$@"
 fi
-reports=$build/reports
+reports=$build/reports-$kind
 swift build -c release --build-tests --scratch-path "$build"
 rm -rf "$reports"
 mkdir -p "$reports"

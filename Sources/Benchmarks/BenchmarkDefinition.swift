@@ -183,9 +183,14 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// The file of a listed image under a condition.
   public func file(of path: String, under condition: Condition) -> String {
+    file(of: path, in: folder(of: condition))
+  }
+
+  /// The file of a listed image, given its condition's folder, which is looked for on disk.
+  public func file(of path: String, in folder: String) -> String {
     let (name, rest) = Self.split(path)
     if let subset = subsets.first(where: { $0.name == name }) { return subset.folder + "/" + rest }
-    return folder(of: condition) + "/" + path
+    return folder + "/" + path
   }
 
   /// The first part of a path, and what follows it.
@@ -196,8 +201,8 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// The folder that holds a condition's class folders.
   ///
-  /// The public archives of ImageNet-C and ImageNet-P unpack with a group (`noise/`, `blur/`, ...) above the corruption
-  /// or perturbation; a folder with and without it is found.
+  /// The public archives of ImageNet-C and ImageNet-P are of a group each (`noise.tar`, `blur.tar`, ...), which may stand
+  /// above the corruption or perturbation: a folder with and without it is found, unpacked or in its archive.
   public func folder(of condition: Condition) -> String {
     guard case .published(let root) = origin, condition.values.count == 2 else { return origin.root }
     let cell: String
@@ -209,8 +214,10 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     let direct = root + "/" + cell
     if FileTree.isFolder(direct) { return direct }
     for group in ImageNetC.groups {
-      let grouped = root + "/" + group + "/" + cell
-      if FileTree.isFolder(grouped) { return grouped }
+      for place in [group, group + ".tar", "\(group).tar/\(group)"] {
+        let grouped = "\(root)/\(place)/\(cell)"
+        if FileTree.isFolder(grouped) { return grouped }
+      }
     }
     return direct
   }

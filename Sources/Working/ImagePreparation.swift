@@ -10,6 +10,16 @@ struct ImagePreparation: Sendable {
   let frostPictures: [RGBImage]
   let inputHeight: Int
   let inputWidth: Int
+  /// The condition's folder, looked for once.
+  private let folder: String
+
+  init(task: ShardTask, frostPictures: [RGBImage], inputHeight: Int, inputWidth: Int) {
+    self.task = task
+    self.frostPictures = frostPictures
+    self.inputHeight = inputHeight
+    self.inputWidth = inputWidth
+    folder = task.benchmark.folder(of: task.condition)
+  }
 
   /// An image's values, height x width x 3.
   ///
@@ -22,7 +32,7 @@ struct ImagePreparation: Sendable {
   }
 
   private func image(_ path: String) throws -> RGBImage {
-    let file = task.benchmark.file(of: path, under: task.condition)
+    let file = task.benchmark.file(of: path, in: folder)
     let image = try fitted(decoded(file), path)
     guard image.width == inputWidth, image.height == inputHeight else {
       throw EvaluationError.wrongSize(

@@ -19,6 +19,26 @@ public final class StreamTimes: Sendable {
   private struct State {
     var durations: [Activity: Duration] = [:]
     var images = 0
+
+    private func seconds(_ activity: Activity) -> Double {
+      let time = (durations[activity] ?? .zero).components
+      return Double(time.seconds) + Double(time.attoseconds) * 1e-18
+    }
+
+    var summary: String? {
+      let named: [(Activity, String)] = [
+        (.computing, "computing"), (.waitingForImages, "waiting for images"), (.waitingForShards, "waiting for shards"),
+        (.loading, "loading"),
+      ]
+      let whole = named.reduce(0) { $0 + seconds($1.0) }
+      guard whole > 0 else { return nil }
+      func share(_ activity: Activity) -> String {
+        let permille = Int((1000 * seconds(activity) / whole).rounded())
+        return "\(permille / 10).\(permille % 10) %"
+      }
+      let shares = named.map { "\($0.1) \(share($0.0))" }.joined(separator: ", ")
+      return "\(images) images; \(shares); preparing \(share(.preparing)) beside it"
+    }
   }
 
   private let state = Mutex(State())
@@ -46,23 +66,5 @@ public final class StreamTimes: Sendable {
   /// The images and the share of each activity in the compute threads' time, as in
   /// `1000 images; computing 99.1 %, waiting for images 0.2 %, waiting for shards 0.6 %, loading 0.1 %; preparing 3.2 %
   /// beside it`; nil before anything was computed.
-  public var summary: String? {
-    let state = state.withLock { $0 }
-    func seconds(_ activity: Activity) -> Double {
-      let time = (state.durations[activity] ?? .zero).components
-      return Double(time.seconds) + Double(time.attoseconds) * 1e-18
-    }
-    let named: [(Activity, String)] = [
-      (.computing, "computing"), (.waitingForImages, "waiting for images"), (.waitingForShards, "waiting for shards"),
-      (.loading, "loading"),
-    ]
-    let whole = named.reduce(0) { $0 + seconds($1.0) }
-    guard whole > 0 else { return nil }
-    func share(_ activity: Activity) -> String {
-      let permille = Int((1000 * seconds(activity) / whole).rounded())
-      return "\(permille / 10).\(permille % 10) %"
-    }
-    let shares = named.map { "\($0.1) \(share($0.0))" }.joined(separator: ", ")
-    return "\(state.images) images; \(shares); preparing \(share(.preparing)) beside it"
-  }
+  public var summary: String? { state.withLock(\.summary) }
 }

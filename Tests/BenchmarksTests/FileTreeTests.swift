@@ -95,6 +95,18 @@ import Testing
     }
   }
 
+  @Test("ImageNet-C's groups are found in their archives, with and without the group's name inside")
+  func groups() throws {
+    _ = try write([member("gaussian_noise/1/x/1.JPEG", "noise")], to: "noise.tar")
+    _ = try write([member("blur/defocus_blur/1/x/1.JPEG", "blur")], to: "blur.tar")
+    let benchmark = BenchmarkDefinition.corruptions(
+      name: "c", origin: .published(root: path), corruptions: ["gaussian_noise", "defocus_blur"], severities: [1])
+    let listing = try benchmark.listing()
+    #expect(listing.paths == ["x/1.JPEG"])
+    let contents = try benchmark.grid.conditions.map { try text(benchmark.file(of: "x/1.JPEG", under: $0)) }
+    #expect(contents == ["noise", "blur"])
+  }
+
   @Test("an archive that changes is indexed anew")
   func changes() throws {
     let tar = try write([member("x/1.JPEG", "one")])

@@ -9,8 +9,7 @@ import Testing
     let scratch = try Scratch()
     let folder = scratch.path + "/images/arrow"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let drawn = try CommandLineTool.run(["miniature", scratch.path + "/data", "--images", "10"])
-    try #require(drawn.status == 0, "\(drawn.errors)")
+    try Drawings.copy(images: 10, to: scratch.path + "/data")
     let good = try firstImage(below: scratch.path + "/data/val")
 
     let bad: [String: [UInt8]] = [

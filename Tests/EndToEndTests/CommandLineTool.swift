@@ -81,8 +81,7 @@ final class Scratch {
   func miniature(
     images: Int, shardImages: Int, lease: String = "60s", live: String = "[gaussian_noise, pixelate]"
   ) throws -> String {
-    let drawn = try CommandLineTool.run(["miniature", path + "/data", "--images", String(images)])
-    try #require(drawn.status == 0, "\(drawn.errors)")
+    try Drawings.copy(images: images, to: path + "/data")
     let manifest = """
       run: small
       seed: 7

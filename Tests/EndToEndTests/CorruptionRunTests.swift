@@ -8,8 +8,7 @@ import Testing
   func options() throws {
     let scratch = try Scratch()
     defer { withExtendedLifetime(scratch) {} }
-    let drawn = try CommandLineTool.run(["miniature", scratch.path + "/data", "--images", "10"])
-    try #require(drawn.status == 0, "\(drawn.errors)")
+    try Drawings.copy(images: 10, to: scratch.path + "/data")
     let frost = try #require(
       FileManager.default.subpaths(atPath: scratch.path + "/data/val")?.sorted().first { $0.hasSuffix(".JPEG") })
     try FileManager.default.createDirectory(atPath: scratch.path + "/frost", withIntermediateDirectories: true)

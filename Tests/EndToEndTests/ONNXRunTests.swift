@@ -6,8 +6,7 @@ import Testing
   @Test("a run of an ONNX model, named after its file, with the architecture left out or given")
   func runsAnExportedModel() throws {
     let scratch = try Scratch()
-    let drawn = try CommandLineTool.run(["miniature", scratch.path + "/data", "--images", "20"])
-    try #require(drawn.status == 0, "\(drawn.errors)")
+    try Drawings.copy(images: 20, to: scratch.path + "/data")
     let model = Scratch.repository + "/Tests/NetworksTests/Fixtures/onnx-resnet.onnx"
     let manifest = """
       run: onnx

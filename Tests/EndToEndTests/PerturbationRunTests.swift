@@ -9,8 +9,7 @@ import Testing
   @Test("Videos in a folder and in a tar give the same logits; a still frame made on the fly is the clean image")
   func publishedAndLive() throws {
     let scratch = try Scratch()
-    let drawn = try CommandLineTool.run(["miniature", scratch.path + "/data", "--images", "10"])
-    try #require(drawn.status == 0, "\(drawn.errors)")
+    try Drawings.copy(images: 10, to: scratch.path + "/data")
     try pack(["imagenet-p/rotate", "imagenet-p/translate"], in: scratch)
     try cutShort(scratch.path + "/data/imagenet-p/gaussian_noise/ring")
     let benchmarks = """
