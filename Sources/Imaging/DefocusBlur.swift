@@ -93,13 +93,13 @@ package struct AntialiasedDisk {
     let stride = 3 * (width + 2 * border + 1)
     var rows = [Int32](repeating: 0, count: stride * height)
     let columns = (-border..<width + border).map { Border.reflect101.inside($0, width) }
+    let outside = Array(columns.indices.prefix(border)) + columns.indices.suffix(border)
     var line = [UInt8](repeating: 0, count: 3 * columns.count)
     for row in 0..<height {
-      image.pixels.withUnsafeBufferPointer { pixels in
-        for (index, column) in columns.enumerated() {
-          let source = 3 * (row * width + column)
-          for channel in 0..<3 { line[3 * index + channel] = pixels[source + channel] }
-        }
+      let start = 3 * row * width
+      line.replaceSubrange(3 * border..<3 * (border + width), with: image.pixels[start..<start + 3 * width])
+      for index in outside {
+        for channel in 0..<3 { line[3 * index + channel] = image.pixels[start + 3 * columns[index] + channel] }
       }
       rows.withUnsafeMutableBufferPointer { rows in
         line.withUnsafeBufferPointer { line in

@@ -3,16 +3,18 @@ enum BFloat16Tile {
   static let mayBeNative = false
 
   static func sums(
-    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
+    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    into target: UnsafeMutablePointer<Float>
   ) {
-    BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+    BFloat16Pairs.sums(left: left, rowPairs: rowPairs, panel: panel, pairs: pairs, into: target)
   }
 
   /// Gives false: there is no such instruction.
   @inline(__always)
   static func finished(
-    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
-    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, relu: Bool
+    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    into target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?,
+    relu: Bool
   ) -> Bool { false }
 
   @inline(__always)

@@ -7,16 +7,18 @@ import KernelInterfaces
 /// float32 sum, then the first one, each as one fused multiply-add; results too small for a normal number are zeros of
 /// their sign (Intel, "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 2, VDPBF16PS).
 enum BFloat16Pairs {
-  /// Sums over `pairs` of `left` [pairs, rows] times `panel` [pairs, columns], written to `target` [rows, columns].
+  /// Sums over `pairs` of `left` [rows, pairs], its rows `rowPairs` apart, times `panel` [pairs, columns], written to
+  /// `target` [rows, columns].
   static func sums(
-    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
+    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    into target: UnsafeMutablePointer<Float>
   ) {
     let lanes = Lanes.scalarCount
     for row in 0..<MatrixTile.rows {
       for start in stride(from: 0, to: MatrixTile.columns, by: lanes) {
         var sum = Lanes(repeating: 0)
         for pair in 0..<pairs {
-          let value = left[pair * MatrixTile.rows + row]
+          let value = left[row * rowPairs + pair]
           var (first, second) = (Lanes(repeating: 0), Lanes(repeating: 0))
           for lane in 0..<lanes {
             let weight = panel[pair * MatrixTile.columns + start + lane]

@@ -5,14 +5,17 @@ enum BFloat16Tile {
   /// Whether this instruction set can have the instruction; the processor is asked at run time.
   static let mayBeNative = true
 
-  /// Sums over `pairs` of `left` [pairs, 12] times `panel` [pairs, 32], written to `target` [12, 32].
+  /// Sums over `pairs` of `left` [12, pairs], its rows `rowPairs` apart, times `panel` [pairs, 32], written to `target`
+  /// [12, 32].
   static func sums(
-    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>
+    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    into target: UnsafeMutablePointer<Float>
   ) {
     if !finished(
-      left: left, panel: panel, pairs: pairs, into: target, stride: 32, bias: nil, residual: nil, relu: false)
+      left: left, rowPairs: rowPairs, panel: panel, pairs: pairs, into: target, stride: 32, bias: nil, residual: nil,
+      relu: false)
     {
-      BFloat16Pairs.sums(left: left, panel: panel, pairs: pairs, into: target)
+      BFloat16Pairs.sums(left: left, rowPairs: rowPairs, panel: panel, pairs: pairs, into: target)
     }
   }
 
@@ -20,8 +23,9 @@ enum BFloat16Tile {
   /// and writes nothing, where there is no such instruction.
   @inline(__always)
   static func finished(
-    left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int, into target: UnsafeMutablePointer<Float>,
-    stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, relu: Bool
+    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    into target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?,
+    relu: Bool
   ) -> Bool {
     #if arch(x86_64)
       var c00 = Lanes(repeating: 0)
@@ -56,40 +60,40 @@ enum BFloat16Tile {
         let x0 = SIMD16<UInt32>(repeating: values[0])
         c00 = gauntlet_dot_bf16(c00, x0, w0)
         c01 = gauntlet_dot_bf16(c01, x0, w1)
-        let x1 = SIMD16<UInt32>(repeating: values[1])
+        let x1 = SIMD16<UInt32>(repeating: values[rowPairs])
         c10 = gauntlet_dot_bf16(c10, x1, w0)
         c11 = gauntlet_dot_bf16(c11, x1, w1)
-        let x2 = SIMD16<UInt32>(repeating: values[2])
+        let x2 = SIMD16<UInt32>(repeating: values[2 * rowPairs])
         c20 = gauntlet_dot_bf16(c20, x2, w0)
         c21 = gauntlet_dot_bf16(c21, x2, w1)
-        let x3 = SIMD16<UInt32>(repeating: values[3])
+        let x3 = SIMD16<UInt32>(repeating: values[3 * rowPairs])
         c30 = gauntlet_dot_bf16(c30, x3, w0)
         c31 = gauntlet_dot_bf16(c31, x3, w1)
-        let x4 = SIMD16<UInt32>(repeating: values[4])
+        let x4 = SIMD16<UInt32>(repeating: values[4 * rowPairs])
         c40 = gauntlet_dot_bf16(c40, x4, w0)
         c41 = gauntlet_dot_bf16(c41, x4, w1)
-        let x5 = SIMD16<UInt32>(repeating: values[5])
+        let x5 = SIMD16<UInt32>(repeating: values[5 * rowPairs])
         c50 = gauntlet_dot_bf16(c50, x5, w0)
         c51 = gauntlet_dot_bf16(c51, x5, w1)
-        let x6 = SIMD16<UInt32>(repeating: values[6])
+        let x6 = SIMD16<UInt32>(repeating: values[6 * rowPairs])
         c60 = gauntlet_dot_bf16(c60, x6, w0)
         c61 = gauntlet_dot_bf16(c61, x6, w1)
-        let x7 = SIMD16<UInt32>(repeating: values[7])
+        let x7 = SIMD16<UInt32>(repeating: values[7 * rowPairs])
         c70 = gauntlet_dot_bf16(c70, x7, w0)
         c71 = gauntlet_dot_bf16(c71, x7, w1)
-        let x8 = SIMD16<UInt32>(repeating: values[8])
+        let x8 = SIMD16<UInt32>(repeating: values[8 * rowPairs])
         c80 = gauntlet_dot_bf16(c80, x8, w0)
         c81 = gauntlet_dot_bf16(c81, x8, w1)
-        let x9 = SIMD16<UInt32>(repeating: values[9])
+        let x9 = SIMD16<UInt32>(repeating: values[9 * rowPairs])
         c90 = gauntlet_dot_bf16(c90, x9, w0)
         c91 = gauntlet_dot_bf16(c91, x9, w1)
-        let x10 = SIMD16<UInt32>(repeating: values[10])
+        let x10 = SIMD16<UInt32>(repeating: values[10 * rowPairs])
         c100 = gauntlet_dot_bf16(c100, x10, w0)
         c101 = gauntlet_dot_bf16(c101, x10, w1)
-        let x11 = SIMD16<UInt32>(repeating: values[11])
+        let x11 = SIMD16<UInt32>(repeating: values[11 * rowPairs])
         c110 = gauntlet_dot_bf16(c110, x11, w0)
         c111 = gauntlet_dot_bf16(c111, x11, w1)
-        values += 12
+        values += 1
         weights += 32
       }
       let zero = Lanes(repeating: 0)
