@@ -35,7 +35,7 @@ DETERMINISTIC = {
     "brightness", "contrast", "saturate", "pixelate", "jpeg_compression", "defocus_blur", "gaussian_blur", "zoom_blur",
 }
 SIDE = 224
-DRAWS = 4
+DRAWS = 12
 # Largest allowed differences. Levels spread more from draw to draw where the random numbers of a picture are few; the
 # spectrum does not, and tells fog's severities 3 and 4 apart, which differ in the decay alone.
 BOUNDS = {"mean": 1.0, "deviation": 1.0, "histogram": 0.01, "spectrum": 0.03, "change": 0.02}
