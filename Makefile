@@ -47,7 +47,7 @@ sanitize: setup
 	tools/sanitize.sh address --skip KernelsTests --skip SlurmTests
 
 # The same for continuous integration: in the build that is there, whose dependencies and kernels stay, and without those
-# tests of the whole program that draw much or wait long.
+# tests of the whole program that draw much or wait long. `make build` makes the plain program again.
 SLOW_SANITIZED := KernelsTests|EndToEndTests.(BadImages|CommandLine|Corruption|Drain|Kill|Launch|Link|Mend|ONNX|Perturbation|Predict|Slurm|Tar)
 sanitize-quick: setup
 	GAUNTLET_SANITIZE_BUILD=$(CURDIR)/.build tools/sanitize.sh thread --skip '$(SLOW_SANITIZED)'

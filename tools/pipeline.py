@@ -2,7 +2,7 @@
 
     python tools/pipeline.py [--network replknet-31b] [--corruptions gaussian_noise ...] [--severity 3]
 
-Draws the pictures (500x375) and random weights once, runs `gauntlet run` on them, and prints what the worker says of its
+Needs `make build`, and tools/requirements.txt. Draws the pictures (500x375) and random weights once, runs `gauntlet run` on them, and prints what the worker says of its
 compute threads. Fails if they waited for images and shards for more than `--allowed` percent of their time.
 """
 

@@ -204,21 +204,31 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   /// The public archives of ImageNet-C and ImageNet-P are of a group each (`noise.tar`, `blur.tar`, ...), which may stand
   /// above the corruption or perturbation: a folder with and without it is found, unpacked or in its archive.
   public func folder(of condition: Condition) -> String {
-    guard case .published(let root) = origin, condition.values.count == 2 else { return origin.root }
+    let places = places(of: condition)
+    return places.first(where: FileTree.isFolder) ?? places[0]
+  }
+
+  /// Throws for an archive that may hold a condition's folder, but is damaged.
+  public func checkArchives(of condition: Condition) throws(ListingError) {
+    for place in places(of: condition) {
+      do throws(ListingError) {
+        try FileTree.checkArchive(of: place)
+      } catch .missingFolder {
+        continue
+      }
+    }
+  }
+
+  /// Where a condition's folder may be.
+  private func places(of condition: Condition) -> [String] {
+    guard case .published(let root) = origin, condition.values.count == 2 else { return [origin.root] }
     let cell: String
     switch kind {
     case .imagenetC: cell = condition.values[0] + "/" + condition.values[1]
     case .imagenetP: cell = condition.values[0]
-    default: return root
+    default: return [root]
     }
-    let direct = root + "/" + cell
-    if FileTree.isFolder(direct) { return direct }
-    for group in ImageNetC.groups {
-      for place in [group, group + ".tar", "\(group).tar/\(group)"] {
-        let grouped = "\(root)/\(place)/\(cell)"
-        if FileTree.isFolder(grouped) { return grouped }
-      }
-    }
-    return direct
+    let groups = ImageNetC.groups.flatMap { [$0, $0 + ".tar", "\($0).tar/\($0)"] }
+    return ["\(root)/\(cell)"] + groups.map { "\(root)/\($0)/\(cell)" }
   }
 }

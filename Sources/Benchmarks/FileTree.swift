@@ -9,16 +9,20 @@ public enum FileTree {
 
   /// Whether there is a folder, or a tar archive to be read as one, at a path.
   public static func isFolder(_ path: String) -> Bool {
-    if let dataSet = WebDataset(root: path) { return dataSet.missingShard == nil }
-    if let (archive, inner) = archivePath(path) {
-      return (try? TarIndexes.shared.index(of: archive))?.children[inner] != nil
-    }
+    if WebDataset(root: path) != nil || archivePath(path) != nil { return (try? checkArchive(of: path)) != nil }
     var isDirectory: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
   }
 
-  /// The first shard that a root in WebDataset's notation, `NAME{00..63}.tar`, names and that is not there.
-  public static func missingShard(of root: String) -> String? { WebDataset(root: root)?.missingShard }
+  /// Says why a folder in an archive, or in WebDataset's shards, is none: one that is missing or damaged, or that holds no
+  /// such folder. Other paths are not looked at.
+  public static func checkArchive(of path: String) throws(ListingError) {
+    if let dataSet = WebDataset(root: path) { return try dataSet.check() }
+    guard let (archive, inner) = archivePath(path) else { return }
+    guard try TarIndexes.shared.index(of: archive).children[inner] != nil else {
+      throw .missingFolder(path, reason: "the archive holds no such folder")
+    }
+  }
 
   /// Whether a path is a root in WebDataset's notation.
   public static func isWebDataset(_ root: String) -> Bool { WebDataset(root: root) != nil }

@@ -52,7 +52,7 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .missingFolder(let path, let reason):
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
-      "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4"
+      "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4, or in WebDataset's shards images with their .cls"
     case .noPictures(let path): "no pictures in \(path): expected .png, .jpg or .jpeg files"
     case .tooManyPictures(let path, let limit):
       "\(path) holds more than \(limit), which would all be kept in memory; name a folder with fewer"

@@ -4,8 +4,9 @@ import Foundation
 /// Indexes of large archives on disk, so that an archive's headers, which lie all over it, are read once and not by every
 /// process anew: in `$XDG_CACHE_HOME/gauntlet/tar`, or `~/.cache/gauntlet/tar`.
 ///
-/// A file is believed if its digest matches and it was made of this archive, of this length and date. A folder that cannot
-/// be written costs the saving, nothing else.
+/// A file is believed if its digest matches and it was made of this archive, of this length and date. An archive that was
+/// changed in these seconds is not kept: it could change again with the same date, where the file system's are coarse. A
+/// folder that cannot be written costs the saving, nothing else.
 package struct TarIndexCache: Sendable {
   /// What an index was made of.
   struct Subject: Sendable, Equatable {
@@ -16,6 +17,8 @@ package struct TarIndexCache: Sendable {
   }
 
   private static let format = "gauntlet tar index 1"
+  /// Seconds after which an archive's next change has another date on every file system.
+  private static let settled = 3
   /// The smallest archive whose index is kept, files; smaller ones are read again in no time.
   let smallest: Int
   private let folder: String
@@ -53,11 +56,13 @@ package struct TarIndexCache: Sendable {
 
   /// Keeps an index, if it is worth it and can be written.
   func keep(_ index: TarIndex, of subject: Subject) {
-    guard index.files.count >= smallest, !index.files.keys.contains(where: { $0.utf8.contains(10) }) else { return }
+    guard subject.seconds + Self.settled <= time(nil), index.files.count >= smallest,
+      !index.files.keys.contains(where: { $0.utf8.contains(10) })
+    else { return }
     var body = Array((Self.header(subject) + "\n").utf8)
     for (name, entry) in index.files { body += "\(entry.offset) \(entry.byteCount) \(name)\n".utf8 }
     let target = path(of: subject)
-    let draft = "\(target).\(ProcessInfo.processInfo.processIdentifier)"
+    let draft = "\(target).\(UUID().uuidString)"
     try? FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     let isWritten = FileManager.default.createFile(

@@ -39,8 +39,10 @@ struct WebDataset: Sendable {
     }
   }
 
-  /// The first shard that is not there.
-  var missingShard: String? { shards.lazy.map { folder + "/" + $0 }.first { !FileTree.isFolder($0) } }
+  /// Throws for the first shard that is missing or damaged.
+  func check() throws(ListingError) {
+    for shard in shards { _ = try TarIndexes.shared.index(of: folder + "/" + shard) }
+  }
 
   /// The archive file of a listed image; nil for a path that does not lead below a root in the notation.
   static func file(of path: String) -> String? {
@@ -60,10 +62,18 @@ struct WebDataset: Sendable {
     for shard in shards {
       let archive = folder + "/" + shard
       let index = try TarIndexes.shared.index(of: archive)
+      // Opened once for all class files of a shard.
+      guard let handle = FileHandle(forReadingAtPath: archive) else {
+        throw ListingError.missingFolder(archive, reason: String(cString: strerror(errno)))
+      }
+      defer { try? handle.close() }
       for file in index.files.keys {
         let (key, suffix) = Self.split(file)
         guard Self.imageSuffixes.contains(suffix.lowercased()) else { continue }
-        images.append("\(try classIndex(of: key, in: index, archive))/\(shard)/\(file)")
+        guard let number = Self.classIndex(index.files[key + ".cls"], in: handle) else {
+          throw ListingError.unclassedSample(archive, key: key)
+        }
+        images.append("\(number)/\(shard)/\(file)")
       }
     }
     return images
@@ -76,15 +86,14 @@ struct WebDataset: Sendable {
     return (String(file[..<dot]), String(file[file.index(after: dot)...]))
   }
 
-  private func classIndex(of key: String, in index: TarIndex, _ archive: String) throws -> Int32 {
-    guard let entry = index.files[key + ".cls"], entry.byteCount <= Self.maximumClassBytes else {
-      throw ListingError.unclassedSample(archive, key: key)
-    }
-    let bytes = try FileTree.contents(of: archive + "/" + key + ".cls")
-    let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    guard let number = Int32(text), (0..<1_000_000).contains(number) else {
-      throw ListingError.unclassedSample(archive, key: key)
-    }
+  /// The number that a class file holds; nil where it is missing or holds none.
+  private static func classIndex(_ entry: TarIndex.Entry?, in archive: FileHandle) -> Int32? {
+    guard let entry, (1...maximumClassBytes).contains(entry.byteCount),
+      (try? archive.seek(toOffset: entry.offset)) != nil,
+      let bytes = try? archive.read(upToCount: Int(entry.byteCount)),
+      let number = Int32(String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)),
+      (0..<1_000_000).contains(number)
+    else { return nil }
     return number
   }
 }

@@ -45,6 +45,15 @@ struct DataSetFolder {
     }
   }
 
+  /// Writes a file.
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+    } catch {
+      throw MiniatureError.cannotWrite(path, reason: error.localizedDescription)
+    }
+  }
+
   /// Does nothing where the folder satisfies the options; otherwise has `draw` fill a folder that then takes its place.
   func fill(for options: Miniature.Options, draw: (_ draft: String) throws -> Void) throws {
     if try holds(options) { return }

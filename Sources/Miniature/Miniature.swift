@@ -57,6 +57,21 @@ public enum Miniature {
     }
   }
 
+  /// Does something for each number below `count`, on all processors; what fails first ends it after its batch.
+  static func forEach(
+    _ count: Int, progress: (Double) -> Void, _ body: @escaping @Sendable (Int) throws -> Void
+  ) throws {
+    let batch = 40
+    for first in stride(from: 0, to: count, by: batch) {
+      progress(Double(first) / Double(count))
+      let failure = Mutex<(any Error)?>(nil)
+      DispatchQueue.concurrentPerform(iterations: min(batch, count - first)) { offset in
+        do { try body(first + offset) } catch { failure.withLock { $0 = $0 ?? error } }
+      }
+      if let error = failure.withLock({ $0 }) { throw error }
+    }
+  }
+
   /// The clean picture number `index` of a split.
   package static func scene(split: String, index: Int, seed: UInt64) -> Scene {
     let key = CounterRandom(key: seed, stream: StableHash.of("miniature\t\(split)"))
@@ -69,7 +84,6 @@ public enum Miniature {
 
 /// A data set while it is being drawn into a folder of its own.
 private struct Draft: Sendable {
-  private static let batchSize = 40
   /// The validation pictures' JPEG quality; the corrupted ones have the published 85.
   private static let cleanQuality = 95
   private static let corruptedQuality = 85
@@ -79,11 +93,7 @@ private struct Draft: Sendable {
 
   func draw(progress: (Double) -> Void) throws {
     try makeFolders()
-    let total = options.validationImages + options.trainingImages
-    for first in stride(from: 0, to: total, by: Self.batchSize) {
-      progress(Double(first) / Double(total))
-      try drawBatch(first..<min(first + Self.batchSize, total))
-    }
+    try Miniature.forEach(options.validationImages + options.trainingImages, progress: progress, drawPictures)
     let classes = try JSONSerialization.data(withJSONObject: ObjectClass.names, options: .prettyPrinted)
     try write([UInt8](classes), to: "classes.json")
     progress(1)
@@ -111,24 +121,15 @@ private struct Draft: Sendable {
     }
   }
 
-  private func drawBatch(_ range: Range<Int>) throws {
-    let failure = Mutex<(any Error)?>(nil)
-    DispatchQueue.concurrentPerform(iterations: range.count) { offset in
-      let number = range.lowerBound + offset
-      do {
-        if number < options.validationImages {
-          try drawValidation(number)
-          try drawHardPictures(number)
-          try drawBackgroundVariants(number)
-          try drawSequences(number)
-        } else {
-          try drawTraining(number - options.validationImages)
-        }
-      } catch {
-        failure.withLock { $0 = error }
-      }
+  private func drawPictures(_ number: Int) throws {
+    if number < options.validationImages {
+      try drawValidation(number)
+      try drawHardPictures(number)
+      try drawBackgroundVariants(number)
+      try drawSequences(number)
+    } else {
+      try drawTraining(number - options.validationImages)
     }
-    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   private func drawTraining(_ index: Int) throws {
@@ -236,10 +237,6 @@ private struct Draft: Sendable {
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {
-    do {
-      try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + path))
-    } catch {
-      throw MiniatureError.cannotWrite(folder + "/" + path, reason: error.localizedDescription)
-    }
+    try DataSetFolder.write(bytes, to: folder + "/" + path)
   }
 }

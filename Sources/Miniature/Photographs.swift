@@ -1,7 +1,5 @@
-import Dispatch
 import Foundation
 import Imaging
-import Synchronization
 
 extension Miniature {
   /// Draws pictures of the size of ImageNet's photographs, 500 x 375, as JPEG in class folders: something to time the way
@@ -16,23 +14,10 @@ extension Miniature {
   ) throws {
     let classes = ObjectClass.names
     for name in classes { try DataSetFolder.make(directory + "/" + name) }
-    let batch = 40
-    for first in stride(from: 0, to: count, by: batch) {
-      progress(Double(first) / Double(count))
-      let failure = Mutex<(any Error)?>(nil)
-      DispatchQueue.concurrentPerform(iterations: min(batch, count - first)) { offset in
-        let index = first + offset
-        let path = "\(directory)/\(classes[index % classes.count])/\(String(format: "%08d", index + 1)).JPEG"
-        do {
-          let bytes = try JPEGEncoder.encode(photograph(index, seed: seed), quality: 95, subsampling: .halved)
-          try Data(bytes).write(to: URL(fileURLWithPath: path))
-        } catch let error as ImageError {
-          failure.withLock { $0 = error }
-        } catch {
-          failure.withLock { $0 = MiniatureError.cannotWrite(path, reason: error.localizedDescription) }
-        }
-      }
-      if let error = failure.withLock({ $0 }) { throw error }
+    try forEach(count, progress: progress) { index in
+      let path = "\(directory)/\(classes[index % classes.count])/\(String(format: "%08d", index + 1)).JPEG"
+      let picture = photograph(index, seed: seed)
+      try DataSetFolder.write(JPEGEncoder.encode(picture, quality: 95, subsampling: .halved), to: path)
     }
     progress(1)
   }

@@ -160,7 +160,7 @@ final class RepLKNetSession {
   private let third: AlignedBuffer
   /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache: whole
   /// tiles of groups where the product is in blocks, for which each use of a panel of weights has a price; in bf16 what
-  /// the product packs at once, which leaves the rows in the second-level cache (2.5 % of RepLKNet-31B's time).
+  /// the product rounds at once, so that the rows are still in the second-level cache.
   private static func hiddenRows(_ block: RepLKNet.FeedForwardBlock) -> Int {
     block.expand.precision == .bf16 ? 96 : block.expand.splits > 1 ? 816 : 384
   }

@@ -79,12 +79,19 @@ extension ManifestReader {
       making: CorruptionMaking(
         jpegQuality: try keys["jpeg"]?.integer(in: 1...100), frost: try keys["frost"].map(frost)))
     for condition in definition.grid.conditions where !isLive {
-      let path = definition.folder(of: condition)
-      guard FileTree.isFolder(path) else {
-        throw node.failure("\(node.path) asks for \(condition), but there is no folder \(path)")
-      }
+      _ = try existingFolder(of: condition, in: definition, "\(condition)", node)
     }
     return definition
+  }
+
+  /// The folder of a condition of published files.
+  private func existingFolder(
+    of condition: Condition, in definition: BenchmarkDefinition, _ name: String, _ node: ManifestNode
+  ) throws -> String {
+    let folder = definition.folder(of: condition)
+    guard !FileTree.isFolder(folder) else { return folder }
+    do { try definition.checkArchives(of: condition) } catch { throw node.failure("\(node.path): \(error)") }
+    throw node.failure("\(node.path) asks for \(name), but there is no folder \(folder)")
   }
 
   private func frost(_ node: ManifestNode) throws -> FrostFolder {
@@ -115,10 +122,7 @@ extension ManifestReader {
     let single = try definition(names.map { _ in 1 })
     return try definition(
       single.grid.conditions.map { condition in
-        let folder = single.folder(of: condition)
-        guard FileTree.isFolder(folder) else {
-          throw node.failure("\(node.path) asks for \(condition.values[0]), but there is no folder \(folder)")
-        }
+        let folder = try existingFolder(of: condition, in: single, condition.values[0], node)
         guard let path = try FileTree.firstFile(below: folder, suffix: "mp4") else {
           throw ListingError.noImages(folder)
         }

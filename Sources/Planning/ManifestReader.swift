@@ -120,8 +120,8 @@ public struct ManifestReader {
   func existing(_ node: ManifestNode, folder wanted: Bool) throws -> String {
     let path = absolute(try node.text())
     if wanted && FileTree.isFolder(path) { return path }
-    if wanted, let shard = FileTree.missingShard(of: path) {
-      throw node.failure("\(node.path) names the shard \(shard), which does not exist")
+    if wanted {
+      do { try FileTree.checkArchive(of: path) } catch { throw node.failure("\(node.path): \(error)") }
     }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {

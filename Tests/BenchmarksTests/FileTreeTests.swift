@@ -2,15 +2,12 @@ import Benchmarks
 import Foundation
 import Testing
 
-@Suite final class FileTreeTests {
-  let path = NSTemporaryDirectory() + "gauntlet-tree-" + UUID().uuidString
+@Suite struct FileTreeTests {
+  private let folder: TemporaryFolder
+  private var path: String { folder.path }
 
   init() throws {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
+    folder = try TemporaryFolder()
   }
 
   private func write(_ blocks: [[UInt8]], to name: String = "a.tar") throws -> String {

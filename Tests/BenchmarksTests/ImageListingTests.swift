@@ -2,11 +2,12 @@ import Benchmarks
 import Foundation
 import Testing
 
-@Suite final class ImageListingTests {
-  let path = NSTemporaryDirectory() + "gauntlet-listing-" + UUID().uuidString
+@Suite struct ImageListingTests {
+  private let folder: TemporaryFolder
+  private var path: String { folder.path }
 
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
+  init() throws {
+    folder = try TemporaryFolder()
   }
 
   private func touch(_ name: String) throws {

@@ -2,15 +2,12 @@ import Benchmarks
 import Foundation
 import Testing
 
-@Suite("Indexes of archives on disk") final class TarIndexCacheTests {
-  let path = NSTemporaryDirectory() + "gauntlet-cache-" + UUID().uuidString
+@Suite("Indexes of archives on disk") struct TarIndexCacheTests {
+  private let folder: TemporaryFolder
+  private var path: String { folder.path }
 
   init() throws {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
+    folder = try TemporaryFolder()
   }
 
   /// Indexes of a process that starts: what it knows comes from the disk.
@@ -23,8 +20,15 @@ import Testing
     return try FileManager.default.contentsOfDirectory(atPath: folder).map { folder + "/" + $0 }
   }
 
-  private func write(_ names: [String]) throws -> String {
-    try TarFile.write(names.map { TarFile.member($0, $0) }, to: path + "/a b.tar")
+  /// An archive that was written an hour ago.
+  private func write(_ names: [String], to name: String = "a b.tar") throws -> String {
+    let archive = try TarFile.write(names.map { TarFile.member($0, $0) }, to: path + "/" + name)
+    try date(archive, timespec(tv_sec: time(nil) - 3600, tv_nsec: 7))
+    return archive
+  }
+
+  private func date(_ archive: String, _ time: timespec) throws {
+    try #require(utimensat(AT_FDCWD, archive, [time, time], 0) == 0)
   }
 
   /// Overwrites the archive's headers, but not its length and date: who reads it again fails.
@@ -34,8 +38,7 @@ import Testing
     let handle = try #require(FileHandle(forUpdatingAtPath: archive))
     try handle.write(contentsOf: [UInt8](repeating: 7, count: 512))
     try handle.close()
-    let times = [facts.st_atim, facts.st_mtim]
-    try #require(utimensat(AT_FDCWD, archive, times, 0) == 0)
+    try date(archive, facts.st_mtim)
   }
 
   @Test("the next process takes the kept index, and reads no header")
@@ -59,9 +62,8 @@ import Testing
     _ = try indexes().index(of: archive)
     _ = try write(["x/1.JPEG", "x/2.JPEG"])
     #expect(try indexes().index(of: archive).files.count == 2)
-    let times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 5)]
     try spoil(archive)
-    try #require(utimensat(AT_FDCWD, archive, times, 0) == 0)
+    try date(archive, timespec(tv_sec: time(nil) - 3600, tv_nsec: 8))
     #expect(throws: ListingError.self) { try self.indexes().index(of: archive) }
   }
 
@@ -79,12 +81,20 @@ import Testing
       try Data(bytes.prefix(position)).write(to: URL(fileURLWithPath: file))
       #expect(try indexes().index(of: archive).files == whole.files)
     }
-    let other = try TarFile.write([TarFile.member("z/9.JPEG", "nine")], to: path + "/other.tar")
+    let other = try write(["z/9.JPEG"], to: "other.tar")
     _ = try indexes().index(of: other)
     let others = try #require(try kept().first { $0 != file })
     try FileManager.default.removeItem(atPath: file)
     try FileManager.default.copyItem(atPath: others, toPath: file)
     #expect(try indexes().index(of: archive).files == whole.files)
+  }
+
+  @Test("an archive that was written just now is not kept: it could change once more with the same date")
+  func fresh() throws {
+    let archive = try write(["x/1.JPEG"])
+    try date(archive, timespec(tv_sec: time(nil), tv_nsec: 0))
+    _ = try indexes().index(of: archive)
+    #expect(!FileManager.default.fileExists(atPath: path + "/cache"))
   }
 
   @Test("small archives are not kept, and a folder that cannot be made does no harm")

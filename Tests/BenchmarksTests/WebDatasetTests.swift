@@ -2,15 +2,12 @@ import Benchmarks
 import Foundation
 import Testing
 
-@Suite("Images in WebDataset's shards") final class WebDatasetTests {
-  let path = NSTemporaryDirectory() + "gauntlet-shards-" + UUID().uuidString
+@Suite("Images in WebDataset's shards") struct WebDatasetTests {
+  private let folder: TemporaryFolder
+  private var path: String { folder.path }
 
   init() throws {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
+    folder = try TemporaryFolder()
   }
 
   private func write(_ shard: String, _ files: [(String, String)]) throws {
@@ -47,7 +44,11 @@ import Testing
     }
     #expect(contents == ["another a1", "image b", "image a1"])
     #expect(FileTree.isFolder(path + "/val-{09..10}.tar") && !FileTree.isFolder(path + "/val-{09..11}.tar"))
-    #expect(FileTree.missingShard(of: path + "/val-{09..11}.tar") == path + "/val-11.tar")
+    #expect {
+      try FileTree.checkArchive(of: path + "/val-{09..11}.tar")
+    } throws: {
+      "\($0)".contains(path + "/val-11.tar")
+    }
   }
 
   @Test("a list of classes names the indices; 1,000 classes are ImageNet's")
@@ -59,6 +60,20 @@ import Testing
     let imageNet = benchmark("val-{9..11}.tar")
     #expect(throws: ListingError.self) { try imageNet.listing() }
     #expect(try benchmark("val-{09..11}.tar").listing().classNames == ImageNetClasses.wordNetIDs)
+  }
+
+  @Test("a shard that is cut off is refused as that, with its name")
+  func damaged() throws {
+    try writeTwoShards()
+    let shard = path + "/val-10.tar"
+    let bytes = try #require(FileManager.default.contents(atPath: shard))
+    try bytes.prefix(700).write(to: URL(fileURLWithPath: shard))
+    #expect {
+      try FileTree.checkArchive(of: path + "/val-{09..10}.tar")
+    } throws: { error in
+      if case .damagedArchive(shard, _)? = error as? ListingError { true } else { false }
+    }
+    #expect(throws: ListingError.self) { try self.benchmark("val-{09..10}.tar").listing() }
   }
 
   @Test("a sample without a class is refused with its name", arguments: ["", "x", "-1", "1000000", "12 13"])

@@ -35,6 +35,7 @@ import Testing
     ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
     ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
+    ["bench", "photographs"], ["bench", "photographs", "x", "--count", "0"],
     ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],
     ["miniature", "x", "--images", "-5"],
     ["keys", "new"], ["predict", "none"], ["predict", "none", "none.png"],

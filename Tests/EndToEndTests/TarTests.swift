@@ -39,6 +39,10 @@ import Testing
       #expect(metrics[0].map { $0.values.map(\.bitPattern) } == metrics[1].map { $0.values.map(\.bitPattern) })
     }
     try expectSameImages(archive, "replknet-nano/folder", "replknet-nano/shards")
+    let logs = try FileManager.default.contentsOfDirectory(atPath: run + "/logs").map {
+      try String(contentsOfFile: run + "/logs/" + $0, encoding: .utf8)
+    }
+    #expect(logs.contains { $0.contains("380 images; computing ") }, "a worker says at its end where its time went")
   }
 
   /// Three of WebDataset's shards, image and class index of each sample beside each other.

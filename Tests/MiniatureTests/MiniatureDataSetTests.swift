@@ -40,6 +40,31 @@ import Testing
     }
   }
 
+  @Test("photographs are of ImageNet's size, the same for the same seed, and a folder that cannot be is refused")
+  func photographs() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("photographs-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func draw(_ name: String, seed: UInt64) throws -> [String: Data] {
+      let target = folder.appendingPathComponent(name)
+      try Miniature.writePhotographs(to: target.path, count: 2, seed: seed) { _ in }
+      var files: [String: Data] = [:]
+      for path in try FileManager.default.subpathsOfDirectory(atPath: target.path) where path.hasSuffix(".JPEG") {
+        files[path] = try Data(contentsOf: target.appendingPathComponent(path))
+      }
+      return files
+    }
+    let first = try draw("a", seed: 3)
+    #expect(Set(first.keys.map { $0.suffix(14) }) == ["/00000001.JPEG", "/00000002.JPEG"])
+    for (name, bytes) in first {
+      let picture = try ImageDecoder.decode([UInt8](bytes), name: name)
+      #expect(picture.width == 500 && picture.height == 375)
+    }
+    #expect(try draw("b", seed: 3) == first)
+    #expect(try draw("c", seed: 4) != first)
+    try Data().write(to: folder.appendingPathComponent("file"))
+    #expect(throws: MiniatureError.self) { try draw("file", seed: 3) }
+  }
+
   @Test func trainingNeverSeesAnImageOfVal() throws {
     let files = try Self.drawn.get()
     let val = Set(files.filter { $0.key.hasPrefix("val/") }.values)

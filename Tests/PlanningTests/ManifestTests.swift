@@ -108,6 +108,12 @@ import Videos
     Refusal(find: "nano.safetensors", replace: "gone.pth", line: 6, says: "gone.pth, which does not exist"),
     Refusal(find: "checkpoint: nano.safetensors", replace: "checkpoint: val", line: 6, says: "a folder, not a file"),
     Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),
+    Refusal(find: "root: val", replace: "root: no.tar", line: 9, says: "no.tar is no whole tar archive"),
+    Refusal(find: "root: val", replace: "root: \"no-{0..1}.tar\"", line: 9, says: "no-0.tar: No such file"),
+    Refusal(find: "root: c", replace: "root: cut", line: 10, says: "weather.tar is no whole tar archive"),
+    Refusal(
+      find: "imagenet-val\n    root: val", replace: "imagenet-a\n    root: \"empty-{0..0}.tar\"", line: 8,
+      says: "imagenet-a takes its classes from folders"),
     Refusal(find: "kind: imagenet-val", replace: "kind: imagenet-vial", line: 8, says: "did you mean"),
     Refusal(find: "[fog]", replace: "[frog]", line: 12, says: "did you mean \"fog\"?"),
     Refusal(find: "[fog]", replace: "[fog, fog]", line: 12, says: "different names"),

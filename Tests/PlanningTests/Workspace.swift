@@ -8,6 +8,9 @@ final class Workspace {
     try write("not a real checkpoint", to: "nano.safetensors")
     // The first fields of an ONNX model, and no more.
     try write("\u{8}\u{8}\u{12}\u{7}py", to: "cut.onnx")
+    try write(String(repeating: "no archive ", count: 100), to: "no.tar")
+    try write(String(repeating: "no archive ", count: 100), to: "cut/weather.tar")
+    try write(String(repeating: "\0", count: 1024), to: "empty-0.tar")
     for name in ["apple", "pear"] {
       for image in 0..<5 { try write("image \(name) \(image)", to: "val/\(name)/\(image).JPEG") }
     }

@@ -4,7 +4,8 @@
     .venv/bin/python tools/peers/corruptions.py --severity 3 [--photographs FOLDER]
 
 Photographs, scikit-image's own where no folder is named, are resized to 256 on the shorter side and cropped to 224x224;
-where there are fewer than `--count`, they are mirrored and taken again, and then their quarters. Speed is in pictures a second of processor time, one thread each.
+where there are fewer than `--count`, they are mirrored and taken again, and then their quarters. Speed is in pictures a second of processor time, one thread
+each; measure it with nothing else running.
 
 Deterministic corruptions must be within 1 of 255 for 99.9 % of values. Of the random ones, drawn `DRAWS` times a picture,
 these differences over all pictures must keep within bounds: channel means and the deviation in levels, the largest
