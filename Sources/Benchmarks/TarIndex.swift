@@ -27,7 +27,8 @@ package struct TarIndex: Sendable {
 
   /// Reads an archive's headers, one after the other, and skips what lies between.
   ///
-  /// - Throws: `ListingError.damagedArchive` for a header whose sum does not match or a file that is cut off.
+  /// - Throws: `ListingError.damagedArchive` for a header whose sum does not match, a file that is cut off, or an archive
+  ///   that does not end in a block of zeros, which all do: its last files are missing.
   init(archive: String) throws(ListingError) {
     guard let handle = FileHandle(forReadingAtPath: archive), let length = try? handle.seekToEnd() else {
       throw .missingFolder(archive, reason: "it cannot be opened for reading")
@@ -38,7 +39,7 @@ package struct TarIndex: Sendable {
     var longByteCount: UInt64?
     while position + Self.blockBytes <= length {
       let block = try Self.read(handle, position, Self.blockBytes, archive)
-      if block.allSatisfy({ $0 == 0 }) { break }
+      if block.allSatisfy({ $0 == 0 }) { return }
       guard Self.sumMatches(block) else {
         throw .damagedArchive(archive, reason: "no tar header at byte \(position)")
       }
@@ -63,6 +64,7 @@ package struct TarIndex: Sendable {
       }
       position = start + (byteCount + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
     }
+    throw .damagedArchive(archive, reason: "it ends after \(length) bytes without an archive's last block")
   }
 
   /// Adds a file under its path, and the folders above it; a path that leads out of the archive is left out.

@@ -57,6 +57,20 @@ import Testing
     #expect(throws: ListingError.self) { try BenchmarkDefinition.clean(name: "v", root: path + "/no.tar").listing() }
   }
 
+  @Test("an archive that is cut anywhere is refused: its last files would be missed")
+  func cutAnywhere() throws {
+    let tar = try write([member("x/1.JPEG", "one"), member("x/2.JPEG", String(repeating: "a", count: 600))])
+    let bytes = try #require(FileManager.default.contents(atPath: tar))
+    #expect(bytes.count == 3584)
+    for length in Array(stride(from: 0, to: 2560, by: 64)) + [2560, 2561, 3071] {
+      let cut = path + "/cut-\(length).tar"
+      try bytes.prefix(length).write(to: URL(fileURLWithPath: cut))
+      #expect(throws: ListingError.self, "\(length) bytes") { try FileTree.checkArchive(of: cut) }
+    }
+    try bytes.prefix(3072).write(to: URL(fileURLWithPath: path + "/one-block.tar"))
+    try FileTree.checkArchive(of: path + "/one-block.tar")
+  }
+
   @Test("a file that is not there, or is a folder, is refused by name; an empty one is empty")
   func plainFiles() throws {
     try Data().write(to: URL(fileURLWithPath: path + "/empty"))
