@@ -113,7 +113,7 @@ let package = Package(
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Benchmarks", "Imaging", "Videos"]),
-    tests("Working"),
+    tests("Working", ["Messaging"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),

@@ -3,16 +3,16 @@ import Messaging
 import Synchronization
 
 /// Threads that compute one shard each at a time, from one queue.
-final class ComputeStreams: Sendable {
+package final class ComputeStreams: Sendable {
   /// A shard's output and how long it took.
-  struct Output: Sendable {
-    let payload: Data
-    let nanoseconds: UInt64
+  package struct Output: Sendable {
+    package let payload: Data
+    package let nanoseconds: UInt64
   }
 
   /// Why there is none.
-  struct Failure: Error {
-    let reason: String
+  package struct Failure: Error {
+    package let reason: String
   }
 
   private struct State {
@@ -29,7 +29,7 @@ final class ComputeStreams: Sendable {
   private let times: StreamTimes
 
   /// Starts the threads; `notify` is called when there is something finished.
-  init(
+  package init(
     count: Int, computer: any ShardComputer, times: StreamTimes, notify: @escaping @Sendable () -> Void
   ) {
     self.computer = computer
@@ -43,7 +43,7 @@ final class ComputeStreams: Sendable {
     }
   }
 
-  func add(_ shard: ShardAttempt, _ task: Data) {
+  package func add(_ shard: ShardAttempt, _ task: Data) {
     state.withLock { $0.waiting.append((shard, task)) }
     work.signal()
   }
@@ -61,7 +61,7 @@ final class ComputeStreams: Sendable {
     }
   }
 
-  func takeFinished() -> [(ShardAttempt, Result<Output, Failure>)] {
+  package func takeFinished() -> [(ShardAttempt, Result<Output, Failure>)] {
     state.withLock { state in
       defer { state.finished = [] }
       return state.finished
@@ -69,7 +69,7 @@ final class ComputeStreams: Sendable {
   }
 
   /// Lets the threads end after the shards that they have; does not wait for them.
-  func end() {
+  package func end() {
     state.withLock { state in
       state.isEnding = true
       state.waiting = []
