@@ -53,7 +53,9 @@ public final class MonitoringServer: Sendable {
     let outcome = Mutex<(any Error)?>(nil)
     let listening = DispatchSemaphore(value: 0)
     let executor = ThreadExecutor()
-    task = Task(executorPreference: executor) {
+    // What the server does outside the executor, since not all of its tasks inherit that, waits in the threads of a
+    // high priority and not behind whoever blocks those of the usual one.
+    task = Task(executorPreference: executor, priority: .high) {
       await server.appendRoute("GET /metrics") { _ in
         do {
           return HTTPResponse(
@@ -70,7 +72,7 @@ public final class MonitoringServer: Sendable {
       }
       do { try await server.run() } catch {}
     }
-    Task(executorPreference: executor) {
+    Task(executorPreference: executor, priority: .high) {
       do { try await server.waitUntilListening(timeout: 5) } catch { outcome.withLock { $0 = error } }
       listening.signal()
     }

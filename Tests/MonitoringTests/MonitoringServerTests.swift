@@ -84,6 +84,19 @@ import Testing
     }
   }
 
+  @Test("it answers while tasks block every thread that tasks share")
+  func blockedThreads() throws {
+    let (server, port) = try server(metrics: { "" }, isHealthy: { true })
+    defer { withExtendedLifetime(server) {} }
+    let release = DispatchSemaphore(value: 0)
+    let blocked = 4 * ProcessInfo.processInfo.activeProcessorCount
+    for _ in 0..<blocked { Task { Self.block(on: release) } }
+    defer { for _ in 0..<blocked { release.signal() } }
+    #expect(answer("/healthz", port: port).hasPrefix("HTTP/1.1 200"))
+  }
+
+  private static func block(on semaphore: DispatchSemaphore) { semaphore.wait() }
+
   @Test("addresses are read with their ports", arguments: ["", "9151", "host:", ":9151", "1.2.3.4:70000", "1.2.3.4:x"])
   func places(text: String) throws {
     #expect(MonitoringServer.Place(text) == nil)
