@@ -13,29 +13,33 @@ struct WebDataset: Sendable {
   private static let imageSuffixes = ["jpg", "jpeg", "png"]
 
   private let folder: String
-  private let shards: [String]
+  /// What stands before and after a shard's number in its name.
+  private let affixes: (before: Substring, after: Substring)
+  private let numbers: ClosedRange<Int>
+  /// Digits that a number has at least.
+  private let width: Int
 
   /// nil for a root that is not in the notation.
   init?(root: String) {
     let parts = root.split(separator: "/", omittingEmptySubsequences: false)
-    guard let last = parts.last, let shards = Self.shards(of: String(last)) else { return nil }
+    guard let name = parts.last, name.hasSuffix(".tar"), let open = name.firstIndex(of: "{"),
+      let close = name[open...].firstIndex(of: "}")
+    else { return nil }
+    let bounds = name[name.index(after: open)..<close].components(separatedBy: "..")
+    guard bounds.count == 2, bounds.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }),
+      let first = Int(bounds[0]), let last = Int(bounds[1]), first <= last, last - first < Self.maximumShards
+    else { return nil }
     folder = parts.dropLast().joined(separator: "/")
-    self.shards = shards
+    affixes = (name[..<open], name[name.index(after: close)...])
+    numbers = first...last
+    width = bounds[0].count
   }
 
-  /// The names that `NAME{00..63}.tar` stands for.
-  private static func shards(of pattern: String) -> [String]? {
-    guard pattern.hasSuffix(".tar"), let open = pattern.firstIndex(of: "{"),
-      let close = pattern[open...].firstIndex(of: "}")
-    else { return nil }
-    let bounds = pattern[pattern.index(after: open)..<close].components(separatedBy: "..")
-    guard bounds.count == 2, bounds.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }),
-      let first = Int(bounds[0]), let last = Int(bounds[1]), first <= last, last - first < maximumShards
-    else { return nil }
-    return (first...last).map { number in
+  /// The shards' names.
+  private var shards: some Sequence<String> {
+    numbers.lazy.map { number in
       let digits = String(number)
-      let padding = String(repeating: "0", count: max(0, bounds[0].count - digits.count))
-      return pattern[..<open] + padding + digits + pattern[pattern.index(after: close)...]
+      return affixes.before + String(repeating: "0", count: max(0, width - digits.count)) + digits + affixes.after
     }
   }
 
@@ -62,12 +66,12 @@ struct WebDataset: Sendable {
     for shard in shards {
       let archive = folder + "/" + shard
       let index = try TarIndexes.shared.index(of: archive)
-      // Opened once for all class files of a shard.
+      // Opened once, and read from its start to its end, for all class files of a shard.
       guard let handle = FileHandle(forReadingAtPath: archive) else {
         throw ListingError.missingFolder(archive, reason: String(cString: strerror(errno)))
       }
       defer { try? handle.close() }
-      for file in index.files.keys {
+      for file in index.files.sorted(by: { $0.value.offset < $1.value.offset }).map(\.key) {
         let (key, suffix) = Self.split(file)
         guard Self.imageSuffixes.contains(suffix.lowercased()) else { continue }
         guard let number = Self.classIndex(index.files[key + ".cls"], in: handle) else {

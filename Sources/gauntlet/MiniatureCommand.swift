@@ -5,7 +5,7 @@ import Miniature
 struct MiniatureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "miniature",
-    abstract: "Draws the miniature data set: ten classes of objects in the layouts of ImageNet val and ImageNet-C.",
+    abstract: "Draws the miniature data set: ten classes of objects in the layouts of all six benchmarks.",
     discussion: """
       The same seed gives the same files on every machine. A folder that already holds this data set is left as it is.
       Example: gauntlet miniature runs/data/miniature
