@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.3
 import PackageDescription
 
 /// Settings of the kernels that are built for one width of registers each; those of 128 bits are NEON's on arm64 and

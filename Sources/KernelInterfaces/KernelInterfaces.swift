@@ -18,12 +18,24 @@ package protocol MatrixKernel {
   /// Elements that `multiplyBF16` needs to work in.
   var scratchCountBF16: Int { get }
   /// The product of bfloat16 numbers; `native` says whether the processor has the instruction for it.
-  func multiplyBF16(weights: UnsafePointer<UInt32>, native: Bool, scratch: UnsafeMutablePointer<Float>)
+  func multiplyBF16(
+    weights: UnsafePointer<UInt32>, native: Bool, rounded: RoundedSides, scratch: UnsafeMutablePointer<Float>)
+  /// Elements of `rows` rounded rows of `numbers` numbers.
+  static func roundedCount(rows: Int, numbers: Int) -> Int
 
   /// Elements that `multiplyBlocks` needs to work in.
   func blocksScratchCount(splits: Int, chunk: Int) -> Int
   /// The product in blocks.
   func multiplyBlocks(splits: Int, chunk: Int, scratch: UnsafeMutablePointer<Float>)
+}
+
+/// Which matrices of a product lie in memory as the bfloat16 product takes its left one.
+package struct RoundedSides: OptionSet, Sendable {
+  package let rawValue: Int
+  package init(rawValue: Int) { self.rawValue = rawValue }
+
+  package static let left = RoundedSides(rawValue: 1)
+  package static let output = RoundedSides(rawValue: 2)
 }
 
 /// A group of channels of one image, as wide as a register, and its depthwise convolution; see `DepthwisePlane`.

@@ -119,13 +119,10 @@ public final class PackedMatrix: Sendable {
     guard let kernel = instructionSet.matrixKernel else {
       return multiplyPlainly(source, rows, activation, residual, target)
     }
-    let product = kernel.init(
-      left: source, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue,
-      residual: residual?.baseAddress, output: target, rows: rows, inner: inner, columns: columns,
-      errorFunction: errorFunction.pointer)
+    let product = product(kernel, source, rows, activation, residual: residual?.baseAddress, into: target)
     withScratch(scratchCount(product), scratch) {
       if precision == .bf16 {
-        product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, scratch: $0)
+        product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, rounded: [], scratch: $0)
       } else if splits > 0 {
         product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
       } else {
@@ -134,14 +131,47 @@ public final class PackedMatrix: Sendable {
     }
   }
 
+  /// Elements of `rows` rows of `numbers` numbers as the product in bfloat16 takes and gives them: each is two numbers;
+  /// nil where products are not computed from such.
+  func roundedCount(rows: Int, numbers: Int) -> Int? {
+    guard precision == .bf16, backend == .native else { return nil }
+    return instructionSet.matrixKernel?.roundedCount(rows: rows, numbers: numbers)
+  }
+
+  /// The product in bfloat16 of matrices of which some are `rounded`.
+  ///
+  /// - Precondition: `roundedCount` is not nil, and the storage has as many elements where it is rounded.
+  func multiply(
+    _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation, residual: UnsafeBufferPointer<Float>? = nil,
+    rounded: RoundedSides, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    func count(_ side: RoundedSides, _ numbers: Int) -> Int? {
+      rounded.contains(side) ? roundedCount(rows: rows, numbers: numbers) : rows * numbers
+    }
+    guard let needed = count(.left, inner), let room = count(.output, columns), let kernel = instructionSet.matrixKernel
+    else { preconditionFailure("no such product") }
+    precondition(left.count >= needed && output.count >= room, "shape and storage differ")
+    precondition(residual.map { rounded.contains(.output) ? false : $0.count >= room } ?? true, "no such residual")
+    guard rows > 0, columns > 0, let source = left.baseAddress, let target = output.baseAddress else { return }
+    let product = product(kernel, source, rows, activation, residual: residual?.baseAddress, into: target)
+    withScratch(scratchCount(product), nil) {
+      product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, rounded: rounded, scratch: $0)
+    }
+  }
+
+  private func product<Kernel: MatrixKernel>(
+    _ kernel: Kernel.Type, _ left: UnsafePointer<Float>, _ rows: Int, _ activation: Activation,
+    residual: UnsafePointer<Float>?, into output: UnsafeMutablePointer<Float>
+  ) -> Kernel {
+    Kernel(
+      left: left, panels: panels.pointer, bias: bias.pointer, activation: activation.rawValue, residual: residual,
+      output: output, rows: rows, inner: inner, columns: columns, errorFunction: errorFunction.pointer)
+  }
+
   /// Elements that `multiply` of `rows` rows works in.
   public func scratchCount(rows: Int) -> Int {
     guard backend == .native, rows > 0, let kernel = instructionSet.matrixKernel else { return 0 }
-    return scratchCount(
-      kernel.init(
-        left: panels.pointer, panels: panels.pointer, bias: bias.pointer, activation: Activation.none.rawValue,
-        residual: nil, output: panels.pointer, rows: rows, inner: inner, columns: columns,
-        errorFunction: errorFunction.pointer))
+    return scratchCount(product(kernel, panels.pointer, rows, .none, residual: nil, into: panels.pointer))
   }
 
   private func scratchCount(_ product: some MatrixKernel) -> Int {

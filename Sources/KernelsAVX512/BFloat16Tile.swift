@@ -99,7 +99,7 @@ enum BFloat16Tile {
       let zero = Lanes(repeating: 0)
       let b0 = bias.map { loadFloat($0) } ?? zero
       let b1 = bias.map { loadFloat($0 + 16) } ?? zero
-      @inline(__always)
+      @inline(always)
       func put(_ low: Lanes, _ high: Lanes, _ row: Int) {
         var (low, high) = (low, high)
         if bias != nil {

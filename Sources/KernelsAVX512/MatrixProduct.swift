@@ -206,7 +206,7 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   /// The steps of `ErrorFunction.gelu`, a number a lane.
-  @inline(__always)
+  @inline(always)
   func gelu(_ x: Lanes) -> Lanes {
     let half = 0.5 * x
     let zero = Lanes(repeating: 0)
@@ -218,9 +218,11 @@ package struct MatrixProduct: MatrixKernel {
     let index = unsafeBitCast(shifted, to: IntegerLanes.self)
     let rest = place - (shifted - 0x1p23)
     var sum = lookUp(errorFunction + 5 * 16, index)
-    for power in stride(from: 4, through: 0, by: -1) {
-      sum = lookUp(errorFunction + power * 16, index).addingProduct(sum, rest)
-    }
+    sum = lookUp(errorFunction + 4 * 16, index).addingProduct(sum, rest)
+    sum = lookUp(errorFunction + 3 * 16, index).addingProduct(sum, rest)
+    sum = lookUp(errorFunction + 2 * 16, index).addingProduct(sum, rest)
+    sum = lookUp(errorFunction + 16, index).addingProduct(sum, rest)
+    sum = lookUp(errorFunction, index).addingProduct(sum, rest)
     return half.addingProduct(half.replacing(with: zero - half, where: negative), sum)
   }
 }

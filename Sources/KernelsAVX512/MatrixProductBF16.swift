@@ -7,13 +7,19 @@ extension MatrixProduct {
   /// Pairs of inner numbers; an odd last one is paired with zero.
   private var pairs: Int { (inner + 1) / 2 }
 
-  /// Pairs from one rounded row to the next: a cache line more than there are, as rows a power of two apart would share
-  /// few sets of the first-level cache.
-  private var rowPairs: Int { (pairs + 15) / 16 * 16 + 16 }
+  /// Pairs from one rounded row of `numbers` numbers to the next: a cache line more than there are, as rows a power of
+  /// two apart would share few sets of the first-level cache. There is room for whole panels.
+  private static func rowPairs(_ numbers: Int) -> Int { (numbers + 31) / 32 * 16 + 16 }
+
+  /// Elements of `rows` rounded rows of `numbers` numbers: those of whole tiles.
+  package static func roundedCount(rows: Int, numbers: Int) -> Int {
+    (rows + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows * rowPairs(numbers)
+  }
 
   /// Elements that `multiplyBF16` needs to work in.
   package var scratchCountBF16: Int {
-    Self.tilesTogether(rows, bytes: rowPairs * 4) * MatrixTile.rows * rowPairs + Self.tileCount
+    let rowPairs = Self.rowPairs(inner)
+    return Self.tilesTogether(rows, bytes: rowPairs * 4) * MatrixTile.rows * rowPairs + Self.tileCount
   }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
@@ -21,10 +27,14 @@ extension MatrixProduct {
   /// - Parameters:
   ///   - weights: panels of [pairs, panelColumns] pairs, the last one filled up with zeros.
   ///   - native: whether the processor has the instruction for it.
+  ///   - rounded: `left`, of whole tiles of rows whatever the last ones hold, and `output`, which then takes no residual,
+  ///     are as this says rounded rows of `roundedCount` elements.
   ///   - scratch: `scratchCountBF16` elements.
-  package func multiplyBF16(weights: UnsafePointer<UInt32>, native: Bool, scratch: UnsafeMutablePointer<Float>) {
+  package func multiplyBF16(
+    weights: UnsafePointer<UInt32>, native: Bool, rounded: RoundedSides, scratch: UnsafeMutablePointer<Float>
+  ) {
     let native = native && BFloat16Tile.mayBeNative
-    let (pairs, rowPairs) = (pairs, rowPairs)
+    let (pairs, rowPairs) = (pairs, Self.rowPairs(inner))
     let tiles = Self.tilesTogether(rows, bytes: rowPairs * 4)
     (scratch + Self.tileCount).withMemoryRebound(to: UInt32.self, capacity: tiles * MatrixTile.rows * rowPairs) {
       packed in
@@ -33,15 +43,24 @@ extension MatrixProduct {
         let end = min(start + block, rows)
         // A last tile that is not whole repeats its last row; those sums are not stored.
         let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
-        for row in 0..<whole {
-          round(left + min(start + row, end - 1) * inner, native, into: packed + row * rowPairs)
+        let roundedRows: UnsafePointer<UInt32>
+        if rounded.contains(.left) {
+          roundedRows = UnsafeRawPointer(left).assumingMemoryBound(to: UInt32.self) + start * rowPairs
+        } else {
+          for row in 0..<whole {
+            round(left + min(start + row, end - 1) * inner, count: inner, native, into: packed + row * rowPairs)
+          }
+          roundedRows = UnsafePointer(packed)
         }
         for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
           let panel = weights + column * pairs
           for row in stride(from: start, to: end, by: MatrixTile.rows) {
-            let values = packed + (row - start) * rowPairs
-            prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
-            let isWhole = end - row >= MatrixTile.rows && columns - column >= MatrixTile.columns
+            let values = roundedRows + (row - start) * rowPairs
+            if !rounded.contains(.output) {
+              prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
+            }
+            let isWhole =
+              end - row >= MatrixTile.rows && columns - column >= MatrixTile.columns && !rounded.contains(.output)
             let place = row * columns + column
             if native, isWhole, isFinishedByTiles,
               BFloat16Tile.finished(
@@ -56,25 +75,59 @@ extension MatrixProduct {
             } else {
               BFloat16Pairs.sums(left: values, rowPairs: rowPairs, panel: panel, pairs: pairs, into: scratch)
             }
-            finish(
-              scratch, row: row, count: min(MatrixTile.rows, end - row), column: column,
-              width: min(MatrixTile.columns, columns - column))
+            let count = min(MatrixTile.rows, end - row)
+            if rounded.contains(.output) {
+              finishRounded(scratch, row: row, count: count, column: column, native)
+            } else {
+              finish(
+                scratch, row: row, count: count, column: column, width: min(MatrixTile.columns, columns - column))
+            }
           }
         }
       }
     }
   }
 
-  /// Rounds a row to `pairs` pairs.
+  /// Takes `count` rows of a tile's sums to rounded rows; columns that there are not have sums and biases of zero, of
+  /// which every activation leaves zero.
+  private func finishRounded(
+    _ sums: UnsafeMutablePointer<Float>, row: Int, count: Int, column: Int, _ native: Bool
+  ) {
+    switch activation {
+    case 1, 3: finishRounded(sums, row, count, column, native) { relu($0) }
+    case 2: finishRounded(sums, row, count, column, native) { gelu($0) }
+    default: finishRounded(sums, row, count, column, native) { $0 }
+    }
+  }
+
   @inline(__always)
-  private func round(_ row: UnsafePointer<Float>, _ native: Bool, into target: UnsafeMutablePointer<UInt32>) {
-    for k in stride(from: 0, through: inner - 16, by: 16) {
+  private func finishRounded(
+    _ sums: UnsafeMutablePointer<Float>, _ row: Int, _ count: Int, _ column: Int, _ native: Bool,
+    _ activate: (Lanes) -> Lanes
+  ) {
+    let rowPairs = Self.rowPairs(columns)
+    let target = UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self) + row * rowPairs + column / 2
+    for offset in 0..<count {
+      let line = sums + offset * MatrixTile.columns
+      for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
+        put(activate(load(line + start) + load(bias + column + start)), line + start)
+      }
+      round(line, count: MatrixTile.columns, native, into: target + offset * rowPairs)
+    }
+  }
+
+  /// Rounds `count` numbers to pairs; an odd last one is paired with zero.
+  @inline(__always)
+  private func round(
+    _ row: UnsafePointer<Float>, count: Int, _ native: Bool, into target: UnsafeMutablePointer<UInt32>
+  ) {
+    for k in stride(from: 0, through: count - 16, by: 16) {
       let values = UnsafeRawPointer(row + k).loadUnaligned(as: SIMD16<Float>.self)
       let bits = native ? BFloat16Tile.rounded(values) : BFloat16Pairs.rounded(values)
       UnsafeMutableRawPointer(target + k / 2).storeBytes(of: bits, as: SIMD8<UInt32>.self)
     }
-    for k in stride(from: inner / 16 * 16, to: inner, by: 2) {
-      let second = k + 1 < inner ? BFloat16.bits(rounding: row[k + 1]) : 0
+    for k in stride(from: count / 16 * 16, to: count, by: 2) {
+      let second = k + 1 < count ? BFloat16.bits(rounding: row[k + 1]) : 0
       target[k / 2] = BFloat16.bits(rounding: row[k]) | second << 16
     }
   }

@@ -158,12 +158,6 @@ final class RepLKNetSession {
   private let features: AlignedBuffer
   private let second: AlignedBuffer
   private let third: AlignedBuffer
-  /// Rows of a feed-forward block's hidden layer that are computed together, so that they stay in the cache: whole
-  /// tiles of groups where the product is in blocks, for which each use of a panel of weights has a price; in bf16 what
-  /// the product rounds at once, so that the rows are still in the second-level cache.
-  private static func hiddenRows(_ block: RepLKNet.FeedForwardBlock) -> Int {
-    block.expand.precision == .bf16 ? 96 : block.expand.splits > 1 ? 816 : 384
-  }
   private let hidden: AlignedBuffer
   private let stemWindows: Windows
   /// Patches of the stem's first convolution that are multiplied together.
@@ -198,8 +192,7 @@ final class RepLKNetSession {
     third = AlignedBuffer(count: max(stem, maximumBatch * largest))
     let lanes = 16
     scratch = AlignedBuffer(count: max(plane * lanes, convolution))
-    let hiddenCounts = network.stages.flatMap(\.blocks).map { Self.hiddenRows($0.1) * $0.1.expand.columns }
-    hidden = AlignedBuffer(count: hiddenCounts.max() ?? 0)
+    hidden = AlignedBuffer(count: network.stages.flatMap(\.blocks).map(\.1.hiddenCount).max() ?? 0)
   }
 
   /// The extent of a map after a step of 2.
@@ -214,7 +207,7 @@ final class RepLKNetSession {
     for stage in network.stages {
       for (large, feedForward) in stage.blocks {
         compute(large, count, rows, columns)
-        compute(feedForward, count * rows * columns, stage.channels)
+        feedForward.compute(features.elements, rows: count * rows * columns, hidden: hidden.elements)
       }
       guard let transition = stage.transition else { continue }
       transition.pointwise.multiply(
@@ -258,16 +251,6 @@ final class RepLKNetSession {
     block.expand.multiply(view(features), rows: pixels, activation: .relu, into: second.elements)
     convolve(block.depthwise, view(second), count, rows, columns, into: third.elements)
     block.project.multiply(view(third), rows: pixels, residual: view(features), into: features.elements)
-  }
-
-  private func compute(_ block: RepLKNet.FeedForwardBlock, _ pixels: Int, _ channels: Int) {
-    let together = Self.hiddenRows(block)
-    for start in stride(from: 0, to: pixels, by: together) {
-      let rows = min(together, pixels - start)
-      let part = UnsafeMutableBufferPointer(rebasing: features.elements[(start * channels)...])
-      block.expand.multiply(UnsafeBufferPointer(part), rows: rows, activation: .gelu, into: hidden.elements)
-      block.project.multiply(view(hidden), rows: rows, residual: UnsafeBufferPointer(part), into: part)
-    }
   }
 
   private func convolve(

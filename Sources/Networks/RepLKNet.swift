@@ -25,11 +25,6 @@ struct RepLKNet: Sendable {
     let project: PackedMatrix
   }
 
-  struct FeedForwardBlock: Sendable {
-    let expand: PackedMatrix
-    let project: PackedMatrix
-  }
-
   struct Transition: Sendable {
     let pointwise: PackedMatrix
     let depthwise: DepthwiseLayer
@@ -37,7 +32,7 @@ struct RepLKNet: Sendable {
 
   struct Stage: Sendable {
     let channels: Int
-    let blocks: [(LargeKernelBlock, FeedForwardBlock)]
+    let blocks: [(LargeKernelBlock, FeedForward)]
     /// To the next stage; nil in the last one.
     let transition: Transition?
   }
@@ -120,7 +115,7 @@ struct RepLKNet: Sendable {
     /// The large-kernel block and the feed-forward block of a stage's pair.
     func blocks(
       _ index: Int, _ pair: Int, _ design: RepLKNetDesign
-    ) throws(CheckpointError) -> (LargeKernelBlock, FeedForwardBlock) {
+    ) throws(CheckpointError) -> (LargeKernelBlock, FeedForward) {
       let channels = design.channels[index]
       let inner = channels * design.depthwiseHalves / 2
       let pixels = pixels(index)
@@ -135,7 +130,7 @@ struct RepLKNet: Sendable {
               large + ".large_kernel", channels: inner, kernel: kernel, smallKernel: design.smallKernel),
             kernel: kernel, stage: index),
           project: matrix(try folding.convolution(large + ".pw2", [channels, inner, 1, 1]), rowsTogether: pixels)),
-        FeedForwardBlock(
+        FeedForward(
           expand: try normalisedPointwise(feedForward, "preffn_bn", channels, 4 * channels, pixels),
           project: matrix(
             try folding.convolution(feedForward + ".pw2", [channels, 4 * channels, 1, 1]), rowsTogether: pixels))

@@ -9,7 +9,7 @@ import Testing
     (2, 256, 256), (26, 264, 320), (214, 512, 256), (4, 512, 512), (28, 528, 640), (52, 1024, 512),
   ]
 
-  private static func values(_ count: Int, stream: UInt64) -> [Float] {
+  static func values(_ count: Int, stream: UInt64) -> [Float] {
     let random = CounterRandom(key: 5, stream: stream)
     return (0..<count).map { Float(random.normal(at: UInt64($0))) * 2 }
   }
