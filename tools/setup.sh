@@ -5,7 +5,7 @@ set -eu
 
 fail() { echo "setup: $1" >&2; exit 3; }
 
-command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PATH; install Swift 6.1 or later from swift.org."
+command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PATH; install Swift 6.3 or later from swift.org."
 
 packages="libzmq3-dev libhdf5-dev libopenblas-dev libturbojpeg0-dev libpng-dev zlib1g-dev libsqlite3-dev libavformat-dev
   libavcodec-dev libavutil-dev pkg-config"

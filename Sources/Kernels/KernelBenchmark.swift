@@ -14,14 +14,17 @@ public enum KernelBenchmark {
       (1568, 2048, 512), (392, 1024, 4096), (392, 4096, 1024),
     ]
     for (rows, inner, columns) in shapes where isWanted("GEMM \(rows)x\(inner)x\(columns)") {
-      for activation in columns > inner ? [Activation.none, .gelu] : [.none] {
-        product(rows, inner, columns, activation, .fp32, repeats, peak, report)
+      // Plain, and in blocks as a network whose images have these rows computes it.
+      for rowsTogether in [1, rows] {
+        for activation in columns > inner ? [Activation.none, .gelu] : [.none] {
+          product(rows, inner, columns, activation, .fp32, rowsTogether, repeats, peak, report)
+        }
       }
     }
     if let peak = bf16PeakRate(repeats: repeats) {
       report(String(format: "%-44@ %8.1f GFLOP/s", "bf16 dot product, registers only" as NSString, peak / 1e9))
       for (rows, inner, columns) in shapes where isWanted("GEMM bf16 \(rows)x\(inner)x\(columns)") {
-        product(rows, inner, columns, .none, .bf16, repeats, peak, report)
+        product(rows, inner, columns, .none, .bf16, 1, repeats, peak, report)
       }
     }
     // The in-image multiply-adds are counted, not those with padding.
@@ -32,7 +35,7 @@ public enum KernelBenchmark {
   }
 
   private static func product(
-    _ rows: Int, _ inner: Int, _ columns: Int, _ activation: Activation, _ precision: Precision,
+    _ rows: Int, _ inner: Int, _ columns: Int, _ activation: Activation, _ precision: Precision, _ rowsTogether: Int,
     _ repeats: Int, _ peak: Double, _ report: (String) -> Void
   ) {
     let left = AlignedBuffer(count: rows * inner)
@@ -40,12 +43,14 @@ public enum KernelBenchmark {
     let output = AlignedBuffer(count: rows * columns)
     let matrix = PackedMatrix(
       weights: Array(repeating: 0.25, count: inner * columns), bias: nil, inner: inner, columns: columns,
-      precision: precision)
+      rowsTogether: rowsTogether, precision: precision)
+    guard rowsTogether == 1 || matrix.splits > 0 else { return }
     let seconds = median(repeats) {
       matrix.multiply(UnsafeBufferPointer(left.elements), rows: rows, activation: activation, into: output.elements)
     }
     line(
-      "GEMM \(precision == .bf16 ? "bf16 " : "")\(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")",
+      "GEMM \(precision == .bf16 ? "bf16 " : "")\(rows)x\(inner)x\(columns)\(activation == .gelu ? " + GELU" : "")"
+        + (rowsTogether > 1 ? ", in blocks" : ""),
       seconds,
       2 * Double(rows * inner * columns),
       bytes: 4 * rows * (inner + columns) + (precision == .bf16 ? 2 : 4) * inner * columns, peak, report)

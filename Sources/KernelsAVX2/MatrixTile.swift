@@ -21,9 +21,13 @@ struct MatrixTile {
   private var c50 = Lanes(repeating: 0)
   private var c51 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of `left` [inner, 6] times `panel` [inner, 16].
+  /// Sums over `inner` of `left` times `panel` [inner, 16].
+  ///
+  /// - Parameter rowStep: from a number of `left` [6, inner] to that of the next row; nil for `left` [inner, 6].
   @inline(__always)
-  init(left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+  init(left: UnsafePointer<Float>, rowStep: Int?, panel: UnsafePointer<Float>, inner: Int) {
+    let row = rowStep ?? 1
+    let step = rowStep == nil ? Self.rows : 1
     var values = left
     var weights = panel
     for _ in 0..<inner {
@@ -32,22 +36,22 @@ struct MatrixTile {
       let x0 = Lanes(repeating: values[0])
       c00.addProduct(x0, w0)
       c01.addProduct(x0, w1)
-      let x1 = Lanes(repeating: values[1])
+      let x1 = Lanes(repeating: values[row])
       c10.addProduct(x1, w0)
       c11.addProduct(x1, w1)
-      let x2 = Lanes(repeating: values[2])
+      let x2 = Lanes(repeating: values[2 * row])
       c20.addProduct(x2, w0)
       c21.addProduct(x2, w1)
-      let x3 = Lanes(repeating: values[3])
+      let x3 = Lanes(repeating: values[3 * row])
       c30.addProduct(x3, w0)
       c31.addProduct(x3, w1)
-      let x4 = Lanes(repeating: values[4])
+      let x4 = Lanes(repeating: values[4 * row])
       c40.addProduct(x4, w0)
       c41.addProduct(x4, w1)
-      let x5 = Lanes(repeating: values[5])
+      let x5 = Lanes(repeating: values[5 * row])
       c50.addProduct(x5, w0)
       c51.addProduct(x5, w1)
-      values += 6
+      values += step
       weights += 16
     }
   }

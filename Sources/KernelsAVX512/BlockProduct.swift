@@ -237,18 +237,10 @@ extension MatrixProduct {
     let results = output + place.row * columns + place.column
     let others = residual.map { $0 + place.row * columns + place.column }
     let bias = bias + place.column
-    func write(_ activate: (Lanes) -> Lanes, last: (Lanes) -> Lanes = { $0 }) {
-      finish(tiles, target, place, layout, before) { value, index, column in
-        var value = activate(value + load(bias + column))
-        if let others { value += load(others + index) }
-        put(last(value), results + index)
-      }
-    }
-    switch activation {
-    case 1: write { relu($0) }
-    case 2: write { gelu($0) }
-    case 3: write({ $0 }, last: { relu($0) })
-    default: write { $0 }
+    finish(tiles, target, place, layout, before) { value, index, column in
+      var value = activated(value + load(bias + column))
+      if let others { value += load(others + index) }
+      put(rectified(value), results + index)
     }
   }
 

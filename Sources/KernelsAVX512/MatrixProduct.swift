@@ -1,7 +1,7 @@
 import CProcessor
 import KernelInterfaces
 
-/// The matrix product, with rows packed so that a tile reads one stream; one source for each instruction set, since
+/// The matrix product, with rows copied so that they lie well in the cache; one source for each instruction set, since
 /// `MatrixTile` and `Lanes` are each module's own.
 ///
 /// Gives the bits of `ScalarKernels.matrixProduct`.
@@ -10,7 +10,7 @@ package struct MatrixProduct: MatrixKernel {
   package static let panelColumns = MatrixTile.columns
   /// Numbers that a tile holds.
   static let tileCount = MatrixTile.rows * MatrixTile.columns
-  /// Bytes of rows that are packed together: they stay in the second-level cache while all panels pass over them.
+  /// Bytes of rows that are copied together: they stay in the second-level cache while all panels pass over them.
   private static let blockBytes = 1 << 20
   static let lanes = Lanes.scalarCount
 
@@ -40,39 +40,45 @@ package struct MatrixProduct: MatrixKernel {
     (self.columns, self.errorFunction) = (columns, errorFunction)
   }
 
-  /// Tiles that are packed together, for rows of which each needs `bytes` and of which there are `count`.
+  /// Tiles of rows that are copied together, for rows of which each needs `bytes` and of which there are `count`.
   static func tilesTogether(_ count: Int, bytes: Int) -> Int {
     let needed = (count + MatrixTile.rows - 1) / MatrixTile.rows
     return max(1, min(needed, 8, blockBytes / max(1, bytes * MatrixTile.rows)))
   }
 
-  private var blockTiles: Int { Self.tilesTogether(rows, bytes: inner * 4) }
+  /// Elements from one copied row to the next: a cache line more than there are, as rows a power of two apart would share
+  /// few sets of the first-level cache.
+  private var rowStep: Int { (inner + 15) / 16 * 16 + 16 }
+
+  private var blockTiles: Int { Self.tilesTogether(rows, bytes: rowStep * 4) }
 
   /// Elements that `multiply` needs to work in.
-  package var scratchCount: Int { blockTiles * MatrixTile.rows * inner + Self.tileCount }
+  package var scratchCount: Int { blockTiles * MatrixTile.rows * rowStep + Self.tileCount }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
   package func multiply(scratch: UnsafeMutablePointer<Float>) {
     let spill = scratch
-    let packed = scratch + Self.tileCount
+    let copy = scratch + Self.tileCount
+    let rowStep = rowStep
     let block = blockTiles * MatrixTile.rows
     for start in stride(from: 0, to: rows, by: block) {
       let end = min(start + block, rows)
-      for row in stride(from: start, to: end, by: MatrixTile.rows) {
-        let valid = min(MatrixTile.rows, end - row)
-        pack(into: packed + (row - start) * inner, inner) { left + (row + min($0, valid - 1)) * inner }
+      // A last tile that is not whole repeats its last row; those sums are not stored.
+      let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
+      for row in 0..<whole {
+        (copy + row * rowStep).update(from: left + min(start + row, end - 1) * inner, count: inner)
       }
       for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
         let width = min(MatrixTile.columns, columns - column)
         for row in stride(from: start, to: end, by: MatrixTile.rows) {
           let valid = min(MatrixTile.rows, end - row)
           prefetchOutput(row: row, count: valid, column: column)
-          let values = packed + (row - start) * inner
+          let values = copy + (row - start) * rowStep
           let panel = panels + column * inner
           if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
-            wholeTile(values, panel, row: row, column: column)
+            wholeTile(values, rowStep, panel, row: row, column: column)
           } else {
-            sums(values, panel, inner, into: spill)
+            rowSums(values, rowStep, panel, into: spill)
             finish(spill, row: row, count: valid, column: column, width: width)
           }
         }
@@ -93,8 +99,10 @@ package struct MatrixProduct: MatrixKernel {
   /// Whether a whole tile needs nothing that its registers or one pass over its lines in the cache cannot do.
   var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
-  private func wholeTile(_ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int) {
-    let tile = MatrixTile(left: values, panel: panel, inner: inner)
+  private func wholeTile(
+    _ values: UnsafePointer<Float>, _ rowStep: Int, _ panel: UnsafePointer<Float>, row: Int, column: Int
+  ) {
+    let tile = MatrixTile(left: values, rowStep: rowStep, panel: panel, inner: inner)
     let offset = row * columns + column
     if let residual {
       tile.store(output + offset, stride: columns, bias: bias + column, residual: residual + offset)
@@ -111,47 +119,58 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   @inline(never)
+  private func rowSums(
+    _ values: UnsafePointer<Float>, _ rowStep: Int, _ panel: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    MatrixTile(left: values, rowStep: rowStep, panel: panel, inner: inner)
+      .store(target, stride: MatrixTile.columns)
+  }
+
+  /// Sums of a tile of packed rows, [inner, rows].
+  @inline(never)
   func sums(
     _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
-    MatrixTile(left: values, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
+    MatrixTile(left: values, rowStep: nil, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
   }
 
   /// Takes `count` rows of a tile's sums to the output.
   func finish(_ sums: UnsafePointer<Float>, row: Int, count: Int, column: Int, width: Int) {
-    switch activation {
-    case 1: finish(sums, row, count, column, width, { relu($0) }) { $0 }
-    case 2: finish(sums, row, count, column, width, { gelu($0) }) { $0 }
-    case 3: finish(sums, row, count, column, width, { $0 }) { relu($0) }
-    default: finish(sums, row, count, column, width, { $0 }) { $0 }
-    }
-  }
-
-  @inline(__always)
-  func relu(_ x: Lanes) -> Lanes { Lanes(repeating: 0).replacing(with: x, where: x .> 0) }
-
-  @inline(__always)
-  private func finish(
-    _ sums: UnsafePointer<Float>, _ row: Int, _ count: Int, _ column: Int, _ width: Int, _ activate: (Lanes) -> Lanes,
-    _ last: (Lanes) -> Lanes
-  ) {
     for start in stride(from: 0, to: width, by: Self.lanes) {
       let addition = load(bias + column + start)
       for offset in 0..<count {
-        var value = activate(load(sums + offset * MatrixTile.columns + start) + addition)
+        var value = activated(load(sums + offset * MatrixTile.columns + start) + addition)
         let place = (row + offset) * columns + column + start
         if start + Self.lanes <= width {
           if let residual { value += load(residual + place) }
-          put(last(value), output + place)
+          put(rectified(value), output + place)
         } else {
           if let residual { for lane in 0..<width - start { value[lane] += residual[place + lane] } }
-          value = last(value)
+          value = rectified(value)
           for lane in 0..<width - start { output[place + lane] = value[lane] }
         }
       }
     }
   }
+
+  @inline(always)
+  func relu(_ x: Lanes) -> Lanes { Lanes(repeating: 0).replacing(with: x, where: x .> 0) }
+
+  /// What the activation makes of a sum before the residual is added.
+  @inline(always)
+  func activated(_ x: Lanes) -> Lanes {
+    switch activation {
+    case 1: relu(x)
+    case 2: gelu(x)
+    default: x
+    }
+  }
+
+  /// What it makes of the sum with the residual.
+  @inline(always)
+  func rectified(_ x: Lanes) -> Lanes { activation == 3 ? relu(x) : x }
 
   /// Turns the rows of a tile into [inner, rows]. Rows that are missing repeat the last one; their sums are not stored.
   @inline(__always)

@@ -93,24 +93,12 @@ extension MatrixProduct {
   private func finishRounded(
     _ sums: UnsafeMutablePointer<Float>, row: Int, count: Int, column: Int, _ native: Bool
   ) {
-    switch activation {
-    case 1, 3: finishRounded(sums, row, count, column, native) { relu($0) }
-    case 2: finishRounded(sums, row, count, column, native) { gelu($0) }
-    default: finishRounded(sums, row, count, column, native) { $0 }
-    }
-  }
-
-  @inline(__always)
-  private func finishRounded(
-    _ sums: UnsafeMutablePointer<Float>, _ row: Int, _ count: Int, _ column: Int, _ native: Bool,
-    _ activate: (Lanes) -> Lanes
-  ) {
     let rowPairs = Self.rowPairs(columns)
     let target = UnsafeMutableRawPointer(output).assumingMemoryBound(to: UInt32.self) + row * rowPairs + column / 2
     for offset in 0..<count {
       let line = sums + offset * MatrixTile.columns
       for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
-        put(activate(load(line + start) + load(bias + column + start)), line + start)
+        put(rectified(activated(load(line + start) + load(bias + column + start))), line + start)
       }
       round(line, count: MatrixTile.columns, native, into: target + offset * rowPairs)
     }

@@ -34,9 +34,13 @@ struct MatrixTile {
   private var c110 = Lanes(repeating: 0)
   private var c111 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of `left` [inner, 12] times `panel` [inner, columns].
+  /// Sums over `inner` of `left` times `panel` [inner, columns].
+  ///
+  /// - Parameter rowStep: from a number of `left` [12, inner] to that of the next row; nil for `left` [inner, 12].
   @inline(__always)
-  init(left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+  init(left: UnsafePointer<Float>, rowStep: Int?, panel: UnsafePointer<Float>, inner: Int) {
+    let row = rowStep ?? 1
+    let step = rowStep == nil ? Self.rows : 1
     var values = left
     var weights = panel
     for _ in 0..<inner {
@@ -45,40 +49,40 @@ struct MatrixTile {
       let x0 = Lanes(repeating: values[0])
       c00.addProduct(x0, w0)
       c01.addProduct(x0, w1)
-      let x1 = Lanes(repeating: values[1])
+      let x1 = Lanes(repeating: values[row])
       c10.addProduct(x1, w0)
       c11.addProduct(x1, w1)
-      let x2 = Lanes(repeating: values[2])
+      let x2 = Lanes(repeating: values[2 * row])
       c20.addProduct(x2, w0)
       c21.addProduct(x2, w1)
-      let x3 = Lanes(repeating: values[3])
+      let x3 = Lanes(repeating: values[3 * row])
       c30.addProduct(x3, w0)
       c31.addProduct(x3, w1)
-      let x4 = Lanes(repeating: values[4])
+      let x4 = Lanes(repeating: values[4 * row])
       c40.addProduct(x4, w0)
       c41.addProduct(x4, w1)
-      let x5 = Lanes(repeating: values[5])
+      let x5 = Lanes(repeating: values[5 * row])
       c50.addProduct(x5, w0)
       c51.addProduct(x5, w1)
-      let x6 = Lanes(repeating: values[6])
+      let x6 = Lanes(repeating: values[6 * row])
       c60.addProduct(x6, w0)
       c61.addProduct(x6, w1)
-      let x7 = Lanes(repeating: values[7])
+      let x7 = Lanes(repeating: values[7 * row])
       c70.addProduct(x7, w0)
       c71.addProduct(x7, w1)
-      let x8 = Lanes(repeating: values[8])
+      let x8 = Lanes(repeating: values[8 * row])
       c80.addProduct(x8, w0)
       c81.addProduct(x8, w1)
-      let x9 = Lanes(repeating: values[9])
+      let x9 = Lanes(repeating: values[9 * row])
       c90.addProduct(x9, w0)
       c91.addProduct(x9, w1)
-      let x10 = Lanes(repeating: values[10])
+      let x10 = Lanes(repeating: values[10 * row])
       c100.addProduct(x10, w0)
       c101.addProduct(x10, w1)
-      let x11 = Lanes(repeating: values[11])
+      let x11 = Lanes(repeating: values[11 * row])
       c110.addProduct(x11, w0)
       c111.addProduct(x11, w1)
-      values += 12
+      values += step
       weights += Self.columns
     }
   }
