@@ -61,7 +61,7 @@ sanitize-kernels: setup
 FUZZ_INPUTS ?= 1000000
 fuzz: setup
 	$(SWIFT) build -c release --product reader-fuzzer
-	for file in Tests/NetworksTests/Fixtures/fuzz/*; do TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) OPENBLAS_NUM_THREADS=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
+	for file in Tests/NetworksTests/Fixtures/fuzz/*; do TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet

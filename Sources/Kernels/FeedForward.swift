@@ -28,14 +28,23 @@ public struct FeedForward: Sendable {
     expand.roundedCount(rows: rowsTogether, numbers: expand.columns) ?? rowsTogether * expand.columns
   }
 
+  /// Elements that the products of `rows` rows work in.
+  public func scratchCount(rows: Int) -> Int {
+    [min(rows, rowsTogether), rows % rowsTogether].map {
+      max(expand.scratchCount(rows: $0), project.scratchCount(rows: $0))
+    }.reduce(0, max)
+  }
+
   /// Adds the layers' result to `values`; the bits do not depend on the instruction set.
   ///
   /// - Parameters:
   ///   - values: [rows, inner], row-major.
   ///   - hidden: `hiddenCount` elements to work in.
+  ///   - scratch: `scratchCount(rows:)` elements to work in.
   /// - Precondition: the storage fits, and `rows` is a multiple of 2^splits.
   public func compute(
-    _ values: UnsafeMutableBufferPointer<Float>, rows: Int, hidden: UnsafeMutableBufferPointer<Float>
+    _ values: UnsafeMutableBufferPointer<Float>, rows: Int, hidden: UnsafeMutableBufferPointer<Float>,
+    scratch: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(rows >= 0 && values.count >= rows * expand.inner, "shape and storage differ")
     precondition(hidden.count >= hiddenCount, "the memory is too small")
@@ -46,11 +55,12 @@ public struct FeedForward: Sendable {
       let input = UnsafeBufferPointer(part)
       let between = UnsafeBufferPointer(hidden)
       if isRounded {
-        expand.multiply(input, rows: count, activation: .gelu, rounded: .output, into: hidden)
-        project.multiply(between, rows: count, activation: .none, residual: input, rounded: .left, into: part)
+        expand.multiply(input, rows: count, activation: .gelu, rounded: .output, scratch: scratch, into: hidden)
+        project.multiply(
+          between, rows: count, activation: .none, residual: input, rounded: .left, scratch: scratch, into: part)
       } else {
-        expand.multiply(input, rows: count, activation: .gelu, into: hidden)
-        project.multiply(between, rows: count, residual: input, into: part)
+        expand.multiply(input, rows: count, activation: .gelu, scratch: scratch, into: hidden)
+        project.multiply(between, rows: count, residual: input, scratch: scratch, into: part)
       }
     }
   }

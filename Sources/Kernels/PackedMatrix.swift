@@ -143,7 +143,7 @@ public final class PackedMatrix: Sendable {
   /// - Precondition: `roundedCount` is not nil, and the storage has as many elements where it is rounded.
   func multiply(
     _ left: UnsafeBufferPointer<Float>, rows: Int, activation: Activation, residual: UnsafeBufferPointer<Float>? = nil,
-    rounded: RoundedSides, into output: UnsafeMutableBufferPointer<Float>
+    rounded: RoundedSides, scratch: UnsafeMutableBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
   ) {
     func count(_ side: RoundedSides, _ numbers: Int) -> Int? {
       rounded.contains(side) ? roundedCount(rows: rows, numbers: numbers) : rows * numbers
@@ -154,7 +154,7 @@ public final class PackedMatrix: Sendable {
     precondition(residual.map { rounded.contains(.output) ? false : $0.count >= room } ?? true, "no such residual")
     guard rows > 0, columns > 0, let source = left.baseAddress, let target = output.baseAddress else { return }
     let product = product(kernel, source, rows, activation, residual: residual?.baseAddress, into: target)
-    withScratch(scratchCount(product), nil) {
+    withScratch(scratchCount(product), scratch) {
       product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, rounded: rounded, scratch: $0)
     }
   }

@@ -229,40 +229,25 @@ extension MatrixProduct {
   ) {
     let place = layout.place(target, quarter)
     let sum = partial + (place.row - layout.side * target.start) * columns + place.column
-    if chunkIsInside(target, layout) {
-      let before: UnsafePointer<Float>? = target.chunk == 0 ? nil : UnsafePointer(sum)
-      return finish(tiles, target, place, layout, before) { value, index, _ in put(value, sum + index) }
-    }
-    let before = layout.chunks == 1 ? nil : UnsafePointer(sum)
+    let before = target.chunk == 0 ? nil : UnsafePointer(sum)
+    let isLast = target.chunk + 1 == layout.chunks
     let results = output + place.row * columns + place.column
     let others = residual.map { $0 + place.row * columns + place.column }
-    let bias = bias + place.column
-    finish(tiles, target, place, layout, before) { value, index, column in
-      var value = activated(value + load(bias + column))
-      if let others { value += load(others + index) }
-      put(rectified(value), results + index)
-    }
-  }
-
-  private func chunkIsInside(_ target: BlockTarget, _ layout: BlockLayout) -> Bool {
-    target.chunk + 1 < layout.chunks
-  }
-
-  /// Gives each lane of four tiles, with the sum of the chunks before it, to `write`, with its place from the first
-  /// output on and its column from the first one on.
-  @inline(__always)
-  private func finish(
-    _ tiles: UnsafePointer<Float>, _ target: BlockTarget, _ place: (row: Int, column: Int), _ layout: BlockLayout,
-    _ before: UnsafePointer<Float>?, _ write: (Lanes, Int, Int) -> Void
-  ) {
     for part in 0..<4 {
       let column = part % 2 * (columns / layout.side)
       for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
+        let addition = load(bias + place.column + column + start)
         for offset in 0..<target.count {
           var value = load(tiles + part * Self.tileCount + offset * MatrixTile.columns + start)
           let index = (layout.side * offset + part / 2) * columns + column + start
           if let before { value = load(before + index) + value }
-          write(value, index, column + start)
+          guard isLast else {
+            put(value, sum + index)
+            continue
+          }
+          value = activated(value + addition)
+          if let others { value += load(others + index) }
+          put(rectified(value), results + index)
         }
       }
     }

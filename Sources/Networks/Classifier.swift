@@ -163,6 +163,7 @@ final class RepLKNetSession {
   /// Patches of the stem's first convolution that are multiplied together.
   private static let patchRows = 384
   private let patches: AlignedBuffer
+  /// What convolutions and products work in.
   private let scratch: AlignedBuffer
 
   init(_ network: RepLKNet, _ design: RepLKNetDesign, height inputHeight: Int, width inputWidth: Int, maximumBatch: Int)
@@ -174,25 +175,48 @@ final class RepLKNetSession {
     // The stem takes one image at a time: its maps are the largest by far.
     let stem = height * width * design.channels[0]
     var largest = 0
-    var plane = height * width
-    var convolution = 0
+    var work = max(height * width * Self.lanes, Self.scratchCount(network.stem, places: height * width))
     stemWindows = Windows(height: inputHeight, width: inputWidth, channels: 3, kernel: 3, stride: 2, padding: 1)
     patches = AlignedBuffer(count: Self.patchRows * 27)
     for (index, channels) in design.channels.enumerated() {
       (height, width) = (Self.half(height), Self.half(width))
       let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
       largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
-      plane = max(plane, height * width)
-      for (large, _) in network.stages[index].blocks {
-        convolution = max(convolution, large.depthwise.scratchCount(height: height, width: width))
-      }
+      work = max(
+        work, height * width * Self.lanes,
+        Self.scratchCount(network.stages[index], height: height, width: width, maximumBatch: maximumBatch))
     }
+    work = (1...maximumBatch).map(network.head.scratchCount(rows:)).reduce(work, max)
     features = AlignedBuffer(count: maximumBatch * largest)
     second = AlignedBuffer(count: max(stem, maximumBatch * largest))
     third = AlignedBuffer(count: max(stem, maximumBatch * largest))
-    let lanes = 16
-    scratch = AlignedBuffer(count: max(plane * lanes, convolution))
+    scratch = AlignedBuffer(count: work)
     hidden = AlignedBuffer(count: network.stages.flatMap(\.blocks).map(\.1.hiddenCount).max() ?? 0)
+  }
+
+  /// Channels of the widest group of a depthwise convolution.
+  private static let lanes = 16
+
+  /// Elements that the stem's products work in, for maps of `places` pixels.
+  private static func scratchCount(_ stem: RepLKNet.Stem, places: Int) -> Int {
+    max(
+      stem.dense.scratchCount(rows: min(patchRows, places)), stem.dense.scratchCount(rows: places % patchRows),
+      stem.pointwise.scratchCount(rows: places))
+  }
+
+  /// Elements that a stage's convolutions and products work in, for any count of images up to `maximumBatch`.
+  private static func scratchCount(_ stage: RepLKNet.Stage, height: Int, width: Int, maximumBatch: Int) -> Int {
+    let convolutions = stage.blocks.map { $0.0.depthwise.scratchCount(height: height, width: width) }
+    let products = (1...maximumBatch).flatMap { count in
+      let rows = count * height * width
+      let blocks = stage.blocks.map { large, feedForward in
+        max(
+          large.expand.scratchCount(rows: rows), large.project.scratchCount(rows: rows),
+          feedForward.scratchCount(rows: rows))
+      }
+      return blocks + [stage.transition?.pointwise.scratchCount(rows: rows) ?? 0]
+    }
+    return (convolutions + products).reduce(0, max)
   }
 
   /// The extent of a map after a step of 2.
@@ -207,18 +231,21 @@ final class RepLKNetSession {
     for stage in network.stages {
       for (large, feedForward) in stage.blocks {
         compute(large, count, rows, columns)
-        feedForward.compute(features.elements, rows: count * rows * columns, hidden: hidden.elements)
+        feedForward.compute(
+          features.elements, rows: count * rows * columns, hidden: hidden.elements,
+          scratch: scratch.elements)
       }
       guard let transition = stage.transition else { continue }
       transition.pointwise.multiply(
-        view(features), rows: count * rows * columns, activation: .relu, into: second.elements)
+        view(features), rows: count * rows * columns, activation: .relu, scratch: scratch.elements,
+        into: second.elements)
       convolve(transition.depthwise, view(second), count, rows, columns, into: features.elements)
       (rows, columns) = (Self.half(rows), Self.half(columns))
     }
     let channels = network.head.inner
     FeaturePasses.globalAverage(
       view(features), count: count, pixels: rows * columns, channels: channels, into: second.elements)
-    network.head.multiply(view(second), rows: count, into: logits)
+    network.head.multiply(view(second), rows: count, scratch: scratch.elements, into: logits)
   }
 
   private func stem(
@@ -234,11 +261,12 @@ final class RepLKNetSession {
         let range = start..<min(rows * columns, start + Self.patchRows)
         stemWindows.gather(pixels, range, into: patches.elements)
         stem.dense.multiply(
-          view(patches), rows: range.count, activation: .relu,
+          view(patches), rows: range.count, activation: .relu, scratch: scratch.elements,
           into: UnsafeMutableBufferPointer(rebasing: second.elements[(start * stem.dense.columns)...]))
       }
       convolve(stem.depthwise, view(second), 1, rows, columns, into: third.elements)
-      stem.pointwise.multiply(view(third), rows: rows * columns, activation: .relu, into: second.elements)
+      stem.pointwise.multiply(
+        view(third), rows: rows * columns, activation: .relu, scratch: scratch.elements, into: second.elements)
       convolve(
         stem.reduction, view(second), 1, rows, columns,
         into: UnsafeMutableBufferPointer(rebasing: features.elements[(image * reduced)...]))
@@ -248,9 +276,11 @@ final class RepLKNetSession {
 
   private func compute(_ block: RepLKNet.LargeKernelBlock, _ count: Int, _ rows: Int, _ columns: Int) {
     let pixels = count * rows * columns
-    block.expand.multiply(view(features), rows: pixels, activation: .relu, into: second.elements)
+    block.expand.multiply(
+      view(features), rows: pixels, activation: .relu, scratch: scratch.elements, into: second.elements)
     convolve(block.depthwise, view(second), count, rows, columns, into: third.elements)
-    block.project.multiply(view(third), rows: pixels, residual: view(features), into: features.elements)
+    block.project.multiply(
+      view(third), rows: pixels, residual: view(features), scratch: scratch.elements, into: features.elements)
   }
 
   private func convolve(

@@ -51,6 +51,8 @@ public struct Scheduler: Sendable {
   /// Of the workers that lost a shard: since when they were silent then.
   var silences: [Int: [String: Double]] = [:]
   var workers: [String: Worker] = [:]
+  /// Workers that left while a result of theirs was being stored, or a shard split for them: it counts when they return.
+  var departed: [String: Worker] = [:]
   var liveWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
   var open: [String] = []

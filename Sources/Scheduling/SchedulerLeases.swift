@@ -242,7 +242,12 @@ extension Scheduler {
   mutating func join(_ name: String, credits: Int) {
     if workers[name] == nil {
       serial += 1
-      workers[name] = Worker(serial: serial, credits: credits)
+      var worker = Worker(serial: serial, credits: credits)
+      if let former = departed.removeValue(forKey: name) {
+        worker.storing = former.storing.filter { stores[$0]?.isOwed == true && stores[$0]?.lease.worker == name }
+        worker.awaits = former.awaits.flatMap { splits[$0]?.worker == name ? $0 : nil }
+      }
+      workers[name] = worker
     } else {
       workers[name]?.credits = credits
     }
@@ -272,7 +277,9 @@ extension Scheduler {
   mutating func leave(_ name: String) {
     liveWorkers.remove(name)
     for lease in leases(of: name) { giveBack(lease, reason: "the worker left") }
-    workers[name] = nil
+    if let worker = workers.removeValue(forKey: name), !worker.storing.isEmpty || worker.awaits != nil {
+      departed[name] = worker
+    }
     open.removeAll { $0 == name }
     releaseReserved(of: name)
   }

@@ -27,14 +27,19 @@ import Testing
         expand: matrix(weights.0, bias.0, inner, hidden), project: matrix(weights.1, bias.1, hidden, inner))
       // What lay in the memory before is of no account, and what lies behind it stays.
       var memory = [Float](repeating: .nan, count: block.hiddenCount) + [99]
+      var scratch = [Float](repeating: .nan, count: block.scratchCount(rows: rows)) + [99]
       var found = input + [99]
       found.withUnsafeMutableBufferPointer { found in
-        memory.withUnsafeMutableBufferPointer {
-          block.compute(found, rows: rows, hidden: UnsafeMutableBufferPointer(rebasing: $0.dropLast()))
+        memory.withUnsafeMutableBufferPointer { memory in
+          scratch.withUnsafeMutableBufferPointer {
+            block.compute(
+              found, rows: rows, hidden: UnsafeMutableBufferPointer(rebasing: memory.dropLast()),
+              scratch: UnsafeMutableBufferPointer(rebasing: $0.dropLast()))
+          }
         }
       }
       #expect(found.map(\.bitPattern) == (expected + [99]).map(\.bitPattern), "\(precision)")
-      #expect(memory.last == 99)
+      #expect(memory.last == 99 && scratch.last == 99)
     }
   }
 }

@@ -13,8 +13,10 @@ import Testing
     // Another beginning each day, so that days add up; a failure's seed is in the arguments that are reported.
     let seed = UInt64(Date().timeIntervalSince1970 / 86400) * 1_000_000
     process.arguments = [Fixture.path("fuzz/" + file), "--inputs", "3000", "--seed", "\(seed)"]
-    // Without threads of OpenBLAS, which wait for memory beyond the fuzzer's bound.
-    process.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_NUM_THREADS": "1"]) { $1 }
+    // Without threads of OpenBLAS, which wait for memory beyond the fuzzer's bound, and with one heap: a thread that begins
+    // late, as on a busy machine, would take all that is allowed for a heap of its own.
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ["OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"]) { $1 }
     let output = Pipe()
     process.standardOutput = output
     try process.run()
