@@ -12,6 +12,7 @@ struct SimulatedRun {
   struct Held {
     let attempt: Int
     var isComputed = false
+    var offeredAt = 0.0
   }
 
   struct Machine {

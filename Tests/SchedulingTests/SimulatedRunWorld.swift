@@ -55,15 +55,23 @@ extension SimulatedRun {
       machines[index].outbox.append(.failed(lease, reason: "not today"))
     } else {
       machines[index].held[shard]?.isComputed = true
+      machines[index].held[shard]?.offeredAt = time
       let seconds = machines[index].pace * Double(natures.indices.contains(Int(shard)) ? images[Int(shard)] : 1)
       machines[index].outbox.append(.resultReceived(lease, computeSeconds: seconds))
     }
   }
 
+  /// The worker says that it lives, and offers again what was not acknowledged for long.
   mutating func beat(_ index: Int) {
     machines[index].lastHeartbeat = time
     machines[index].outbox.append(
       .heartbeat(worker: machines[index].name, held: Self.claims(machines[index])))
+    for (shard, held) in machines[index].held.sorted(by: { $0.key < $1.key })
+    where held.isComputed && held.offeredAt + 2 * Self.leaseSeconds < time {
+      machines[index].held[shard]?.offeredAt = time
+      machines[index].outbox.append(
+        .resultReceived(ShardLease(shard: shard, attempt: held.attempt, worker: machines[index].name)))
+    }
   }
 
   /// One of the worker's messages arrives: not always the oldest, and not always once.
