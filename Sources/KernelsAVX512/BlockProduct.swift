@@ -253,6 +253,57 @@ extension MatrixProduct {
     }
   }
 
+  /// Sums of a tile of packed rows, [inner, rows].
+  @inline(never)
+  private func sums(
+    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    MatrixTile(left: values, rowStep: nil, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
+  }
+
+  /// Turns the rows of a tile into [inner, rows]. Rows that are missing repeat the last one; their sums are not stored.
+  @inline(__always)
+  private func pack(
+    into target: UnsafeMutablePointer<Float>, _ inner: Int, _ row: (Int) -> UnsafePointer<Float>
+  ) {
+    for group in stride(from: 0, to: MatrixTile.rows, by: Self.rowsTurned) {
+      let (a, b) = (row(group), row(group + 1))
+      let (c, d) = Self.rowsTurned == 4 ? (row(group + 2), row(group + 3)) : (a, b)
+      for k in stride(from: 0, through: inner - 4, by: 4) {
+        turn(four(a + k), four(b + k), four(c + k), four(d + k), target + k * MatrixTile.rows + group)
+      }
+      for k in inner / 4 * 4..<inner {
+        for (index, source) in [a, b, c, d].prefix(Self.rowsTurned).enumerated() {
+          target[k * MatrixTile.rows + group + index] = source[k]
+        }
+      }
+    }
+  }
+
+  /// Rows that are turned together.
+  private static let rowsTurned = MatrixTile.rows % 4 == 0 ? 4 : 2
+
+  /// Writes four inner numbers of `rowsTurned` rows, the rows beside each other.
+  @inline(__always)
+  private func turn(
+    _ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>, _ d: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>
+  ) {
+    for index in 0..<4 {
+      let place = UnsafeMutableRawPointer(target + index * MatrixTile.rows)
+      if Self.rowsTurned == 4 {
+        place.storeBytes(of: SIMD4(a[index], b[index], c[index], d[index]), as: SIMD4<Float>.self)
+      } else {
+        place.storeBytes(of: SIMD2(a[index], b[index]), as: SIMD2<Float>.self)
+      }
+    }
+  }
+
+  @inline(__always)
+  private func four(_ pointer: UnsafePointer<Float>) -> SIMD4<Float> {
+    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD4<Float>.self)
+  }
+
   /// Asks for the lines of the output that four tiles will be written to.
   private func prefetch(_ target: BlockTarget, _ quarter: (row: Int, column: Int), _ layout: BlockLayout) {
     let place = layout.place(target, quarter)

@@ -31,7 +31,6 @@ struct RepLKNet: Sendable {
   }
 
   struct Stage: Sendable {
-    let channels: Int
     let blocks: [(LargeKernelBlock, FeedForward)]
     /// To the next stage; nil in the last one.
     let transition: Transition?
@@ -64,7 +63,7 @@ struct RepLKNet: Sendable {
     for index in design.channels.indices {
       let own = zip(places, blocks).filter { $0.0.0 == index }.map(\.1)
       stages.append(
-        Stage(channels: design.channels[index], blocks: own, transition: try builder.transition(index, design)))
+        Stage(blocks: own, transition: try builder.transition(index, design)))
     }
     self.stages = stages
     head = try builder.head(channels: design.channels[design.channels.count - 1])

@@ -52,7 +52,7 @@ public struct Scheduler: Sendable {
   var silences: [Int: [String: Double]] = [:]
   var workers: [String: Worker] = [:]
   /// Workers that left while a result of theirs was being stored, or a shard split for them: it counts when they return.
-  var departed: [String: Worker] = [:]
+  var departed: [String: UnderWay] = [:]
   var liveWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
   var open: [String] = []
@@ -326,7 +326,7 @@ extension Scheduler {
   private mutating func endStore(of lease: ShardLease) -> Int? {
     guard let index = index(of: lease.shard), stores[index]?.lease == lease else { return nil }
     stores[index] = nil
-    workers[lease.worker]?.storing.remove(index)
+    endUnderWay(index, of: lease.worker)
     offer(lease.worker)
     return index
   }

@@ -63,6 +63,22 @@ extension Scheduler {
     var hasCredit: Bool { leases.count + storing.count < credits }
   }
 
+  /// What a worker that left is still owed.
+  struct UnderWay: Sendable {
+    var storing: Set<Int>
+    var awaits: Int?
+  }
+
+  /// A shard that was being stored or split for a worker is so no more.
+  mutating func endUnderWay(_ index: Int, of name: String) {
+    workers[name]?.storing.remove(index)
+    if workers[name]?.awaits == index { workers[name]?.awaits = nil }
+    guard var underWay = departed[name] else { return }
+    underWay.storing.remove(index)
+    if underWay.awaits == index { underWay.awaits = nil }
+    departed[name] = underWay.storing.isEmpty && underWay.awaits == nil ? nil : underWay
+  }
+
   /// When to look at a lease or a worker again. It may have been extended since.
   struct Deadline<Key: Sendable>: Comparable, Sendable {
     let time: Double
@@ -243,9 +259,8 @@ extension Scheduler {
     if workers[name] == nil {
       serial += 1
       var worker = Worker(serial: serial, credits: credits)
-      if let former = departed.removeValue(forKey: name) {
-        worker.storing = former.storing.filter { stores[$0]?.isOwed == true && stores[$0]?.lease.worker == name }
-        worker.awaits = former.awaits.flatMap { splits[$0]?.worker == name ? $0 : nil }
+      if let underWay = departed.removeValue(forKey: name) {
+        (worker.storing, worker.awaits) = (underWay.storing, underWay.awaits)
       }
       workers[name] = worker
     } else {
@@ -278,7 +293,7 @@ extension Scheduler {
     liveWorkers.remove(name)
     for lease in leases(of: name) { giveBack(lease, reason: "the worker left") }
     if let worker = workers.removeValue(forKey: name), !worker.storing.isEmpty || worker.awaits != nil {
-      departed[name] = worker
+      departed[name] = UnderWay(storing: worker.storing, awaits: worker.awaits)
     }
     open.removeAll { $0 == name }
     releaseReserved(of: name)

@@ -72,7 +72,7 @@ extension Scheduler {
     splitCount += 1
     waitingPieces -= split.pieces.count
     let isAwaited = workers[split.worker]?.awaits == index
-    if isAwaited { workers[split.worker]?.awaits = nil }
+    endUnderWay(index, of: split.worker)
     let model = Int(shards[index].model)
     for piece in split.pieces {
       // One that has another model loaded may find shards of that again.

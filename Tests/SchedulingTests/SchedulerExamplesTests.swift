@@ -34,6 +34,27 @@ import Testing
     #expect([counts.pending, counts.leased, counts.storing, counts.recorded, counts.setAside] == [0, 0, 0, 3, 0])
   }
 
+  @Test("A worker that left while its result was being stored, or a shard split for it, is owed that when it returns")
+  func returnsWhileUnderWay() {
+    var scheduler = Self.scheduler(shards: 2)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    let first = Self.lease(0, 1, "a")
+    #expect(scheduler.handle(.resultReceived(first), at: 1) == [.store(first)])
+    #expect(scheduler.handle(.left(worker: "a"), at: 1).isEmpty)
+    #expect(scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 2).isEmpty, "its credit is taken")
+    #expect(
+      scheduler.handle(.stored(first), at: 3) == [.acknowledge(first, .recorded), .lease(Self.lease(1, 1, "a"))])
+
+    scheduler = Scheduler(
+      blocks: [ShardBlock(count: 2, images: 10)], pieceSizes: PieceSizes(seconds: 1, smallest: 5), leaseSeconds: 10,
+      maximumFailures: 2)
+    let split = Scheduler.Action.split(shard: 0, into: [5, 5], firstPiece: 2, worker: "a")
+    #expect(scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0) == [split])
+    _ = scheduler.handle(.left(worker: "a"), at: 1)
+    #expect(scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 2).isEmpty, "it waits for its pieces")
+    #expect(scheduler.handle(.split(0), at: 3) == [.lease(Self.lease(2, 1, "a"))])
+  }
+
   @Test("Nothing to do is finished at once")
   func empty() {
     var scheduler = Self.scheduler(shards: 0)
