@@ -88,8 +88,8 @@ extension MatrixProduct {
     }
   }
 
-  /// Takes `count` rows of a tile's sums to rounded rows; columns that there are not have sums and biases of zero, of
-  /// which every activation leaves zero.
+  /// Takes `count` rows of a tile's sums to rounded rows. An odd last column is paired with zero, whatever is beside it: the
+  /// sums of columns that there are not are zero only for finite rows.
   private func finishRounded(
     _ sums: UnsafeMutablePointer<Float>, row: Int, count: Int, column: Int, _ native: Bool
   ) {
@@ -101,6 +101,9 @@ extension MatrixProduct {
         put(rectified(activated(load(line + start) + load(bias + column + start))), line + start)
       }
       round(line, count: MatrixTile.columns, native, into: target + offset * rowPairs)
+      if columns % 2 == 1, columns - column <= MatrixTile.columns {
+        target[offset * rowPairs + (columns - column) / 2] &= 0xffff
+      }
     }
   }
 

@@ -4,6 +4,23 @@ import Tensors
 import Testing
 
 @Suite struct FeedForwardTests {
+  /// An infinite number times the zeros that fill a panel is no number; that must not come back by way of a pair.
+  @Test(arguments: InstructionSet.available, Precision.allCases)
+  func infinityStaysInItsColumns(set: InstructionSet, precision: Precision) {
+    let one = PackedMatrix(
+      weights: [1], bias: nil, inner: 1, columns: 1, precision: precision, instructionSet: set)
+    let block = FeedForward(expand: one, project: one)
+    var values: [Float] = [.infinity]
+    var hidden = [Float](repeating: 0, count: block.hiddenCount)
+    var scratch = [Float](repeating: 0, count: block.scratchCount(rows: 1))
+    values.withUnsafeMutableBufferPointer { values in
+      hidden.withUnsafeMutableBufferPointer { hidden in
+        scratch.withUnsafeMutableBufferPointer { block.compute(values, rows: 1, hidden: hidden, scratch: $0) }
+      }
+    }
+    #expect(values == [.infinity])
+  }
+
   /// Odd counts, a hidden layer that fills no panel, and more rows than are computed together.
   @Test(arguments: InstructionSet.available, [(1, 1, 1), (13, 33, 47), (100, 32, 128), (200, 16, 2)])
   func equalsItsProductsOneByOne(set: InstructionSet, shape: (rows: Int, inner: Int, hidden: Int)) {
