@@ -7,7 +7,9 @@ import PackageDescription
 #if arch(x86_64)
   let avx2 = ["-mavx2", "-mfma"]
   let avx512 = avx2 + ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx512bf16"]
+  let simd128 = avx2 + ["-DGAUNTLET_REGISTERS_OF_128_BITS"]
 #else
+  let simd128: [String] = []
   let avx2: [String] = []
   let avx512: [String] = []
 #endif
@@ -44,7 +46,7 @@ let package = Package(
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
-    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -52,11 +54,13 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
+    .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
     .target(name: "CProcessor"),
     .target(name: "CSpawn"),
 
     library("KernelInterfaces"),
-    .target(name: "Kernels128", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx2)),
+    .target(
+      name: "Kernels128", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(simd128)),
     .target(
       name: "KernelsAVX2", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(avx2)),
     .target(
@@ -68,7 +72,7 @@ let package = Package(
     .target(
       name: "Networks", dependencies: ["Tensors", "KernelInterfaces", "Kernels", "CZlib", protobuf],
       exclude: ["ONNX/Protocol/onnx.proto"]),
-    library("Imaging", ["Tensors", "Kernels", "CProcessor", "CTurboJPEG", "CPNG"]),
+    library("Imaging", ["Tensors", "Kernels", "CProcessor", "CJPEG", "CPNG"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Imaging", "Videos", "Tensors", "Benchmarks"]),

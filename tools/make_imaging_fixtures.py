@@ -3,7 +3,7 @@
     python tools/make_imaging_fixtures.py
 
 NAME.rgb holds the bytes of `Image.open(NAME).convert("RGB")`; resized/FILTER-WIDTHxHEIGHT.rgb those of a resize of
-colour.png.
+colour.png. parts/ holds larger ones, of which parts are decoded.
 """
 
 from pathlib import Path
@@ -42,6 +42,28 @@ def main() -> None:
     for label, kind in [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]:
         for width, height in [(17, 13), (64, 48), (40, 11), (93, 30)]:
             (FOLDER / f"{label}-{width}x{height}.rgb").write_bytes(colour.resize((width, height), kind).tobytes())
+    write_parts()
+
+
+def write_parts() -> None:
+    (FOLDER / "parts").mkdir(exist_ok=True)
+    rng = np.random.default_rng(8)
+    rows, columns = np.mgrid[0:93, 0:117]
+    waves = [np.sin(columns / 5 + rows / 9), np.cos(columns / 7 - rows / 4), np.sin(columns * rows / 400)]
+    values = 128 + 90 * np.stack(waves, -1) + rng.integers(-15, 15, (93, 117, 3))
+    colour = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    pictures = {
+        "420.jpg": (colour, {"subsampling": 2}),
+        "422.jpg": (colour, {"subsampling": 1}),
+        "444.jpg": (colour, {"subsampling": 0}),
+        "progressive.jpg": (colour, {"progressive": True}),
+        "restarts.jpg": (colour, {"restart_marker_blocks": 3}),
+        "grey.jpg": (colour.convert("L"), {}),
+        "cmyk.jpg": (colour.convert("CMYK"), {}),
+        "colour.png": (colour.quantize(16), {}),
+    }
+    for name, (picture, options) in pictures.items():
+        picture.save(FOLDER / "parts" / name, **options)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,57 @@
-import CTurboJPEG
+import CJPEG
 
 /// Decodes JPEG with libjpeg-turbo as libjpeg's defaults have it: accurate integer DCT, smooth chroma upsampling.
 enum JPEGDecoder {
+  /// Decodes the whole picture.
   static func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
-    guard let handle = tjInitDecompress() else { throw .damaged(name, reason: "no decoder could be made") }
-    defer { tjDestroy(handle) }
-    var width: Int32 = 0
-    var height: Int32 = 0
-    var subsampling: Int32 = 0
-    var colorspace: Int32 = 0
-    guard
-      tjDecompressHeader3(handle, bytes, UInt(bytes.count), &width, &height, &subsampling, &colorspace) == 0
-        || (width > 0 && height > 0 && tjGetErrorCode(handle) == TJERR_WARNING.rawValue)
-    else { throw failure(handle, bytes, name) }
-    try ImageDecoder.check(width: Int(width), height: Int(height), name: name)
-    let isCMYK = colorspace == Int32(TJCS_CMYK.rawValue) || colorspace == Int32(TJCS_YCCK.rawValue)
-    let pixels = Int(width) * Int(height)
-    var decoded = [UInt8](repeating: 0, count: pixels * (isCMYK ? 4 : 3))
-    let status = tjDecompress2(
-      handle, bytes, UInt(bytes.count), &decoded, width, 0, height, Int32((isCMYK ? TJPF_CMYK : TJPF_RGB).rawValue),
-      TJFLAG_ACCURATEDCT)
-    // Pillow tolerates what libjpeg only warns of, but not a file that ends before its picture.
-    if status != 0 {
-      let isWarning = tjGetErrorCode(handle) == TJERR_WARNING.rawValue
-      if !isWarning || message(handle).contains("Premature end of JPEG file") || lacksEnd(bytes) {
-        throw failure(handle, bytes, name)
-      }
-    }
-    return RGBImage(
-      width: Int(width), height: Int(height), pixels: isCMYK ? rgb(fromInvertedCMYK: decoded) : decoded)
+    try decode(bytes, name: name) { ImagePart.Place(columns: 0..<$0, rows: 0..<$1) }.image
   }
 
-  private static func message(_ handle: tjhandle) -> String { String(cString: tjGetErrorStr2(handle)) }
+  /// Decodes at least what `place` says of a picture of some width and height, and little else.
+  ///
+  /// What is wrong with the file is found wherever it is, as if all of it were decoded.
+  static func decode(
+    _ bytes: [UInt8], name: String, place: (_ width: Int, _ height: Int) throws(ImageError) -> ImagePart.Place
+  ) throws(ImageError) -> ImagePart {
+    var report = gauntlet_jpeg_report()
+    // The decoder points into the file's bytes until it is closed.
+    return try bytes.withUnsafeBufferPointer { file throws(ImageError) in
+      guard let start = file.baseAddress, let jpeg = gauntlet_jpeg_open(start, file.count, &report) else {
+        throw failure(report, bytes, name)
+      }
+      defer { gauntlet_jpeg_close(jpeg) }
+      let (width, height) = (Int(gauntlet_jpeg_width(jpeg)), Int(gauntlet_jpeg_height(jpeg)))
+      try ImageDecoder.check(width: width, height: height, name: name)
+      let place = try place(width, height)
+      precondition(
+        place.columns.lowerBound >= 0 && place.columns.upperBound <= width && place.rows.lowerBound >= 0
+          && place.rows.upperBound <= height && !place.rows.isEmpty && !place.columns.isEmpty,
+        "the part is not in the picture")
+      var left: Int32 = 0
+      let columns = Int(
+        gauntlet_jpeg_start(jpeg, Int32(place.columns.lowerBound), Int32(place.columns.count), &left, &report))
+      guard columns > 0 else { throw failure(report, bytes, name) }
+      let (rows, channels) = (place.rows.count, Int(gauntlet_jpeg_channels(jpeg)))
+      var isDecoded = false
+      let decoded = [UInt8](unsafeUninitializedCapacity: columns * rows * channels) { target, count in
+        guard let pixels = target.baseAddress else { return }
+        isDecoded =
+          gauntlet_jpeg_decode(jpeg, Int32(place.rows.lowerBound), Int32(rows), pixels, columns * channels, &report)
+          == 1
+        count = isDecoded ? columns * rows * channels : 0
+      }
+      // Pillow tolerates what libjpeg only warns of, but not a file that ends before its picture.
+      guard isDecoded, report.warnings == 0 || (report.ended_early == 0 && !lacksEnd(bytes)) else {
+        throw failure(report, bytes, name)
+      }
+      return ImagePart(
+        image: RGBImage(width: columns, height: rows, pixels: channels == 4 ? rgb(fromInvertedCMYK: decoded) : decoded),
+        left: Int(left), top: place.rows.lowerBound, width: width, height: height)
+    }
+  }
 
-  private static func failure(_ handle: tjhandle, _ bytes: [UInt8], _ name: String) -> ImageError {
-    let text = message(handle)
-    return text.contains("Premature end") || lacksEnd(bytes) ? .truncated(name) : .damaged(name, reason: text)
+  private static func failure(_ report: gauntlet_jpeg_report, _ bytes: [UInt8], _ name: String) -> ImageError {
+    report.ended_early != 0 || lacksEnd(bytes) ? .truncated(name) : .damaged(name, reason: text(report))
   }
 
   /// Whether no end-of-image marker stands after the last start of a scan.
@@ -84,15 +100,20 @@ public enum JPEGEncoder {
     guard (1...65_500).contains(image.width), (1...65_500).contains(image.height), (1...100).contains(quality) else {
       throw .notEncodable(reason: "\(image.width)x\(image.height) at quality \(quality)")
     }
-    guard let handle = tjInitCompress() else { throw .notEncodable(reason: "no encoder could be made") }
-    defer { tjDestroy(handle) }
-    var buffer: UnsafeMutablePointer<UInt8>?
-    var size: UInt = 0
-    defer { tjFree(buffer) }
-    let status = tjCompress2(
-      handle, image.pixels, Int32(image.width), 0, Int32(image.height), TJPF_RGB.rawValue, &buffer, &size,
-      Int32((subsampling == .halved ? TJSAMP_420 : TJSAMP_444).rawValue), Int32(quality), TJFLAG_ACCURATEDCT)
-    guard status == 0, let buffer else { throw .notEncodable(reason: String(cString: tjGetErrorStr2(handle))) }
-    return Array(UnsafeBufferPointer(start: buffer, count: Int(size)))
+    var report = gauntlet_jpeg_report()
+    let (width, height) = (Int32(image.width), Int32(image.height))
+    let bound = gauntlet_jpeg_bound(width, height)
+    let bytes = [UInt8](unsafeUninitializedCapacity: bound) { target, count in
+      guard let file = target.baseAddress else { return }
+      count = gauntlet_jpeg_encode(
+        image.pixels, width, height, Int32(quality), subsampling == .halved ? 1 : 0, file, bound, &report)
+    }
+    guard !bytes.isEmpty else { throw .notEncodable(reason: text(report)) }
+    return bytes
   }
+}
+
+/// What libjpeg said.
+private func text(_ report: gauntlet_jpeg_report) -> String {
+  withUnsafeBytes(of: report.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
 }

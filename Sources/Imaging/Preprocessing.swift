@@ -27,10 +27,32 @@ public struct Preprocessing: Sendable, Hashable, Codable {
   ///
   /// - Throws: `ImageError.wrongSize` for a picture that is smaller than the crop.
   public func geometry(_ image: RGBImage) throws(ImageError) -> RGBImage {
-    let (width, height) = try resizedSize(image)
-    guard width != image.width || height != image.height || crop != nil else { return image }
-    let window = try window(width: width, height: height)
-    return Resampler.resize(image, width: width, height: height, interpolation: interpolation, window: window)
+    try resampler(width: image.width, height: image.height).apply(ImagePart(image))
+  }
+
+  /// Decodes a file and does `geometry`; of a JPEG no more is decoded than the crop needs.
+  ///
+  /// - Throws: `ImageError` for a file that cannot be decoded, or whose picture is smaller than the crop.
+  public func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
+    var resampler: Resampler?
+    let part = try ImageDecoder.decode(bytes, name: name) { (width, height) throws(ImageError) in
+      let made = try self.resampler(width: width, height: height)
+      resampler = made
+      return made.place
+    }
+    return resampler?.apply(part) ?? part.image
+  }
+
+  /// What makes the network's picture of one of some size.
+  private func resampler(width: Int, height: Int) throws(ImageError) -> Resampler {
+    guard width > 0, height > 0 else {
+      throw .wrongSize(width: width, height: height, expected: "needs pixels")
+    }
+    let size = try resizedSize(width: width, height: height)
+    let window = try window(width: size.width, height: size.height)
+    return Resampler(
+      sourceWidth: width, sourceHeight: height, width: size.width, height: size.height, interpolation: interpolation,
+      window: window)
   }
 
   /// The first part of `geometry`: resizes, and cuts nothing.
@@ -51,18 +73,15 @@ public struct Preprocessing: Sendable, Hashable, Codable {
       top: Int((Double(height - crop) / 2).rounded(.toNearestOrEven)), width: crop, height: crop)
   }
 
-  private func resizedSize(_ image: RGBImage) throws(ImageError) -> (width: Int, height: Int) {
-    guard let resize, min(image.width, image.height) != resize else { return (image.width, image.height) }
-    guard image.width > 0, image.height > 0 else {
-      throw .wrongSize(width: image.width, height: image.height, expected: "needs pixels to be resized")
-    }
-    let (short, long) = (min(image.width, image.height), max(image.width, image.height))
+  private func resizedSize(width: Int, height: Int) throws(ImageError) -> (width: Int, height: Int) {
+    guard let resize, min(width, height) != resize else { return (width, height) }
+    let (short, long) = (min(width, height), max(width, height))
     let (scaled, overflow) = resize.multipliedReportingOverflow(by: long)
     guard !overflow, scaled / short <= RGBImage.maximumPixels / resize else {
       throw .wrongSize(
-        width: image.width, height: image.height, expected: "would be too large with a shortest side of \(resize)")
+        width: width, height: height, expected: "would be too large with a shortest side of \(resize)")
     }
-    return image.width <= image.height ? (resize, scaled / short) : (scaled / short, resize)
+    return width <= height ? (resize, scaled / short) : (scaled / short, resize)
   }
 
   /// Writes (value / 255 - mean) / std as `[height][width][3]` float32.
@@ -73,19 +92,7 @@ public struct Preprocessing: Sendable, Hashable, Codable {
       throw .wrongSize(
         width: image.width, height: image.height, expected: "the buffer holds \(buffer.count) values of 3 channels")
     }
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 256) { table in
-      for channel in 0..<3 {
-        for value in 0..<256 { table[channel * 256 + value] = (Float(value) / 255 - mean[channel]) / std[channel] }
-      }
-      image.pixels.withUnsafeBufferPointer { pixels in
-        var index = 0
-        while index < pixels.count {
-          buffer[index] = table[Int(pixels[index])]
-          buffer[index + 1] = table[256 + Int(pixels[index + 1])]
-          buffer[index + 2] = table[512 + Int(pixels[index + 2])]
-          index += 3
-        }
-      }
-    }
+    Normaliser(mean: SIMD3(mean[0], mean[1], mean[2]), std: SIMD3(std[0], std[1], std[2])).write(
+      image.pixels, into: buffer)
   }
 }

@@ -91,6 +91,16 @@ extension InstructionSet {
     }
   }
 
+  /// What resizes and normalises pictures.
+  package var preprocessingKernel: any PreprocessingKernel.Type {
+    switch self {
+    case .scalar: ScalarPreprocessing.self
+    case .simd128: Kernels128.PreprocessingPasses.self
+    case .avx2: KernelsAVX2.PreprocessingPasses.self
+    case .avx512: KernelsAVX512.PreprocessingPasses.self
+    }
+  }
+
   /// The rate of multiply-adds; nil for the reference.
   var peakKernel: (any PeakKernel.Type)? {
     switch self {

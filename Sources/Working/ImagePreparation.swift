@@ -33,7 +33,7 @@ struct ImagePreparation: Sendable {
 
   private func image(_ path: String) throws -> RGBImage {
     let file = task.benchmark.file(of: path, in: folder)
-    let image = try fitted(decoded(file), path)
+    let image = try fitted(file, path)
     guard image.width == inputWidth, image.height == inputHeight else {
       throw EvaluationError.wrongSize(
         path: file, width: image.width, height: image.height, expectedWidth: inputWidth, expectedHeight: inputHeight)
@@ -48,23 +48,21 @@ struct ImagePreparation: Sendable {
       corruption, to: image, severity: severity, random: random, frostPictures: frostPictures)
   }
 
-  private func decoded(_ file: String) throws -> RGBImage {
+  /// A picture at the network's size; a perturbation made on the fly moves the picture before it is cropped.
+  private func fitted(_ file: String, _ path: String) throws -> RGBImage {
     let bytes = try FileTree.contents(of: file)
-    guard task.benchmark.isVideo, let frame = task.benchmark.frame(of: task.condition) else {
-      return try ImageDecoder.decode(bytes, name: file)
+    let (benchmark, preprocessing) = (task.benchmark, task.model.preprocessing)
+    if benchmark.isVideo, let number = benchmark.frame(of: task.condition) {
+      let frame = try VideoDecoder.frame(number, of: bytes, name: file)
+      return benchmark.isFittedAlready ? frame : try preprocessing.geometry(frame)
     }
-    return try VideoDecoder.frame(frame, of: bytes, name: file)
-  }
-
-  /// At the network's size; a perturbation made on the fly moves the picture before it is cropped.
-  private func fitted(_ image: RGBImage, _ path: String) throws -> RGBImage {
-    if task.benchmark.isFittedAlready { return image }
-    if let (perturbation, frame) = task.benchmark.livePerturbation(of: task.condition) {
+    if benchmark.isFittedAlready { return try ImageDecoder.decode(bytes, name: file) }
+    if let (perturbation, frame) = benchmark.livePerturbation(of: task.condition) {
       return try perturbation.frame(
-        frame, of: image, preprocessing: task.model.preprocessing,
+        frame, of: ImageDecoder.decode(bytes, name: file), preprocessing: preprocessing,
         random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)")))
     }
-    return try task.model.preprocessing.geometry(image)
+    return try preprocessing.decode(bytes, name: file)
   }
 }
 

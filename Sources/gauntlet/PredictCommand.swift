@@ -40,7 +40,7 @@ struct PredictCommand: ParsableCommand {
     let session = classifier.makeSession(maximumBatch: 1)
     for image in images {
       let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: image)))
-      let picture = try preprocessing.geometry(ImageDecoder.decode(bytes, name: image))
+      let picture = try preprocessing.decode(bytes, name: image)
       var input = [Float](repeating: 0, count: classifier.inputHeight * classifier.inputWidth * 3)
       try input.withUnsafeMutableBufferPointer { try preprocessing.normalise(picture, into: $0) }
       var logits = [Float](repeating: 0, count: classifier.classCount)

@@ -33,7 +33,7 @@ extension BenchCommand {
       var numbers = [Float](repeating: 0, count: crop * crop * 3)
       if let output {
         let pixels = try files.flatMap {
-          try preprocessing.geometry(ImageDecoder.decode($0.bytes, name: $0.name)).pixels
+          try preprocessing.decode($0.bytes, name: $0.name).pixels
         }
         try Data(pixels).write(to: URL(fileURLWithPath: output))
       }
@@ -42,7 +42,7 @@ extension BenchCommand {
       }
       let whole = try rate(files.count) {
         for file in files {
-          let image = try preprocessing.geometry(ImageDecoder.decode(file.bytes, name: file.name))
+          let image = try preprocessing.decode(file.bytes, name: file.name)
           try numbers.withUnsafeMutableBufferPointer { try preprocessing.normalise(image, into: $0) }
         }
       }

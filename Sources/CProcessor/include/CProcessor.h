@@ -150,3 +150,86 @@ static inline __attribute__((always_inline)) gauntlet_lanes8 gauntlet_look_up8(
   return (gauntlet_lanes8)_mm256_blendv_ps(first, second, chooses);
 }
 #endif
+
+// Bytes of pictures in the registers of the instruction set that is compiled for: 64, 32, or 16 of them. What is said of
+// 16 bytes holds for each 16 of a longer register.
+#if defined(__AVX512BW__)
+#define GAUNTLET_BYTES 64
+#define GAUNTLET_ON_BYTES(name) _mm512_##name
+typedef __m512i gauntlet_register;
+#elif defined(__AVX2__) && !defined(GAUNTLET_REGISTERS_OF_128_BITS)
+#define GAUNTLET_BYTES 32
+#define GAUNTLET_ON_BYTES(name) _mm256_##name
+typedef __m256i gauntlet_register;
+#else
+#define GAUNTLET_BYTES 16
+#define GAUNTLET_ON_BYTES(name) _mm_##name
+#endif
+
+typedef unsigned char gauntlet_bytes __attribute__((ext_vector_type(GAUNTLET_BYTES)));
+typedef short gauntlet_shorts __attribute__((ext_vector_type(GAUNTLET_BYTES / 2)));
+typedef int gauntlet_ints __attribute__((ext_vector_type(GAUNTLET_BYTES / 4)));
+
+#if defined(__SSSE3__)
+#if GAUNTLET_BYTES == 16
+typedef __m128i gauntlet_register;
+#endif
+
+/// Byte `pattern[i]` of 16 at place i; 0 where the pattern's upper bit is set. PSHUFB on x86.
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_arrange(
+    gauntlet_bytes bytes, gauntlet_bytes pattern) {
+  return (gauntlet_bytes)GAUNTLET_ON_BYTES(shuffle_epi8)((gauntlet_register)bytes, (gauntlet_register)pattern);
+}
+
+/// The first eight of 16 bytes of both in turn, a0 b0 a1 b1 and so on. PUNPCKLBW on x86.
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_low(gauntlet_bytes a, gauntlet_bytes b) {
+  return (gauntlet_bytes)GAUNTLET_ON_BYTES(unpacklo_epi8)((gauntlet_register)a, (gauntlet_register)b);
+}
+
+/// The last eight of 16 bytes of both in turn.
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_high(gauntlet_bytes a, gauntlet_bytes b) {
+  return (gauntlet_bytes)GAUNTLET_ON_BYTES(unpackhi_epi8)((gauntlet_register)a, (gauntlet_register)b);
+}
+
+/// Adds neighbouring products of 16-bit numbers. PMADDWD on x86.
+static inline __attribute__((always_inline)) gauntlet_ints gauntlet_pair_sums(gauntlet_shorts a, gauntlet_shorts b) {
+  return (gauntlet_ints)GAUNTLET_ON_BYTES(madd_epi16)((gauntlet_register)a, (gauntlet_register)b);
+}
+
+/// Four numbers of each in turn as bytes, those below 0 and above 255 as 0 and 255. PACKSSDW and PACKUSWB on x86.
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_saturate4(
+    gauntlet_ints a, gauntlet_ints b, gauntlet_ints c, gauntlet_ints d) {
+  return (gauntlet_bytes)GAUNTLET_ON_BYTES(packus_epi16)(
+      GAUNTLET_ON_BYTES(packs_epi32)((gauntlet_register)a, (gauntlet_register)b),
+      GAUNTLET_ON_BYTES(packs_epi32)((gauntlet_register)c, (gauntlet_register)d));
+}
+#else
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_arrange(
+    gauntlet_bytes bytes, gauntlet_bytes pattern) {
+  gauntlet_bytes result;
+  for (int place = 0; place < 16; place++) result[place] = pattern[place] & 0x80 ? 0 : bytes[pattern[place] & 15];
+  return result;
+}
+
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_low(gauntlet_bytes a, gauntlet_bytes b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_high(gauntlet_bytes a, gauntlet_bytes b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+static inline __attribute__((always_inline)) gauntlet_ints gauntlet_pair_sums(gauntlet_shorts a, gauntlet_shorts b) {
+  return __builtin_convertvector(a.even, gauntlet_ints) * __builtin_convertvector(b.even, gauntlet_ints) +
+         __builtin_convertvector(a.odd, gauntlet_ints) * __builtin_convertvector(b.odd, gauntlet_ints);
+}
+
+static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_saturate4(
+    gauntlet_ints a, gauntlet_ints b, gauntlet_ints c, gauntlet_ints d) {
+  gauntlet_byte4 first = gauntlet_saturate(a), second = gauntlet_saturate(b);
+  gauntlet_byte4 third = gauntlet_saturate(c), fourth = gauntlet_saturate(d);
+  gauntlet_byte8 low = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
+  gauntlet_byte8 high = __builtin_shufflevector(third, fourth, 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+#endif
