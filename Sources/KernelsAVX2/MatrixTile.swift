@@ -1,3 +1,5 @@
+import CProcessor
+
 /// The sums of one tile of AVX2's matrix product, 6 rows by 16 columns, which stay in registers.
 ///
 /// A lane holds one output, and its chain runs over inner = 0, 1, 2, ... The sums are separate variables, since an
@@ -21,39 +23,66 @@ struct MatrixTile {
   private var c50 = Lanes(repeating: 0)
   private var c51 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of `left` times `panel` [inner, 16].
-  ///
-  /// - Parameter rowStep: from a number of `left` [6, inner] to that of the next row; nil for `left` [inner, 6].
+  /// Sums over `inner` of rows that lie beside each other, `left` [inner, 6], times `panel` [inner, columns].
   @inline(__always)
-  init(left: UnsafePointer<Float>, rowStep: Int?, panel: UnsafePointer<Float>, inner: Int) {
-    let row = rowStep ?? 1
-    let step = rowStep == nil ? Self.rows : 1
-    var values = left
-    var weights = panel
-    for _ in 0..<inner {
-      let w0 = load(weights)
-      let w1 = load(weights + 8)
-      let x0 = Lanes(repeating: values[0])
-      c00.addProduct(x0, w0)
-      c01.addProduct(x0, w1)
-      let x1 = Lanes(repeating: values[row])
-      c10.addProduct(x1, w0)
-      c11.addProduct(x1, w1)
-      let x2 = Lanes(repeating: values[2 * row])
-      c20.addProduct(x2, w0)
-      c21.addProduct(x2, w1)
-      let x3 = Lanes(repeating: values[3 * row])
-      c30.addProduct(x3, w0)
-      c31.addProduct(x3, w1)
-      let x4 = Lanes(repeating: values[4 * row])
-      c40.addProduct(x4, w0)
-      c41.addProduct(x4, w1)
-      let x5 = Lanes(repeating: values[5 * row])
-      c50.addProduct(x5, w0)
-      c51.addProduct(x5, w1)
-      values += step
-      weights += 16
+  init(turned left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+    var (values, weights) = (left, panel)
+    // Two steps at a time: what counts and moves pointers takes its turns from the sums.
+    for _ in 0..<inner / 2 {
+      // Rows come once and from far away.
+      gauntlet_prefetch_for_reading(values + 16 * Self.rows)
+      add(values, 1, weights)
+      gauntlet_prefetch_for_reading(values + 17 * Self.rows)
+      add(values + Self.rows, 1, weights + Self.columns)
+      values += 2 * Self.rows
+      weights += 2 * Self.columns
     }
+    if inner % 2 == 1 { add(values, 1, weights) }
+  }
+
+  /// Sums over `inner` of rows in lines of 16 numbers, `left` [inner / 16, 6, 16], times `panel` [inner, columns].
+  @inline(__always)
+  init(lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+    var (values, weights) = (left, panel)
+    for _ in 0..<inner / 16 {
+      for _ in 0..<8 {
+        add(values, 16, weights)
+        add(values + 1, 16, weights + Self.columns)
+        values += 2
+        weights += 2 * Self.columns
+      }
+      values += 16 * (Self.rows - 1)
+    }
+    for _ in 0..<inner % 16 {
+      add(values, 16, weights)
+      values += 1
+      weights += Self.columns
+    }
+  }
+
+  /// Adds the products of one number of each row, `step` apart, and one of each column.
+  @inline(__always)
+  private mutating func add(_ values: UnsafePointer<Float>, _ step: Int, _ weights: UnsafePointer<Float>) {
+    let w0 = load(weights)
+    let w1 = load(weights + 8)
+    let x0 = Lanes(repeating: values[0])
+    c00.addProduct(x0, w0)
+    c01.addProduct(x0, w1)
+    let x1 = Lanes(repeating: values[step])
+    c10.addProduct(x1, w0)
+    c11.addProduct(x1, w1)
+    let x2 = Lanes(repeating: values[2 * step])
+    c20.addProduct(x2, w0)
+    c21.addProduct(x2, w1)
+    let x3 = Lanes(repeating: values[3 * step])
+    c30.addProduct(x3, w0)
+    c31.addProduct(x3, w1)
+    let x4 = Lanes(repeating: values[4 * step])
+    c40.addProduct(x4, w0)
+    c41.addProduct(x4, w1)
+    let x5 = Lanes(repeating: values[5 * step])
+    c50.addProduct(x5, w0)
+    c51.addProduct(x5, w1)
   }
 
   /// Writes the sums, rows `stride` elements apart.

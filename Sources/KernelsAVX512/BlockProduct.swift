@@ -50,23 +50,28 @@ extension MatrixProduct {
     let lines = (size / 16 + calls - 1) / calls
     var ahead = weights + size
     let last = panels + layout.chunks * layout.panels * size
+    let tiles = (end - start + MatrixTile.rows - 1) / MatrixTile.rows
     for outer in layout.order {
       combineWeights(weights, outer: outer, layout, into: place.right)
-      for first in stride(from: start, to: end, by: MatrixTile.rows) {
-        let tile = (first - start) / MatrixTile.rows
-        let target = BlockTarget(
-          panel: panel, chunk: chunk, first: first, count: min(MatrixTile.rows, end - first), start: start)
-        if chunk + 1 == layout.chunks, let quarter = layout.quarter(outer) { prefetch(target, quarter, layout) }
-        let left = place.left + (outer * layout.tiles + tile) * 7 * layout.leftStep
-        for product in 0..<7 {
+      // A product's weights stay in the first-level cache while all tiles pass.
+      for product in 0..<7 {
+        let left = place.left + (outer * 7 + product) * layout.tiles * layout.leftStep
+        for tile in 0..<tiles {
           for line in 0..<lines where ahead < last { gauntlet_prefetch_for_reading(ahead + line * 16) }
           ahead += lines * 16
           sums(
-            left + product * layout.leftStep, place.right + product * layout.rightStep, layout.inner,
-            into: place.sums + product * Self.tileCount)
+            left + tile * layout.leftStep, place.right + product * layout.rightStep, layout.inner,
+            into: place.sums + (tile * 7 + product) * Self.tileCount)
         }
-        join(place.sums, outer: outer, layout, kept: place.kept + tile * 8 * Self.tileCount)
-        if let quarter = layout.quarter(outer) { finish(place.sums, target, quarter, layout, place.partial) }
+      }
+      for tile in 0..<tiles {
+        let first = start + tile * MatrixTile.rows
+        let target = BlockTarget(
+          panel: panel, chunk: chunk, first: first, count: min(MatrixTile.rows, end - first), start: start)
+        let sums = place.sums + tile * 7 * Self.tileCount
+        if chunk + 1 == layout.chunks, let quarter = layout.quarter(outer) { prefetch(target, quarter, layout) }
+        join(sums, outer: outer, layout, kept: place.kept + tile * 8 * Self.tileCount)
+        if let quarter = layout.quarter(outer) { finish(sums, target, quarter, layout, place.partial) }
       }
     }
   }
@@ -84,28 +89,31 @@ extension MatrixProduct {
       }
     }
     for outer in 0..<layout.outerProducts {
-      let target = place.left + (outer * layout.tiles + tile) * 7 * step
+      let target = place.left + (outer * 7 * layout.tiles + tile) * step
+      let next = layout.tiles * step
       guard side == 4 else {
-        splitLeft(size, step, target) { load(raw + $0) }
+        splitLeft(size, step, target, next) { load(raw + $0) }
         continue
       }
       let (a12, a21, a22) = (raw + 4 * step, raw + 8 * step, raw + 12 * step)
       switch outer {
-      case 0: splitLeft(size, step, target) { load(raw + $0) }
-      case 1: splitLeft(size, step, target) { load(a12 + $0) }
-      case 2: splitLeft(size, step, target) { load(a12 + $0) - ((load(a21 + $0) + load(a22 + $0)) - load(raw + $0)) }
-      case 3: splitLeft(size, step, target) { load(a22 + $0) }
-      case 4: splitLeft(size, step, target) { load(a21 + $0) + load(a22 + $0) }
-      case 5: splitLeft(size, step, target) { (load(a21 + $0) + load(a22 + $0)) - load(raw + $0) }
-      default: splitLeft(size, step, target) { load(raw + $0) - load(a21 + $0) }
+      case 0: splitLeft(size, step, target, next) { load(raw + $0) }
+      case 1: splitLeft(size, step, target, next) { load(a12 + $0) }
+      case 2:
+        splitLeft(size, step, target, next) { load(a12 + $0) - ((load(a21 + $0) + load(a22 + $0)) - load(raw + $0)) }
+      case 3: splitLeft(size, step, target, next) { load(a22 + $0) }
+      case 4: splitLeft(size, step, target, next) { load(a21 + $0) + load(a22 + $0) }
+      case 5: splitLeft(size, step, target, next) { (load(a21 + $0) + load(a22 + $0)) - load(raw + $0) }
+      default: splitLeft(size, step, target, next) { load(raw + $0) - load(a21 + $0) }
       }
     }
   }
 
-  /// Writes A11, A12, S4, A22, S1, S2, S3 of four blocks, each of `size` elements and `step` apart.
+  /// Writes A11, A12, S4, A22, S1, S2, S3 of four blocks of `size` elements, `step` apart where they are read and `next`
+  /// where they are written.
   @inline(__always)
   private func splitLeft(
-    _ size: Int, _ step: Int, _ target: UnsafeMutablePointer<Float>, _ source: (Int) -> Lanes
+    _ size: Int, _ step: Int, _ target: UnsafeMutablePointer<Float>, _ next: Int, _ source: (Int) -> Lanes
   ) {
     for index in stride(from: 0, to: size, by: Self.lanes) {
       let (a11, a12) = (source(index), source(step + index))
@@ -114,12 +122,12 @@ extension MatrixProduct {
       let s2 = s1 - a11
       let place = target + index
       put(a11, place)
-      put(a12, place + step)
-      put(a12 - s2, place + 2 * step)
-      put(a22, place + 3 * step)
-      put(s1, place + 4 * step)
-      put(s2, place + 5 * step)
-      put(a11 - a21, place + 6 * step)
+      put(a12, place + next)
+      put(a12 - s2, place + 2 * next)
+      put(a22, place + 3 * next)
+      put(s1, place + 4 * next)
+      put(s2, place + 5 * next)
+      put(a11 - a21, place + 6 * next)
     }
   }
 
@@ -259,7 +267,7 @@ extension MatrixProduct {
     _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
-    MatrixTile(left: values, rowStep: nil, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
+    MatrixTile(turned: values, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
   }
 
   /// Turns the rows of a tile into [inner, rows]. Rows that are missing repeat the last one; their sums are not stored.
@@ -372,7 +380,7 @@ private struct BlockLayout {
 
   private var counts: [Int] {
     [
-      outerProducts * tiles * 7 * leftStep, blocks * leftStep, 7 * rightStep, 7 * MatrixProduct.tileCount,
+      outerProducts * tiles * 7 * leftStep, blocks * leftStep, 7 * rightStep, tiles * 7 * MatrixProduct.tileCount,
       side == 4 ? tiles * 8 * MatrixProduct.tileCount : 0,
       chunks > 1 ? tiles * MatrixTile.rows * side * columns : 0,
     ]

@@ -46,44 +46,57 @@ package struct MatrixProduct: MatrixKernel {
     return max(1, min(needed, 8, blockBytes / max(1, bytes * MatrixTile.rows)))
   }
 
-  /// Elements from one copied row to the next: a cache line more than there are, as rows a power of two apart would share
-  /// few sets of the first-level cache.
-  private var rowStep: Int { (inner + 15) / 16 * 16 + 16 }
+  /// Elements of a tile's copied rows, which are in whole lines.
+  private var tileStep: Int { (inner + 15) / 16 * 16 * MatrixTile.rows }
 
-  private var blockTiles: Int { Self.tilesTogether(rows, bytes: rowStep * 4) }
+  private var blockTiles: Int { Self.tilesTogether(rows, bytes: tileStep / MatrixTile.rows * 4) }
 
   /// Elements that `multiply` needs to work in.
-  package var scratchCount: Int { blockTiles * MatrixTile.rows * rowStep + Self.tileCount }
+  package var scratchCount: Int { blockTiles * tileStep + Self.tileCount }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
   package func multiply(scratch: UnsafeMutablePointer<Float>) {
     let spill = scratch
     let copy = scratch + Self.tileCount
-    let rowStep = rowStep
+    let tileStep = tileStep
     let block = blockTiles * MatrixTile.rows
     for start in stride(from: 0, to: rows, by: block) {
       let end = min(start + block, rows)
       // A last tile that is not whole repeats its last row; those sums are not stored.
       let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
       for row in 0..<whole {
-        (copy + row * rowStep).update(from: left + min(start + row, end - 1) * inner, count: inner)
+        copyRow(
+          left + min(start + row, end - 1) * inner,
+          to: copy + row / MatrixTile.rows * tileStep + row % MatrixTile.rows * 16)
       }
       for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
         let width = min(MatrixTile.columns, columns - column)
         for row in stride(from: start, to: end, by: MatrixTile.rows) {
           let valid = min(MatrixTile.rows, end - row)
           prefetchOutput(row: row, count: valid, column: column)
-          let values = copy + (row - start) * rowStep
+          let values = copy + (row - start) / MatrixTile.rows * tileStep
           let panel = panels + column * inner
           if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
-            wholeTile(values, rowStep, panel, row: row, column: column)
+            wholeTile(values, panel, row: row, column: column)
           } else {
-            rowSums(values, rowStep, panel, into: spill)
+            rowSums(values, panel, into: spill)
             finish(spill, row: row, count: valid, column: column, width: width)
           }
         }
       }
     }
+  }
+
+  /// Copies a row in lines of 16 numbers, of which those of a tile's rows alternate.
+  @inline(__always)
+  private func copyRow(_ row: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
+    var place = UnsafeMutableRawPointer(target)
+    for start in stride(from: 0, through: inner - 16, by: 16) {
+      place.storeBytes(
+        of: UnsafeRawPointer(row + start).loadUnaligned(as: SIMD16<Float>.self), as: SIMD16<Float>.self)
+      place += 64 * MatrixTile.rows
+    }
+    place.copyMemory(from: row + inner / 16 * 16, byteCount: inner % 16 * 4)
   }
 
   /// Asks for the lines of a tile of the output, which come into the cache while its sums are computed.
@@ -100,9 +113,9 @@ package struct MatrixProduct: MatrixKernel {
   var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
   private func wholeTile(
-    _ values: UnsafePointer<Float>, _ rowStep: Int, _ panel: UnsafePointer<Float>, row: Int, column: Int
+    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int
   ) {
-    let tile = MatrixTile(left: values, rowStep: rowStep, panel: panel, inner: inner)
+    let tile = MatrixTile(lines: values, panel: panel, inner: inner)
     let offset = row * columns + column
     if let residual {
       tile.store(output + offset, stride: columns, bias: bias + column, residual: residual + offset)
@@ -120,10 +133,10 @@ package struct MatrixProduct: MatrixKernel {
 
   @inline(never)
   private func rowSums(
-    _ values: UnsafePointer<Float>, _ rowStep: Int, _ panel: UnsafePointer<Float>,
+    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    MatrixTile(left: values, rowStep: rowStep, panel: panel, inner: inner)
+    MatrixTile(lines: values, panel: panel, inner: inner)
       .store(target, stride: MatrixTile.columns)
   }
 

@@ -1,5 +1,11 @@
+import CProcessor
+
 /// The sums of one tile of a matrix product, 12 rows by two registers of columns, which stay in 24 of 32 registers; one
 /// source for the instruction sets that have as many.
+///
+/// A number of a row is loaded and spread once for both registers; but every third row's is twice, by the multiply-adds
+/// themselves: where two threads share a core's decoder, the count of instructions is the limit, elsewhere that of loads.
+/// The compiler would load a number once that is read through one pointer.
 ///
 /// A lane holds one output, and its chain runs over inner = 0, 1, 2, ... The sums are separate variables, since an
 /// array of them would not stay in registers.
@@ -34,57 +40,87 @@ struct MatrixTile {
   private var c110 = Lanes(repeating: 0)
   private var c111 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of `left` times `panel` [inner, columns].
-  ///
-  /// - Parameter rowStep: from a number of `left` [12, inner] to that of the next row; nil for `left` [inner, 12].
+  /// Sums over `inner` of rows that lie beside each other, `left` [inner, 12], times `panel` [inner, columns].
   @inline(__always)
-  init(left: UnsafePointer<Float>, rowStep: Int?, panel: UnsafePointer<Float>, inner: Int) {
-    let row = rowStep ?? 1
-    let step = rowStep == nil ? Self.rows : 1
-    var values = left
-    var weights = panel
-    for _ in 0..<inner {
-      let w0 = load(weights)
-      let w1 = load(weights + Lanes.scalarCount)
-      let x0 = Lanes(repeating: values[0])
-      c00.addProduct(x0, w0)
-      c01.addProduct(x0, w1)
-      let x1 = Lanes(repeating: values[row])
-      c10.addProduct(x1, w0)
-      c11.addProduct(x1, w1)
-      let x2 = Lanes(repeating: values[2 * row])
-      c20.addProduct(x2, w0)
-      c21.addProduct(x2, w1)
-      let x3 = Lanes(repeating: values[3 * row])
-      c30.addProduct(x3, w0)
-      c31.addProduct(x3, w1)
-      let x4 = Lanes(repeating: values[4 * row])
-      c40.addProduct(x4, w0)
-      c41.addProduct(x4, w1)
-      let x5 = Lanes(repeating: values[5 * row])
-      c50.addProduct(x5, w0)
-      c51.addProduct(x5, w1)
-      let x6 = Lanes(repeating: values[6 * row])
-      c60.addProduct(x6, w0)
-      c61.addProduct(x6, w1)
-      let x7 = Lanes(repeating: values[7 * row])
-      c70.addProduct(x7, w0)
-      c71.addProduct(x7, w1)
-      let x8 = Lanes(repeating: values[8 * row])
-      c80.addProduct(x8, w0)
-      c81.addProduct(x8, w1)
-      let x9 = Lanes(repeating: values[9 * row])
-      c90.addProduct(x9, w0)
-      c91.addProduct(x9, w1)
-      let x10 = Lanes(repeating: values[10 * row])
-      c100.addProduct(x10, w0)
-      c101.addProduct(x10, w1)
-      let x11 = Lanes(repeating: values[11 * row])
-      c110.addProduct(x11, w0)
-      c111.addProduct(x11, w1)
-      values += step
+  init(turned left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+    var (values, weights) = (left, panel)
+    var others = gauntlet_another_pointer(left)
+    // Two steps at a time: what counts and moves pointers takes its turns from the sums.
+    for _ in 0..<inner / 2 {
+      // Rows come once and from far away.
+      gauntlet_prefetch_for_reading(values + 16 * Self.rows)
+      add(values, others, 1, weights)
+      gauntlet_prefetch_for_reading(values + 17 * Self.rows)
+      add(values + Self.rows, others + Self.rows, 1, weights + Self.columns)
+      values += 2 * Self.rows
+      others += 2 * Self.rows
+      weights += 2 * Self.columns
+    }
+    if inner % 2 == 1 { add(values, others, 1, weights) }
+  }
+
+  /// Sums over `inner` of rows in lines of 16 numbers, `left` [inner / 16, 12, 16], times `panel` [inner, columns].
+  @inline(__always)
+  init(lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+    var (values, weights) = (left, panel)
+    for _ in 0..<inner / 16 {
+      for _ in 0..<8 {
+        // Of which the compiler knows nothing: a counter beside them would make every multiply-add that reads two.
+        values = gauntlet_another_pointer(values)
+        let others = gauntlet_another_pointer(values)
+        add(values, others, 16, weights)
+        add(values + 1, others + 1, 16, weights + Self.columns)
+        values += 2
+        weights += 2 * Self.columns
+      }
+      values += 16 * (Self.rows - 1)
+    }
+    for _ in 0..<inner % 16 {
+      add(values, values, 16, weights)
+      values += 1
       weights += Self.columns
     }
+  }
+
+  /// Adds the products of one number of each row, `step` apart, and one of each column; `others` are `values`.
+  @inline(__always)
+  private mutating func add(
+    _ values: UnsafePointer<Float>, _ others: UnsafePointer<Float>, _ step: Int, _ weights: UnsafePointer<Float>
+  ) {
+    let w0 = load(weights)
+    let w1 = load(weights + Lanes.scalarCount)
+    let x0 = Lanes(repeating: values[0])
+    c00.addProduct(x0, w0)
+    c01.addProduct(x0, w1)
+    let x1 = Lanes(repeating: values[step])
+    c10.addProduct(x1, w0)
+    c11.addProduct(x1, w1)
+    c20.addProduct(Lanes(repeating: values[2 * step]), w0)
+    c21.addProduct(Lanes(repeating: others[2 * step]), w1)
+    let x3 = Lanes(repeating: values[3 * step])
+    c30.addProduct(x3, w0)
+    c31.addProduct(x3, w1)
+    let x4 = Lanes(repeating: values[4 * step])
+    c40.addProduct(x4, w0)
+    c41.addProduct(x4, w1)
+    c50.addProduct(Lanes(repeating: values[5 * step]), w0)
+    c51.addProduct(Lanes(repeating: others[5 * step]), w1)
+    let x6 = Lanes(repeating: values[6 * step])
+    c60.addProduct(x6, w0)
+    c61.addProduct(x6, w1)
+    let x7 = Lanes(repeating: values[7 * step])
+    c70.addProduct(x7, w0)
+    c71.addProduct(x7, w1)
+    c80.addProduct(Lanes(repeating: values[8 * step]), w0)
+    c81.addProduct(Lanes(repeating: others[8 * step]), w1)
+    let x9 = Lanes(repeating: values[9 * step])
+    c90.addProduct(x9, w0)
+    c91.addProduct(x9, w1)
+    let x10 = Lanes(repeating: values[10 * step])
+    c100.addProduct(x10, w0)
+    c101.addProduct(x10, w1)
+    c110.addProduct(Lanes(repeating: values[11 * step]), w0)
+    c111.addProduct(Lanes(repeating: others[11 * step]), w1)
   }
 
   /// Writes the sums, rows `stride` elements apart.

@@ -89,6 +89,10 @@ def peers(network, inputs, folder: Path, threads: int) -> dict:
     }
 
 
+def chosen(runners: dict, arguments) -> dict:
+    return {name: run for name, run in runners.items() if not arguments.peer or name in arguments.peer}
+
+
 def table(title: str, unit: str, figures: dict, more_is_better: bool) -> None:
     print(f"\n{title}, median of {len(figures['Gauntlet'])}")
     own = statistics.median(figures["Gauntlet"])
@@ -138,6 +142,7 @@ def compare_model(arguments, folder: Path) -> bool:
         tolerance = 0.02
         runners = {"OpenVINO": openvino_runner(str(folder / "model.onnx"), inputs, arguments.threads, "bf16")}
     good = True
+    runners = chosen(runners, arguments)
     for peer, run in runners.items():
         difference = float(numpy.abs(run() - expected).max() / numpy.abs(expected).max())
         good = good and (difference <= tolerance or arguments.precision == "bf16")
@@ -181,7 +186,8 @@ def compare_depthwise(arguments, folder: Path) -> bool:
         inputs = torch.randn(8, channels, side, side)
         own = folder / str(channels)
         own.mkdir()
-        cases.append((f"{channels}x{side}x{side}, {kernel}x{kernel}", peers(layer, inputs, own, 1), {"Gauntlet": []}))
+        runners = chosen(peers(layer, inputs, own, 1), arguments)
+        cases.append((f"{channels}x{side}x{side}, {kernel}x{kernel}", runners, {"Gauntlet": []}))
     for turn in range(arguments.turns):
         lines = subprocess.run(
             [GAUNTLET, "bench", "kernels", "--only", "depthwise"], check=True, capture_output=True, text=True).stdout
@@ -205,6 +211,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--peer", action="append", help="only this peer, such as OpenVINO; may be given again")
     arguments = parser.parse_args()
     if not GAUNTLET.exists():
         print("there is no .build/release/gauntlet; run `make build` first", file=sys.stderr)

@@ -6,12 +6,19 @@ int gauntlet_processor_has_avx512(void);
 int gauntlet_processor_has_avx512_bf16(void);
 
 /// Asks for the cache line at `address`, to be written soon.
-static inline __attribute__((always_inline)) void gauntlet_prefetch_for_writing(const void *address) {
+static inline __attribute__((always_inline)) void gauntlet_prefetch_for_writing(const void *_Nonnull address) {
   __builtin_prefetch(address, 1, 3);
 }
 
+/// The same address, of which the compiler does not know that it is the same.
+static inline __attribute__((always_inline)) const float *_Nonnull gauntlet_another_pointer(
+    const float *_Nonnull address) {
+  __asm__("" : "+r"(address));
+  return address;
+}
+
 /// Asks for the cache line at `address`, to be read soon, for the second-level cache.
-static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(const void *address) {
+static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(const void *_Nonnull address) {
   __builtin_prefetch(address, 0, 3);
 }
 
