@@ -54,81 +54,109 @@ extension MatrixProduct {
     for outer in layout.order {
       combineWeights(weights, outer: outer, layout, into: place.right)
       // A product's weights stay in the first-level cache while all tiles pass.
+      func target(_ tile: Int) -> BlockTarget {
+        let first = start + tile * MatrixTile.rows
+        return BlockTarget(
+          panel: panel, chunk: chunk, first: first, count: min(MatrixTile.rows, end - first), start: start)
+      }
       for product in 0..<7 {
         let left = place.left + (outer * 7 + product) * layout.tiles * layout.leftStep
         for tile in 0..<tiles {
           for line in 0..<lines where ahead < last { gauntlet_prefetch_for_reading(ahead + line * 16) }
           ahead += lines * 16
+          if product == 6, let quarter = layout.quarter(outer) {
+            prefetch(target(tile), quarter, layout, place.partial)
+          }
           sums(
             left + tile * layout.leftStep, place.right + product * layout.rightStep, layout.inner,
             into: place.sums + (tile * 7 + product) * Self.tileCount)
         }
       }
       for tile in 0..<tiles {
-        let first = start + tile * MatrixTile.rows
-        let target = BlockTarget(
-          panel: panel, chunk: chunk, first: first, count: min(MatrixTile.rows, end - first), start: start)
         let sums = place.sums + tile * 7 * Self.tileCount
-        if chunk + 1 == layout.chunks, let quarter = layout.quarter(outer) { prefetch(target, quarter, layout) }
         join(sums, outer: outer, layout, kept: place.kept + tile * 8 * Self.tileCount)
-        if let quarter = layout.quarter(outer) { finish(sums, target, quarter, layout, place.partial) }
+        if let quarter = layout.quarter(outer) { finish(sums, target(tile), quarter, layout, place.partial) }
       }
     }
   }
 
-  /// The packed left sides of a tile of groups: seven, or seven for each of seven.
+  /// The packed left sides of a tile of groups, in lines of 16 inner numbers: seven, or seven for each of seven.
+  ///
+  /// Groups that are missing repeat the last one; their sums are not stored.
   private func packGroups(
     _ first: Int, tile: Int, _ chunk: Int, _ layout: BlockLayout, _ place: BlockLayout.Places
   ) {
-    let (side, size, step, raw) = (layout.side, layout.leftSize, layout.leftStep, place.raw)
-    let last = rows / side - 1
-    for block in 0..<layout.blocks {
-      let (row, shift) = layout.leftBlock(block)
-      pack(into: raw + block * step, layout.inner) {
-        left + (side * min(first + $0, last) + row) * inner + (chunk * side + shift) * layout.inner
-      }
-    }
+    // Seven products at a time, which are written from front to back.
     for outer in 0..<layout.outerProducts {
-      let target = place.left + (outer * 7 * layout.tiles + tile) * step
-      let next = layout.tiles * step
-      guard side == 4 else {
-        splitLeft(size, step, target, next) { load(raw + $0) }
-        continue
+      let target = place.left + (outer * 7 * layout.tiles + tile) * layout.leftStep
+      @inline(__always) func pack(_ combined: (_ block: (Int) -> Line, _ inside: Int) -> Line) {
+        packLines(first, chunk, layout, target, combined)
       }
-      let (a12, a21, a22) = (raw + 4 * step, raw + 8 * step, raw + 12 * step)
       switch outer {
-      case 0: splitLeft(size, step, target, next) { load(raw + $0) }
-      case 1: splitLeft(size, step, target, next) { load(a12 + $0) }
+      case 0: pack { block, inside in block(inside) }
+      case 1: pack { block, inside in block(4 + inside) }
       case 2:
-        splitLeft(size, step, target, next) { load(a12 + $0) - ((load(a21 + $0) + load(a22 + $0)) - load(raw + $0)) }
-      case 3: splitLeft(size, step, target, next) { load(a22 + $0) }
-      case 4: splitLeft(size, step, target, next) { load(a21 + $0) + load(a22 + $0) }
-      case 5: splitLeft(size, step, target, next) { (load(a21 + $0) + load(a22 + $0)) - load(raw + $0) }
-      default: splitLeft(size, step, target, next) { load(raw + $0) - load(a21 + $0) }
+        pack { block, inside in
+          block(4 + inside) - ((block(8 + inside) + block(12 + inside)) - block(inside))
+        }
+      case 3: pack { block, inside in block(12 + inside) }
+      case 4: pack { block, inside in block(8 + inside) + block(12 + inside) }
+      case 5: pack { block, inside in (block(8 + inside) + block(12 + inside)) - block(inside) }
+      default: pack { block, inside in block(inside) - block(8 + inside) }
       }
     }
   }
 
-  /// Writes A11, A12, S4, A22, S1, S2, S3 of four blocks of `size` elements, `step` apart where they are read and `next`
-  /// where they are written.
+  /// Inner numbers of a line.
+  private static let line = 16
+  private typealias Line = SIMD16<Float>
+
   @inline(__always)
-  private func splitLeft(
-    _ size: Int, _ step: Int, _ target: UnsafeMutablePointer<Float>, _ next: Int, _ source: (Int) -> Lanes
+  private func packLines(
+    _ first: Int, _ chunk: Int, _ layout: BlockLayout, _ target: UnsafeMutablePointer<Float>,
+    _ combined: (_ block: (Int) -> Line, _ inside: Int) -> Line
   ) {
-    for index in stride(from: 0, to: size, by: Self.lanes) {
-      let (a11, a12) = (source(index), source(step + index))
-      let (a21, a22) = (source(2 * step + index), source(3 * step + index))
-      let s1 = a21 + a22
-      let s2 = s1 - a11
-      let place = target + index
-      put(a11, place)
-      put(a12, place + next)
-      put(a12 - s2, place + 2 * next)
-      put(a22, place + 3 * next)
-      put(s1, place + 4 * next)
-      put(s2, place + 5 * next)
-      put(a11 - a21, place + 6 * next)
+    let (last, step) = (rows / layout.side - 1, layout.leftStep * layout.tiles)
+    let start = left + chunk * layout.side * layout.inner
+    var place = target
+    for line in stride(from: 0, to: layout.inner, by: Self.line) {
+      let isWhole = line + Self.line <= layout.inner
+      for group in 0..<MatrixTile.rows {
+        let source = start + layout.side * min(first + group, last) * inner + line
+        splitLeft(step, place) {
+          combined(
+            {
+              let block = source + layout.leftOffset($0, inner)
+              return isWhole
+                ? UnsafeRawPointer(block).loadUnaligned(as: Line.self) : numbers(block, count: layout.inner - line)
+            }, $0)
+        }
+        place += Self.line
+      }
     }
+  }
+
+  @inline(never)
+  private func numbers(_ start: UnsafePointer<Float>, count: Int) -> Line {
+    var line = Line()
+    for index in 0..<count { line[index] = start[index] }
+    return line
+  }
+
+  /// Writes A11, A12, S4, A22, S1, S2, S3 of four blocks, `step` apart.
+  @inline(__always)
+  private func splitLeft(_ step: Int, _ target: UnsafeMutablePointer<Float>, _ source: (Int) -> Line) {
+    let (a11, a12, a21, a22) = (source(0), source(1), source(2), source(3))
+    let s1 = a21 + a22
+    let s2 = s1 - a11
+    let place = UnsafeMutableRawPointer(target)
+    place.storeBytes(of: a11, as: Line.self)
+    place.storeBytes(of: a12, toByteOffset: 4 * step, as: Line.self)
+    place.storeBytes(of: a12 - s2, toByteOffset: 8 * step, as: Line.self)
+    place.storeBytes(of: a22, toByteOffset: 12 * step, as: Line.self)
+    place.storeBytes(of: s1, toByteOffset: 16 * step, as: Line.self)
+    place.storeBytes(of: s2, toByteOffset: 20 * step, as: Line.self)
+    place.storeBytes(of: a11 - a21, toByteOffset: 24 * step, as: Line.self)
   }
 
   /// The seven right sides of a panel's product `outer`.
@@ -261,64 +289,28 @@ extension MatrixProduct {
     }
   }
 
-  /// Sums of a tile of packed rows, [inner, rows].
+  /// Sums of a tile of packed rows.
   @inline(never)
   private func sums(
     _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
-    MatrixTile(turned: values, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
+    // Rows come from far away, and once for each panel.
+    MatrixTile(lines: values, areFar: true, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
   }
 
-  /// Turns the rows of a tile into [inner, rows]. Rows that are missing repeat the last one; their sums are not stored.
-  @inline(__always)
-  private func pack(
-    into target: UnsafeMutablePointer<Float>, _ inner: Int, _ row: (Int) -> UnsafePointer<Float>
+  /// Asks for the lines of the output, or of the sum of the chunks so far, that four tiles will be written to.
+  private func prefetch(
+    _ target: BlockTarget, _ quarter: (row: Int, column: Int), _ layout: BlockLayout,
+    _ partial: UnsafeMutablePointer<Float>
   ) {
-    for group in stride(from: 0, to: MatrixTile.rows, by: Self.rowsTurned) {
-      let (a, b) = (row(group), row(group + 1))
-      let (c, d) = Self.rowsTurned == 4 ? (row(group + 2), row(group + 3)) : (a, b)
-      for k in stride(from: 0, through: inner - 4, by: 4) {
-        turn(four(a + k), four(b + k), four(c + k), four(d + k), target + k * MatrixTile.rows + group)
-      }
-      for k in inner / 4 * 4..<inner {
-        for (index, source) in [a, b, c, d].prefix(Self.rowsTurned).enumerated() {
-          target[k * MatrixTile.rows + group + index] = source[k]
-        }
-      }
-    }
-  }
-
-  /// Rows that are turned together.
-  private static let rowsTurned = MatrixTile.rows % 4 == 0 ? 4 : 2
-
-  /// Writes four inner numbers of `rowsTurned` rows, the rows beside each other.
-  @inline(__always)
-  private func turn(
-    _ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>, _ d: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>
-  ) {
-    for index in 0..<4 {
-      let place = UnsafeMutableRawPointer(target + index * MatrixTile.rows)
-      if Self.rowsTurned == 4 {
-        place.storeBytes(of: SIMD4(a[index], b[index], c[index], d[index]), as: SIMD4<Float>.self)
-      } else {
-        place.storeBytes(of: SIMD2(a[index], b[index]), as: SIMD2<Float>.self)
-      }
-    }
-  }
-
-  @inline(__always)
-  private func four(_ pointer: UnsafePointer<Float>) -> SIMD4<Float> {
-    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD4<Float>.self)
-  }
-
-  /// Asks for the lines of the output that four tiles will be written to.
-  private func prefetch(_ target: BlockTarget, _ quarter: (row: Int, column: Int), _ layout: BlockLayout) {
     let place = layout.place(target, quarter)
+    let isLast = target.chunk + 1 == layout.chunks
+    let start = isLast ? output : partial - layout.side * target.start * columns
     for offset in 0..<target.count {
       for part in 0..<4 {
         let line =
-          output + (place.row + layout.side * offset + part / 2) * columns + place.column
+          start + (place.row + layout.side * offset + part / 2) * columns + place.column
           + part % 2 * (columns / layout.side)
         gauntlet_prefetch_for_writing(line)
         gauntlet_prefetch_for_writing(line + MatrixTile.columns - 1)
@@ -355,7 +347,7 @@ private struct BlockLayout {
   /// The order in which these are computed, so that two sets of four tiles hold what is known of them.
   var order: [Int] { side == 4 ? [0, 1, 5, 6, 4, 2, 3] : [0] }
   /// Elements of a packed left block and of a block of weights.
-  var leftSize: Int { MatrixTile.rows * inner }
+  var leftSize: Int { MatrixTile.rows * ((inner + 15) / 16 * 16) }
   var rightSize: Int { MatrixTile.columns * inner }
   /// From one block to the next that is written with it; a power of two would put all of them into the same few lines
   /// of the first-level cache.
@@ -375,12 +367,12 @@ private struct BlockLayout {
   private static let mostTiles = 17
 
   struct Places {
-    let left, raw, right, sums, kept, partial: UnsafeMutablePointer<Float>
+    let left, right, sums, kept, partial: UnsafeMutablePointer<Float>
   }
 
   private var counts: [Int] {
     [
-      outerProducts * tiles * 7 * leftStep, blocks * leftStep, 7 * rightStep, tiles * 7 * MatrixProduct.tileCount,
+      outerProducts * tiles * 7 * leftStep, 7 * rightStep, tiles * 7 * MatrixProduct.tileCount,
       side == 4 ? tiles * 8 * MatrixProduct.tileCount : 0,
       chunks > 1 ? tiles * MatrixTile.rows * side * columns : 0,
     ]
@@ -391,13 +383,14 @@ private struct BlockLayout {
   func places(_ scratch: UnsafeMutablePointer<Float>) -> Places {
     let counts = counts
     func part(_ index: Int) -> UnsafeMutablePointer<Float> { scratch + counts[..<index].reduce(0, +) }
-    return Places(left: part(0), raw: part(1), right: part(2), sums: part(3), kept: part(4), partial: part(5))
+    return Places(left: part(0), right: part(1), sums: part(2), kept: part(3), partial: part(4))
   }
 
-  /// The row within its group, and the part of the inner numbers, of a block of the left side.
-  func leftBlock(_ block: Int) -> (row: Int, part: Int) {
+  /// From the first number of a group's part of a chunk to that of a block of the left side, of rows of `whole` numbers.
+  @inline(__always)
+  func leftOffset(_ block: Int, _ whole: Int) -> Int {
     let (outer, inside) = side == 4 ? (block / 4, block % 4) : (0, block)
-    return (outer / 2 * 2 + inside / 2, outer % 2 * 2 + inside % 2)
+    return (outer / 2 * 2 + inside / 2) * whole + (outer % 2 * 2 + inside % 2) * inner
   }
 
   /// Which of the outer four is complete after a product: C11, C22, C12, C21 after P2, P5, P3, P4.

@@ -40,30 +40,14 @@ struct MatrixTile {
   private var c110 = Lanes(repeating: 0)
   private var c111 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of rows that lie beside each other, `left` [inner, 12], times `panel` [inner, columns].
-  @inline(__always)
-  init(turned left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
-    var (values, weights) = (left, panel)
-    var others = gauntlet_another_pointer(left)
-    // Two steps at a time: what counts and moves pointers takes its turns from the sums.
-    for _ in 0..<inner / 2 {
-      // Rows come once and from far away.
-      gauntlet_prefetch_for_reading(values + 16 * Self.rows)
-      add(values, others, 1, weights)
-      gauntlet_prefetch_for_reading(values + 17 * Self.rows)
-      add(values + Self.rows, others + Self.rows, 1, weights + Self.columns)
-      values += 2 * Self.rows
-      others += 2 * Self.rows
-      weights += 2 * Self.columns
-    }
-    if inner % 2 == 1 { add(values, others, 1, weights) }
-  }
-
   /// Sums over `inner` of rows in lines of 16 numbers, `left` [inner / 16, 12, 16], times `panel` [inner, columns].
+  ///
+  /// - Parameter areFar: lines are asked for before they are needed.
   @inline(__always)
-  init(lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int) {
+  init(lines left: UnsafePointer<Float>, areFar: Bool = false, panel: UnsafePointer<Float>, inner: Int) {
     var (values, weights) = (left, panel)
     for _ in 0..<inner / 16 {
+      if areFar { for row in 0..<Self.rows { gauntlet_prefetch_for_reading(values + 16 * (Self.rows + row)) } }
       for _ in 0..<8 {
         // Of which the compiler knows nothing: a counter beside them would make every multiply-add that reads two.
         values = gauntlet_another_pointer(values)
