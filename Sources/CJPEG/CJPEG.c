@@ -107,7 +107,6 @@ int gauntlet_jpeg_decode(
     gauntlet_jpeg *jpeg, int top, int height, unsigned char *pixels, size_t stride, gauntlet_jpeg_report *report) {
   j_decompress_ptr decoder = &jpeg->decoder;
   jpeg->errors.report = report;
-  unsigned char *scratch = NULL;
   if (setjmp(jpeg->errors.jump)) return 0;
   int rows = (int)decoder->output_height;
   if (top > 0) jpeg_skip_scanlines(decoder, (JDIMENSION)top);
@@ -121,9 +120,8 @@ int gauntlet_jpeg_decode(
   // Skipping to the end would leave the rest unread; the last row is read, into memory that the decoder frees.
   if (top + height < rows) {
     if (top + height + 1 < rows) jpeg_skip_scanlines(decoder, (JDIMENSION)(rows - 1 - top - height));
-    scratch = decoder->mem->alloc_large(
+    JSAMPROW line = decoder->mem->alloc_large(
         (j_common_ptr)decoder, JPOOL_IMAGE, (size_t)decoder->output_width * (size_t)decoder->output_components);
-    JSAMPROW line = scratch;
     jpeg_read_scanlines(decoder, &line, 1);
   }
   jpeg_finish_decompress(decoder);

@@ -53,12 +53,12 @@ extension MatrixProduct {
     let tiles = (end - start + MatrixTile.rows - 1) / MatrixTile.rows
     for outer in layout.order {
       combineWeights(weights, outer: outer, layout, into: place.right)
-      // A product's weights stay in the first-level cache while all tiles pass.
       func target(_ tile: Int) -> BlockTarget {
         let first = start + tile * MatrixTile.rows
         return BlockTarget(
           panel: panel, chunk: chunk, first: first, count: min(MatrixTile.rows, end - first), start: start)
       }
+      // A product's weights stay in the first-level cache while all tiles pass.
       for product in 0..<7 {
         let left = place.left + (outer * 7 + product) * layout.tiles * layout.leftStep
         for tile in 0..<tiles {

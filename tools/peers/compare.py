@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 GAUNTLET = ROOT / ".build/release/gauntlet"
 sys.path.insert(0, str(ROOT / "tools"))
 TOLERANCE = 2e-4
+PEERS = ["OpenVINO", "ONNX Runtime", "PyTorch channels_last", "PyTorch"]
 SHAPES = [(128, 56, 31), (256, 28, 29), (512, 14, 27), (1024, 7, 13)]
 
 
@@ -211,7 +212,8 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--peer", action="append", help="only this peer, such as OpenVINO; may be given again")
+    parser.add_argument("--peer", action="append", choices=PEERS,
+                        help="only this one; may be given again (bf16 has OpenVINO alone)")
     arguments = parser.parse_args()
     if not GAUNTLET.exists():
         print("there is no .build/release/gauntlet; run `make build` first", file=sys.stderr)

@@ -17,7 +17,7 @@ static inline __attribute__((always_inline)) const float *_Nonnull gauntlet_anot
   return address;
 }
 
-/// Asks for the cache line at `address`, to be read soon, for the second-level cache.
+/// Asks for the cache line at `address`, to be read soon.
 static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(const void *_Nonnull address) {
   __builtin_prefetch(address, 0, 3);
 }
