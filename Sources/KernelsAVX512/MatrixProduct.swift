@@ -62,6 +62,7 @@ package struct MatrixProduct: MatrixKernel {
     let block = blockTiles * MatrixTile.rows
     for start in stride(from: 0, to: rows, by: block) {
       let end = min(start + block, rows)
+      var ahead = RowsAhead(self, from: end, to: min(end + block, rows), before: end - start)
       // A last tile that is not whole repeats its last row; those sums are not stored.
       let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
       for row in 0..<whole {
@@ -74,6 +75,7 @@ package struct MatrixProduct: MatrixKernel {
         for row in stride(from: start, to: end, by: MatrixTile.rows) {
           let valid = min(MatrixTile.rows, end - row)
           prefetchOutput(row: row, count: valid, column: column)
+          ahead.ask()
           let values = copy + (row - start) / MatrixTile.rows * tileStep
           let panel = panels + column * inner
           if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
@@ -127,6 +129,30 @@ package struct MatrixProduct: MatrixKernel {
       for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
         let place = output + offset + row * columns + start
         put(relu(load(place)), place)
+      }
+    }
+  }
+
+  /// The rows that are copied next; they are asked for a few lines at a time while the tiles before them are computed.
+  struct RowsAhead {
+    private var place, end: UnsafeRawPointer
+    private let portion: Int
+
+    /// - Parameter before: rows that are computed until then.
+    init(_ product: MatrixProduct, from: Int, to: Int, before: Int) {
+      place = UnsafeRawPointer(product.left + from * product.inner)
+      end = max(place, UnsafeRawPointer(product.left + to * product.inner))
+      let tiles = (before + MatrixTile.rows - 1) / MatrixTile.rows
+      let calls = tiles * ((product.columns + MatrixTile.columns - 1) / MatrixTile.columns)
+      portion = ((end - place) / 64 + calls) / calls * 64
+    }
+
+    @inline(__always)
+    mutating func ask() {
+      let next = min(place + portion, end)
+      while place < next {
+        gauntlet_prefetch_for_later(place)
+        place += 64
       }
     }
   }

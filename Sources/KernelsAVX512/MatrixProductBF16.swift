@@ -44,6 +44,8 @@ extension MatrixProduct {
         // A last tile that is not whole repeats its last row; those sums are not stored.
         let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
         let roundedRows: UnsafePointer<UInt32>
+        var ahead = RowsAhead(
+          self, from: rounded.contains(.left) ? rows : end, to: min(end + block, rows), before: end - start)
         if rounded.contains(.left) {
           roundedRows = UnsafeRawPointer(left).assumingMemoryBound(to: UInt32.self) + start * rowPairs
         } else {
@@ -55,6 +57,7 @@ extension MatrixProduct {
         for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
           let panel = weights + column * pairs
           for row in stride(from: start, to: end, by: MatrixTile.rows) {
+            ahead.ask()
             let values = roundedRows + (row - start) * rowPairs
             if !rounded.contains(.output) {
               prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)

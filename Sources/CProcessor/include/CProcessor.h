@@ -22,6 +22,11 @@ static inline __attribute__((always_inline)) void gauntlet_prefetch_for_reading(
   __builtin_prefetch(address, 0, 3);
 }
 
+/// The same for later: it comes into the second-level cache.
+static inline __attribute__((always_inline)) void gauntlet_prefetch_for_later(const void *_Nonnull address) {
+  __builtin_prefetch(address, 0, 2);
+}
+
 typedef short gauntlet_short8 __attribute__((ext_vector_type(8)));
 typedef int gauntlet_int4 __attribute__((ext_vector_type(4)));
 typedef unsigned char gauntlet_byte4 __attribute__((ext_vector_type(4)));
