@@ -23,14 +23,38 @@ struct MatrixTile {
   private var c50 = Lanes(repeating: 0)
   private var c51 = Lanes(repeating: 0)
 
-  /// Sums over `inner` of rows in lines of 16 numbers, `left` [inner / 16, 6, 16], times `panel` [inner, columns].
-  ///
-  /// - Parameter areFar: lines are asked for before they are needed.
+  /// Sums of nothing.
   @inline(__always)
-  init(lines left: UnsafePointer<Float>, areFar: Bool = false, panel: UnsafePointer<Float>, inner: Int) {
-    var (values, weights) = (left, panel)
+  init() {}
+
+  /// Goes on with the sums of the tile `tile`.
+  @inline(__always)
+  init(_ tile: UnsafePointer<Float>) {
+    (c00, c01) = Self.pair(tile, 0)
+    (c10, c11) = Self.pair(tile, 1)
+    (c20, c21) = Self.pair(tile, 2)
+    (c30, c31) = Self.pair(tile, 3)
+    (c40, c41) = Self.pair(tile, 4)
+    (c50, c51) = Self.pair(tile, 5)
+  }
+
+  /// Adds the products of `inner` numbers of rows in lines of 16, `left` [inner / 16, 6, 16], and `panel` [inner, columns].
+  ///
+  /// - Parameters:
+  ///   - areFar: lines are asked for before they are needed.
+  ///   - ahead: what is read later: `linesAhead` lines of it are asked for every 16 numbers.
+  @inline(__always)
+  mutating func add(
+    lines left: UnsafePointer<Float>, areFar: Bool = false, panel: UnsafePointer<Float>, inner: Int,
+    ahead: UnsafePointer<Float>? = nil, linesAhead: Int = 0
+  ) {
+    var (values, weights, ahead) = (left, panel, ahead)
     for _ in 0..<inner / 16 {
       if areFar { for row in 0..<Self.rows { gauntlet_prefetch_for_reading(values + 16 * (Self.rows + row)) } }
+      if let lines = ahead {
+        for line in 0..<linesAhead { gauntlet_prefetch_for_later(lines + 16 * line) }
+        ahead = lines + 16 * linesAhead
+      }
       for _ in 0..<8 {
         add(values, 16, weights)
         add(values + 1, 16, weights + Self.columns)
@@ -46,11 +70,22 @@ struct MatrixTile {
     }
   }
 
+  /// The same of rows where they are, `left` [6, inner], `step` elements apart.
+  @inline(__always)
+  mutating func add(rows left: UnsafePointer<Float>, step: Int, panel: UnsafePointer<Float>, inner: Int) {
+    var (values, weights) = (left, panel)
+    for _ in 0..<inner {
+      add(values, step, weights)
+      values += 1
+      weights += Self.columns
+    }
+  }
+
   /// Adds the products of one number of each row, `step` apart, and one of each column.
   @inline(__always)
   private mutating func add(_ values: UnsafePointer<Float>, _ step: Int, _ weights: UnsafePointer<Float>) {
-    let w0 = load(weights)
-    let w1 = load(weights + 8)
+    let w0 = Self.load(weights)
+    let w1 = Self.load(weights + 8)
     let x0 = Lanes(repeating: values[0])
     c00.addProduct(x0, w0)
     c01.addProduct(x0, w1)
@@ -71,65 +106,14 @@ struct MatrixTile {
     c51.addProduct(x5, w1)
   }
 
-  /// Writes the sums, rows `stride` elements apart.
-  @inline(__always)
-  func store(_ target: UnsafeMutablePointer<Float>, stride: Int) {
-    put(c00, c01, target + 0 * stride)
-    put(c10, c11, target + 1 * stride)
-    put(c20, c21, target + 2 * stride)
-    put(c30, c31, target + 3 * stride)
-    put(c40, c41, target + 4 * stride)
-    put(c50, c51, target + 5 * stride)
-  }
-
-  /// Writes the sums and `bias` together, rows `stride` elements apart.
-  @inline(__always)
-  func store(_ target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>) {
-    let b0 = load(bias)
-    let b1 = load(bias + 8)
-    put(c00 + b0, c01 + b1, target + 0 * stride)
-    put(c10 + b0, c11 + b1, target + 1 * stride)
-    put(c20 + b0, c21 + b1, target + 2 * stride)
-    put(c30 + b0, c31 + b1, target + 3 * stride)
-    put(c40 + b0, c41 + b1, target + 4 * stride)
-    put(c50 + b0, c51 + b1, target + 5 * stride)
-  }
-
-  /// Writes the sums, `bias` and `residual` together, rows of both `stride` elements apart.
-  @inline(__always)
-  func store(
-    _ target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>, residual: UnsafePointer<Float>
-  ) {
-    let b0 = load(bias)
-    let b1 = load(bias + 8)
-    put(
-      c00 + b0 + load(residual + 0 * stride), c01 + b1 + load(residual + 0 * stride + 8),
-      target + 0 * stride)
-    put(
-      c10 + b0 + load(residual + 1 * stride), c11 + b1 + load(residual + 1 * stride + 8),
-      target + 1 * stride)
-    put(
-      c20 + b0 + load(residual + 2 * stride), c21 + b1 + load(residual + 2 * stride + 8),
-      target + 2 * stride)
-    put(
-      c30 + b0 + load(residual + 3 * stride), c31 + b1 + load(residual + 3 * stride + 8),
-      target + 3 * stride)
-    put(
-      c40 + b0 + load(residual + 4 * stride), c41 + b1 + load(residual + 4 * stride + 8),
-      target + 4 * stride)
-    put(
-      c50 + b0 + load(residual + 5 * stride), c51 + b1 + load(residual + 5 * stride + 8),
-      target + 5 * stride)
-  }
-
-  @inline(__always)
-  private func load(_ pointer: UnsafePointer<Float>) -> Lanes {
-    UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
-  }
-
-  @inline(__always)
-  private func put(_ low: Lanes, _ high: Lanes, _ target: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(target).storeBytes(of: low, as: Lanes.self)
-    UnsafeMutableRawPointer(target + 8).storeBytes(of: high, as: Lanes.self)
+  /// Gives each row's sums, from the first row to the last.
+  @inline(always)
+  func forEachRow(_ body: (_ row: Int, _ low: Lanes, _ high: Lanes) -> Void) {
+    body(0, c00, c01)
+    body(1, c10, c11)
+    body(2, c20, c21)
+    body(3, c30, c31)
+    body(4, c40, c41)
+    body(5, c50, c51)
   }
 }

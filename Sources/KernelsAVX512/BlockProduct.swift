@@ -69,12 +69,12 @@ extension MatrixProduct {
           }
           sums(
             left + tile * layout.leftStep, place.right + product * layout.rightStep, layout.inner,
-            into: place.sums + (tile * 7 + product) * Self.tileCount)
+            into: place.sums + (tile * 7 + product) * MatrixTile.count)
         }
       }
       for tile in 0..<tiles {
-        let sums = place.sums + tile * 7 * Self.tileCount
-        join(sums, outer: outer, layout, kept: place.kept + tile * 8 * Self.tileCount)
+        let sums = place.sums + tile * 7 * MatrixTile.count
+        join(sums, outer: outer, layout, kept: place.kept + tile * 8 * MatrixTile.count)
         if let quarter = layout.quarter(outer) { finish(sums, target(tile), quarter, layout, place.partial) }
       }
     }
@@ -213,7 +213,7 @@ extension MatrixProduct {
   private func join(
     _ sums: UnsafeMutablePointer<Float>, outer: Int, _ layout: BlockLayout, kept: UnsafeMutablePointer<Float>
   ) {
-    let other = kept + 4 * Self.tileCount
+    let other = kept + 4 * MatrixTile.count
     guard layout.side == 4 else { return join(sums) { value, _ in value } }
     switch outer {
     case 0:
@@ -243,7 +243,7 @@ extension MatrixProduct {
 
   @inline(__always)
   private func join(_ sums: UnsafeMutablePointer<Float>, _ take: (Lanes, Int) -> Lanes) {
-    let size = Self.tileCount
+    let size = MatrixTile.count
     for index in stride(from: 0, to: size, by: Self.lanes) {
       let p = sums + index
       let (p1, p5) = (load(p), load(p + 4 * size))
@@ -274,7 +274,7 @@ extension MatrixProduct {
       for start in stride(from: 0, to: MatrixTile.columns, by: Self.lanes) {
         let addition = load(bias + place.column + column + start)
         for offset in 0..<target.count {
-          var value = load(tiles + part * Self.tileCount + offset * MatrixTile.columns + start)
+          var value = load(tiles + part * MatrixTile.count + offset * MatrixTile.columns + start)
           let index = (layout.side * offset + part / 2) * columns + column + start
           if let before { value = load(before + index) + value }
           guard isLast else {
@@ -296,7 +296,9 @@ extension MatrixProduct {
     into target: UnsafeMutablePointer<Float>
   ) {
     // Rows come from far away, and once for each panel.
-    MatrixTile(lines: values, areFar: true, panel: panel, inner: inner).store(target, stride: MatrixTile.columns)
+    var tile = MatrixTile()
+    tile.add(lines: values, areFar: true, panel: panel, inner: inner)
+    tile.store(target, stride: MatrixTile.columns)
   }
 
   /// Asks for the lines of the output, or of the sum of the chunks so far, that four tiles will be written to.
@@ -372,8 +374,8 @@ private struct BlockLayout {
 
   private var counts: [Int] {
     [
-      outerProducts * tiles * 7 * leftStep, 7 * rightStep, tiles * 7 * MatrixProduct.tileCount,
-      side == 4 ? tiles * 8 * MatrixProduct.tileCount : 0,
+      outerProducts * tiles * 7 * leftStep, 7 * rightStep, tiles * 7 * MatrixTile.count,
+      side == 4 ? tiles * 8 * MatrixTile.count : 0,
       chunks > 1 ? tiles * MatrixTile.rows * side * columns : 0,
     ]
   }

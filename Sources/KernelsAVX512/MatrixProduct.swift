@@ -8,10 +8,10 @@ import KernelInterfaces
 package struct MatrixProduct: MatrixKernel {
   /// Columns of a panel of packed weights.
   package static let panelColumns = MatrixTile.columns
-  /// Numbers that a tile holds.
-  static let tileCount = MatrixTile.rows * MatrixTile.columns
   /// Bytes of rows that are copied together: they stay in the second-level cache while all panels pass over them.
   private static let blockBytes = 1 << 20
+  /// Inner numbers of which a panel's weights are used by all tiles of a block before the next ones are.
+  private static let chunk = 512
   static let lanes = Lanes.scalarCount
 
   /// [rows, inner], row-major.
@@ -52,40 +52,101 @@ package struct MatrixProduct: MatrixKernel {
   private var blockTiles: Int { Self.tilesTogether(rows, bytes: tileStep / MatrixTile.rows * 4) }
 
   /// Elements that `multiply` needs to work in.
-  package var scratchCount: Int { blockTiles * tileStep + Self.tileCount }
+  package var scratchCount: Int { blockTiles * (tileStep + MatrixTile.count) }
+
+  /// Whether rows are copied before they are multiplied: not for few panels, where that would take as long as it saves,
+  /// unless they lie a multiple of 4 KB apart, where all of a tile share a few lines of the first-level cache.
+  private var isCopied: Bool { columns > 4 * MatrixTile.columns || inner % 1024 == 0 }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
   package func multiply(scratch: UnsafeMutablePointer<Float>) {
-    let spill = scratch
-    let copy = scratch + Self.tileCount
-    let tileStep = tileStep
     let block = blockTiles * MatrixTile.rows
+    let place = Places(sums: scratch, copy: scratch + blockTiles * MatrixTile.count)
     for start in stride(from: 0, to: rows, by: block) {
-      let end = min(start + block, rows)
-      var ahead = RowsAhead(self, from: end, to: min(end + block, rows), before: end - start)
-      // A last tile that is not whole repeats its last row; those sums are not stored.
-      let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
-      for row in 0..<whole {
-        copyRow(
-          left + min(start + row, end - 1) * inner,
-          to: copy + row / MatrixTile.rows * tileStep + row % MatrixTile.rows * 16)
-      }
+      let taken = start..<min(start + block, rows)
+      let direct = isCopied ? 0 : taken.count / MatrixTile.rows
+      copyRows(taken, from: direct, to: place.copy)
+      var ahead = rowsAhead(start, block: block)
       for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
-        let width = min(MatrixTile.columns, columns - column)
-        for row in stride(from: start, to: end, by: MatrixTile.rows) {
-          let valid = min(MatrixTile.rows, end - row)
-          prefetchOutput(row: row, count: valid, column: column)
-          ahead.ask()
-          let values = copy + (row - start) / MatrixTile.rows * tileStep
-          let panel = panels + column * inner
-          if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
-            wholeTile(values, panel, row: row, column: column)
-          } else {
-            rowSums(values, panel, into: spill)
-            finish(spill, row: row, count: valid, column: column, width: width)
-          }
+        for chunk in stride(from: 0, to: max(1, inner), by: Self.chunk) {
+          multiply(
+            taken, direct: direct, column: column, chunk: chunk..<min(chunk + Self.chunk, inner), place, &ahead)
         }
       }
+    }
+  }
+
+  private struct Places {
+    /// Tiles of sums, and copied rows.
+    let sums, copy: UnsafeMutablePointer<Float>
+  }
+
+  /// Multiplies the rows `taken`, of which the first `direct` tiles are not copied, by a chunk of a panel.
+  private func multiply(
+    _ taken: Range<Int>, direct: Int, column: Int, chunk: Range<Int>, _ place: Places, _ rowsAhead: inout Ahead
+  ) {
+    let tiles = (taken.count + MatrixTile.rows - 1) / MatrixTile.rows
+    let weights = column * inner + chunk.lowerBound * MatrixTile.columns
+    let count = chunk.count * MatrixTile.columns
+    let ahead = panels + (weights + count < columns * inner ? weights + count : 0)
+    for tile in 0..<tiles {
+      rowsAhead.ask()
+      let row = taken.lowerBound + tile * MatrixTile.rows
+      let sums = place.sums + tile * MatrixTile.count
+      let lines = UnsafePointer(place.copy + (tile * tileStep + chunk.lowerBound * MatrixTile.rows))
+      let sides = Sides(
+        rows: tile < direct ? left + (row * inner + chunk.lowerBound) : lines, step: tile < direct ? inner : nil,
+        panel: panels + weights, inner: chunk.count, before: chunk.lowerBound == 0 ? nil : UnsafePointer(sums),
+        ahead: ahead + count / tiles * tile, linesAhead: min(8, MatrixTile.columns / tiles))
+      guard chunk.upperBound == inner else {
+        tileSums(sides, into: sums)
+        continue
+      }
+      let valid = min(MatrixTile.rows, taken.upperBound - row)
+      let width = min(MatrixTile.columns, columns - column)
+      prefetchOutput(row: row, count: valid, column: column)
+      if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
+        wholeTile(sides, row: row, column: column)
+      } else {
+        tileSums(sides, into: sums)
+        finish(sums, row: row, count: valid, column: column, width: width)
+      }
+    }
+  }
+
+  /// What a tile's sums are of.
+  private struct Sides {
+    /// A tile's rows, as they are or in lines.
+    let rows: UnsafePointer<Float>
+    /// From one row to the next; nil for lines.
+    let step: Int?
+    let panel: UnsafePointer<Float>
+    let inner: Int
+    /// The sums of the chunks before.
+    let before: UnsafePointer<Float>?
+    /// What this tile asks for of the weights that are read next: so many lines while it takes 16 inner numbers.
+    let ahead: UnsafePointer<Float>
+    let linesAhead: Int
+
+    @inline(__always)
+    var product: MatrixTile {
+      var tile = before.map { MatrixTile($0) } ?? MatrixTile()
+      if let step {
+        tile.add(rows: rows, step: step, panel: panel, inner: inner)
+      } else {
+        tile.add(lines: rows, panel: panel, inner: inner, ahead: ahead, linesAhead: linesAhead)
+      }
+      return tile
+    }
+  }
+
+  /// Copies the rows of tiles from `tile` on. A last tile that is not whole repeats its last row; those sums are not stored.
+  private func copyRows(_ taken: Range<Int>, from tile: Int, to target: UnsafeMutablePointer<Float>) {
+    let whole = (taken.count + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
+    for row in tile * MatrixTile.rows..<whole {
+      copyRow(
+        left + min(taken.lowerBound + row, taken.upperBound - 1) * inner,
+        to: target + row / MatrixTile.rows * tileStep + row % MatrixTile.rows * 16)
     }
   }
 
@@ -114,10 +175,9 @@ package struct MatrixProduct: MatrixKernel {
   /// Whether a whole tile needs nothing that its registers or one pass over its lines in the cache cannot do.
   var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
-  private func wholeTile(
-    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, row: Int, column: Int
-  ) {
-    let tile = MatrixTile(lines: values, panel: panel, inner: inner)
+  @inline(never)
+  private func wholeTile(_ sides: Sides, row: Int, column: Int) {
+    let tile = sides.product
     let offset = row * columns + column
     if let residual {
       tile.store(output + offset, stride: columns, bias: bias + column, residual: residual + offset)
@@ -133,18 +193,20 @@ package struct MatrixProduct: MatrixKernel {
     }
   }
 
-  /// The rows that are copied next; they are asked for a few lines at a time while the tiles before them are computed.
-  struct RowsAhead {
+  @inline(never)
+  private func tileSums(_ sides: Sides, into target: UnsafeMutablePointer<Float>) {
+    sides.product.store(target, stride: MatrixTile.columns)
+  }
+
+  /// Memory that is read next, of which a few lines at a time are asked for.
+  struct Ahead {
     private var place, end: UnsafeRawPointer
     private let portion: Int
 
-    /// - Parameter before: rows that are computed until then.
-    init(_ product: MatrixProduct, from: Int, to: Int, before: Int) {
-      place = UnsafeRawPointer(product.left + from * product.inner)
-      end = max(place, UnsafeRawPointer(product.left + to * product.inner))
-      let tiles = (before + MatrixTile.rows - 1) / MatrixTile.rows
-      let calls = tiles * ((product.columns + MatrixTile.columns - 1) / MatrixTile.columns)
-      portion = ((end - place) / 64 + calls) / calls * 64
+    /// - Parameter calls: how often `ask` will be called.
+    init(_ start: UnsafeRawPointer, bytes: Int, calls: Int) {
+      (place, end) = (start, start + bytes)
+      portion = (bytes / 64 / max(1, calls) + 1) * 64
     }
 
     @inline(__always)
@@ -157,13 +219,15 @@ package struct MatrixProduct: MatrixKernel {
     }
   }
 
-  @inline(never)
-  private func rowSums(
-    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>,
-    into target: UnsafeMutablePointer<Float>
-  ) {
-    MatrixTile(lines: values, panel: panel, inner: inner)
-      .store(target, stride: MatrixTile.columns)
+  /// The rows of the block after that from `start` on, unless two blocks do not fit into the second-level cache.
+  func rowsAhead(_ start: Int, block: Int) -> Ahead {
+    let next = min(start + block, rows)
+    let bytes = (min(next + block, rows) - next) * inner * 4
+    let tiles = (min(block, rows - start) + MatrixTile.rows - 1) / MatrixTile.rows
+    let panels = (columns + MatrixTile.columns - 1) / MatrixTile.columns
+    return Ahead(
+      left + next * inner, bytes: 2 * bytes > Self.blockBytes ? 0 : bytes,
+      calls: tiles * panels * max(1, (inner + Self.chunk - 1) / Self.chunk))
   }
 
   /// Takes `count` rows of a tile's sums to the output.

@@ -19,7 +19,7 @@ extension MatrixProduct {
   /// Elements that `multiplyBF16` needs to work in.
   package var scratchCountBF16: Int {
     let rowPairs = Self.rowPairs(inner)
-    return Self.tilesTogether(rows, bytes: rowPairs * 4) * MatrixTile.rows * rowPairs + Self.tileCount
+    return Self.tilesTogether(rows, bytes: rowPairs * 4) * MatrixTile.rows * rowPairs + MatrixTile.count
   }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
@@ -36,7 +36,7 @@ extension MatrixProduct {
     let native = native && BFloat16Tile.mayBeNative
     let (pairs, rowPairs) = (pairs, Self.rowPairs(inner))
     let tiles = Self.tilesTogether(rows, bytes: rowPairs * 4)
-    (scratch + Self.tileCount).withMemoryRebound(to: UInt32.self, capacity: tiles * MatrixTile.rows * rowPairs) {
+    (scratch + MatrixTile.count).withMemoryRebound(to: UInt32.self, capacity: tiles * MatrixTile.rows * rowPairs) {
       packed in
       let block = tiles * MatrixTile.rows
       for start in stride(from: 0, to: rows, by: block) {
@@ -44,8 +44,7 @@ extension MatrixProduct {
         // A last tile that is not whole repeats its last row; those sums are not stored.
         let whole = (end - start + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
         let roundedRows: UnsafePointer<UInt32>
-        var ahead = RowsAhead(
-          self, from: rounded.contains(.left) ? rows : end, to: min(end + block, rows), before: end - start)
+        var rowsAhead = rowsAhead(rounded.contains(.left) ? rows : start, block: block)
         if rounded.contains(.left) {
           roundedRows = UnsafeRawPointer(left).assumingMemoryBound(to: UInt32.self) + start * rowPairs
         } else {
@@ -57,7 +56,7 @@ extension MatrixProduct {
         for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
           let panel = weights + column * pairs
           for row in stride(from: start, to: end, by: MatrixTile.rows) {
-            ahead.ask()
+            rowsAhead.ask()
             let values = roundedRows + (row - start) * rowPairs
             if !rounded.contains(.output) {
               prefetchOutput(row: row, count: min(MatrixTile.rows, end - row), column: column)
