@@ -10,7 +10,7 @@ package struct MatrixProduct: MatrixKernel {
   package static let panelColumns = MatrixTile.columns
   /// Bytes of rows that are copied together: they stay in the second-level cache while all panels pass over them.
   private static let blockBytes = 1 << 20
-  /// Inner numbers of which a panel's weights are used by all tiles of a block before the next ones are.
+  /// Inner numbers of which a panel's weights are used by all tiles of a block before the next ones are: whole lines of 16.
   private static let chunk = 512
   static let lanes = Lanes.scalarCount
 

@@ -5,7 +5,8 @@ import Testing
 @Suite struct PackedMatrixTests {
   static let shapes = [
     (1, 1, 1), (1, 27, 10), (5, 0, 3), (6, 8, 16), (7, 31, 17), (12, 64, 32), (13, 33, 31), (97, 40, 65), (200, 5, 7),
-    (13, 1060, 140), (25, 1024, 9), (14, 530, 33),
+    // Longer than a chunk: copied, copied for their distance, and read where they are, by all widths of registers.
+    (13, 1060, 140), (25, 1024, 9), (14, 530, 33), (13, 530, 7),
     // Large enough for blocks, split once and twice; two of them with more rows than are packed together.
     (2, 256, 256), (26, 264, 320), (214, 512, 256), (4, 512, 512), (28, 528, 640), (52, 1024, 512),
   ]
