@@ -1,22 +1,16 @@
 /// AVX2 has no instruction for bfloat16; see `BFloat16Pairs`.
-enum BFloat16Tile {
-  static let mayBeNative = false
+extension MatrixTile {
+  static let mayHaveBF16 = false
 
-  static func sums(
-    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
-    into target: UnsafeMutablePointer<Float>
-  ) {
-    BFloat16Pairs.sums(left: left, rowPairs: rowPairs, panel: panel, pairs: pairs, into: target)
+  /// Never called.
+  @inline(__always)
+  mutating func add(
+    pairLines left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int,
+    _ next: UnsafeMutablePointer<MatrixProduct.Rounding>
+  ) {}
+
+  @inline(__always)
+  static func rounded(_ low: SIMD16<Float>, _ high: SIMD16<Float>) -> SIMD16<UInt32> {
+    BFloat16Pairs.rounded(low, high)
   }
-
-  /// Gives false: there is no such instruction.
-  @inline(__always)
-  static func finished(
-    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
-    into target: UnsafeMutablePointer<Float>, stride: Int, bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?,
-    relu: Bool
-  ) -> Bool { false }
-
-  @inline(__always)
-  static func rounded(_ values: SIMD16<Float>) -> SIMD8<UInt32> { BFloat16Pairs.rounded(values) }
 }

@@ -7,10 +7,10 @@ import KernelInterfaces
 /// float32 sum, then the first one, each as one fused multiply-add; results too small for a normal number are zeros of
 /// their sign (Intel, "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 2, VDPBF16PS).
 enum BFloat16Pairs {
-  /// Sums over `pairs` of `left` [rows, pairs], its rows `rowPairs` apart, times `panel` [pairs, columns], written to
+  /// Sums over `pairs` of rows in lines of 16, `left` [pairs / 16, rows, 16], times `panel` [pairs, columns], written to
   /// `target` [rows, columns].
   static func sums(
-    left: UnsafePointer<UInt32>, rowPairs: Int, panel: UnsafePointer<UInt32>, pairs: Int,
+    pairLines left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
     let lanes = Lanes.scalarCount
@@ -18,7 +18,7 @@ enum BFloat16Pairs {
       for start in stride(from: 0, to: MatrixTile.columns, by: lanes) {
         var sum = Lanes(repeating: 0)
         for pair in 0..<pairs {
-          let value = left[row * rowPairs + pair]
+          let value = left[(pair / 16 * MatrixTile.rows + row) * 16 + pair % 16]
           var (first, second) = (Lanes(repeating: 0), Lanes(repeating: 0))
           for lane in 0..<lanes {
             let weight = panel[pair * MatrixTile.columns + start + lane]
@@ -39,9 +39,14 @@ enum BFloat16Pairs {
     return x.replacing(with: x * 0, where: (x .< least) .& (x .> -least))
   }
 
-  /// Rounds 16 numbers to bfloat16, neighbours together.
+  /// Rounds 32 numbers to bfloat16, neighbours together.
   @inline(__always)
-  static func rounded(_ values: SIMD16<Float>) -> SIMD8<UInt32> {
+  static func rounded(_ low: SIMD16<Float>, _ high: SIMD16<Float>) -> SIMD16<UInt32> {
+    SIMD16(lowHalf: rounded(low), highHalf: rounded(high))
+  }
+
+  @inline(__always)
+  private static func rounded(_ values: SIMD16<Float>) -> SIMD8<UInt32> {
     var halves = SIMD16<UInt32>(repeating: 0)
     for lane in 0..<16 { halves[lane] = BFloat16.bits(rounding: values[lane]) }
     return halves.evenHalf | (halves.oddHalf &<< 16)

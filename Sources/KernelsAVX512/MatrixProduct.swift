@@ -97,25 +97,33 @@ package struct MatrixProduct: MatrixKernel {
       let sides = Sides(
         rows: tile < direct ? left + (row * inner + chunk.lowerBound) : lines, step: tile < direct ? inner : nil,
         panel: panels + weights, inner: chunk.count, before: chunk.lowerBound == 0 ? nil : UnsafePointer(sums),
-        ahead: ahead + count / tiles * tile, linesAhead: min(8, MatrixTile.columns / tiles))
+        ahead: ahead + count / tiles * tile, linesAhead: min(8, (MatrixTile.columns + tiles - 1) / tiles))
       guard chunk.upperBound == inner else {
         tileSums(sides, into: sums)
         continue
       }
-      let valid = min(MatrixTile.rows, taken.upperBound - row)
-      let width = min(MatrixTile.columns, columns - column)
-      prefetchOutput(row: row, count: valid, column: column)
-      if valid == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
-        wholeTile(sides, row: row, column: column)
-      } else {
-        tileSums(sides, into: sums)
-        finish(sums, row: row, count: valid, column: column, width: width)
-      }
+      finishedTile(
+        sides, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: column, sums: sums)
+    }
+  }
+
+  /// Takes `count` rows of a tile to the output; `sums` is a tile to work in.
+  @inline(__always)
+  func finishedTile(
+    _ sides: some TileSides, row: Int, count: Int, column: Int, sums: UnsafeMutablePointer<Float>
+  ) {
+    let width = min(MatrixTile.columns, columns - column)
+    prefetchOutput(row: row, count: count, column: column)
+    if count == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
+      wholeTile(sides, row: row, column: column)
+    } else {
+      tileSums(sides, into: sums)
+      finish(sums, row: row, count: count, column: column, width: width)
     }
   }
 
   /// What a tile's sums are of.
-  private struct Sides {
+  private struct Sides: TileSides {
     /// A tile's rows, as they are or in lines.
     let rows: UnsafePointer<Float>
     /// From one row to the next; nil for lines.
@@ -176,7 +184,7 @@ package struct MatrixProduct: MatrixKernel {
   var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
   @inline(never)
-  private func wholeTile(_ sides: Sides, row: Int, column: Int) {
+  private func wholeTile(_ sides: some TileSides, row: Int, column: Int) {
     let tile = sides.product
     let offset = row * columns + column
     if let residual {
@@ -194,7 +202,7 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   @inline(never)
-  private func tileSums(_ sides: Sides, into target: UnsafeMutablePointer<Float>) {
+  func tileSums(_ sides: some TileSides, into target: UnsafeMutablePointer<Float>) {
     sides.product.store(target, stride: MatrixTile.columns)
   }
 

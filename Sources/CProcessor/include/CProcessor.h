@@ -120,7 +120,6 @@ static inline __attribute__((always_inline)) gauntlet_byte4 gauntlet_saturate(ga
 
 typedef float gauntlet_float16 __attribute__((ext_vector_type(16)));
 typedef unsigned gauntlet_uint16 __attribute__((ext_vector_type(16)));
-typedef unsigned gauntlet_uint8 __attribute__((ext_vector_type(8)));
 
 /// Adds the products of 16 pairs of bfloat16 numbers to 16 sums: VDPBF16PS.
 static inline __attribute__((always_inline)) gauntlet_float16 gauntlet_dot_bf16(
@@ -128,9 +127,10 @@ static inline __attribute__((always_inline)) gauntlet_float16 gauntlet_dot_bf16(
   return (gauntlet_float16)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
 }
 
-/// Rounds 16 numbers to bfloat16, two in each of 8 results: VCVTNEPS2BF16.
-static inline __attribute__((always_inline)) gauntlet_uint8 gauntlet_to_bf16(gauntlet_float16 values) {
-  return (gauntlet_uint8)_mm512_cvtneps_pbh((__m512)values);
+/// Rounds 32 numbers to bfloat16, two in each of 16 results, the first 16 numbers in the first eight: VCVTNE2PS2BF16.
+static inline __attribute__((always_inline)) gauntlet_uint16 gauntlet_to_bf16(
+    gauntlet_float16 low, gauntlet_float16 high) {
+  return (gauntlet_uint16)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 }
 #endif
 
