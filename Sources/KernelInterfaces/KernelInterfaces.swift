@@ -18,8 +18,7 @@ package protocol MatrixKernel {
   /// Elements that `multiplyBF16` needs to work in.
   var scratchCountBF16: Int { get }
   /// The product of bfloat16 numbers; `native` says whether the processor has the instruction for it.
-  func multiplyBF16(
-    weights: UnsafePointer<UInt32>, native: Bool, rounded: RoundedSides, scratch: UnsafeMutablePointer<Float>)
+  func multiplyBF16(native: Bool, rounded: RoundedSides, scratch: UnsafeMutablePointer<Float>)
   /// Elements of `rows` rounded rows of `numbers` numbers.
   static func roundedCount(rows: Int, numbers: Int) -> Int
 

@@ -19,9 +19,11 @@ public struct FeedForward: Sendable {
   }
 
   /// Rows that are computed together: where the product is in blocks, for which each use of a panel of weights has a
-  /// price, whole tiles of groups; in bf16 what the product rounds at once, so that the rows are still in the second-level
-  /// cache.
-  private var rowsTogether: Int { expand.precision == .bf16 ? 96 : expand.splits > 1 ? 816 : 384 }
+  /// price, whole tiles of groups; in bf16 tiles whose hidden layer, two bytes a number, stays in the second-level cache.
+  private var rowsTogether: Int {
+    if expand.precision == .bf16 { return max(96, min(396, (1 << 19) / max(1, expand.columns) / 12 * 12)) }
+    return expand.splits > 1 ? 816 : 384
+  }
 
   /// Elements that `compute` needs to work in.
   public var hiddenCount: Int {

@@ -122,7 +122,7 @@ public final class PackedMatrix: Sendable {
     let product = product(kernel, source, rows, activation, residual: residual?.baseAddress, into: target)
     withScratch(scratchCount(product), scratch) {
       if precision == .bf16 {
-        product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, rounded: [], scratch: $0)
+        product.multiplyBF16(native: Self.hasBF16, rounded: [], scratch: $0)
       } else if splits > 0 {
         product.multiplyBlocks(splits: splits, chunk: chunk, scratch: $0)
       } else {
@@ -155,7 +155,7 @@ public final class PackedMatrix: Sendable {
     guard rows > 0, columns > 0, let source = left.baseAddress, let target = output.baseAddress else { return }
     let product = product(kernel, source, rows, activation, residual: residual?.baseAddress, into: target)
     withScratch(scratchCount(product), scratch) {
-      product.multiplyBF16(weights: bf16Panels, native: Self.hasBF16, rounded: rounded, scratch: $0)
+      product.multiplyBF16(native: Self.hasBF16, rounded: rounded, scratch: $0)
     }
   }
 

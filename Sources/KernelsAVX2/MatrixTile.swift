@@ -40,68 +40,51 @@ struct MatrixTile {
 
   /// Adds the products of `inner` numbers of rows in lines of 16, `left` [inner / 16, 6, 16], and `panel` [inner, columns].
   ///
-  /// - Parameters:
-  ///   - areFar: lines are asked for before they are needed.
-  ///   - ahead: what is read later: `linesAhead` lines of it are asked for every 16 numbers.
+  /// - Parameter beside: what is done before each 16 numbers, given where their lines are.
   @inline(__always)
   mutating func add(
-    lines left: UnsafePointer<Float>, areFar: Bool = false, panel: UnsafePointer<Float>, inner: Int,
-    ahead: UnsafePointer<Float>? = nil, linesAhead: Int = 0
+    lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int,
+    beside: (UnsafePointer<Float>) -> Void
   ) {
-    var (values, weights, ahead) = (left, panel, ahead)
+    var (values, weights) = (left, panel)
     for _ in 0..<inner / 16 {
-      if areFar { for row in 0..<Self.rows { gauntlet_prefetch_for_reading(values + 16 * (Self.rows + row)) } }
-      if let lines = ahead {
-        for line in 0..<linesAhead { gauntlet_prefetch_for_later(lines + 16 * line) }
-        ahead = lines + 16 * linesAhead
-      }
+      beside(values)
       for _ in 0..<8 {
-        add(values, 16, weights)
-        add(values + 1, 16, weights + Self.columns)
+        add(values, weights)
+        add(values + 1, weights + Self.columns)
         values += 2
         weights += 2 * Self.columns
       }
       values += 16 * (Self.rows - 1)
     }
     for _ in 0..<inner % 16 {
-      add(values, 16, weights)
+      add(values, weights)
       values += 1
       weights += Self.columns
     }
   }
 
-  /// The same of rows where they are, `left` [6, inner], `step` elements apart.
+  /// Adds the products of one number of each row, 16 apart, and one of each column.
   @inline(__always)
-  mutating func add(rows left: UnsafePointer<Float>, step: Int, panel: UnsafePointer<Float>, inner: Int) {
-    var (values, weights) = (left, panel)
-    for _ in 0..<inner {
-      add(values, step, weights)
-      values += 1
-      weights += Self.columns
-    }
-  }
-
-  /// Adds the products of one number of each row, `step` apart, and one of each column.
-  @inline(__always)
-  private mutating func add(_ values: UnsafePointer<Float>, _ step: Int, _ weights: UnsafePointer<Float>) {
+  private mutating func add(_ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>) {
     let w0 = Self.load(weights)
     let w1 = Self.load(weights + 8)
     let x0 = Lanes(repeating: values[0])
     c00.addProduct(x0, w0)
     c01.addProduct(x0, w1)
-    let x1 = Lanes(repeating: values[step])
+    let x1 = Lanes(repeating: values[16])
     c10.addProduct(x1, w0)
     c11.addProduct(x1, w1)
-    let x2 = Lanes(repeating: values[2 * step])
+    let x2 = Lanes(repeating: values[32])
     c20.addProduct(x2, w0)
     c21.addProduct(x2, w1)
-    let x3 = Lanes(repeating: values[3 * step])
+    let x3 = Lanes(repeating: values[48])
     c30.addProduct(x3, w0)
     c31.addProduct(x3, w1)
-    let x4 = Lanes(repeating: values[4 * step])
+    let x4 = Lanes(repeating: values[64])
     c40.addProduct(x4, w0)
     c41.addProduct(x4, w1)
-    let x5 = Lanes(repeating: values[5 * step])
+    let x5 = Lanes(repeating: values[80])
     c50.addProduct(x5, w0)
     c51.addProduct(x5, w1)
   }

@@ -1,97 +1,94 @@
 import CProcessor
 
-/// Products of bfloat16 pairs by AVX512_BF16; `BFloat16Pairs` says what is computed.
-extension MatrixTile {
-  /// Whether the instruction set can have the instruction; the processor is asked at run time.
-  #if arch(x86_64)
-    static let mayHaveBF16 = true
-  #else
-    static let mayHaveBF16 = false
-  #endif
+#if arch(x86_64)
+  /// Numbers rounded to bfloat16, neighbours together, and multiplied by AVX512_BF16; `BFloat16Pairs` says what is computed.
+  enum NativePairs: ProductWords {
+    @inline(__always)
+    static var numbers: Int { 2 }
 
-  /// Adds the products of `pairs` pairs of rows in lines of 16, `left` [pairs / 16, 12, 16], and `panel` [pairs, columns].
-  ///
-  /// - Precondition: the processor has the instruction.
-  @inline(__always)
-  mutating func add(
-    pairLines left: UnsafePointer<UInt32>, panel: UnsafePointer<UInt32>, pairs: Int,
-    _ next: UnsafeMutablePointer<MatrixProduct.Rounding>
-  ) {
-    var (values, weights) = (left, panel)
-    for _ in 0..<pairs / 16 {
-      next.pointee.go()
-      for _ in 0..<8 {
-        add(values, weights)
-        add(values + 1, weights + Self.columns)
-        values += 2
-        weights += 2 * Self.columns
-      }
-      values += 16 * (Self.rows - 1)
+    @inline(__always)
+    static func line(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
+      let low = UnsafeRawPointer(source).loadUnaligned(as: Lanes.self)
+      let high = UnsafeRawPointer(source + 16).loadUnaligned(as: Lanes.self)
+      UnsafeMutableRawPointer(target).storeBytes(of: gauntlet_to_bf16(low, high), as: SIMD16<UInt32>.self)
     }
-    for _ in 0..<pairs % 16 {
-      add(values, weights)
-      values += 1
-      weights += Self.columns
+
+    static func rest(_ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>) {
+      EmulatedPairs.rest(source, count: count, into: target)
+    }
+
+    @inline(__always)
+    static func add(
+      _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, to tile: inout MatrixTile,
+      _ ready: UnsafeMutablePointer<Preparation<Self>>
+    ) {
+      var (values, weights) = (lines, panel)
+      for _ in 0..<words / 16 {
+        ready.pointee.go()
+        for _ in 0..<8 {
+          tile.addPairs(values, weights)
+          tile.addPairs(values + 1, weights + MatrixTile.columns)
+          values += 2
+          weights += 2 * MatrixTile.columns
+        }
+        values += 16 * (MatrixTile.rows - 1)
+      }
+      for _ in 0..<words % 16 {
+        tile.addPairs(values, weights)
+        values += 1
+        weights += MatrixTile.columns
+      }
     }
   }
 
-  /// Adds the products of one pair of each row, 16 apart, and one of each column.
-  @inline(__always)
-  private mutating func add(_ values: UnsafePointer<UInt32>, _ weights: UnsafePointer<UInt32>) {
-    #if arch(x86_64)
+  extension MatrixTile {
+    /// Adds the products of one pair of each row, 16 apart, and one of each column.
+    @inline(__always)
+    fileprivate mutating func addPairs(_ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>) {
       let w0 = UnsafeRawPointer(weights).loadUnaligned(as: SIMD16<UInt32>.self)
       let w1 = UnsafeRawPointer(weights + 16).loadUnaligned(as: SIMD16<UInt32>.self)
-      let x0 = SIMD16<UInt32>(repeating: values[0])
+      let x0 = SIMD16<UInt32>(repeating: values[0].bitPattern)
       c00 = gauntlet_dot_bf16(c00, x0, w0)
       c01 = gauntlet_dot_bf16(c01, x0, w1)
-      let x1 = SIMD16<UInt32>(repeating: values[16])
+      let x1 = SIMD16<UInt32>(repeating: values[16].bitPattern)
       c10 = gauntlet_dot_bf16(c10, x1, w0)
       c11 = gauntlet_dot_bf16(c11, x1, w1)
-      let x2 = SIMD16<UInt32>(repeating: values[32])
+      let x2 = SIMD16<UInt32>(repeating: values[32].bitPattern)
       c20 = gauntlet_dot_bf16(c20, x2, w0)
       c21 = gauntlet_dot_bf16(c21, x2, w1)
-      let x3 = SIMD16<UInt32>(repeating: values[48])
+      let x3 = SIMD16<UInt32>(repeating: values[48].bitPattern)
       c30 = gauntlet_dot_bf16(c30, x3, w0)
       c31 = gauntlet_dot_bf16(c31, x3, w1)
-      let x4 = SIMD16<UInt32>(repeating: values[64])
+      let x4 = SIMD16<UInt32>(repeating: values[64].bitPattern)
       c40 = gauntlet_dot_bf16(c40, x4, w0)
       c41 = gauntlet_dot_bf16(c41, x4, w1)
-      let x5 = SIMD16<UInt32>(repeating: values[80])
+      let x5 = SIMD16<UInt32>(repeating: values[80].bitPattern)
       c50 = gauntlet_dot_bf16(c50, x5, w0)
       c51 = gauntlet_dot_bf16(c51, x5, w1)
-      let x6 = SIMD16<UInt32>(repeating: values[96])
+      let x6 = SIMD16<UInt32>(repeating: values[96].bitPattern)
       c60 = gauntlet_dot_bf16(c60, x6, w0)
       c61 = gauntlet_dot_bf16(c61, x6, w1)
-      let x7 = SIMD16<UInt32>(repeating: values[112])
+      let x7 = SIMD16<UInt32>(repeating: values[112].bitPattern)
       c70 = gauntlet_dot_bf16(c70, x7, w0)
       c71 = gauntlet_dot_bf16(c71, x7, w1)
-      let x8 = SIMD16<UInt32>(repeating: values[128])
+      let x8 = SIMD16<UInt32>(repeating: values[128].bitPattern)
       c80 = gauntlet_dot_bf16(c80, x8, w0)
       c81 = gauntlet_dot_bf16(c81, x8, w1)
-      let x9 = SIMD16<UInt32>(repeating: values[144])
+      let x9 = SIMD16<UInt32>(repeating: values[144].bitPattern)
       c90 = gauntlet_dot_bf16(c90, x9, w0)
       c91 = gauntlet_dot_bf16(c91, x9, w1)
-      let x10 = SIMD16<UInt32>(repeating: values[160])
+      let x10 = SIMD16<UInt32>(repeating: values[160].bitPattern)
       c100 = gauntlet_dot_bf16(c100, x10, w0)
       c101 = gauntlet_dot_bf16(c101, x10, w1)
-      let x11 = SIMD16<UInt32>(repeating: values[176])
+      let x11 = SIMD16<UInt32>(repeating: values[176].bitPattern)
       c110 = gauntlet_dot_bf16(c110, x11, w0)
       c111 = gauntlet_dot_bf16(c111, x11, w1)
-    #endif
+    }
   }
-
-  /// Rounds 32 numbers, neighbours together.
-  ///
-  /// - Precondition: the processor has the instruction.
-  @inline(__always)
-  static func rounded(_ low: Lanes, _ high: Lanes) -> SIMD16<UInt32> {
-    #if arch(x86_64)
-      return gauntlet_to_bf16(low, high)
-    #else
-      return BFloat16Pairs.rounded(low, high)
-    #endif
-  }
-}
+#else
+  /// There is no instruction for bfloat16.
+  typealias NativePairs = EmulatedPairs
+#endif
 
 extension PeakRate {
   /// The same of dot products of bfloat16 pairs: twice the operations of a round. They take longer than a multiply-add, so

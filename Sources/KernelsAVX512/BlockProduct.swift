@@ -297,7 +297,9 @@ extension MatrixProduct {
   ) {
     // Rows come from far away, and once for each panel.
     var tile = MatrixTile()
-    tile.add(lines: values, areFar: true, panel: panel, inner: inner)
+    tile.add(lines: values, panel: panel, inner: inner) {
+      for row in 0..<MatrixTile.rows { gauntlet_prefetch_for_reading($0 + 16 * (MatrixTile.rows + row)) }
+    }
     tile.store(target, stride: MatrixTile.columns)
   }
 
@@ -340,6 +342,8 @@ private struct BlockLayout {
   let columns: Int
   /// Tiles of groups that are packed together.
   let tiles: Int
+  /// Tiles for which there is room: at least as many, and no fewer for more rows.
+  private let room: Int
 
   var blocks: Int { side * side }
   /// Panels of a block.
@@ -364,6 +368,7 @@ private struct BlockLayout {
     let needed = (product.rows / side + MatrixTile.rows - 1) / MatrixTile.rows
     let passes = max(1, (needed + Self.mostTiles - 1) / Self.mostTiles)
     tiles = max(1, (needed + passes - 1) / passes)
+    room = max(1, min(needed, Self.mostTiles))
   }
 
   private static let mostTiles = 17
@@ -374,9 +379,9 @@ private struct BlockLayout {
 
   private var counts: [Int] {
     [
-      outerProducts * tiles * 7 * leftStep, 7 * rightStep, tiles * 7 * MatrixTile.count,
-      side == 4 ? tiles * 8 * MatrixTile.count : 0,
-      chunks > 1 ? tiles * MatrixTile.rows * side * columns : 0,
+      outerProducts * room * 7 * leftStep, 7 * rightStep, room * 7 * MatrixTile.count,
+      side == 4 ? room * 8 * MatrixTile.count : 0,
+      chunks > 1 ? room * MatrixTile.rows * side * columns : 0,
     ]
   }
 

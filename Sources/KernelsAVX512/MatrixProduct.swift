@@ -8,10 +8,6 @@ import KernelInterfaces
 package struct MatrixProduct: MatrixKernel {
   /// Columns of a panel of packed weights.
   package static let panelColumns = MatrixTile.columns
-  /// Bytes of rows that are copied together: they stay in the second-level cache while all panels pass over them.
-  private static let blockBytes = 1 << 20
-  /// Inner numbers of which a panel's weights are used by all tiles of a block before the next ones are: whole lines of 16.
-  private static let chunk = 512
   static let lanes = Lanes.scalarCount
 
   /// [rows, inner], row-major.
@@ -40,77 +36,70 @@ package struct MatrixProduct: MatrixKernel {
     (self.columns, self.errorFunction) = (columns, errorFunction)
   }
 
-  /// Tiles of rows that are copied together, for rows of which each needs `bytes` and of which there are `count`.
-  static func tilesTogether(_ count: Int, bytes: Int) -> Int {
-    let needed = (count + MatrixTile.rows - 1) / MatrixTile.rows
-    return max(1, min(needed, 8, blockBytes / max(1, bytes * MatrixTile.rows)))
-  }
-
-  /// Elements of a tile's copied rows, which are in whole lines.
-  private var tileStep: Int { (inner + 15) / 16 * 16 * MatrixTile.rows }
-
-  private var blockTiles: Int { Self.tilesTogether(rows, bytes: tileStep / MatrixTile.rows * 4) }
-
   /// Elements that `multiply` needs to work in.
-  package var scratchCount: Int { blockTiles * (tileStep + MatrixTile.count) }
-
-  /// Whether rows are copied before they are multiplied: not for few panels, where that would take as long as it saves,
-  /// unless they lie a multiple of 4 KB apart, where all of a tile share a few lines of the first-level cache.
-  private var isCopied: Bool { columns > 4 * MatrixTile.columns || inner % 1024 == 0 }
+  package var scratchCount: Int { MatrixSteps(self, Float32Words.self).scratchCount }
 
   /// Writes `activation(left x weights + bias) + residual` to `output`.
-  package func multiply(scratch: UnsafeMutablePointer<Float>) {
-    let block = blockTiles * MatrixTile.rows
-    let place = Places(sums: scratch, copy: scratch + blockTiles * MatrixTile.count)
-    for start in stride(from: 0, to: rows, by: block) {
-      let taken = start..<min(start + block, rows)
-      let direct = isCopied ? 0 : taken.count / MatrixTile.rows
-      copyRows(taken, from: direct, to: place.copy)
-      var ahead = rowsAhead(start, block: block)
-      for column in stride(from: 0, to: columns, by: MatrixTile.columns) {
-        for chunk in stride(from: 0, to: max(1, inner), by: Self.chunk) {
-          multiply(
-            taken, direct: direct, column: column, chunk: chunk..<min(chunk + Self.chunk, inner), place, &ahead)
+  package func multiply(scratch: UnsafeMutablePointer<Float>) { multiply(Float32Words.self, rounded: [], scratch) }
+
+  /// Multiplies rows of words by panels of words.
+  func multiply<Words: ProductWords>(
+    _: Words.Type, rounded: RoundedSides, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let steps = MatrixSteps(self, Words.self)
+    let places = steps.places(scratch)
+    var isRounded: Bool { rounded.contains(.left) }
+    var ready = Preparation<Words>(steps.rows(0), self, into: places.lines.0, tileStep: steps.tileStep)
+    for step in 0..<steps.count {
+      if !isRounded { ready.finish() }
+      let lines = step % 2 == 0 ? places.lines : (places.lines.1, places.lines.0)
+      ready = Preparation<Words>(
+        steps.rows(isRounded ? steps.count : step + 1), self, into: lines.1, tileStep: steps.tileStep)
+      multiply(
+        step, steps, isRounded ? steps.rounded(left, step) : (UnsafePointer(lines.0), steps.tileStep), places.sums,
+        rounded, &ready)
+    }
+  }
+
+  /// Multiplies a step's rows by all panels.
+  private func multiply<Words: ProductWords>(
+    _ step: Int, _ steps: MatrixSteps<Words>, _ lines: (start: UnsafePointer<Float>, tileStep: Int),
+    _ sums: UnsafeMutablePointer<Float>, _ rounded: RoundedSides, _ ready: inout Preparation<Words>
+  ) {
+    let (taken, words) = steps.ranges(step)
+    let tiles = (taken.count + MatrixTile.rows - 1) / MatrixTile.rows
+    ready.spread(over: tiles * steps.panels * (words.count / 16))
+    for panel in 0..<steps.panels {
+      ready.ask(for: steps.weights(after: panel, step, panels), over: tiles * (words.count / 16))
+      for tile in 0..<tiles {
+        let place = steps.sums(panel: panel, tile: tile, sums)
+        if words.lowerBound > 0 { prefetchSums(place + MatrixTile.count) }
+        let row = taken.lowerBound + tile * MatrixTile.rows
+        withUnsafeMutablePointer(to: &ready) {
+          let sides = Sides(
+            lines: lines.start + tile * lines.tileStep, panel: steps.weights(panel, words, panels), words: words.count,
+            before: words.lowerBound == 0 ? nil : UnsafePointer(place), ready: $0)
+          if words.upperBound < steps.words {
+            tileSums(sides, into: place)
+          } else if rounded.contains(.output) {
+            tileSums(sides, into: place)
+            finishRounded(
+              place, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: panel * MatrixTile.columns,
+              Words.self)
+          } else {
+            finishedTile(
+              sides, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: panel * MatrixTile.columns,
+              sums: place)
+          }
         }
       }
     }
   }
 
-  private struct Places {
-    /// Tiles of sums, and copied rows.
-    let sums, copy: UnsafeMutablePointer<Float>
-  }
-
-  /// Multiplies the rows `taken`, of which the first `direct` tiles are not copied, by a chunk of a panel.
-  private func multiply(
-    _ taken: Range<Int>, direct: Int, column: Int, chunk: Range<Int>, _ place: Places, _ rowsAhead: inout Ahead
-  ) {
-    let tiles = (taken.count + MatrixTile.rows - 1) / MatrixTile.rows
-    let weights = column * inner + chunk.lowerBound * MatrixTile.columns
-    let count = chunk.count * MatrixTile.columns
-    let ahead = panels + (weights + count < columns * inner ? weights + count : 0)
-    for tile in 0..<tiles {
-      rowsAhead.ask()
-      let row = taken.lowerBound + tile * MatrixTile.rows
-      let sums = place.sums + tile * MatrixTile.count
-      let lines = UnsafePointer(place.copy + (tile * tileStep + chunk.lowerBound * MatrixTile.rows))
-      let sides = Sides(
-        rows: tile < direct ? left + (row * inner + chunk.lowerBound) : lines, step: tile < direct ? inner : nil,
-        panel: panels + weights, inner: chunk.count, before: chunk.lowerBound == 0 ? nil : UnsafePointer(sums),
-        ahead: ahead + count / tiles * tile, linesAhead: min(8, (MatrixTile.columns + tiles - 1) / tiles))
-      guard chunk.upperBound == inner else {
-        tileSums(sides, into: sums)
-        continue
-      }
-      finishedTile(
-        sides, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: column, sums: sums)
-    }
-  }
-
   /// Takes `count` rows of a tile to the output; `sums` is a tile to work in.
   @inline(__always)
-  func finishedTile(
-    _ sides: some TileSides, row: Int, count: Int, column: Int, sums: UnsafeMutablePointer<Float>
+  private func finishedTile(
+    _ sides: Sides<some ProductWords>, row: Int, count: Int, column: Int, sums: UnsafeMutablePointer<Float>
   ) {
     let width = min(MatrixTile.columns, columns - column)
     prefetchOutput(row: row, count: count, column: column)
@@ -123,56 +112,32 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   /// What a tile's sums are of.
-  private struct Sides: TileSides {
-    /// A tile's rows, as they are or in lines.
-    let rows: UnsafePointer<Float>
-    /// From one row to the next; nil for lines.
-    let step: Int?
+  private struct Sides<Words: ProductWords> {
+    /// A tile's rows.
+    let lines: UnsafePointer<Float>
     let panel: UnsafePointer<Float>
-    let inner: Int
-    /// The sums of the chunks before.
+    let words: Int
+    /// The sums of the words before.
     let before: UnsafePointer<Float>?
-    /// What this tile asks for of the weights that are read next: so many lines while it takes 16 inner numbers.
-    let ahead: UnsafePointer<Float>
-    let linesAhead: Int
+    /// What is made ready meanwhile.
+    let ready: UnsafeMutablePointer<Preparation<Words>>
 
     @inline(__always)
     var product: MatrixTile {
       var tile = before.map { MatrixTile($0) } ?? MatrixTile()
-      if let step {
-        tile.add(rows: rows, step: step, panel: panel, inner: inner)
-      } else {
-        tile.add(lines: rows, panel: panel, inner: inner, ahead: ahead, linesAhead: linesAhead)
-      }
+      Words.add(lines, panel, words, to: &tile, ready)
       return tile
     }
   }
 
-  /// Copies the rows of tiles from `tile` on. A last tile that is not whole repeats its last row; those sums are not stored.
-  private func copyRows(_ taken: Range<Int>, from tile: Int, to target: UnsafeMutablePointer<Float>) {
-    let whole = (taken.count + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
-    for row in tile * MatrixTile.rows..<whole {
-      copyRow(
-        left + min(taken.lowerBound + row, taken.upperBound - 1) * inner,
-        to: target + row / MatrixTile.rows * tileStep + row % MatrixTile.rows * 16)
-    }
-  }
-
-  /// Copies a row in lines of 16 numbers, of which those of a tile's rows alternate.
   @inline(__always)
-  private func copyRow(_ row: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
-    var place = UnsafeMutableRawPointer(target)
-    for start in stride(from: 0, through: inner - 16, by: 16) {
-      place.storeBytes(
-        of: UnsafeRawPointer(row + start).loadUnaligned(as: SIMD16<Float>.self), as: SIMD16<Float>.self)
-      place += 64 * MatrixTile.rows
-    }
-    place.copyMemory(from: row + inner / 16 * 16, byteCount: inner % 16 * 4)
+  private func prefetchSums(_ sums: UnsafePointer<Float>) {
+    for line in 0..<MatrixTile.count / 16 { gauntlet_prefetch_for_writing(sums + 16 * line) }
   }
 
   /// Asks for the lines of a tile of the output, which come into the cache while its sums are computed.
   @inline(__always)
-  func prefetchOutput(row: Int, count: Int, column: Int) {
+  private func prefetchOutput(row: Int, count: Int, column: Int) {
     let last = min(MatrixTile.columns, columns - column) - 1
     for offset in 0..<count {
       gauntlet_prefetch_for_writing(output + (row + offset) * columns + column)
@@ -184,7 +149,7 @@ package struct MatrixProduct: MatrixKernel {
   var isFinishedByTiles: Bool { activation == 0 || activation == 3 || activation == 1 && residual == nil }
 
   @inline(never)
-  private func wholeTile(_ sides: some TileSides, row: Int, column: Int) {
+  private func wholeTile(_ sides: Sides<some ProductWords>, row: Int, column: Int) {
     let tile = sides.product
     let offset = row * columns + column
     if let residual {
@@ -202,40 +167,8 @@ package struct MatrixProduct: MatrixKernel {
   }
 
   @inline(never)
-  func tileSums(_ sides: some TileSides, into target: UnsafeMutablePointer<Float>) {
+  private func tileSums(_ sides: Sides<some ProductWords>, into target: UnsafeMutablePointer<Float>) {
     sides.product.store(target, stride: MatrixTile.columns)
-  }
-
-  /// Memory that is read next, of which a few lines at a time are asked for.
-  struct Ahead {
-    private var place, end: UnsafeRawPointer
-    private let portion: Int
-
-    /// - Parameter calls: how often `ask` will be called.
-    init(_ start: UnsafeRawPointer, bytes: Int, calls: Int) {
-      (place, end) = (start, start + bytes)
-      portion = (bytes / 64 / max(1, calls) + 1) * 64
-    }
-
-    @inline(__always)
-    mutating func ask() {
-      let next = min(place + portion, end)
-      while place < next {
-        gauntlet_prefetch_for_later(place)
-        place += 64
-      }
-    }
-  }
-
-  /// The rows of the block after that from `start` on, unless two blocks do not fit into the second-level cache.
-  func rowsAhead(_ start: Int, block: Int) -> Ahead {
-    let next = min(start + block, rows)
-    let bytes = (min(next + block, rows) - next) * inner * 4
-    let tiles = (min(block, rows - start) + MatrixTile.rows - 1) / MatrixTile.rows
-    let panels = (columns + MatrixTile.columns - 1) / MatrixTile.columns
-    return Ahead(
-      left + next * inner, bytes: 2 * bytes > Self.blockBytes ? 0 : bytes,
-      calls: tiles * panels * max(1, (inner + Self.chunk - 1) / Self.chunk))
   }
 
   /// Takes `count` rows of a tile's sums to the output.

@@ -63,89 +63,74 @@ struct MatrixTile {
 
   /// Adds the products of `inner` numbers of rows in lines of 16, `left` [inner / 16, 12, 16], and `panel` [inner, columns].
   ///
-  /// - Parameters:
-  ///   - areFar: lines are asked for before they are needed.
-  ///   - ahead: what is read later: `linesAhead` lines of it are asked for every 16 numbers.
+  /// - Parameter beside: what is done before each 16 numbers, given where their lines are.
   @inline(__always)
   mutating func add(
-    lines left: UnsafePointer<Float>, areFar: Bool = false, panel: UnsafePointer<Float>, inner: Int,
-    ahead: UnsafePointer<Float>? = nil, linesAhead: Int = 0
+    lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int,
+    beside: (UnsafePointer<Float>) -> Void
   ) {
-    var (values, weights, ahead) = (left, panel, ahead)
+    var (values, weights) = (left, panel)
     for _ in 0..<inner / 16 {
-      if areFar { for row in 0..<Self.rows { gauntlet_prefetch_for_reading(values + 16 * (Self.rows + row)) } }
-      if let lines = ahead {
-        for line in 0..<linesAhead { gauntlet_prefetch_for_later(lines + 16 * line) }
-        ahead = lines + 16 * linesAhead
-      }
+      beside(values)
       for _ in 0..<8 {
         // Of which the compiler knows nothing: a counter beside them would make every multiply-add that reads two.
         values = gauntlet_another_pointer(values)
         let others = gauntlet_another_pointer(values)
-        add(values, others, 16, weights)
-        add(values + 1, others + 1, 16, weights + Self.columns)
+        add(values, others, weights)
+        add(values + 1, others + 1, weights + Self.columns)
         values += 2
         weights += 2 * Self.columns
       }
       values += 16 * (Self.rows - 1)
     }
     for _ in 0..<inner % 16 {
-      add(values, values, 16, weights)
+      add(values, values, weights)
       values += 1
       weights += Self.columns
     }
   }
 
-  /// The same of rows where they are, `left` [12, inner], `step` elements apart.
-  @inline(__always)
-  mutating func add(rows left: UnsafePointer<Float>, step: Int, panel: UnsafePointer<Float>, inner: Int) {
-    var (values, weights) = (left, panel)
-    for _ in 0..<inner {
-      add(values, values, step, weights)
-      values += 1
-      weights += Self.columns
-    }
-  }
-
-  /// Adds the products of one number of each row, `step` apart, and one of each column; `others` are `values`.
+  /// Adds the products of one number of each row, 16 apart, and one of each column; `others` are `values`.
   @inline(__always)
   private mutating func add(
-    _ values: UnsafePointer<Float>, _ others: UnsafePointer<Float>, _ step: Int, _ weights: UnsafePointer<Float>
+    _ values: UnsafePointer<Float>, _ others: UnsafePointer<Float>, _ weights: UnsafePointer<Float>
   ) {
     let w0 = Self.load(weights)
     let w1 = Self.load(weights + Lanes.scalarCount)
     let x0 = Lanes(repeating: values[0])
     c00.addProduct(x0, w0)
     c01.addProduct(x0, w1)
-    let x1 = Lanes(repeating: values[step])
+    let x1 = Lanes(repeating: values[16])
     c10.addProduct(x1, w0)
     c11.addProduct(x1, w1)
-    c20.addProduct(Lanes(repeating: values[2 * step]), w0)
-    c21.addProduct(Lanes(repeating: others[2 * step]), w1)
-    let x3 = Lanes(repeating: values[3 * step])
+    c20.addProduct(Lanes(repeating: values[32]), w0)
+    c21.addProduct(Lanes(repeating: others[32]), w1)
+    let x3 = Lanes(repeating: values[48])
     c30.addProduct(x3, w0)
     c31.addProduct(x3, w1)
-    let x4 = Lanes(repeating: values[4 * step])
+    let x4 = Lanes(repeating: values[64])
     c40.addProduct(x4, w0)
     c41.addProduct(x4, w1)
-    c50.addProduct(Lanes(repeating: values[5 * step]), w0)
-    c51.addProduct(Lanes(repeating: others[5 * step]), w1)
-    let x6 = Lanes(repeating: values[6 * step])
+    let x5 = Lanes(repeating: values[80])
+    c50.addProduct(x5, w0)
+    c51.addProduct(x5, w1)
+    let x6 = Lanes(repeating: values[96])
     c60.addProduct(x6, w0)
     c61.addProduct(x6, w1)
-    let x7 = Lanes(repeating: values[7 * step])
+    let x7 = Lanes(repeating: values[112])
     c70.addProduct(x7, w0)
     c71.addProduct(x7, w1)
-    c80.addProduct(Lanes(repeating: values[8 * step]), w0)
-    c81.addProduct(Lanes(repeating: others[8 * step]), w1)
-    let x9 = Lanes(repeating: values[9 * step])
+    c80.addProduct(Lanes(repeating: values[128]), w0)
+    c81.addProduct(Lanes(repeating: others[128]), w1)
+    let x9 = Lanes(repeating: values[144])
     c90.addProduct(x9, w0)
     c91.addProduct(x9, w1)
-    let x10 = Lanes(repeating: values[10 * step])
+    let x10 = Lanes(repeating: values[160])
     c100.addProduct(x10, w0)
     c101.addProduct(x10, w1)
-    c110.addProduct(Lanes(repeating: values[11 * step]), w0)
-    c111.addProduct(Lanes(repeating: others[11 * step]), w1)
+    let x11 = Lanes(repeating: values[176])
+    c110.addProduct(x11, w0)
+    c111.addProduct(x11, w1)
   }
 
   /// Gives each row's sums, from the first row to the last.

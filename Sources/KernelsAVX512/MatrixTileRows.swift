@@ -45,8 +45,3 @@ extension MatrixTile {
     UnsafeMutableRawPointer(target + Lanes.scalarCount).storeBytes(of: high, as: Lanes.self)
   }
 }
-
-/// What a tile's sums are of: some of its rows' numbers, and a panel.
-protocol TileSides {
-  var product: MatrixTile { get }
-}

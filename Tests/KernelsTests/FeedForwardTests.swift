@@ -22,7 +22,7 @@ import Testing
   }
 
   /// Odd counts, a hidden layer that fills no panel, and more rows than are computed together.
-  @Test(arguments: InstructionSet.available, [(1, 1, 1), (13, 33, 47), (100, 32, 128), (200, 16, 2)])
+  @Test(arguments: InstructionSet.available, [(1, 1, 1), (13, 33, 47), (100, 32, 128), (410, 16, 2), (30, 3, 2101)])
   func equalsItsProductsOneByOne(set: InstructionSet, shape: (rows: Int, inner: Int, hidden: Int)) {
     let (rows, inner, hidden) = shape
     func values(_ count: Int, _ stream: UInt64) -> [Float] { PackedMatrixTests.values(count, stream: stream) }

@@ -5,8 +5,8 @@ import Testing
 @Suite struct PackedMatrixTests {
   static let shapes = [
     (1, 1, 1), (1, 27, 10), (5, 0, 3), (6, 8, 16), (7, 31, 17), (12, 64, 32), (13, 33, 31), (97, 40, 65), (200, 5, 7),
-    // Longer than a chunk: copied, copied for their distance, and read where they are, by all widths of registers.
-    (13, 1060, 140), (25, 1024, 9), (14, 530, 33), (13, 530, 7),
+    // More words than of a step, in float32 and in pairs, an odd one too, and more rows.
+    (13, 1060, 140), (14, 2081, 33), (150, 1060, 9), (301, 16, 5),
     // Large enough for blocks, split once and twice; two of them with more rows than are packed together.
     (2, 256, 256), (26, 264, 320), (214, 512, 256), (4, 512, 512), (28, 528, 640), (52, 1024, 512),
   ]
@@ -46,6 +46,18 @@ import Testing
       }
     }
     #expect(whole == parts)
+  }
+
+  /// Who asks for memory for some rows may then multiply fewer.
+  @Test(arguments: InstructionSet.available, Precision.allCases)
+  func fewerRowsNeedNoMoreMemory(set: InstructionSet, precision: Precision) {
+    for (inner, columns) in [(3, 5), (64, 33), (700, 40), (1060, 70), (4096, 17), (512, 512)] {
+      let packed = PackedMatrix(
+        weights: [Float](repeating: 0, count: inner * columns), bias: nil, inner: inner, columns: columns,
+        rowsTogether: 4, precision: precision, instructionSet: set)
+      let counts = stride(from: 0, through: 1600, by: 4).map { packed.scratchCount(rows: $0) }
+      #expect(zip(counts, counts.dropFirst()).allSatisfy { $0 <= $1 }, "\(inner) x \(columns)")
+    }
   }
 
   /// Sums that leave the normal numbers, where AVX512_BF16 flushes to zero, and weights that round to nothing.
@@ -113,7 +125,8 @@ import Testing
   }
 
   /// A product that is given memory takes no more than it asked for, whatever lies there; plain, in blocks, in bf16.
-  @Test(arguments: InstructionSet.available, [(7, 33, 40), (24, 256, 256), (16, 512, 512)])
+  @Test(
+    arguments: InstructionSet.available, [(7, 33, 40), (24, 256, 256), (16, 512, 512), (26, 2081, 40), (150, 33, 9)])
   func givenMemoryIsEnough(set: InstructionSet, shape: (rows: Int, inner: Int, columns: Int)) {
     let left = Self.values(shape.rows * shape.inner, stream: 21)
     let weights = Self.values(shape.columns * shape.inner, stream: 22)
