@@ -103,6 +103,20 @@ int gauntlet_jpeg_start(gauntlet_jpeg *jpeg, int left, int width, int *start, ga
   return (int)columns;
 }
 
+/// Whether what is not read yet of a file's only scan goes on without a stop to the end of the image: its codes need not
+/// be read then, since no more than warnings could come of them. Markers of restarts belong to a scan.
+static int is_whole_behind(j_decompress_ptr decoder) {
+  if (jpeg_has_multiple_scans(decoder) || decoder->unread_marker != 0) return 0;
+  const JOCTET *place = decoder->src->next_input_byte, *end = place + decoder->src->bytes_in_buffer;
+  while (place < end && (place = memchr(place, 0xFF, (size_t)(end - place))) && place + 1 < end) {
+    int code = place[1];
+    if (code == JPEG_EOI) return 1;
+    if (code != 0 && code != 0xFF && (code < JPEG_RST0 || code > JPEG_RST0 + 7)) return 0;
+    place += code == 0xFF ? 1 : 2;
+  }
+  return 0;
+}
+
 int gauntlet_jpeg_decode(
     gauntlet_jpeg *jpeg, int top, int height, unsigned char *pixels, size_t stride, gauntlet_jpeg_report *report) {
   j_decompress_ptr decoder = &jpeg->decoder;
@@ -116,6 +130,10 @@ int gauntlet_jpeg_decode(
     if (count > 4) count = 4;
     for (int line = 0; line < count; line++) lines[line] = pixels + ((int)decoder->output_scanline - top + line) * stride;
     jpeg_read_scanlines(decoder, lines, (JDIMENSION)count);
+  }
+  if (top + height < rows && is_whole_behind(decoder)) {
+    jpeg_abort_decompress(decoder);
+    return 1;
   }
   // Skipping to the end would leave the rest unread; the last row is read, into memory that the decoder frees.
   if (top + height < rows) {

@@ -1,4 +1,5 @@
 import KernelInterfaces
+import Synchronization
 
 /// Which source pixels a range of target pixels along one axis is made of, as Pillow has it, and their weights.
 struct ResamplingAxis {
@@ -12,6 +13,32 @@ struct ResamplingAxis {
   let areCopies: Bool
   /// The source pixels that all target pixels together need.
   let sources: Range<Int>
+
+  /// The axis that the same arguments of `init` give, kept for the next picture of the size: many have the same.
+  static func kept(
+    _ source: Int, _ target: Int, _ start: Int, _ length: Int, _ interpolation: Interpolation
+  ) -> ResamplingAxis {
+    let key = Key(source: source, target: target, start: start, length: length, interpolation: interpolation)
+    if let axis = known.withLock({ $0[key] }) { return axis }
+    let axis = ResamplingAxis(source, target, start, length, interpolation)
+    if axis.weights.count <= mostWeights {
+      known.withLock {
+        if $0.count >= mostKept { $0.removeAll() }
+        $0[key] = axis
+      }
+    }
+    return axis
+  }
+
+  private struct Key: Hashable {
+    let source, target, start, length: Int
+    let interpolation: Interpolation
+  }
+
+  private static let known = Mutex<[Key: ResamplingAxis]>([:])
+  /// Axes that are kept, each of no more weights: together 4 MB.
+  private static let mostKept = 64
+  private static let mostWeights = 1 << 13
 
   /// The weights of target pixels `start` to `start + length` of `target`, which `source` pixels become.
   init(_ source: Int, _ target: Int, _ start: Int, _ length: Int, _ interpolation: Interpolation) {

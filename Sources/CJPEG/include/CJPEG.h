@@ -39,7 +39,7 @@ int gauntlet_jpeg_start(
     gauntlet_jpeg *_Nonnull jpeg, int left, int width, int *_Nonnull start, gauntlet_jpeg_report *_Nonnull report);
 
 /// Decodes the columns that were started and rows `top` to `top + height`, each `stride` bytes after the one before it;
-/// reads the whole file, so that what is wrong beyond those rows is found, too.
+/// looks at the whole file, so that what is wrong beyond those rows is found, too.
 ///
 /// Returns 0 with the reason in `report` on errors; 1 with warnings, if any, in `report`.
 int gauntlet_jpeg_decode(
