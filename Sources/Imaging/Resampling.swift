@@ -72,7 +72,8 @@ package struct Resampler {
       "the part lacks pixels")
     if across == nil, down == nil, image.width == window.width, image.height == window.height { return image }
     let kernel = set.preprocessingKernel
-    let lines = Lines(width: window.width, rows: place.rows.count, beyond: 2 * (down?.pairs ?? 0)) { target, stride in
+    let beyond = max(kernel.rowsAtOnce - 1, 2 * (down?.pairs ?? 0))
+    let lines = Lines(width: window.width, rows: place.rows.count, beyond: beyond) { target, stride in
       image.pixels.withUnsafeBufferPointer { pixels in
         let rows = pixels[(place.rows.lowerBound - part.top) * image.width * 3..<pixels.count]
         let source = Source(bytes: UnsafeBufferPointer(rebasing: rows), width: image.width, left: part.left)
@@ -159,8 +160,8 @@ package struct Resampler {
       rowBytes = 3 * width
       let stride = (rowBytes + 16 + 63) / 64 * 64
       (self.stride, self.rows) = (stride, rows)
-      // Kernels take up to four rows at once, and rows without weight are read.
-      let all = (rows + max(3, beyond)) * stride + 64
+      // Kernels take many rows at once, and rows without weight are read.
+      let all = (rows + beyond) * stride + 64
       bytes = [UInt8](unsafeUninitializedCapacity: all) { target, count in
         guard let start = target.baseAddress else { return }
         fill(start, stride)

@@ -57,7 +57,7 @@ package struct ResamplingTaps {
   package let count: Int
 
   /// How many bytes a kernel may read from the first pixel of a column on.
-  package static func bytesRead(pairs: Int) -> Int { 6 * pairs + 10 }
+  package static func bytesRead(pairs: Int) -> Int { 6 * pairs + 15 }
 
   package init(first: UnsafePointer<Int32>, weights: UnsafePointer<Pair>, pairs: Int, count: Int) {
     (self.first, self.weights, self.pairs, self.count) = (first, weights, pairs, count)

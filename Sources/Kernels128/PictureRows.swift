@@ -1,9 +1,5 @@
 import CProcessor
 
-/// The same 16 bytes once.
-@inline(__always)
-func repeated(_ bytes: SIMD16<UInt8>) -> gauntlet_bytes { bytes }
-
 /// 16 bytes of one row.
 @inline(__always)
 func load(_ bytes: UnsafePointer<UInt8>, _ stride: Int) -> gauntlet_bytes {

@@ -1,9 +1,5 @@
 import CProcessor
 
-/// The same 16 bytes twice.
-@inline(__always)
-func repeated(_ bytes: SIMD16<UInt8>) -> gauntlet_bytes { SIMD32(lowHalf: bytes, highHalf: bytes) }
-
 /// 16 bytes of each of two rows.
 @inline(__always)
 func load(_ bytes: UnsafePointer<UInt8>, _ stride: Int) -> gauntlet_bytes {

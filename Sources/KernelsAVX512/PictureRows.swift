@@ -1,12 +1,5 @@
 import CProcessor
 
-/// The same 16 bytes four times.
-@inline(__always)
-func repeated(_ bytes: SIMD16<UInt8>) -> gauntlet_bytes {
-  let half = SIMD32(lowHalf: bytes, highHalf: bytes)
-  return SIMD64(lowHalf: half, highHalf: half)
-}
-
 /// 16 bytes of each of four rows.
 @inline(__always)
 func load(_ bytes: UnsafePointer<UInt8>, _ stride: Int) -> gauntlet_bytes {

@@ -12,61 +12,141 @@ package enum PreprocessingPasses: PreprocessingKernel {
   private typealias Bytes = gauntlet_bytes
   private typealias Sums = gauntlet_ints
 
-  package static let rowsAtOnce = Bytes.scalarCount / 16
-  /// The bytes of pixels 0 and 1 of 16 bytes as 16-bit numbers, channel by channel: r0 r1 g0 g1 b0 b1, and two zeros.
-  @inline(__always)
-  private static var firstPair: Bytes {
-    repeated(SIMD16(0, 255, 3, 255, 1, 255, 4, 255, 2, 255, 5, 255, 255, 255, 255, 255))
-  }
-
-  /// The same of pixels 2 and 3.
-  @inline(__always)
-  private static var secondPair: Bytes {
-    repeated(SIMD16(6, 255, 9, 255, 7, 255, 10, 255, 8, 255, 11, 255, 255, 255, 255, 255))
-  }
-
-  /// Three bytes of every four.
-  @inline(__always)
-  private static var withoutFourths: Bytes {
-    repeated(SIMD16(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255))
-  }
+  package static let rowsAtOnce = Bytes.scalarCount
 
   /// Half a level.
   @inline(__always)
   private static var half: Sums { Sums(repeating: 1 << (precisionBits - 1)) }
 
-  // MARK: - Rows beside each other, 16 bytes of each in a register
+  // MARK: - Rows, as many as a register has bytes
 
   package static func resampleColumns(
     _ source: UnsafePointer<UInt8>, stride: Int, taps: ResamplingTaps, into target: UnsafeMutablePointer<UInt8>,
     stride targetStride: Int
   ) {
-    let last = taps.count - 1
-    @inline(__always) func pixel(_ column: Int) -> Sums {
-      weighted(source + 3 * Int(taps.first[column]), stride, taps.weights + column * taps.pairs, taps.pairs)
-    }
-    for column in Swift.stride(from: 0, to: taps.count, by: 4) {
-      let bytes = gauntlet_saturate4(
-        pixel(column), pixel(min(column + 1, last)), pixel(min(column + 2, last)), pixel(min(column + 3, last)))
-      store(gauntlet_arrange(bytes, withoutFourths), target + 3 * column, targetStride)
+    let firsts = UnsafeBufferPointer(start: taps.first, count: taps.count)
+    guard let least = firsts.min(), let most = firsts.max() else { return }
+    // A line holds a byte of each row.
+    let size = Bytes.scalarCount
+    let (lines, results) = (3 * (Int(most - least) + 2 * taps.pairs), 3 * taps.count)
+    let room = (lines + 15) / 16 * 16
+    withUnsafeTemporaryAllocation(byteCount: (room + (results + 15) / 16 * 16) * size, alignment: 64) { memory in
+      guard let turned = memory.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      let resampled = turned + room * size
+      for line in Swift.stride(from: 0, to: lines, by: 16) {
+        let start = source + 3 * Int(least) + line
+        Square { load(start + $0 * stride, 16 * stride) }.turned.forEach { put($1, turned + (line + $0) * size) }
+      }
+      for column in 0..<taps.count {
+        for channel in 0..<3 {
+          let start = turned + (3 * Int(firsts[column] - least) + channel) * size
+          put(
+            levels(start, 3 * size, taps.weights + column * taps.pairs, taps.pairs),
+            resampled + (3 * column + channel) * size)
+        }
+      }
+      for line in Swift.stride(from: 0, to: results, by: 16) {
+        Square { get(resampled + (line + $0) * size) }.turned.forEach {
+          store($1, target + $0 * targetStride + line, 16 * targetStride)
+        }
+      }
     }
   }
 
-  /// Red, green, blue and nothing of a pixel in each row, shifted to whole levels.
   @inline(__always)
-  private static func weighted(
-    _ source: UnsafePointer<UInt8>, _ stride: Int, _ weights: UnsafePointer<ResamplingTaps.Pair>, _ pairs: Int
-  ) -> Sums {
-    var (high, low) = (Sums(), half)
-    var pair = 0
-    while pair + 2 <= pairs {
-      let bytes = load(source + 6 * pair, stride)
-      add(gauntlet_arrange(bytes, firstPair), weights + pair, &high, &low)
-      add(gauntlet_arrange(bytes, secondPair), weights + pair + 1, &high, &low)
-      pair += 2
+  private static func get(_ place: UnsafePointer<UInt8>) -> Bytes {
+    UnsafeRawPointer(place).loadUnaligned(as: Bytes.self)
+  }
+
+  @inline(__always)
+  private static func put(_ bytes: Bytes, _ place: UnsafeMutablePointer<UInt8>) {
+    UnsafeMutableRawPointer(place).storeBytes(of: bytes, as: Bytes.self)
+  }
+
+  /// Squares of 16 x 16 bytes, a row in 16 bytes of each register.
+  private struct Square {
+    var r0: Bytes
+    var r1: Bytes
+    var r2: Bytes
+    var r3: Bytes
+    var r4: Bytes
+    var r5: Bytes
+    var r6: Bytes
+    var r7: Bytes
+    var r8: Bytes
+    var r9: Bytes
+    var r10: Bytes
+    var r11: Bytes
+    var r12: Bytes
+    var r13: Bytes
+    var r14: Bytes
+    var r15: Bytes
+
+    @inline(__always)
+    init(_ row: (Int) -> Bytes) {
+      r0 = row(0)
+      r1 = row(1)
+      r2 = row(2)
+      r3 = row(3)
+      r4 = row(4)
+      r5 = row(5)
+      r6 = row(6)
+      r7 = row(7)
+      r8 = row(8)
+      r9 = row(9)
+      r10 = row(10)
+      r11 = row(11)
+      r12 = row(12)
+      r13 = row(13)
+      r14 = row(14)
+      r15 = row(15)
     }
-    if pair < pairs { add(gauntlet_arrange(load(source + 6 * pair, stride), firstPair), weights + pair, &high, &low) }
-    return levels(high, low)
+
+    /// Columns as rows: four times, each of the first eight rows and the one eight below it are put together byte by byte.
+    @inline(__always)
+    var turned: Square { inTurn.inTurn.inTurn.inTurn }
+
+    @inline(__always)
+    private var inTurn: Square {
+      var next = self
+      next.r0 = gauntlet_in_turn_low(r0, r8)
+      next.r1 = gauntlet_in_turn_high(r0, r8)
+      next.r2 = gauntlet_in_turn_low(r1, r9)
+      next.r3 = gauntlet_in_turn_high(r1, r9)
+      next.r4 = gauntlet_in_turn_low(r2, r10)
+      next.r5 = gauntlet_in_turn_high(r2, r10)
+      next.r6 = gauntlet_in_turn_low(r3, r11)
+      next.r7 = gauntlet_in_turn_high(r3, r11)
+      next.r8 = gauntlet_in_turn_low(r4, r12)
+      next.r9 = gauntlet_in_turn_high(r4, r12)
+      next.r10 = gauntlet_in_turn_low(r5, r13)
+      next.r11 = gauntlet_in_turn_high(r5, r13)
+      next.r12 = gauntlet_in_turn_low(r6, r14)
+      next.r13 = gauntlet_in_turn_high(r6, r14)
+      next.r14 = gauntlet_in_turn_low(r7, r15)
+      next.r15 = gauntlet_in_turn_high(r7, r15)
+      return next
+    }
+
+    @inline(__always)
+    func forEach(_ body: (Int, Bytes) -> Void) {
+      body(0, r0)
+      body(1, r1)
+      body(2, r2)
+      body(3, r3)
+      body(4, r4)
+      body(5, r5)
+      body(6, r6)
+      body(7, r7)
+      body(8, r8)
+      body(9, r9)
+      body(10, r10)
+      body(11, r11)
+      body(12, r12)
+      body(13, r13)
+      body(14, r14)
+      body(15, r15)
+    }
   }
 
   @inline(__always)

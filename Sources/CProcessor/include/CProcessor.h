@@ -27,24 +27,9 @@ static inline __attribute__((always_inline)) void gauntlet_prefetch_for_later(co
   __builtin_prefetch(address, 0, 2);
 }
 
-typedef short gauntlet_short8 __attribute__((ext_vector_type(8)));
-typedef int gauntlet_int4 __attribute__((ext_vector_type(4)));
-typedef unsigned char gauntlet_byte4 __attribute__((ext_vector_type(4)));
-
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
-
-/// Adds neighbouring products: a[2i] b[2i] + a[2i + 1] b[2i + 1]. PMADDWD on x86.
-static inline __attribute__((always_inline)) gauntlet_int4 gauntlet_multiply_pairs(
-    gauntlet_short8 a, gauntlet_short8 b) {
-#if defined(__SSE2__)
-  return (gauntlet_int4)_mm_madd_epi16((__m128i)a, (__m128i)b);
-#else
-  return __builtin_convertvector(a.even, gauntlet_int4) * __builtin_convertvector(b.even, gauntlet_int4) +
-         __builtin_convertvector(a.odd, gauntlet_int4) * __builtin_convertvector(b.odd, gauntlet_int4);
-#endif
-}
 
 #if defined(__AVX__)
 #include <immintrin.h>
@@ -88,32 +73,6 @@ static inline __attribute__((always_inline)) gauntlet_byte16 gauntlet_narrow(gau
 }
 
 typedef unsigned char gauntlet_byte8 __attribute__((ext_vector_type(8)));
-
-/// The first four bytes of both in turn, a0 b0 a1 b1 and so on, as 16-bit numbers.
-static inline __attribute__((always_inline)) gauntlet_short8 gauntlet_alternate_low(
-    gauntlet_byte8 a, gauntlet_byte8 b) {
-  return __builtin_convertvector(__builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11), gauntlet_short8);
-}
-
-/// The last four bytes of both in turn.
-static inline __attribute__((always_inline)) gauntlet_short8 gauntlet_alternate_high(
-    gauntlet_byte8 a, gauntlet_byte8 b) {
-  return __builtin_convertvector(__builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15), gauntlet_short8);
-}
-
-/// Four numbers as bytes, those below 0 and above 255 as 0 and 255. PACKSSDW and PACKUSWB on x86.
-static inline __attribute__((always_inline)) gauntlet_byte4 gauntlet_saturate(gauntlet_int4 x) {
-#if defined(__SSE2__)
-  __m128i words = _mm_packs_epi32((__m128i)x, (__m128i)x);
-  int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-  gauntlet_byte4 result;
-  __builtin_memcpy(&result, &bytes, 4);
-  return result;
-#else
-  gauntlet_int4 low = x < 0 ? (gauntlet_int4)0 : x;
-  return __builtin_convertvector(low > 255 ? (gauntlet_int4)255 : low, gauntlet_byte4);
-#endif
-}
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
@@ -182,16 +141,10 @@ typedef unsigned char gauntlet_bytes __attribute__((ext_vector_type(GAUNTLET_BYT
 typedef short gauntlet_shorts __attribute__((ext_vector_type(GAUNTLET_BYTES / 2)));
 typedef int gauntlet_ints __attribute__((ext_vector_type(GAUNTLET_BYTES / 4)));
 
-#if defined(__SSSE3__)
+#if defined(__SSE2__)
 #if GAUNTLET_BYTES == 16
 typedef __m128i gauntlet_register;
 #endif
-
-/// Byte `pattern[i]` of 16 at place i; 0 where the pattern's upper bit is set. PSHUFB on x86.
-static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_arrange(
-    gauntlet_bytes bytes, gauntlet_bytes pattern) {
-  return (gauntlet_bytes)GAUNTLET_ON_BYTES(shuffle_epi8)((gauntlet_register)bytes, (gauntlet_register)pattern);
-}
 
 /// The first eight of 16 bytes of both in turn, a0 b0 a1 b1 and so on. PUNPCKLBW on x86.
 static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_low(gauntlet_bytes a, gauntlet_bytes b) {
@@ -216,13 +169,6 @@ static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_saturate4(
       GAUNTLET_ON_BYTES(packs_epi32)((gauntlet_register)c, (gauntlet_register)d));
 }
 #else
-static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_arrange(
-    gauntlet_bytes bytes, gauntlet_bytes pattern) {
-  gauntlet_bytes result;
-  for (int place = 0; place < 16; place++) result[place] = pattern[place] & 0x80 ? 0 : bytes[pattern[place] & 15];
-  return result;
-}
-
 static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_low(gauntlet_bytes a, gauntlet_bytes b) {
   return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
@@ -234,6 +180,14 @@ static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_in_turn_hig
 static inline __attribute__((always_inline)) gauntlet_ints gauntlet_pair_sums(gauntlet_shorts a, gauntlet_shorts b) {
   return __builtin_convertvector(a.even, gauntlet_ints) * __builtin_convertvector(b.even, gauntlet_ints) +
          __builtin_convertvector(a.odd, gauntlet_ints) * __builtin_convertvector(b.odd, gauntlet_ints);
+}
+
+typedef unsigned char gauntlet_byte4 __attribute__((ext_vector_type(4)));
+typedef unsigned char gauntlet_byte8 __attribute__((ext_vector_type(8)));
+
+static inline __attribute__((always_inline)) gauntlet_byte4 gauntlet_saturate(gauntlet_ints x) {
+  gauntlet_ints low = x < 0 ? (gauntlet_ints)0 : x;
+  return __builtin_convertvector(low > 255 ? (gauntlet_ints)255 : low, gauntlet_byte4);
 }
 
 static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_saturate4(
