@@ -115,12 +115,17 @@ public enum KernelBenchmark {
     return Double(2 * KernelsAVX512.PeakRate.operationsPerRound * rounds) / seconds
   }
 
+  /// The median time of a call. Calls that take less than 5 ms are timed several together, and some come before: memory that
+  /// was never touched, and a processor that was doing something else, are not what is measured.
   private static func median(_ repeats: Int, _ body: () -> Void) -> Double {
-    body()
-    let times = (0..<max(1, repeats)).map { _ in
-      let time = ContinuousClock().measure(body)
+    func seconds(_ calls: Int) -> Double {
+      let time = ContinuousClock().measure { for _ in 0..<calls { body() } }
       return Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
     }
+    _ = seconds(1)
+    let calls = max(1, min(1000, Int(0.005 / seconds(1))))
+    if calls > 1 { _ = seconds(4 * calls) }
+    let times = (0..<max(1, repeats)).map { _ in seconds(calls) / Double(calls) }
     return times.sorted()[times.count / 2]
   }
 }
