@@ -48,7 +48,7 @@ package struct MatrixProduct: MatrixKernel {
   ) {
     let steps = MatrixSteps(self, Words.self)
     let places = steps.places(scratch)
-    var isRounded: Bool { rounded.contains(.left) }
+    let isRounded = rounded.contains(.left)
     var ready = Preparation<Words>(steps.rows(0), self, into: places.lines.0, tileStep: steps.tileStep)
     for step in 0..<steps.count {
       if !isRounded { ready.finish() }

@@ -92,7 +92,7 @@ struct MatrixSteps<Words: ProductWords> {
 }
 
 /// What is made ready while the processor waits for its multiply-adds, a little every 16 words: the lines of the next step,
-/// and the weights of the next panel. At once it would take as long as it does.
+/// and the weights of the next panel. Made all at once, lines would cost the time of their way from a farther cache.
 struct Preparation<Words: ProductWords> {
   private var source: UnsafePointer<Float>
   private var target: UnsafeMutablePointer<Float>

@@ -3,7 +3,7 @@ import CProcessor
 /// The sums of one tile of a matrix product, 12 rows by two registers of columns, which stay in 24 of 32 registers; one
 /// source for the instruction sets that have as many.
 ///
-/// A number of a row is loaded and spread once for both registers; but every third row's is twice, by the multiply-adds
+/// A number of a row is loaded and spread once for both registers; but every sixth row's is twice, by the multiply-adds
 /// themselves: where two threads share a core's decoder, the count of instructions is the limit, elsewhere that of loads.
 /// The compiler would load a number once that is read through one pointer.
 ///
