@@ -72,8 +72,7 @@ package struct Resampler {
       "the part lacks pixels")
     if across == nil, down == nil, image.width == window.width, image.height == window.height { return image }
     let kernel = set.preprocessingKernel
-    let beyond = max(kernel.rowsAtOnce - 1, 2 * (down?.pairs ?? 0))
-    let lines = Lines(width: window.width, rows: place.rows.count, beyond: beyond) { target, stride in
+    let lines = Lines(width: window.width, rows: place.rows.count, beyond: 2 * (down?.pairs ?? 0)) { target, stride in
       image.pixels.withUnsafeBufferPointer { pixels in
         let rows = pixels[(place.rows.lowerBound - part.top) * image.width * 3..<pixels.count]
         let source = Source(bytes: UnsafeBufferPointer(rebasing: rows), width: image.width, left: part.left)
@@ -101,37 +100,66 @@ package struct Resampler {
       }
     }
 
+    /// Target columns that are resampled together: what is in memory for them stays small, however wide the picture is.
+    private static let columnsAtOnce = 256
+
     func resample(
       _ axis: ResamplingAxis, rows: Int, _ kernel: any PreprocessingKernel.Type,
       into target: UnsafeMutablePointer<UInt8>, stride: Int
     ) {
-      let first = axis.first.map { $0 - Int32(left) }
-      if axis.areCopies { return copy(first, rows: rows, into: target, stride: stride) }
-      guard let start = bytes.baseAddress else { return }
-      let (atOnce, beyond) = (kernel.rowsAtOnce, ResamplingTaps.bytesRead(pairs: axis.pairs))
-      // The last rows are read where reading beyond them does no harm.
-      let scratchStride = 3 * width + beyond
-      var scratch = [UInt8](repeating: 0, count: atOnce * scratchStride)
+      if axis.areCopies {
+        return copy(axis.first.map { $0 - Int32(left) }, rows: rows, into: target, stride: stride)
+      }
+      for start in Swift.stride(from: 0, to: axis.first.count, by: Self.columnsAtOnce) {
+        let columns = start..<min(start + Self.columnsAtOnce, axis.first.count)
+        resample(axis, columns, rows: rows, kernel, into: target + 3 * start, stride: stride)
+      }
+    }
+
+    private func resample(
+      _ axis: ResamplingAxis, _ columns: Range<Int>, rows: Int, _ kernel: any PreprocessingKernel.Type,
+      into target: UnsafeMutablePointer<UInt8>, stride: Int
+    ) {
+      guard let bytes = bytes.baseAddress, let least = axis.first[columns].min(), let most = axis.first[columns].max()
+      else { return }
+      let first = axis.first[columns].map { $0 - least }
+      let (atOnce, offset) = (kernel.rowsAtOnce, 3 * (Int(least) - left))
+      let beyond = ResamplingTaps.bytesRead(pairs: axis.pairs)
       first.withUnsafeBufferPointer { first in
         axis.weights.withUnsafeBufferPointer { weights in
           guard let places = first.baseAddress, let pairs = weights.baseAddress else { return }
-          let taps = ResamplingTaps(first: places, weights: pairs, pairs: axis.pairs, count: first.count)
+          let taps = ResamplingTaps(
+            first: places, weights: pairs + columns.lowerBound * axis.pairs, pairs: axis.pairs, count: first.count)
           for row in Swift.stride(from: 0, to: rows, by: atOnce) {
-            let into = target + row * stride
-            if 3 * width * (row + atOnce) + beyond <= bytes.count {
-              kernel.resampleColumns(
-                start + 3 * width * row, stride: 3 * width, taps: taps, into: into, stride: stride)
+            let (from, into) = (bytes + 3 * width * row + offset, target + row * stride)
+            let readEnd = 3 * width * (row + atOnce - 1) + offset + 3 * Int(most - least) + beyond
+            if row + atOnce <= rows, readEnd <= self.bytes.count {
+              kernel.resampleColumns(from, stride: 3 * width, taps: taps, into: into, stride: stride)
             } else {
-              scratch.withUnsafeMutableBufferPointer { scratch in
-                guard let copy = scratch.baseAddress else { return }
-                for line in 0..<min(atOnce, rows - row) {
-                  (copy + line * scratchStride).update(from: start + 3 * width * (row + line), count: 3 * width)
-                }
-                kernel.resampleColumns(copy, stride: scratchStride, taps: taps, into: into, stride: stride)
-              }
+              resampleLast(
+                from, rows: min(atOnce, rows - row), bytes: min(3 * Int(most - least) + beyond, 3 * width - offset),
+                taps,
+                kernel, into: into, stride: stride)
             }
           }
         }
+      }
+    }
+
+    /// The last rows are read and written where doing so beyond them does no harm.
+    private func resampleLast(
+      _ source: UnsafePointer<UInt8>, rows: Int, bytes: Int, _ taps: ResamplingTaps,
+      _ kernel: any PreprocessingKernel.Type, into target: UnsafeMutablePointer<UInt8>, stride: Int
+    ) {
+      let (inStride, outStride) = (bytes + ResamplingTaps.bytesRead(pairs: taps.pairs), 3 * taps.count + 16)
+      let atOnce = kernel.rowsAtOnce
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: atOnce * (inStride + outStride)) { memory in
+        guard let copies = memory.baseAddress else { return }
+        copies.initialize(repeating: 0, count: atOnce * inStride)
+        for row in 0..<rows { (copies + row * inStride).update(from: source + 3 * width * row, count: bytes) }
+        let results = copies + atOnce * inStride
+        kernel.resampleColumns(copies, stride: inStride, taps: taps, into: results, stride: outStride)
+        for row in 0..<rows { (target + row * stride).update(from: results + row * outStride, count: 3 * taps.count) }
       }
     }
 
@@ -160,7 +188,7 @@ package struct Resampler {
       rowBytes = 3 * width
       let stride = (rowBytes + 16 + 63) / 64 * 64
       (self.stride, self.rows) = (stride, rows)
-      // Kernels take many rows at once, and rows without weight are read.
+      // Rows without weight are read.
       let all = (rows + beyond) * stride + 64
       bytes = [UInt8](unsafeUninitializedCapacity: all) { target, count in
         guard let start = target.baseAddress else { return }

@@ -72,8 +72,6 @@ static inline __attribute__((always_inline)) gauntlet_byte16 gauntlet_narrow(gau
   return __builtin_convertvector(x, gauntlet_byte16);
 }
 
-typedef unsigned char gauntlet_byte8 __attribute__((ext_vector_type(8)));
-
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 
