@@ -51,7 +51,8 @@ package protocol DepthwiseKernel {
 
   init(
     plane: UnsafeMutablePointer<Float>, weights: UnsafePointer<Float>, phasedWeights: UnsafePointer<Float>?,
-    bias: UnsafePointer<Float>, height: Int, width: Int, kernel: Int, stride: Int, next: UnsafePointer<Float>?)
+    bias: UnsafePointer<Float>, height: Int, width: Int, kernel: Int, stride: Int, next: UnsafePointer<Float>?,
+    nextWeights: UnsafeBufferPointer<Float>)
 
   /// Writes `activation(convolution + bias)`, pixels `step` elements apart.
   func convolve(relu: Bool, into output: UnsafeMutablePointer<Float>, step: Int, channels: Int)

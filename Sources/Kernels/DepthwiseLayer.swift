@@ -137,6 +137,7 @@ public final class DepthwiseLayer: Sendable {
       return
     }
     let kernel = instructionSet.depthwiseKernel
+    let isPhased = PhasedAxis.isUsed(height: height, width: width, kernel: self.kernel, stride: stride)
     // A group's weights stay in the cache while all images pass.
     for channel in Swift.stride(from: 0, to: channels, by: lanes) {
       for image in 0..<count {
@@ -152,14 +153,25 @@ public final class DepthwiseLayer: Sendable {
           ? pixels + height * width * channels : channel + lanes < channels ? source + channel + lanes : nil
         convolvePlane(
           plane, group: channel / lanes, relu, target + image * outputPixels * channels + channel, valid, height, width,
-          next: next)
+          next: next, nextWeights: nextWeights(after: channel / lanes, isPhased, image, of: count))
       }
     }
   }
 
+  /// An image's share of the weights of the group after `group`.
+  private func nextWeights(
+    after group: Int, _ isPhased: Bool, _ image: Int, of count: Int
+  ) -> UnsafeBufferPointer<Float> {
+    let (weights, size) = isPhased ? (phasedWeights, phasedCount) : (self.weights, kernel * kernel * lanes)
+    guard let weights, (group + 1) * lanes < channels else { return UnsafeBufferPointer(start: nil, count: 0) }
+    let (start, end) = (size * image / count, size * (image + 1) / count)
+    return UnsafeBufferPointer(start: weights.pointer + (group + 1) * size + start, count: end - start)
+  }
+
   private func convolvePlane(
     _ plane: UnsafeMutablePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>,
-    _ valid: Int, _ height: Int, _ width: Int, next: UnsafePointer<Float>?
+    _ valid: Int, _ height: Int, _ width: Int, next: UnsafePointer<Float>?,
+    nextWeights: UnsafeBufferPointer<Float>
   ) {
     let taps = weights.pointer + (weights.count > 0 ? group * kernel * kernel * lanes : 0)
     let addition = bias.pointer + group * lanes
@@ -170,7 +182,7 @@ public final class DepthwiseLayer: Sendable {
     }
     kernel.init(
       plane: plane, weights: taps, phasedWeights: phasedTaps, bias: addition, height: height, width: width,
-      kernel: self.kernel, stride: stride, next: next
+      kernel: self.kernel, stride: stride, next: next, nextWeights: nextWeights
     ).convolve(relu: relu, into: output, step: channels, channels: valid)
   }
 

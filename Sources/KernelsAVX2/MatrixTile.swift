@@ -38,12 +38,18 @@ struct MatrixTile {
     (c50, c51) = Self.pair(tile, 5)
   }
 
+  /// How many rows are computed for the first `count` of a tile, all of which are wanted.
+  @inline(__always)
+  static func rows(for count: Int) -> Int { (count + rows - 1) / rows * rows }
+
   /// Adds the products of `inner` numbers of rows in lines of 16, `left` [inner / 16, 6, 16], and `panel` [inner, columns].
   ///
-  /// - Parameter beside: what is done before each 16 numbers, given where their lines are.
+  /// - Parameters:
+  ///   - count: rows that are wanted; others may be left as they are.
+  ///   - beside: what is done before each 16 numbers, given where their lines are.
   @inline(__always)
   mutating func add(
-    lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int,
+    lines left: UnsafePointer<Float>, panel: UnsafePointer<Float>, inner: Int, count: Int,
     beside: (UnsafePointer<Float>) -> Void
   ) {
     var (values, weights) = (left, panel)

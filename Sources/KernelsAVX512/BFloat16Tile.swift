@@ -19,22 +19,34 @@ import CProcessor
 
     @inline(__always)
     static func add(
-      _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, to tile: inout MatrixTile,
+      _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, count: Int,
+      to tile: inout MatrixTile, _ ready: UnsafeMutablePointer<Preparation<Self>>
+    ) {
+      switch MatrixTile.rows(for: count) / FourRows.count {
+      case 1: add(lines, panel, words, fours: 1, &tile, ready)
+      case 2: add(lines, panel, words, fours: 2, &tile, ready)
+      default: add(lines, panel, words, fours: 3, &tile, ready)
+      }
+    }
+
+    @inline(__always)
+    private static func add(
+      _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, fours: Int, _ tile: inout MatrixTile,
       _ ready: UnsafeMutablePointer<Preparation<Self>>
     ) {
       var (values, weights) = (lines, panel)
       for _ in 0..<words / 16 {
         ready.pointee.go()
         for _ in 0..<8 {
-          tile.addPairs(values, weights)
-          tile.addPairs(values + 1, weights + MatrixTile.columns)
+          tile.addPairs(values, weights, fours: fours)
+          tile.addPairs(values + 1, weights + MatrixTile.columns, fours: fours)
           values += 2
           weights += 2 * MatrixTile.columns
         }
         values += 16 * (MatrixTile.rows - 1)
       }
       for _ in 0..<words % 16 {
-        tile.addPairs(values, weights)
+        tile.addPairs(values, weights, fours: fours)
         values += 1
         weights += MatrixTile.columns
       }
@@ -44,9 +56,20 @@ import CProcessor
   extension MatrixTile {
     /// Adds the products of one pair of each row, 16 apart, and one of each column.
     @inline(__always)
-    fileprivate mutating func addPairs(_ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>) {
+    fileprivate mutating func addPairs(_ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, fours: Int) {
       let w0 = UnsafeRawPointer(weights).loadUnaligned(as: SIMD16<UInt32>.self)
       let w1 = UnsafeRawPointer(weights + 16).loadUnaligned(as: SIMD16<UInt32>.self)
+      upper.addPairs(values, w0, w1)
+      if fours > 1 { middle.addPairs(values + 16 * FourRows.count, w0, w1) }
+      if fours > 2 { lower.addPairs(values + 32 * FourRows.count, w0, w1) }
+    }
+  }
+
+  extension FourRows {
+    @inline(__always)
+    fileprivate mutating func addPairs(
+      _ values: UnsafePointer<Float>, _ w0: SIMD16<UInt32>, _ w1: SIMD16<UInt32>
+    ) {
       let x0 = SIMD16<UInt32>(repeating: values[0].bitPattern)
       c00 = gauntlet_dot_bf16(c00, x0, w0)
       c01 = gauntlet_dot_bf16(c01, x0, w1)
@@ -59,30 +82,6 @@ import CProcessor
       let x3 = SIMD16<UInt32>(repeating: values[48].bitPattern)
       c30 = gauntlet_dot_bf16(c30, x3, w0)
       c31 = gauntlet_dot_bf16(c31, x3, w1)
-      let x4 = SIMD16<UInt32>(repeating: values[64].bitPattern)
-      c40 = gauntlet_dot_bf16(c40, x4, w0)
-      c41 = gauntlet_dot_bf16(c41, x4, w1)
-      let x5 = SIMD16<UInt32>(repeating: values[80].bitPattern)
-      c50 = gauntlet_dot_bf16(c50, x5, w0)
-      c51 = gauntlet_dot_bf16(c51, x5, w1)
-      let x6 = SIMD16<UInt32>(repeating: values[96].bitPattern)
-      c60 = gauntlet_dot_bf16(c60, x6, w0)
-      c61 = gauntlet_dot_bf16(c61, x6, w1)
-      let x7 = SIMD16<UInt32>(repeating: values[112].bitPattern)
-      c70 = gauntlet_dot_bf16(c70, x7, w0)
-      c71 = gauntlet_dot_bf16(c71, x7, w1)
-      let x8 = SIMD16<UInt32>(repeating: values[128].bitPattern)
-      c80 = gauntlet_dot_bf16(c80, x8, w0)
-      c81 = gauntlet_dot_bf16(c81, x8, w1)
-      let x9 = SIMD16<UInt32>(repeating: values[144].bitPattern)
-      c90 = gauntlet_dot_bf16(c90, x9, w0)
-      c91 = gauntlet_dot_bf16(c91, x9, w1)
-      let x10 = SIMD16<UInt32>(repeating: values[160].bitPattern)
-      c100 = gauntlet_dot_bf16(c100, x10, w0)
-      c101 = gauntlet_dot_bf16(c101, x10, w1)
-      let x11 = SIMD16<UInt32>(repeating: values[176].bitPattern)
-      c110 = gauntlet_dot_bf16(c110, x11, w0)
-      c111 = gauntlet_dot_bf16(c111, x11, w1)
     }
   }
 #else

@@ -69,6 +69,7 @@ extension MatrixProduct {
           }
           sums(
             left + tile * layout.leftStep, place.right + product * layout.rightStep, layout.inner,
+            count: min(MatrixTile.rows, end - start - tile * MatrixTile.rows),
             into: place.sums + (tile * 7 + product) * MatrixTile.count)
         }
       }
@@ -289,16 +290,16 @@ extension MatrixProduct {
     }
   }
 
-  /// Sums of a tile of packed rows.
+  /// Sums of a tile of packed rows, of which `count` are wanted.
   @inline(never)
   private func sums(
-    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int,
+    _ values: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ inner: Int, count: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
-    // Rows come from far away, and once for each panel.
+    // Rows come from far away, and once for each panel: 64 numbers ahead, also where another core reads as much.
     var tile = MatrixTile()
-    tile.add(lines: values, panel: panel, inner: inner) {
-      for row in 0..<MatrixTile.rows { gauntlet_prefetch_for_reading($0 + 16 * (MatrixTile.rows + row)) }
+    tile.add(lines: values, panel: panel, inner: inner, count: count) {
+      for row in 0..<MatrixTile.rows { gauntlet_prefetch_for_reading($0 + 16 * (4 * MatrixTile.rows + row)) }
     }
     tile.store(target, stride: MatrixTile.columns)
   }

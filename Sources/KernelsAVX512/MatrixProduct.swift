@@ -77,44 +77,42 @@ package struct MatrixProduct: MatrixKernel {
         let row = taken.lowerBound + tile * MatrixTile.rows
         withUnsafeMutablePointer(to: &ready) {
           let sides = Sides(
-            lines: lines.start + tile * lines.tileStep, panel: steps.weights(panel, words, panels), words: words.count,
+            lines: lines.start + tile * lines.tileStep, count: min(MatrixTile.rows, taken.upperBound - row),
+            panel: steps.weights(panel, words, panels), words: words.count,
             before: words.lowerBound == 0 ? nil : UnsafePointer(place), ready: $0)
           if words.upperBound < steps.words {
             tileSums(sides, into: place)
           } else if rounded.contains(.output) {
             tileSums(sides, into: place)
-            finishRounded(
-              place, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: panel * MatrixTile.columns,
-              Words.self)
+            finishRounded(place, row: row, count: sides.count, column: panel * MatrixTile.columns, Words.self)
           } else {
-            finishedTile(
-              sides, row: row, count: min(MatrixTile.rows, taken.upperBound - row), column: panel * MatrixTile.columns,
-              sums: place)
+            finishedTile(sides, row: row, column: panel * MatrixTile.columns, sums: place)
           }
         }
       }
     }
   }
 
-  /// Takes `count` rows of a tile to the output; `sums` is a tile to work in.
+  /// Takes a tile's rows to the output; `sums` is a tile to work in.
   @inline(__always)
   private func finishedTile(
-    _ sides: Sides<some ProductWords>, row: Int, count: Int, column: Int, sums: UnsafeMutablePointer<Float>
+    _ sides: Sides<some ProductWords>, row: Int, column: Int, sums: UnsafeMutablePointer<Float>
   ) {
     let width = min(MatrixTile.columns, columns - column)
-    prefetchOutput(row: row, count: count, column: column)
-    if count == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
+    prefetchOutput(row: row, count: sides.count, column: column)
+    if sides.count == MatrixTile.rows, width == MatrixTile.columns, isFinishedByTiles {
       wholeTile(sides, row: row, column: column)
     } else {
       tileSums(sides, into: sums)
-      finish(sums, row: row, count: count, column: column, width: width)
+      finish(sums, row: row, count: sides.count, column: column, width: width)
     }
   }
 
   /// What a tile's sums are of.
   private struct Sides<Words: ProductWords> {
-    /// A tile's rows.
+    /// A tile's rows, of which there are `count`.
     let lines: UnsafePointer<Float>
+    let count: Int
     let panel: UnsafePointer<Float>
     let words: Int
     /// The sums of the words before.
@@ -122,10 +120,10 @@ package struct MatrixProduct: MatrixKernel {
     /// What is made ready meanwhile.
     let ready: UnsafeMutablePointer<Preparation<Words>>
 
-    @inline(__always)
-    var product: MatrixTile {
+    @inline(always)
+    func product(of count: Int) -> MatrixTile {
       var tile = before.map { MatrixTile($0) } ?? MatrixTile()
-      Words.add(lines, panel, words, to: &tile, ready)
+      Words.add(lines, panel, words, count: count, to: &tile, ready)
       return tile
     }
   }
@@ -150,7 +148,7 @@ package struct MatrixProduct: MatrixKernel {
 
   @inline(never)
   private func wholeTile(_ sides: Sides<some ProductWords>, row: Int, column: Int) {
-    let tile = sides.product
+    let tile = sides.product(of: MatrixTile.rows)
     let offset = row * columns + column
     if let residual {
       tile.store(output + offset, stride: columns, bias: bias + column, residual: residual + offset)
@@ -168,7 +166,7 @@ package struct MatrixProduct: MatrixKernel {
 
   @inline(never)
   private func tileSums(_ sides: Sides<some ProductWords>, into target: UnsafeMutablePointer<Float>) {
-    sides.product.store(target, stride: MatrixTile.columns)
+    sides.product(of: sides.count).store(target, stride: MatrixTile.columns)
   }
 
   /// Takes `count` rows of a tile's sums to the output.

@@ -73,7 +73,7 @@ enum EmulatedPairs: ProductWords {
   }
 
   static func add(
-    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, to tile: inout MatrixTile,
+    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, count: Int, to tile: inout MatrixTile,
     _ ready: UnsafeMutablePointer<Preparation<Self>>
   ) {
     tile = withUnsafeTemporaryAllocation(of: Float.self, capacity: MatrixTile.count) { [tile] sums in

@@ -96,8 +96,8 @@ struct MatrixSteps<Words: ProductWords> {
 struct Preparation<Words: ProductWords> {
   private var source: UnsafePointer<Float>
   private var target: UnsafeMutablePointer<Float>
-  /// Rows that there are, and rows that are written: a last tile that is not whole repeats its last row, whose sums are
-  /// not stored.
+  /// Rows that there are, and rows that are written: all that are computed. A last tile that is not whole repeats its last
+  /// row, whose sums are not stored.
   private let end, whole: Int
   private let numbers, inner, tileStep: Int
   private var row = 0
@@ -116,7 +116,7 @@ struct Preparation<Words: ProductWords> {
     (numbers, inner, self.target) = (part.numbers.count, product.inner, target)
     source = product.left + part.rows.lowerBound * inner + part.numbers.lowerBound
     end = part.rows.count
-    whole = (end + MatrixTile.rows - 1) / MatrixTile.rows * MatrixTile.rows
+    whole = end / MatrixTile.rows * MatrixTile.rows + MatrixTile.rows(for: end % MatrixTile.rows)
     self.tileStep = tileStep
     (weights, weightsEnd) = (product.panels, product.panels)
   }
@@ -180,9 +180,10 @@ protocol ProductWords {
   static func line(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>)
   /// Makes less than a line of `count` numbers.
   static func rest(_ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>)
-  /// Adds the products of `words` words of a tile's rows, `lines` [words / 16, rows, 16], and `panel` [words, columns].
+  /// Adds the products of `words` words of a tile's rows, `lines` [words / 16, rows, 16], and `panel` [words, columns], to
+  /// the sums of at least the first `count` rows.
   static func add(
-    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, to tile: inout MatrixTile,
+    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, count: Int, to tile: inout MatrixTile,
     _ ready: UnsafeMutablePointer<Preparation<Self>>)
 }
 
@@ -209,9 +210,9 @@ enum Float32Words: ProductWords {
 
   @inline(__always)
   static func add(
-    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, to tile: inout MatrixTile,
+    _ lines: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, _ words: Int, count: Int, to tile: inout MatrixTile,
     _ ready: UnsafeMutablePointer<Preparation<Self>>
   ) {
-    tile.add(lines: lines, panel: panel, inner: words) { _ in ready.pointee.go() }
+    tile.add(lines: lines, panel: panel, inner: words, count: count) { _ in ready.pointee.go() }
   }
 }
