@@ -55,7 +55,6 @@ package struct DepthwisePlane: DepthwiseKernel {
         scratch: plane + height * width * DepthwiseTile.lanes, output: output, step: step, channels: channels,
         rows: PhasedAxis(extent: height, kernel: kernel), columns: PhasedAxis(extent: width, kernel: kernel), &ahead)
     } else {
-      ahead.share(among: rows)
       DepthwiseTile.convolve(
         input: plane, weights: weights,
         geometry: .init(
@@ -87,7 +86,7 @@ struct LinesAhead {
     self.weights = weights
   }
 
-  /// Says how often `ask` will be called.
+  /// Says how often `ask` will be called; without it, nothing is asked for.
   mutating func share(among calls: Int) {
     portion = (max(pixels, outputs) + calls - 1) / max(1, calls)
     weightsPortion = (weights.count / 16 + max(1, calls)) / max(1, calls) * 16
@@ -95,6 +94,7 @@ struct LinesAhead {
 
   @inline(__always)
   mutating func ask() {
+    guard portion > 0 else { return }
     let end = place + portion
     if let next {
       for pixel in place..<max(place, min(end, pixels)) { gauntlet_prefetch_for_reading(next + pixel * step) }
