@@ -1,7 +1,7 @@
 import Archives
 
 extension InspectCommand {
-  func describeArchive() throws {
+  func describeArchive(_ file: String) throws {
     let archive = try ArchiveReader(path: file)
     for (name, value) in archive.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
       print("\(name): \(value)")

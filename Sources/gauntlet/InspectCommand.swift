@@ -15,7 +15,7 @@ struct InspectCommand: ParsableCommand {
                 gauntlet inspect runs/miniature/archive.h5
       """)
 
-  @Argument(help: "The file.") var file: String
+  @Argument(help: "The file, or the folder of a run.") var file: String
   @Flag(help: "Also list every tensor of a checkpoint.") var tensors = false
   @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
   @Option(help: "The architecture for --reference, where several fit.") var architecture: String?
@@ -25,8 +25,9 @@ struct InspectCommand: ParsableCommand {
     let precision = try Usage.precision(precision)
     try Usage.checkExists(file, what: "file")
     switch (file as NSString).pathExtension.lowercased() {
+    case _ where Usage.isFolder(file): try describeArchive(Usage.archive(file))
     case "yaml", "yml": try describeManifest()
-    case "h5", "hdf5", "nc": try describeArchive()
+    case "h5", "hdf5", "nc": try describeArchive(file)
     case _ where CheckpointReader.isONNX(file): try describeONNX(precision)
     default: try describeCheckpoint(precision)
     }

@@ -13,15 +13,15 @@ struct ReportCommand: ParsableCommand {
       Example: gauntlet report runs/miniature/archive.h5 -o report.html --csv tables
       """)
 
-  @Argument(help: "The archives.") var files: [String]
+  @Argument(help: "The archives, or the folders of their runs.") var files: [String]
   @Option(name: .shortAndLong, help: "The HTML page to write [default: report.html beside the first archive].")
   var output: String?
   @Option(help: "Also write conditions.csv, series.csv and summary.csv into this folder.") var csv: String?
 
   func run() throws {
-    for file in files { try Usage.checkExists(file, what: "archive") }
-    let model = try ReportModel(archives: files.map { try ArchiveReader(path: $0) })
-    let page = output ?? URL(fileURLWithPath: files[0]).deletingLastPathComponent().path + "/report.html"
+    let archives = try files.map(Usage.archive)
+    let model = try ReportModel(archives: archives.map { try ArchiveReader(path: $0) })
+    let page = output ?? URL(fileURLWithPath: archives[0]).deletingLastPathComponent().path + "/report.html"
     try Reports.write(model, page: page, csvFolder: csv)
     print(Reports.table(model))
     print("report: \(page)")

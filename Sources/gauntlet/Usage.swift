@@ -26,6 +26,22 @@ enum Usage {
     return precision
   }
 
+  /// The archive at a path, or that of the run whose folder it is.
+  static func archive(_ path: String) throws -> String {
+    try checkExists(path, what: "archive")
+    guard isFolder(path) else { return path }
+    let archive = RunFolder(path).archive
+    guard FileManager.default.fileExists(atPath: archive) else {
+      throw UsageError("\(path) is a folder without archive.h5; if it is a run's, gauntlet collect \(path) writes that")
+    }
+    return archive
+  }
+
+  static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
   /// Refuses a path at which nothing is.
   static func checkExists(_ path: String, what: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {

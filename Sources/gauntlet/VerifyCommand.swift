@@ -11,12 +11,11 @@ struct VerifyCommand: ParsableCommand {
       Example: gauntlet verify runs/miniature/archive.h5
       """)
 
-  @Argument(help: "The archive.") var file: String
+  @Argument(help: "The archive, or the folder of its run.") var file: String
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
-    try Usage.checkExists(file, what: "archive")
-    let report = try ArchiveVerifier.verify(file)
+    let report = try ArchiveVerifier.verify(try Usage.archive(file))
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

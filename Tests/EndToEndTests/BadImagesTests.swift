@@ -49,7 +49,13 @@ import Testing
       #expect(reasons.count == (bad[name] == nil ? 0 : 1), "\(name)")
       #expect(reasons.allSatisfy { $0.contains(name) }, "\(reasons)")
     }
-    #expect(try CommandLineTool.run(["verify", run + "/archive.h5"]).status == 0)
+    for command in ["verify", "inspect", "report"] {
+      // The folder of a run stands for its archive.
+      let (byFile, byFolder) = (
+        try CommandLineTool.run([command, run + "/archive.h5"]), try CommandLineTool.run([command, run])
+      )
+      #expect(byFile.status == 0 && byFolder.status == 0 && byFile.output == byFolder.output, "\(byFolder.errors)")
+    }
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {

@@ -34,6 +34,7 @@ import Testing
     ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["mend", "none"],
     ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
+    ["verify", "."], ["report", "."], ["inspect", "."],
     ["bench", "model", "none"], ["bench", "model", "resnet18", "--precision", "fp8"], ["bench", "corruptions", "none"],
     ["bench", "photographs"], ["bench", "photographs", "x", "--count", "0"],
     ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],
