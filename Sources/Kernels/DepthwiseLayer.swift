@@ -138,6 +138,7 @@ public final class DepthwiseLayer: Sendable {
     }
     let kernel = instructionSet.depthwiseKernel
     let isPhased = PhasedAxis.isUsed(height: height, width: width, kernel: self.kernel, stride: stride)
+    let phased = isPhased ? phasedWeights : nil
     // A group's weights stay in the cache while all images pass.
     for channel in Swift.stride(from: 0, to: channels, by: lanes) {
       for image in 0..<count {
@@ -152,30 +153,30 @@ public final class DepthwiseLayer: Sendable {
           image + 1 < count
           ? pixels + height * width * channels : channel + lanes < channels ? source + channel + lanes : nil
         convolvePlane(
-          plane, group: channel / lanes, relu, target + image * outputPixels * channels + channel, valid, height, width,
-          next: next, nextWeights: nextWeights(after: channel / lanes, isPhased, image, of: count))
+          plane, group: channel / lanes, phased: phased, relu, target + image * outputPixels * channels + channel,
+          valid, height, width, next: next,
+          nextWeights: share(of: phased, after: channel / lanes, image: image, of: count))
       }
     }
   }
 
-  /// An image's share of the weights of the group after `group`.
-  private func nextWeights(
-    after group: Int, _ isPhased: Bool, _ image: Int, of count: Int
+  /// An image's share of the phased weights of the group after `group`, which come into the cache meanwhile.
+  private func share(
+    of phased: AlignedBuffer?, after group: Int, image: Int, of count: Int
   ) -> UnsafeBufferPointer<Float> {
-    let (weights, size) = isPhased ? (phasedWeights, phasedCount) : (self.weights, kernel * kernel * lanes)
-    guard let weights, (group + 1) * lanes < channels else { return UnsafeBufferPointer(start: nil, count: 0) }
-    let (start, end) = (size * image / count, size * (image + 1) / count)
-    return UnsafeBufferPointer(start: weights.pointer + (group + 1) * size + start, count: end - start)
+    guard let phased, (group + 1) * lanes < channels else { return UnsafeBufferPointer(start: nil, count: 0) }
+    let (start, end) = (phasedCount * image / count, phasedCount * (image + 1) / count)
+    return UnsafeBufferPointer(start: phased.pointer + (group + 1) * phasedCount + start, count: end - start)
   }
 
   private func convolvePlane(
-    _ plane: UnsafeMutablePointer<Float>, group: Int, _ relu: Bool, _ output: UnsafeMutablePointer<Float>,
+    _ plane: UnsafeMutablePointer<Float>, group: Int, phased: AlignedBuffer?, _ relu: Bool,
+    _ output: UnsafeMutablePointer<Float>,
     _ valid: Int, _ height: Int, _ width: Int, next: UnsafePointer<Float>?,
     nextWeights: UnsafeBufferPointer<Float>
   ) {
     let taps = weights.pointer + (weights.count > 0 ? group * kernel * kernel * lanes : 0)
     let addition = bias.pointer + group * lanes
-    let phased = PhasedAxis.isUsed(height: height, width: width, kernel: kernel, stride: stride) ? phasedWeights : nil
     let phasedTaps = phased.map { UnsafePointer($0.pointer + group * phasedCount) }
     guard let kernel = instructionSet.depthwiseKernel else {
       return convolvePlainly(plane, channel: group, isPhased: phased != nil, relu, output, height, width)

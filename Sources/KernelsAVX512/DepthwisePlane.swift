@@ -15,7 +15,7 @@ package struct DepthwisePlane: DepthwiseKernel {
   let height, width, kernel, stride: Int
   /// The first pixel of what is gathered after this plane; nil after the last one.
   let next: UnsafePointer<Float>?
-  /// Weights that are used after this plane.
+  /// Phased weights that are used after this plane; empty where there are none.
   let nextWeights: UnsafeBufferPointer<Float>
 
   package init(

@@ -31,7 +31,7 @@ enum Usage {
     try checkExists(path, what: "archive")
     guard isFolder(path) else { return path }
     let archive = RunFolder(path).archive
-    guard FileManager.default.fileExists(atPath: archive) else {
+    guard FileManager.default.fileExists(atPath: archive), !isFolder(archive) else {
       throw UsageError("\(path) is a folder without archive.h5; if it is a run's, gauntlet collect \(path) writes that")
     }
     return archive
