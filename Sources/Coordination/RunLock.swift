@@ -28,14 +28,17 @@ public final class RunLock: Sendable {
   /// Locks a run folder for this process.
   public init(folder: String) throws(CoordinationError) {
     let path = folder + "/lock"
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .cannotLock(path: path, reason: String(cString: strerror(errno))) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard opened >= 0 else { throw .cannotLock(path: path, reason: String(cString: strerror(errno))) }
+    guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
       let isTaken = errno == EWOULDBLOCK
       let reason = String(cString: strerror(errno))
-      close(descriptor)
+      close(opened)
       throw isTaken ? .locked(folder: folder) : .cannotLock(path: path, reason: reason)
     }
+    // Not before: an error that is thrown once everything is set runs `deinit`, which would close a second time
+    // what by then may be another thread's file.
+    descriptor = opened
   }
 
   deinit { close(descriptor) }

@@ -359,4 +359,26 @@ import Working
     #expect(throws: CoordinationError.locked(folder: place.folder)) { try RunLock(folder: place.folder) }
     withExtendedLifetime(lock) {}
   }
+
+  /// A descriptor that is closed twice may be another thread's file by the second time.
+  @Test func aLockThatIsRefusedClosesNothingButItsOwnFile() throws {
+    let place = try Place(shards: 1)
+    defer { withExtendedLifetime(place) {} }
+    let lock = try RunLock(folder: place.folder)
+    defer { withExtendedLifetime(lock) {} }
+    let folder = place.folder
+    let refused = Atomic(0)
+    let isOver = Atomic(false)
+    Thread.detachNewThread {
+      for _ in 0..<20_000 where (try? RunLock(folder: folder)) == nil { refused.add(1, ordering: .relaxed) }
+      isOver.store(true, ordering: .releasing)
+    }
+    var lost = 0
+    while !isOver.load(ordering: .acquiring) {
+      let mine = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if close(mine) != 0 { lost += 1 }
+    }
+    #expect(refused.load(ordering: .relaxed) == 20_000)
+    #expect(lost == 0, "files that another thread closed")
+  }
 }

@@ -275,10 +275,10 @@ final class CheckpointFile: Sendable {
     descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw .unreadable(file: path, reason: "it is not a file")
-    }
+    let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     size = Int(status.st_size)
+    // Everything is set, so `deinit` closes what is no file.
+    guard isFile else { throw .unreadable(file: path, reason: "it is not a file") }
   }
 
   deinit { close(descriptor) }
