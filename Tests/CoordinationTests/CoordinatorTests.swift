@@ -87,7 +87,7 @@ import Working
     return group
   }
 
-  @Test(.timeLimit(.minutes(15))) func everyShardIsStoredAndRecordedOnce() throws {
+  @Test(.timeLimit(.minutes(30))) func everyShardIsStoredAndRecordedOnce() throws {
     let place = try Place(shards: 300)
     // Its end removes the folder, which the ledger may still be reading.
     defer { withExtendedLifetime(place) {} }
@@ -159,7 +159,7 @@ import Working
 
   @Test(
     "A coordinator that comes back at another address is found, and gets the results that waited for it",
-    .timeLimit(.minutes(15)))
+    .timeLimit(.minutes(30)))
   func aCoordinatorThatMovesIsFoundAgain() throws {
     let place = try Place(shards: 60)
     defer { withExtendedLifetime(place) {} }
@@ -211,7 +211,7 @@ import Working
   )
 
   @Test(
-    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(15)))
+    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(30)))
   func aLossOfTheCoordinatorCostsNothing() throws {
     let workers = Self.loss.workers
     let place = try Place(shards: workers * 4)
@@ -248,7 +248,7 @@ import Working
       computed.count == workers * 4 && computed.allSatisfy { $0.value == 1 }, "\(computed.filter { $0.value > 1 })")
   }
 
-  @Test("A false result for what another computes is refused, and the other goes on", .timeLimit(.minutes(15)))
+  @Test("A false result for what another computes is refused, and the other goes on", .timeLimit(.minutes(30)))
   func aFalseResultCostsNobodyAShard() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
@@ -288,7 +288,7 @@ import Working
     #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
   }
 
-  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(15)))
+  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(30)))
   func aWorkerThatMissedTheEnd() throws {
     let place = try Place(shards: 1)
     defer { withExtendedLifetime(place) {} }
@@ -313,7 +313,7 @@ import Working
     }
   }
 
-  @Test(.timeLimit(.minutes(15))) func aDrainingWorkerTakesNothingNew() throws {
+  @Test(.timeLimit(.minutes(30))) func aDrainingWorkerTakesNothingNew() throws {
     let place = try Place(shards: 2000)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())

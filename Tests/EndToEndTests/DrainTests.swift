@@ -5,7 +5,7 @@ import Testing
 
 /// SIGTERM, as batch systems send it before they take a machine away.
 @Suite(.serialized) struct DrainTests {
-  @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .timeLimit(.minutes(15)))
+  @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .timeLimit(.minutes(30)))
   func drains() throws {
     let scratch = try Scratch()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")

@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized) struct LaunchTests {
   @Test(
     "launch --engine local starts processes that stay, adds workers, and says when the run is done",
-    .timeLimit(.minutes(15)))
+    .timeLimit(.minutes(30)))
   func local() throws {
     let scratch = try Scratch()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")

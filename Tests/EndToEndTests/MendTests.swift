@@ -34,7 +34,7 @@ import Testing
     #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
   }
 
-  @Test("Parts that are damaged or gone are computed anew, and only they", .timeLimit(.minutes(15)))
+  @Test("Parts that are damaged or gone are computed anew, and only they", .timeLimit(.minutes(30)))
   func parts() throws {
     defer { withExtendedLifetime(scratch) {} }
     var bytes = try Data(contentsOf: part(2))
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test(
-    "A ledger that is damaged, cut, gone or another run's is made anew from the parts", .timeLimit(.minutes(15)),
+    "A ledger that is damaged, cut, gone or another run's is made anew from the parts", .timeLimit(.minutes(30)),
     arguments: ["damaged", "cut", "gone", "foreign"])
   func ledger(_ damage: String) throws {
     defer { withExtendedLifetime(scratch) {} }
@@ -97,7 +97,7 @@ import Testing
     try expectWhole()
   }
 
-  @Test("A sound run is left as it is; one that is coordinated is not touched", .timeLimit(.minutes(15)))
+  @Test("A sound run is left as it is; one that is coordinated is not touched", .timeLimit(.minutes(30)))
   func sound() throws {
     defer { withExtendedLifetime(scratch) {} }
     let mended = try CommandLineTool.run(["mend", folder.path])

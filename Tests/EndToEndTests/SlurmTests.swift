@@ -14,7 +14,7 @@ import Testing
 struct SlurmTests {
   @Test(
     "A cancelled worker, a requeued one and a requeued coordinator change no bit of the archive",
-    .timeLimit(.minutes(15)))
+    .timeLimit(.minutes(30)))
   func requeues() throws {
     let scratch = try Scratch()
     let cluster = try SlurmCluster(in: scratch)
@@ -67,7 +67,7 @@ struct SlurmTests {
     #expect(try cluster.gauntlet(launch).output.contains("the run is done"))
   }
 
-  @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(15)))
+  @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(30)))
   func walltime() throws {
     let scratch = try Scratch()
     let cluster = try SlurmCluster(in: scratch)

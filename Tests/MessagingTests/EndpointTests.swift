@@ -5,7 +5,7 @@ import Messaging
 import Testing
 
 /// A coordinator's and a worker's end over loopback. Waiting is always for something to come, never for time to go by.
-@Suite(.timeLimit(.minutes(15))) struct EndpointTests {
+@Suite(.timeLimit(.minutes(30))) struct EndpointTests {
   static let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
   static let heartbeat = WireMessage.heartbeat(held: [ShardAttempt(shard: 1, attempt: 1)])
 

@@ -170,6 +170,24 @@ enum Fixture {
     try body(path)
   }
 
+  @Test(.timeLimit(.minutes(30))) func whatIsNoFileIsRefusedAndNotKeptOpen() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gauntlet-no-file-" + UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let pipe = folder.path + "/pipe.safetensors"
+    #expect(mkfifo(pipe, 0o600) == 0)
+    for path in [folder.path, pipe] {
+      #expect(throws: CheckpointError.unreadable(file: path, reason: "it is not a file")) {
+        try CheckpointReader.open(path)
+      }
+    }
+    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
+      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)
+      return target?.contains(folder.lastPathComponent) == true
+    }
+    #expect(open.isEmpty)
+  }
+
   /// Reads all that a file says it holds; only a `CheckpointError` may come of it.
   private func readAll(_ path: String) {
     do {

@@ -272,7 +272,8 @@ final class CheckpointFile: Sendable {
 
   init(_ path: String) throws(CheckpointError) {
     self.path = path
-    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    // Not blocking, so that a named pipe does not hold us up.
+    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
     var status = stat()
     let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
