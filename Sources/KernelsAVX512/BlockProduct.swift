@@ -91,7 +91,7 @@ extension MatrixProduct {
     for outer in 0..<layout.outerProducts {
       let target = place.left + (outer * 7 * layout.tiles + tile) * layout.leftStep
       @inline(__always) func pack(_ combined: (_ block: (Int) -> Line, _ inside: Int) -> Line) {
-        packLines(first, chunk, layout, target, combined)
+        packLines(first, chunk, layout, target, asked: layout.asked(outer, inner), combined)
       }
       switch outer {
       case 0: pack { block, inside in block(inside) }
@@ -115,7 +115,7 @@ extension MatrixProduct {
   @inline(__always)
   private func packLines(
     _ first: Int, _ chunk: Int, _ layout: BlockLayout, _ target: UnsafeMutablePointer<Float>,
-    _ combined: (_ block: (Int) -> Line, _ inside: Int) -> Line
+    asked: SIMD4<Int>?, _ combined: (_ block: (Int) -> Line, _ inside: Int) -> Line
   ) {
     let (last, step) = (rows / layout.side - 1, layout.leftStep * layout.tiles)
     let start = left + chunk * layout.side * layout.inner
@@ -133,6 +133,10 @@ extension MatrixProduct {
             }, $0)
         }
         place += Self.line
+        if let asked {
+          let next = start + layout.side * min(first + MatrixTile.rows + group, last) * inner + line
+          for part in 0..<4 { gauntlet_prefetch_for_later(next + asked[part]) }
+        }
       }
     }
   }
@@ -399,6 +403,14 @@ private struct BlockLayout {
   func leftOffset(_ block: Int, _ whole: Int) -> Int {
     let (outer, inside) = side == 4 ? (block / 4, block % 4) : (0, block)
     return (outer / 2 * 2 + inside / 2) * whole + (outer % 2 * 2 + inside % 2) * inner
+  }
+
+  /// The places of four blocks of the next tile's groups, as `leftOffset` gives them, that are asked for while the left
+  /// sides of a product `outer` are packed: all there are, or one row's with each of the last four products. No processor
+  /// sees by itself what comes next in so many rows.
+  func asked(_ outer: Int, _ whole: Int) -> SIMD4<Int>? {
+    if side == 2 { return SIMD4(0, inner, whole, whole + inner) }
+    return outer < 3 ? nil : SIMD4(repeating: (outer - 3) * whole) &+ SIMD4(0, 1, 2, 3) &* inner
   }
 
   /// Which of the outer four is complete after a product: C11, C22, C12, C21 after P2, P5, P3, P4.
