@@ -27,7 +27,7 @@ struct InspectCommand: ParsableCommand {
     switch (file as NSString).pathExtension.lowercased() {
     case _ where Usage.isFolder(file): try describeArchive(Usage.archive(file))
     case "yaml", "yml": try describeManifest()
-    case "h5", "hdf5", "nc": try describeArchive(file)
+    case "h5", "hdf5", "nc": try describeArchive(Usage.archive(file))
     case _ where CheckpointReader.isONNX(file): try describeONNX(precision)
     default: try describeCheckpoint(precision)
     }

@@ -29,7 +29,14 @@ enum Usage {
   /// The archive at a path, or that of the run whose folder it is.
   static func archive(_ path: String) throws -> String {
     try checkExists(path, what: "archive")
-    guard isFolder(path) else { return path }
+    guard isFolder(path) else {
+      // Where it is opened, a pipe would hold us up.
+      var status = stat()
+      guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw UsageError("\(path) is no archive: it is not a file")
+      }
+      return path
+    }
     let archive = RunFolder(path).archive
     guard FileManager.default.fileExists(atPath: archive), !isFolder(archive) else {
       throw UsageError("\(path) is a folder without archive.h5; if it is a run's, gauntlet collect \(path) writes that")

@@ -180,6 +180,9 @@ enum Fixture {
       #expect(throws: CheckpointError.unreadable(file: path, reason: "it is not a file")) {
         try CheckpointReader.open(path)
       }
+      #expect(throws: CheckpointError.unreadable(file: path, reason: "it is not a file")) {
+        try CheckpointReader.files(of: path)
+      }
     }
     let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
       let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)

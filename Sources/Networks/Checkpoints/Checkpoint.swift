@@ -223,10 +223,11 @@ public enum CheckpointReader {
     return ONNXFile.isLikely(start)
   }
 
-  /// The file and those beside it that hold its numbers.
+  /// The file and those beside it that hold its numbers; an error where it is no file.
   public static func files(of path: String) throws(CheckpointError) -> [String] {
-    guard isONNX(path) else { return [path] }
-    return [path] + (try ONNXFile(CheckpointFile(path)).externalFiles())
+    let file = try CheckpointFile(path)
+    guard ONNXFile.isLikely(try file.read(offset: 0, count: min(16, file.size))) else { return [path] }
+    return [path] + (try ONNXFile(file).externalFiles())
   }
 
   /// Refuses a checkpoint that is not one of the architecture.
