@@ -11,8 +11,12 @@ int gauntlet_processor_has_avx512(void) {
 int gauntlet_processor_has_avx512_bf16(void) {
   return gauntlet_processor_has_avx512() && __builtin_cpu_supports("avx512bf16") ? 1 : 0;
 }
+int gauntlet_processor_has_avx512_vnni(void) {
+  return gauntlet_processor_has_avx512() && __builtin_cpu_supports("avx512vnni") ? 1 : 0;
+}
 #else
 int gauntlet_processor_has_avx2_fma(void) { return 0; }
 int gauntlet_processor_has_avx512(void) { return 0; }
 int gauntlet_processor_has_avx512_bf16(void) { return 0; }
+int gauntlet_processor_has_avx512_vnni(void) { return 0; }
 #endif

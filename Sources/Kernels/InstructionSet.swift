@@ -97,9 +97,17 @@ extension InstructionSet {
     case .scalar: ScalarPreprocessing.self
     case .simd128: Kernels128.PreprocessingPasses.self
     case .avx2: KernelsAVX2.PreprocessingPasses.self
-    case .avx512: KernelsAVX512.PreprocessingPasses.self
+    case .avx512:
+      Self.hasVNNI ? KernelsAVX512.FusedPreprocessingPasses.self : KernelsAVX512.PreprocessingPasses.self
     }
   }
+
+  /// All that resize and normalise pictures here, the reference apart.
+  package static var preprocessingKernels: [any PreprocessingKernel.Type] {
+    available.dropFirst().map(\.preprocessingKernel) + (hasVNNI ? [KernelsAVX512.PreprocessingPasses.self] : [])
+  }
+
+  private static let hasVNNI = gauntlet_processor_has_avx512_vnni() == 1
 
   /// The rate of multiply-adds; nil for the reference.
   var peakKernel: (any PeakKernel.Type)? {

@@ -9,10 +9,80 @@ private let precisionBits: Int32 = 22
 ///
 /// Sums are of whole numbers and exact in any order, so every instruction set gives the same bytes.
 package enum PreprocessingPasses: PreprocessingKernel {
+  package static var rowsAtOnce: Int { Resampling<SeparateSteps>.rowsAtOnce }
+
+  package static func resampleColumns(
+    _ source: UnsafePointer<UInt8>, stride: Int, taps: ResamplingTaps, into target: UnsafeMutablePointer<UInt8>,
+    stride targetStride: Int
+  ) {
+    Resampling<SeparateSteps>.columns(source, stride: stride, taps: taps, into: target, stride: targetStride)
+  }
+
+  package static func resampleRows(
+    _ source: UnsafePointer<UInt8>, stride: Int, weights: UnsafePointer<ResamplingTaps.Pair>, pairs: Int, count: Int,
+    into target: UnsafeMutablePointer<UInt8>
+  ) {
+    Resampling<SeparateSteps>.rows(source, stride: stride, weights: weights, pairs: pairs, count: count, into: target)
+  }
+
+  package static func normalise(
+    _ bytes: UnsafePointer<UInt8>, pixels: Int, mean: SIMD3<Float>, std: SIMD3<Float>,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    typealias Numbers = SIMD16<Float>
+    // Sixteen pixels are three registers, whose lanes take the channels in turn.
+    func inTurn(_ values: SIMD3<Float>, from channel: Int) -> Numbers {
+      var numbers = Numbers()
+      for lane in 0..<16 { numbers[lane] = values[(lane + channel) % 3] }
+      return numbers
+    }
+    let reciprocals = 1 / std
+    let whole = pixels / 16 * 16
+    let (from, into) = (UnsafeRawPointer(bytes), UnsafeMutableRawPointer(target))
+    let (level, share) = (Numbers(repeating: 255), Numbers(repeating: 1 / 255))
+    @inline(__always) func quotient(_ x: Numbers, _ divisor: Numbers, _ reciprocal: Numbers) -> Numbers {
+      let near = x * reciprocal
+      let rest = x.addingProduct(-near, divisor)
+      return near.addingProduct(rest, reciprocal)
+    }
+    @inline(__always) func pass(_ start: Int, _ mean: Numbers, _ std: Numbers, _ reciprocal: Numbers) {
+      let word = gauntlet_widen(from.loadUnaligned(fromByteOffset: start, as: SIMD16<UInt8>.self))
+      let x = unsafeBitCast(word | 0x4B00_0000, to: Numbers.self) - 0x1p23
+      let value = quotient(quotient(x, level, share) - mean, std, reciprocal)
+      into.storeBytes(of: value, toByteOffset: 4 * start, as: Numbers.self)
+    }
+    let means = (inTurn(mean, from: 0), inTurn(mean, from: 1), inTurn(mean, from: 2))
+    let stds = (inTurn(std, from: 0), inTurn(std, from: 1), inTurn(std, from: 2))
+    let shares = (inTurn(reciprocals, from: 0), inTurn(reciprocals, from: 1), inTurn(reciprocals, from: 2))
+    for pixel in stride(from: 0, to: whole, by: 16) {
+      pass(3 * pixel, means.0, stds.0, shares.0)
+      pass(3 * pixel + 16, means.1, stds.1, shares.1)
+      pass(3 * pixel + 32, means.2, stds.2, shares.2)
+    }
+    for index in 3 * whole..<3 * pixels {
+      target[index] = (Float(bytes[index]) / 255 - mean[index % 3]) / std[index % 3]
+    }
+  }
+}
+
+/// How neighbouring products of 16-bit numbers are added to sums.
+protocol PairSums {
+  static func add(_ numbers: gauntlet_shorts, _ weights: gauntlet_shorts, to sums: inout gauntlet_ints)
+}
+
+enum SeparateSteps: PairSums {
+  @inline(__always)
+  static func add(_ numbers: gauntlet_shorts, _ weights: gauntlet_shorts, to sums: inout gauntlet_ints) {
+    sums &+= gauntlet_pair_sums(numbers, weights)
+  }
+}
+
+/// Pillow's resampling with sums of one kind.
+enum Resampling<Pairs: PairSums> {
   private typealias Bytes = gauntlet_bytes
   private typealias Sums = gauntlet_ints
 
-  package static let rowsAtOnce = Bytes.scalarCount
+  static var rowsAtOnce: Int { Bytes.scalarCount }
 
   /// Half a level.
   @inline(__always)
@@ -20,7 +90,7 @@ package enum PreprocessingPasses: PreprocessingKernel {
 
   // MARK: - Rows, as many as a register has bytes
 
-  package static func resampleColumns(
+  static func columns(
     _ source: UnsafePointer<UInt8>, stride: Int, taps: ResamplingTaps, into target: UnsafeMutablePointer<UInt8>,
     stride targetStride: Int
   ) {
@@ -155,8 +225,8 @@ package enum PreprocessingPasses: PreprocessingKernel {
   ) {
     let numbers = unsafeBitCast(values, to: gauntlet_shorts.self)
     let parts = UnsafeRawPointer(weights)
-    high &+= gauntlet_pair_sums(numbers, everywhere(parts.load(as: Int32.self)))
-    low &+= gauntlet_pair_sums(numbers, everywhere(parts.load(fromByteOffset: 4, as: Int32.self)))
+    Pairs.add(numbers, everywhere(parts.load(as: Int32.self)), to: &high)
+    Pairs.add(numbers, everywhere(parts.load(fromByteOffset: 4, as: Int32.self)), to: &low)
   }
 
   /// Two 16-bit numbers in turn.
@@ -172,7 +242,7 @@ package enum PreprocessingPasses: PreprocessingKernel {
 
   // MARK: - Columns
 
-  package static func resampleRows(
+  static func rows(
     _ source: UnsafePointer<UInt8>, stride: Int, weights: UnsafePointer<ResamplingTaps.Pair>, pairs: Int, count: Int,
     into target: UnsafeMutablePointer<UInt8>
   ) {
@@ -206,46 +276,5 @@ package enum PreprocessingPasses: PreprocessingKernel {
       add(gauntlet_in_turn_high(high, Bytes()), weights + pair, &high3, &low3)
     }
     return gauntlet_saturate4(levels(high0, low0), levels(high1, low1), levels(high2, low2), levels(high3, low3))
-  }
-
-  // MARK: - Numbers
-
-  package static func normalise(
-    _ bytes: UnsafePointer<UInt8>, pixels: Int, mean: SIMD3<Float>, std: SIMD3<Float>,
-    into target: UnsafeMutablePointer<Float>
-  ) {
-    typealias Numbers = SIMD16<Float>
-    // Sixteen pixels are three registers, whose lanes take the channels in turn.
-    func inTurn(_ values: SIMD3<Float>, from channel: Int) -> Numbers {
-      var numbers = Numbers()
-      for lane in 0..<16 { numbers[lane] = values[(lane + channel) % 3] }
-      return numbers
-    }
-    let reciprocals = 1 / std
-    let whole = pixels / 16 * 16
-    let (from, into) = (UnsafeRawPointer(bytes), UnsafeMutableRawPointer(target))
-    let (level, share) = (Numbers(repeating: 255), Numbers(repeating: 1 / 255))
-    @inline(__always) func quotient(_ x: Numbers, _ divisor: Numbers, _ reciprocal: Numbers) -> Numbers {
-      let near = x * reciprocal
-      let rest = x.addingProduct(-near, divisor)
-      return near.addingProduct(rest, reciprocal)
-    }
-    @inline(__always) func pass(_ start: Int, _ mean: Numbers, _ std: Numbers, _ reciprocal: Numbers) {
-      let word = gauntlet_widen(from.loadUnaligned(fromByteOffset: start, as: SIMD16<UInt8>.self))
-      let x = unsafeBitCast(word | 0x4B00_0000, to: Numbers.self) - 0x1p23
-      let value = quotient(quotient(x, level, share) - mean, std, reciprocal)
-      into.storeBytes(of: value, toByteOffset: 4 * start, as: Numbers.self)
-    }
-    let means = (inTurn(mean, from: 0), inTurn(mean, from: 1), inTurn(mean, from: 2))
-    let stds = (inTurn(std, from: 0), inTurn(std, from: 1), inTurn(std, from: 2))
-    let shares = (inTurn(reciprocals, from: 0), inTurn(reciprocals, from: 1), inTurn(reciprocals, from: 2))
-    for pixel in stride(from: 0, to: whole, by: 16) {
-      pass(3 * pixel, means.0, stds.0, shares.0)
-      pass(3 * pixel + 16, means.1, stds.1, shares.1)
-      pass(3 * pixel + 32, means.2, stds.2, shares.2)
-    }
-    for index in 3 * whole..<3 * pixels {
-      target[index] = (Float(bytes[index]) / 255 - mean[index % 3]) / std[index % 3]
-    }
   }
 }

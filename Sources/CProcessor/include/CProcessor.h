@@ -4,6 +4,7 @@
 int gauntlet_processor_has_avx2_fma(void);
 int gauntlet_processor_has_avx512(void);
 int gauntlet_processor_has_avx512_bf16(void);
+int gauntlet_processor_has_avx512_vnni(void);
 
 /// Asks for the cache line at `address`, to be written soon.
 static inline __attribute__((always_inline)) void gauntlet_prefetch_for_writing(const void *_Nonnull address) {
@@ -197,3 +198,15 @@ static inline __attribute__((always_inline)) gauntlet_bytes gauntlet_saturate4(
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 #endif
+
+/// Adds neighbouring products of 16-bit numbers to sums. VPDPWSSD, for which a processor is to be asked; elsewhere two steps.
+static inline __attribute__((always_inline)) gauntlet_ints gauntlet_add_pair_sums(
+    gauntlet_ints sums, gauntlet_shorts a, gauntlet_shorts b) {
+#if defined(__AVX512BW__)
+  // By name: what is compiled here also runs where there is no such instruction, so the compiler may not use it.
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+  return sums;
+#else
+  return sums + gauntlet_pair_sums(a, b);
+#endif
+}
