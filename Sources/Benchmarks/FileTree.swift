@@ -72,8 +72,11 @@ public enum FileTree {
     } else {
       place = nil
     }
-    guard let handle = FileHandle(forReadingAtPath: place?.archive ?? path) else {
-      throw ImageError.unreadable(path, reason: String(cString: strerror(errno)))
+    let handle: FileHandle
+    do {
+      handle = try open(place?.archive ?? path)
+    } catch {
+      throw ImageError.unreadable(path, reason: error.reason)
     }
     defer { try? handle.close() }
     do {
@@ -82,8 +85,25 @@ public enum FileTree {
       guard wanted > 0 else { return [] }
       return [UInt8](try handle.read(upToCount: wanted) ?? Data())
     } catch {
-      throw ImageError.unreadable(path, reason: "it is a folder, or its disk fails")
+      throw ImageError.unreadable(path, reason: "it cannot be read")
     }
+  }
+
+  /// Why a file could not be opened.
+  struct OpenError: Error {
+    let reason: String
+  }
+
+  /// Opens a file for reading. What is none, as a named pipe that would hold up whoever reads it, is refused.
+  static func open(_ path: String) throws(OpenError) -> FileHandle {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw OpenError(reason: String(cString: strerror(errno))) }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw OpenError(reason: "it is not a file")
+    }
+    return handle
   }
 
   /// The archive that a path leads into, and the path in it; nil for paths that lead into none.

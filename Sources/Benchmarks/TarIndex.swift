@@ -30,9 +30,13 @@ package struct TarIndex: Sendable {
   /// - Throws: `ListingError.damagedArchive` for a header whose sum does not match, a file that is cut off, or an archive
   ///   that does not end in a block of zeros, which all do: its last files are missing.
   init(archive: String) throws(ListingError) {
-    guard let handle = FileHandle(forReadingAtPath: archive), let length = try? handle.seekToEnd() else {
-      throw .missingFolder(archive, reason: "it cannot be opened for reading")
+    let handle: FileHandle
+    do {
+      handle = try FileTree.open(archive)
+    } catch {
+      throw .missingFolder(archive, reason: error.reason)
     }
+    guard let length = try? handle.seekToEnd() else { throw .damagedArchive(archive, reason: "it cannot be read") }
     defer { try? handle.close() }
     var position: UInt64 = 0
     var longName: String?

@@ -67,8 +67,11 @@ struct WebDataset: Sendable {
       let archive = folder + "/" + shard
       let index = try TarIndexes.shared.index(of: archive)
       // Opened once, and read from its start to its end, for all class files of a shard.
-      guard let handle = FileHandle(forReadingAtPath: archive) else {
-        throw ListingError.missingFolder(archive, reason: String(cString: strerror(errno)))
+      let handle: FileHandle
+      do {
+        handle = try FileTree.open(archive)
+      } catch {
+        throw ListingError.missingFolder(archive, reason: error.reason)
       }
       defer { try? handle.close() }
       for file in index.files.sorted(by: { $0.value.offset < $1.value.offset }).map(\.key) {

@@ -71,12 +71,17 @@ import Testing
     try FileTree.checkArchive(of: path + "/one-block.tar")
   }
 
-  @Test("a file that is not there, or is a folder, is refused by name; an empty one is empty")
+  @Test("a file that is not there, a folder and a named pipe are refused by name; an empty one is empty")
   func plainFiles() throws {
     try Data().write(to: URL(fileURLWithPath: path + "/empty"))
     #expect(try FileTree.contents(of: path + "/empty").isEmpty)
-    for bad in [path + "/none", path] {
+    try #require(mkfifo(path + "/pipe", 0o600) == 0)
+    for bad in [path + "/none", path, path + "/pipe"] {
       #expect { try FileTree.contents(of: bad) } throws: { "\($0)".contains(bad) }
+    }
+    try #require(mkfifo(path + "/pipe.tar", 0o600) == 0)
+    #expect(throws: ListingError.missingFolder(path + "/pipe.tar", reason: "it is not a file")) {
+      try FileTree.checkArchive(of: path + "/pipe.tar")
     }
   }
 
