@@ -181,9 +181,11 @@ class Storm:
     # What happens.
 
     def kill_coordinator(self) -> None:
+        """Ends it if it has not; another one follows, also where it had found all done before what is damaged now."""
         if self.coordinator and self.coordinator.poll() is None:
             self.coordinator.kill()
             self.coordinator.wait()
+        self.coordinator = None
 
     async def pause(self, process: subprocess.Popen[bytes] | None, longest: float) -> bool:
         if process is None or process.poll() is not None:
