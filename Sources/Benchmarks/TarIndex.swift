@@ -27,8 +27,8 @@ package struct TarIndex: Sendable {
 
   /// Reads an archive's headers, one after the other, and skips what lies between.
   ///
-  /// - Throws: `ListingError.damagedArchive` for a header whose sum does not match, a file that is cut off, or an archive
-  ///   that does not end in a block of zeros, which all do: its last files are missing.
+  /// - Throws: `ListingError.missingFolder` for what is no file; `damagedArchive` for a header whose sum does not match, a
+  ///   file that is cut off, or an archive that does not end in a block of zeros, which all do: its last files are missing.
   init(archive: String) throws(ListingError) {
     let handle: FileHandle
     do {
