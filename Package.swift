@@ -58,6 +58,7 @@ let package = Package(
     .target(name: "CProcessor"),
     .target(name: "CSpawn"),
 
+    library("Durable"),
     library("KernelInterfaces"),
     .target(
       name: "Kernels128", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(simd128)),
@@ -75,22 +76,22 @@ let package = Package(
     library("Imaging", ["Tensors", "Kernels", "CProcessor", "CJPEG", "CPNG"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
-    library("Miniature", ["Imaging", "Videos", "Tensors", "Benchmarks"]),
-    library("Planning", ["Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
+    library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks"]),
+    library("Planning", ["Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling"),
     .target(
-      name: "Messaging", dependencies: ["CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
+      name: "Messaging", dependencies: ["Durable", "CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
     library(
       "Coordination",
       [
-        "Scheduling", "Messaging", "Planning", "Archives", "Networks", logging,
+        "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
-    library("Monitoring", ["Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox")]),
-    library("Working", ["Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
-    library("Archives", ["CHDF5", crypto]),
+    library("Monitoring", ["Durable", "Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox")]),
+    library("Working", ["Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
+    library("Archives", ["Durable", "CHDF5", crypto]),
     .target(
-      name: "Launching", dependencies: ["Planning", "Messaging", "CSpawn", logging],
+      name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "CSpawn", logging],
       resources: [
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
@@ -100,7 +101,7 @@ let package = Package(
       name: "gauntlet",
       dependencies: [
         "Coordination", "Monitoring", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning",
-        "Archives",
+        "Archives", "Durable",
         "Networks", "Kernels", "Benchmarks", "Imaging", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -109,6 +110,7 @@ let package = Package(
       dependencies: ["Networks", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Sources/ReaderFuzzer"),
 
+    tests("Durable"),
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),

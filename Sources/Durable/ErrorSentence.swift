@@ -1,0 +1,52 @@
+import Foundation
+
+extension Error {
+  /// The error as a sentence for people. Gauntlet's own errors have theirs; those of Foundation, whose text is for
+  /// programmers, get one with the path and the system's words. Everything that is printed or logged comes through here.
+  public var sentence: String {
+    if let error = self as? DecodingError { return error.words }
+    let foundation = self as NSError
+    guard [NSCocoaErrorDomain, NSPOSIXErrorDomain].contains(foundation.domain) else { return "\(self)" }
+    return foundation.words
+  }
+}
+
+extension NSError {
+  fileprivate var words: String {
+    let path = userInfo[NSFilePathErrorKey].map { "\($0)" } ?? (userInfo[NSURLErrorKey] as? URL)?.path
+    guard let code = systemCode else {
+      return "\(path.map { $0 + ": " } ?? "")\(isText ? "it is not UTF-8 text" : "it cannot be used (error \(code))")"
+    }
+    guard let path, !path.isEmpty else { return FileError.reason(code) }
+    let action = (512..<768).contains(self.code) || self.code == CocoaError.fileNoSuchFile.rawValue ? "write" : "read"
+    return FileError(domain == NSCocoaErrorDomain ? action : "use", path, code: code).description
+  }
+
+  /// The `errno` at the bottom of it.
+  private var systemCode: Int32? {
+    if domain == NSPOSIXErrorDomain { return Int32(truncatingIfNeeded: code) }
+    return (userInfo[NSUnderlyingErrorKey] as? any Error).flatMap { ($0 as NSError).systemCode }
+  }
+
+  private var isText: Bool {
+    [CocoaError.fileReadInapplicableStringEncoding.rawValue, CocoaError.fileReadCorruptFile.rawValue].contains(code)
+  }
+}
+
+extension DecodingError {
+  fileprivate var words: String {
+    func place(_ path: [any CodingKey]) -> String {
+      let keys = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
+      return keys.isEmpty ? "" : " at \(keys.hasPrefix(".") ? String(keys.dropFirst()) : keys)"
+    }
+    switch self {
+    case .keyNotFound(let key, let context):
+      return "the key \"\(key.stringValue)\" is missing\(place(context.codingPath))"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      return "there is another kind of value\(place(context.codingPath)) than there should be"
+    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "it is not JSON, or cut short"
+    case .dataCorrupted(let context): return "the value\(place(context.codingPath)) is not a valid one"
+    @unknown default: return "it is not what this program writes"
+    }
+  }
+}

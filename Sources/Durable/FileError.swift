@@ -1,0 +1,58 @@
+import Foundation
+
+/// A file that the system would not let us use: what was to be done, where, why, and what the user can do.
+public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What was to be done, as it stands after "cannot": `write`, `read`, `make the folder`.
+  public let action: String
+  /// The file or folder.
+  public let path: String
+  /// What the system said, an `errno`.
+  public let code: Int32
+
+  /// An error of the call that failed just now, unless another code is given.
+  public init(_ action: String, _ path: String, code: Int32 = errno) {
+    self.action = action
+    self.path = path
+    self.code = code
+  }
+
+  /// What the system said, in its words: `No space left on device`.
+  public var reason: String { Self.reason(code) }
+
+  /// One sentence: what, where, why, what to do.
+  public var description: String {
+    "cannot \(action) \(path): \(reason)" + (advice.map { "; " + $0 } ?? "")
+  }
+
+  /// The system's words for a code.
+  public static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+  private var advice: String? {
+    switch code {
+    case ENOSPC, EDQUOT: "free space there, or choose another place"
+    case EROFS: "choose a place that can be written"
+    case EACCES, EPERM: "\(Self.owner(of: path).map { "\($0), " } ?? "")so ask for access, or choose another place"
+    case ENOENT, ENOTDIR: "check the path"
+    case EMFILE, ENFILE: "allow more open files (ulimit -n)"
+    case EIO, ESTALE, ENOTCONN, ETIMEDOUT, EHOSTDOWN: "its file system fails; when that works again, try again"
+    default: nil
+    }
+  }
+
+  /// Whose the file is or, where that may not be asked, the nearest folder above it: `/runs/r1 belongs to anna`; nil where
+  /// it is one's own.
+  static func owner(of path: String) -> String? {
+    var place = path
+    while true {
+      var status = stat()
+      if stat(place, &status) == 0 {
+        guard status.st_uid != geteuid() else { return nil }
+        let name = getpwuid(status.st_uid).flatMap { $0.pointee.pw_name }.map { String(cString: $0) }
+        return "\(place) belongs to \(name ?? "user \(status.st_uid)")"
+      }
+      let above = (place as NSString).deletingLastPathComponent
+      guard above != place, !above.isEmpty else { return nil }
+      place = above
+    }
+  }
+}
