@@ -175,8 +175,9 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     return kind == .imagenetP
   }
 
-  /// Whether the files are at the network's input size already: resizing them again would blur what they measure.
-  public var isFittedAlready: Bool {
+  /// Whether the files were made at a network's input size. Those that have it are taken as they are, since to resize them
+  /// again would blur what they measure; those for networks of another size are resized as any picture.
+  public var mayFitAlready: Bool {
     guard case .published = origin else { return false }
     return kind == .imagenetC || kind == .imagenetP
   }

@@ -58,6 +58,16 @@ public enum FileTree {
     return nil
   }
 
+  /// Whether there is a file at a path.
+  public static func isFile(_ path: String) -> Bool {
+    if let file = WebDataset.file(of: path) { return isFile(file) }
+    if let (archive, inner) = archivePath(path) {
+      return (try? TarIndexes.shared.index(of: archive).files[inner]) != nil
+    }
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
+  }
+
   /// The bytes of a file.
   ///
   /// - Throws: `ImageError.unreadable`, or `ListingError` for a damaged archive.

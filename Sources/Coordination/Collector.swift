@@ -122,8 +122,11 @@ public struct Collector {
             path: run.plan.group(model: model, benchmark: benchmark),
             axes: definition.grid.axes.map { ArchiveAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
             imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames, classCount: classCount,
-            attributes: attributes(of: specification, on: definition, digest: listing.digest)
-              .merging(scoring.archiveAttributes) { first, _ in first }))
+            attributes: attributes(
+              of: specification, on: definition, digest: listing.digest,
+              publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
+            )
+            .merging(scoring.archiveAttributes) { first, _ in first }))
       }
     }
     return groups
@@ -146,7 +149,7 @@ public struct Collector {
   }
 
   private func attributes(
-    of model: ModelSpecification, on benchmark: BenchmarkDefinition, digest: String
+    of model: ModelSpecification, on benchmark: BenchmarkDefinition, digest: String, publishedFiles: String?
   ) -> [String: String] {
     let preprocessing = model.preprocessing
     var attributes = [
@@ -160,6 +163,7 @@ public struct Collector {
     ]
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
+    attributes["published_files"] = publishedFiles
     if case .madeFrom = benchmark.origin {
       attributes[benchmark.kind == .imagenetP ? "perturbations" : "corruptions"] =
         "made on the fly, seed \(run.plan.manifest.seed)"

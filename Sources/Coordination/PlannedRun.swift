@@ -34,11 +34,15 @@ public struct PlannedRun: Sendable {
   ) throws -> PlannedRun {
     if folder.isPlanned {
       let run = try resume(folder)
-      guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), text == run.plan.manifestText else {
-        throw RunFolderError.otherManifest(folder.path)
-      }
+      try check(manifest, isOf: run.plan, in: folder)
       return run
     }
+    try plan(of: manifest, note: note).write(to: folder)
+    return try resume(folder)
+  }
+
+  /// Plans a manifest, and refuses whatever would make a run of it useless; writes nothing.
+  public static func plan(of manifest: String, note: (String) -> Void = { _ in }) throws -> Plan {
     let plan = try Plan.make(manifestPath: manifest, note: note)
     for model in plan.manifest.models {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
@@ -46,8 +50,29 @@ public struct PlannedRun: Sendable {
       }
       try CheckpointReader.check(model.checkpoint, fits: architecture)
     }
-    try plan.write(to: folder)
-    return try resume(folder)
+    return plan
+  }
+
+  /// The plan that `prepare` would go on with or make; writes nothing.
+  ///
+  /// - Throws: what `prepare` would.
+  public static func rehearse(
+    manifest: String?, folder: RunFolder, note: (String) -> Void = { _ in }
+  ) throws -> Plan {
+    guard folder.isPlanned else {
+      guard let manifest else { throw RunFolderError.notARun(folder.path) }
+      return try plan(of: manifest, note: note)
+    }
+    let plan = try Plan.read(from: folder)
+    if let manifest { try check(manifest, isOf: plan, in: folder) }
+    try plan.checkInputsUnchanged()
+    return plan
+  }
+
+  private static func check(_ manifest: String, isOf plan: Plan, in folder: RunFolder) throws {
+    guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), text == plan.manifestText else {
+      throw RunFolderError.otherManifest(folder.path)
+    }
   }
 
   /// Opens the run in a folder to go on with it; refuses where its inputs changed.

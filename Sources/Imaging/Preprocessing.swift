@@ -32,15 +32,28 @@ public struct Preprocessing: Sendable, Hashable, Codable {
 
   /// Decodes a file and does `geometry`; of a JPEG no more is decoded than the crop needs.
   ///
+  /// - Parameter kept: a picture of this size is taken as it is.
   /// - Throws: `ImageError` for a file that cannot be decoded, or whose picture is smaller than the crop.
-  public func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
+  public func decode(_ bytes: [UInt8], name: String, keeping kept: PictureSize? = nil) throws(ImageError) -> RGBImage {
     var resampler: Resampler?
     let part = try ImageDecoder.decode(bytes, name: name) { (width, height) throws(ImageError) in
+      if kept == PictureSize(width: width, height: height) {
+        return ImagePart.Place(columns: 0..<width, rows: 0..<height)
+      }
       let made = try self.resampler(width: width, height: height)
       resampler = made
       return made.place
     }
     return resampler?.apply(part) ?? part.image
+  }
+
+  /// The size that `geometry` makes of a picture of some size.
+  ///
+  /// - Throws: `ImageError.wrongSize` for a picture that is smaller than the crop.
+  public func size(of picture: PictureSize) throws(ImageError) -> PictureSize {
+    let size = try resizedSize(width: picture.width, height: picture.height)
+    let window = try window(width: size.width, height: size.height)
+    return PictureSize(width: window.width, height: window.height)
   }
 
   /// What makes the network's picture of one of some size.
@@ -94,5 +107,20 @@ public struct Preprocessing: Sendable, Hashable, Codable {
     }
     Normaliser(mean: SIMD3(mean[0], mean[1], mean[2]), std: SIMD3(std[0], std[1], std[2])).write(
       image.pixels, into: buffer)
+  }
+}
+
+extension Preprocessing: CustomStringConvertible {
+  /// `resize 256, crop 224, bicubic, mean 0.485 0.456 0.406, std 0.229 0.224 0.225`.
+  public var description: String { "\(steps), mean \(Self.text(mean)), std \(Self.text(std))" }
+
+  /// What changes a picture's size: `resize 256, crop 224, bicubic`.
+  public var steps: String {
+    [resize.map { "resize \($0)" }, crop.map { "crop \($0)" }, interpolation.rawValue].compactMap { $0 }
+      .joined(separator: ", ")
+  }
+
+  private static func text(_ channels: [Float]) -> String {
+    Set(channels).count == 1 ? "\(channels[0])" : channels.map { "\($0)" }.joined(separator: " ")
   }
 }

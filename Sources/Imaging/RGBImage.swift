@@ -7,6 +7,9 @@ public struct RGBImage: Sendable, Hashable {
   /// `[height][width][3]`, red first.
   public private(set) var pixels: [UInt8]
 
+  /// Columns and rows.
+  public var size: PictureSize { PictureSize(width: width, height: height) }
+
   /// A picture of the given pixels; missing ones are black, surplus ones are dropped.
   public init(width: Int, height: Int, pixels: [UInt8]) {
     self.width = max(0, width)
@@ -19,6 +22,22 @@ public struct RGBImage: Sendable, Hashable {
 
   /// The largest picture that is decoded, in pixels: Pillow's limit, above which it suspects a decompression bomb.
   public static let maximumPixels = 178_956_970
+}
+
+/// Columns and rows of a picture.
+public struct PictureSize: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// Columns.
+  public let width: Int
+  /// Rows.
+  public let height: Int
+
+  /// A size in pixels.
+  public init(width: Int, height: Int) {
+    (self.width, self.height) = (width, height)
+  }
+
+  /// As in `224x224`.
+  public var description: String { "\(width)x\(height)" }
 }
 
 /// A picture that cannot be read, decoded or fitted.

@@ -241,9 +241,11 @@ extension ManifestReader {
 }
 
 /// The channel statistics that the manifest's word `imagenet` stands for, of values in 0...1, in RGB order.
-enum ImageStatistics {
-  static let imageNetMean: [Float] = [0.485, 0.456, 0.406]
-  static let imageNetStandardDeviation: [Float] = [0.229, 0.224, 0.225]
+public enum ImageStatistics {
+  /// Means of the colours of ImageNet's photographs.
+  public static let imageNetMean: [Float] = [0.485, 0.456, 0.406]
+  /// Their standard deviations.
+  public static let imageNetStandardDeviation: [Float] = [0.229, 0.224, 0.225]
 }
 
 // MARK: - Sharding, output

@@ -1,6 +1,7 @@
 import Benchmarks
 import Crypto
 import Foundation
+import Imaging
 import Networks
 
 /// What a run will do: the resolved manifest with every benchmark's images. Shards follow from it by counting.
@@ -13,12 +14,16 @@ public struct Plan: Sendable {
   public let manifestText: String
   /// The images of each benchmark, in the manifest's order.
   public let listings: [ImageListing]
+  /// The size of the images that each model's network takes.
+  public let inputs: [PictureSize]
+  /// Of each benchmark the different sizes of the first pictures of its folders, as they are in their files.
+  public let pictures: [[PictureSize]]
   /// When the plan was made, ISO 8601, UTC.
   public let created: String
 
-  /// Plans a manifest: lists the images and digests the checkpoints.
+  /// Plans a manifest: lists the images, looks at the first ones, and digests the checkpoints.
   ///
-  /// - Throws: `ListingError`, `CheckpointError` or a file error, before anything is started.
+  /// - Throws: `ListingError`, `PlanningError`, `CheckpointError` or a file error, before anything is started.
   public static func make(manifestPath: String, note: (String) -> Void = { _ in }) throws -> Plan {
     let manifest = try ManifestReader(file: manifestPath).read()
     var models: [ModelSpecification] = []
@@ -34,10 +39,14 @@ public struct Plan: Sendable {
     let resolved = Manifest(
       run: manifest.run, seed: manifest.seed, models: models, benchmarks: manifest.benchmarks,
       sharding: manifest.sharding, output: manifest.output)
-    return Plan(
+    let plan = Plan(
       runID: UUID().uuidString.lowercased(), manifest: resolved,
       manifestText: try String(contentsOfFile: manifestPath, encoding: .utf8), listings: listings,
+      inputs: try models.map(input(of:)),
+      pictures: try zip(manifest.benchmarks, listings).map { try FirstPictures(benchmark: $0, listing: $1).sizes() },
       created: Date().formatted(.iso8601))
+    try plan.checkFit()
+    return plan
   }
 
   /// Every shard, models slowest, then benchmarks, conditions and ranges of images.
@@ -66,13 +75,16 @@ extension Plan {
   /// What `plan.json` holds. The listings, which can be large, have files of their own.
   private struct Stored: Codable {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
-    /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits.
-    static let currentVersion = 6
+    /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
+    /// 7 published files of another size than the network's are resized.
+    static let currentVersion = 7
     var version = currentVersion
     let runID: String
     let created: String
     let manifest: Manifest
     let listingDigests: [String]
+    let inputs: [PictureSize]
+    let pictures: [[PictureSize]]
   }
 
   /// What tells a plan of another version, whose other keys this program may not know.
@@ -89,7 +101,9 @@ extension Plan {
     for (benchmark, listing) in zip(manifest.benchmarks, listings) {
       try RunFolder.writeAtomically(try encoder.encode(listing), to: folder.listing(of: benchmark.name))
     }
-    let stored = Stored(runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest))
+    let stored = Stored(
+      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest), inputs: inputs,
+      pictures: pictures)
     encoder.outputFormatting.insert(.prettyPrinted)
     try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
   }
@@ -116,12 +130,13 @@ extension Plan {
       }
       listings.append(listing)
     }
-    guard listings.count == stored.manifest.benchmarks.count else {
-      throw RunFolderError.damaged(folder.plan, reason: "it lacks a listing digest")
-    }
+    guard listings.count == stored.manifest.benchmarks.count, stored.pictures.count == listings.count,
+      stored.inputs.count == stored.manifest.models.count
+    else { throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs") }
     let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
     return Plan(
-      runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings, created: stored.created)
+      runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings, inputs: stored.inputs,
+      pictures: stored.pictures, created: stored.created)
   }
 
   private static func decode<Value: Decodable>(_ path: String) throws -> Value {

@@ -52,17 +52,18 @@ struct ImagePreparation: Sendable {
   private func fitted(_ file: String, _ path: String) throws -> RGBImage {
     let bytes = try FileTree.contents(of: file)
     let (benchmark, preprocessing) = (task.benchmark, task.model.preprocessing)
+    let input = PictureSize(width: inputWidth, height: inputHeight)
+    let kept = benchmark.mayFitAlready ? input : nil
     if benchmark.isVideo, let number = benchmark.frame(of: task.condition) {
       let frame = try VideoDecoder.frame(number, of: bytes, name: file)
-      return benchmark.isFittedAlready ? frame : try preprocessing.geometry(frame)
+      return frame.size == kept ? frame : try preprocessing.geometry(frame)
     }
-    if benchmark.isFittedAlready { return try ImageDecoder.decode(bytes, name: file) }
     if let (perturbation, frame) = benchmark.livePerturbation(of: task.condition) {
       return try perturbation.frame(
         frame, of: ImageDecoder.decode(bytes, name: file), preprocessing: preprocessing,
         random: CounterRandom(key: task.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)")))
     }
-    return try preprocessing.decode(bytes, name: file)
+    return try preprocessing.decode(bytes, name: file, keeping: kept)
   }
 }
 

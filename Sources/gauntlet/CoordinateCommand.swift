@@ -119,6 +119,7 @@ struct CoordinatorSession {
   /// Runs until every shard is recorded or set aside, or until drained.
   func perform() throws -> RunOutcome {
     let coordinator = coordinator
+    for line in run.plan.preparation { logger.info("pictures of \(line)") }
     let signals = TerminationSignals { coordinator.drain() }
     let progress = RunProgress(run: run)
     defer {

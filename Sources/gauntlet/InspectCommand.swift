@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordination
 import Foundation
 import Kernels
 import Networks
@@ -9,7 +10,7 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      A checkpoint is a .pth or .pt (also of PyTorch before 1.6), a .safetensors or an .onnx file; nothing in it is ever \
+      Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch before 1.6), a .safetensors or an .onnx file; nothing in it is ever \
       executed. Of an ONNX model its operators are listed, and whether it will run. With --reference, its logits are compared with those of a file that tools/replknet.py wrote.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
@@ -34,15 +35,18 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func describeManifest() throws {
-    let manifest = try ManifestReader(file: file).read()
+    let plan = try PlannedRun.plan(of: file)
+    let manifest = plan.manifest
     print("run \(manifest.run), seed \(manifest.seed)")
     for model in manifest.models { print("model \(model.name): \(model.architecture), \(model.checkpoint)") }
+    for line in plan.preparation { print("pictures of \(line)") }
     var total = 0
-    for benchmark in manifest.benchmarks {
-      let images = try benchmark.listing().paths.count
+    for (benchmark, listing) in zip(manifest.benchmarks, plan.listings) {
+      let images = listing.paths.count
       let conditions = benchmark.grid.conditions.count
       total += images * conditions * manifest.models.count
       print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.origin.root)")
+      if let reason = benchmark.whyNoMeanCorruptionError { print("  \(reason)") }
     }
     print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
   }

@@ -32,7 +32,7 @@ struct LaunchCommand: ParsableCommand {
     [String] = []
   @Option(help: "Kubernetes: the container image.") var image: String?
   @Option(help: "Kubernetes: the namespace.") var namespace: String?
-  @Flag(help: "Say what would be submitted, and submit nothing.") var dryRun = false
+  @Flag(help: "Check all, say what would be submitted, and submit nothing.") var dryRun = false
 
   func run() throws {
     let reader = try manifestReader()
@@ -105,6 +105,8 @@ extension LaunchCommand {
     let slurm = SlurmEngine(folder: folder, name: name, settings: settings, executable: Executable.path)
     let local = LocalEngine(folder: folder, settings: settings, executable: Executable.path)
     if dryRun {
+      let plan = try PlannedRun.rehearse(manifest: manifest, folder: folder) { Terminal.complain($0) }
+      for line in plan.preparation { Terminal.complain("pictures of \(line)") }
       let commands =
         engine == .slurm
         ? [slurm.coordinatorCommand] + (workers > 0 ? [slurm.workersCommand(count: workers)] : [])

@@ -12,7 +12,7 @@ struct PredictCommand: ParsableCommand {
     abstract: "Prints the five likeliest classes of pictures: the quickest check that a checkpoint is right.",
     discussion: """
       The architecture is the one that the checkpoint fits. Pictures are prepared as `gauntlet models` says unless an \
-      option says otherwise. Probabilities are the softmax of the logits.
+      option says otherwise; how they were is said on standard error. Probabilities are the softmax of the logits.
       Example: gauntlet predict models/replknet-nano.safetensors \
       runs/data/miniature/val/arrow/val_00000001.JPEG
       """)
@@ -24,7 +24,12 @@ struct PredictCommand: ParsableCommand {
   @Option(help: "A text file of class names, one a line; ImageNet's WordNet ids otherwise, where there are 1,000.")
   var classes: String?
   @Option(help: "The shortest side after resizing, in pixels.") var resize: Int?
+  @Option(help: "The side of the square that is cut from the centre, in pixels: that of the network's images.")
+  var crop: Int?
   @Option(help: "The filter: bilinear, bicubic, or box.") var interpolation: String?
+  @Option(help: "Subtracted from values in 0..1: imagenet, one number, or three as in 0.485,0.456,0.406.")
+  var mean: String?
+  @Option(help: "Divides them then: imagenet, one number, or three.") var std: String?
   @Flag(help: "Print one JSON object a picture instead of text.") var json = false
 
   func run() throws {
@@ -34,6 +39,8 @@ struct PredictCommand: ParsableCommand {
     for image in images { try Usage.checkExists(image, what: "picture") }
     let chosen = try chooseArchitecture()
     let preprocessing = try preprocessing(of: chosen)
+    Terminal.complain("pictures: \(preprocessing)")
+    if let note = chosen.recipeNote(for: preprocessing) { Terminal.complain("\(chosen.name): \(note)") }
     let classifier = try Classifier(
       architecture: chosen, checkpoint: model, options: ComputeOptions(precision: precision))
     let names = try classNames(count: classifier.classCount)
@@ -67,7 +74,11 @@ struct PredictCommand: ParsableCommand {
 
   private func preprocessing(of architecture: Architecture) throws -> Preprocessing {
     let usual = architecture.defaultPreprocessing
-    if let resize { try Usage.check(resize, in: architecture.inputHeight...4096, option: "--resize") }
+    let side = architecture.inputHeight
+    if let resize { try Usage.check(resize, in: side...4096, option: "--resize") }
+    if let crop, crop != side {
+      throw UsageError("--crop is \(crop), but \(architecture.name) takes \(side)x\(side) images")
+    }
     var filter = usual.interpolation
     if let interpolation {
       guard let named = Interpolation(rawValue: interpolation) else {
@@ -76,13 +87,31 @@ struct PredictCommand: ParsableCommand {
       filter = named
     }
     return Preprocessing(
-      resize: resize ?? usual.resize, crop: usual.crop, interpolation: filter, mean: usual.mean, std: usual.std)
+      resize: resize ?? usual.resize, crop: usual.crop, interpolation: filter,
+      mean: try channels(mean, option: "--mean", named: ImageStatistics.imageNetMean) ?? usual.mean,
+      std: try channels(std, option: "--std", named: ImageStatistics.imageNetStandardDeviation, positive: true)
+        ?? usual.std)
+  }
+
+  /// `imagenet`, one number, or three with commas or spaces between them, as a manifest has them.
+  private func channels(
+    _ text: String?, option: String, named imagenet: [Float], positive: Bool = false
+  ) throws -> [Float]? {
+    guard let text else { return nil }
+    if text == "imagenet" { return imagenet }
+    let words = text.split { $0 == "," || $0 == " " }
+    let values = words.compactMap { Float($0) }.filter { $0.isFinite && (!positive || $0 > 0) }
+    guard values.count == words.count, values.count == 1 || values.count == 3 else {
+      throw UsageError(
+        "\(option) is \"\(text)\", but must be imagenet, one \(positive ? "positive " : "")number, or three")
+    }
+    return values.count == 1 ? [values[0], values[0], values[0]] : values
   }
 
   private func classNames(count: Int) throws -> [String]? {
     guard let classes else { return count == 1000 ? ImageNetClasses.wordNetIDs : nil }
     try Usage.checkExists(classes, what: "file of class names")
-    let names = try String(contentsOfFile: classes, encoding: .utf8).split(separator: "\n").map(String.init)
+    let names = try String(contentsOfFile: classes, encoding: .utf8).split(whereSeparator: \.isNewline).map(String.init)
     guard names.count == count else {
       throw UsageError("\(classes) names \(names.count) classes, but the checkpoint has \(count)")
     }

@@ -8,7 +8,7 @@ import Planning
 enum Usage {
   static func isMistake(_ error: Error) -> Bool {
     if case .notARun? = error as? RunFolderError { return true }
-    return error is UsageError || error is ManifestError || error is ListingError
+    return error is UsageError || error is ManifestError || error is ListingError || error is PlanningError
   }
 
   /// Refuses a count outside its range in words of the option.

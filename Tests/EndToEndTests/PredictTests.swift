@@ -59,4 +59,37 @@ import Testing
     #expect(few.status == 2)
     #expect(few.errors.contains("2 classes") && few.errors.contains("has 10"))
   }
+
+  @Test("predict takes the manifest's options, says how pictures were prepared, and reads class lists of Windows")
+  func options() throws {
+    let scratch = try Scratch()
+    try Drawings.copy(images: 10, to: scratch.path + "/data")
+    let picture =
+      scratch.path + "/data/val/ring/"
+      + (try #require(
+        FileManager.default.contentsOfDirectory(atPath: scratch.path + "/data/val/ring").first))
+    let classes = scratch.path + "/classes.txt"
+    try (0..<10).map { "c\($0)\r\n" }.joined().write(toFile: classes, atomically: true, encoding: .utf8)
+    func predict(_ options: [String]) throws -> CommandLineTool.Outcome {
+      try CommandLineTool.run(["predict", Self.checkpoint, picture, "--classes", classes, "--json"] + options)
+    }
+    let usual = try predict([])
+    #expect(usual.status == 0 && !usual.output.contains("\\r"))
+    #expect(
+      usual.errors.contains("pictures: resize 64, crop 64, bicubic, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"))
+    let same = try predict([
+      "--resize", "64", "--crop", "64", "--interpolation", "bicubic", "--mean", "0.485,0.456,0.406", "--std",
+      "imagenet",
+    ])
+    #expect(same.output == usual.output)
+    let other = try predict(["--mean", "0.5", "--std", "0.5"])
+    #expect(other.status == 0 && other.output != usual.output && other.errors.contains("mean 0.5, std 0.5"))
+    for (options, words) in [
+      (["--crop", "32"], "--crop is 32"), (["--mean", "grey"], "--mean is"), (["--std", "0"], "--std is"),
+      (["--mean", "1,2"], "or three"),
+    ] {
+      let refused = try predict(options)
+      #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
+    }
+  }
 }

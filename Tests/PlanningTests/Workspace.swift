@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 
 /// A folder of one test, removed with it, that holds a small data set and a file to pose as a checkpoint.
 final class Workspace {
@@ -12,10 +13,10 @@ final class Workspace {
     try write(String(repeating: "no archive ", count: 100), to: "cut/weather.tar")
     try write(String(repeating: "\0", count: 1024), to: "empty-0.tar")
     for name in ["apple", "pear"] {
-      for image in 0..<5 { try write("image \(name) \(image)", to: "val/\(name)/\(image).JPEG") }
+      for image in 0..<5 { try draw(64 + image, 48, to: "val/\(name)/\(image).JPEG") }
     }
     for severity in 1...2 {
-      for image in 0..<5 { try write("fog", to: "c/weather/fog/\(severity)/apple/\(image).JPEG") }
+      for image in 0..<5 { try draw(64, 64, to: "c/weather/fog/\(severity)/apple/\(image).JPEG") }
     }
   }
 
@@ -23,11 +24,20 @@ final class Workspace {
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  func write(_ text: String, to name: String) throws {
+  /// A picture of one colour.
+  func draw(_ width: Int, _ height: Int, to name: String) throws {
+    let grey = [UInt8](repeating: 90, count: width * height * 3)
+    try write(
+      Data(JPEGEncoder.encode(RGBImage(width: width, height: height, pixels: grey), quality: 75)), to: name)
+  }
+
+  func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+
+  private func write(_ data: Data, to name: String) throws {
     let file = path + "/" + name
     try FileManager.default.createDirectory(
       atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+    try data.write(to: URL(fileURLWithPath: file))
   }
 
   static let manifest = """

@@ -1,0 +1,78 @@
+import Benchmarks
+import Foundation
+import Imaging
+import Networks
+import Planning
+import Testing
+
+@Suite struct FirstPicturesTests {
+  private let workspace: Workspace
+
+  init() throws {
+    workspace = try Workspace()
+  }
+
+  private func plan(_ manifest: String = Workspace.manifest) throws -> Plan {
+    try workspace.write(manifest, to: "m.yaml")
+    return try Plan.make(manifestPath: workspace.path + "/m.yaml")
+  }
+
+  @Test("published files that the network takes are taken as they are, others are resized, and the plan says which")
+  func publishedFiles() throws {
+    let fitting = try plan()
+    #expect(fitting.inputs == [PictureSize(width: 64, height: 64)])
+    #expect(fitting.pictures == [[PictureSize(width: 64, height: 48)], [PictureSize(width: 64, height: 64)]])
+    #expect(fitting.publishedFiles(model: 0, benchmark: 0) == nil)
+    #expect(fitting.publishedFiles(model: 0, benchmark: 1) == "64x64: taken as they are")
+    #expect(!fitting.preparation.contains { $0.contains("the files of") })
+
+    let larger = try plan(
+      Workspace.manifest.replacing("architecture: replknet-nano", with: "architecture: replknet-nano@96"))
+    let words = try #require(larger.publishedFiles(model: 0, benchmark: 1))
+    #expect(words == "64x64: resize 96, crop 96, bicubic, since the network takes 96x96")
+    #expect(larger.preparation.contains { $0.contains("imagenet-c") && $0.contains(words) })
+    let folder = RunFolder(workspace.path + "/run")
+    try larger.write(to: folder)
+    #expect(try Plan.read(from: folder).preparation == larger.preparation)
+  }
+
+  @Test("a damaged first picture holds nothing up; a condition without one that can be decoded is refused by its name")
+  func damaged() throws {
+    for image in 0..<4 { try workspace.write("fog", to: "c/weather/fog/2/apple/\(image).JPEG") }
+    // Not in this condition: the other's images are listed for both.
+    try FileManager.default.removeItem(atPath: workspace.path + "/c/weather/fog/1/apple/0.JPEG")
+    #expect(try plan().pictures[1] == [PictureSize(width: 64, height: 64)])
+    try workspace.write("fog", to: "c/weather/fog/2/apple/4.JPEG")
+    #expect {
+      try plan()
+    } throws: { error in
+      "\(error)".contains("imagenet-c cannot be evaluated: none of the first 5 pictures below")
+        && "\(error)".contains("weather/fog/2") && "\(error)".contains("0.JPEG")
+    }
+  }
+
+  @Test("what to know of an architecture with several published preparations is said, until one is chosen")
+  func recipes() throws {
+    let resnet = try #require(Architecture.named("resnet50"))
+    let usual = resnet.defaultPreprocessing
+    #expect(usual.description == "resize 256, crop 224, bilinear, mean 0.485 0.456 0.406, std 0.229 0.224 0.225")
+    let note = try #require(resnet.recipeNote(for: usual))
+    #expect(note.contains("IMAGENET1K_V1") && note.contains("a1_in1k") && note.contains("resize 235, bicubic"))
+    let chosen = Preprocessing(
+      resize: 235, crop: 224, interpolation: .bicubic, mean: usual.mean, std: usual.std)
+    #expect(resnet.recipeNote(for: chosen) == nil)
+    for name in ["vit_base_patch16_224", "deit_base_patch16_224"] {
+      let architecture = try #require(Architecture.named(name))
+      let twin = name.hasPrefix("vit") ? "deit_base_patch16_224" : "vit_base_patch16_224"
+      #expect(architecture.recipeNote(for: architecture.defaultPreprocessing)?.contains(twin) == true)
+    }
+    // The first recipe is the one that is taken, and a note fits a terminal.
+    for architecture in Architecture.all {
+      let usual = architecture.defaultPreprocessing
+      if let first = architecture.recipes.first {
+        #expect(usual.resize == first.resize && usual.interpolation == first.interpolation, "\(architecture.name)")
+      }
+      #expect((architecture.recipeNote(for: usual)?.count ?? 0) < 400)
+    }
+  }
+}
