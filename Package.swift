@@ -48,6 +48,9 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
+    .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+    .systemLibrary(name: "CGIF", providers: [.apt(["libgif-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
@@ -73,7 +76,7 @@ let package = Package(
     .target(
       name: "Networks", dependencies: ["Tensors", "KernelInterfaces", "Kernels", "CZlib", protobuf],
       exclude: ["ONNX/Protocol/onnx.proto"]),
-    library("Imaging", ["Tensors", "Kernels", "CProcessor", "CJPEG", "CPNG"]),
+    library("Imaging", ["Tensors", "Kernels", "CProcessor", "CJPEG", "CPNG", "CWebP", "CTIFF", "CGIF"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks"]),

@@ -6,6 +6,7 @@ NAME.rgb holds the bytes of `Image.open(NAME).convert("RGB")`; resized/FILTER-WI
 colour.png. parts/ holds larger ones, of which parts are decoded.
 """
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +36,92 @@ def main() -> None:
         "grey.png": (colour.convert("L"), {}),
         "greyalpha.png": (transparent.convert("LA"), {}),
         "bilevel.png": (colour.convert("1"), {}),
+        "index.png": (colour.quantize(32), {"transparency": 3}),
+        "table.png": (colour.quantize(32), {"transparency": bytes([0, 128] + [255] * 30)}),
+        "greykey.png": (colour.convert("L"), {"transparency": 90}),
+        "lossless.webp": (transparent, {"lossless": True}),
+        "lossy.webp": (colour, {"quality": 80}),
+        "lzw.tif": (colour, {"compression": "tiff_lzw"}),
+        "jpeg.tif": (colour, {"compression": "jpeg"}),
+        "cmyk.tif": (colour.convert("CMYK"), {"compression": "tiff_adobe_deflate"}),
+        "palette.tif": (colour.quantize(16), {}),
+        "bilevel.tif": (colour.convert("1"), {"compression": "group4"}),
+        "turned.tif": (colour.rotate(90, expand=True), {"tiffinfo": {274: 6}}),
+        "mirrored.tif": (colour, {"tiffinfo": {274: 4}}),
+        "interlaced.gif": (colour.quantize(100), {"interlace": 1}),
+        "index.gif": (colour.quantize(30), {"transparency": 4}),
+        "grey.gif": (colour.convert("L"), {}),
+        "colour.bmp": (colour, {}),
+        "palette.bmp": (colour.quantize(16), {}),
+        "bilevel.bmp": (colour.convert("1"), {}),
+        "colour.ppm": (colour, {}),
+        "grey.pgm": (colour.convert("L"), {}),
+        "bilevel.pbm": (colour.convert("1"), {}),
     }
     for name, (picture, options) in pictures.items():
         picture.save(FOLDER / name, **options)
+    written = write_by_hand(np.asarray(transparent))
+    for name in [*pictures, *written]:
         (FOLDER / f"{name}.rgb").write_bytes(Image.open(FOLDER / name).convert("RGB").tobytes())
     for label, kind in [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]:
         for width, height in [(17, 13), (64, 48), (40, 11), (93, 30)]:
             (FOLDER / f"{label}-{width}x{height}.rgb").write_bytes(colour.resize((width, height), kind).tobytes())
     write_parts()
+
+
+def write_by_hand(rgba: np.ndarray) -> list[str]:
+    """Pictures of kinds that Pillow reads and does not write."""
+    height, width, _ = rgba.shape
+    wide = (rgba.astype("<u2") * 257 + np.arange(width, dtype="<u2")[None, :, None]).astype(">u2")
+    tiles = np.pad(rgba[..., :3], ((0, 2), (0, 8), (0, 0)))
+    blocks = [tiles[y : y + 16, x : x + 16].tobytes() for y in (0, 16) for x in (0, 16, 32)]
+    files = {
+        "tiled.tif": tiff(blocks, 8, 3, "<", {322: 16, 323: 16}),
+        "planes.tif": tiff([rgba[..., c].tobytes() for c in range(3)], 8, 3, "<", {284: 2}),
+        "wide.tif": tiff([wide[..., :3].tobytes()], 16, 3, ">", {}),
+        "premultiplied.tif": tiff([rgba.tobytes()], 8, 4, "<", {338: 1}),
+    }
+    red = rgba[::-1, :, 0] // 32
+    runs = b"".join(bytes(v for pixel in row for v in (1, pixel)) + bytes(2) for row in red) + b"\0\1"
+    palette = b"".join(bytes([i, 255 - i, i // 2, 0]) for i in range(256))
+    files["runs.bmp"] = bmp(runs, 8, 1, palette)
+    fields = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    packed = (rgba[..., 0].astype("<u2") // 8 << 11) + (rgba[..., 1].astype("<u2") // 4 << 5) + rgba[..., 2] // 8
+    files["565.bmp"] = bmp(packed.astype("<u2").tobytes(), 16, 3, fields)
+    numbers = " ".join(str(int(v)) for v in rgba[..., :3].flatten() * 999.0 // 255)
+    files["plain.ppm"] = f"P3 # a comment\n40 30\n999\n{numbers}\n".encode()
+    for name, data in files.items():
+        (FOLDER / name).write_bytes(data)
+    return list(files)
+
+
+def bmp(pixels: bytes, bits: int, compression: int, table: bytes) -> bytes:
+    start = 54 + len(table)
+    header = struct.pack("<IiiHHIIiiII", 40, 40, 30, 1, bits, compression, len(pixels), 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + table + pixels
+
+
+def tiff(blocks: list[bytes], bits: int, samples: int, order: str, more: dict[int, int]) -> bytes:
+    """An uncompressed RGB picture of 40x30 in strips, or in tiles where `more` has their size."""
+    offsets = [8 + sum(map(len, blocks[:i])) for i in range(len(blocks))]
+    places = (324, 325) if 322 in more else (273, 279)
+    fields = {256: [40], 257: [30], 258: [bits] * samples, 259: [1], 262: [2], 277: [samples]}
+    fields |= {places[0]: offsets, places[1]: [len(b) for b in blocks]} | {tag: [v] for tag, v in more.items()}
+    fields |= {} if 322 in more else {278: [30]}
+    start = 8 + sum(map(len, blocks))
+    entries, values = b"", b""
+    for tag, numbers in sorted(fields.items()):
+        kind, code = (4, "I") if tag in places else (3, "H")
+        data = struct.pack(f"{order}{len(numbers)}{code}", *numbers)
+        if len(data) > 4:
+            place = struct.pack(f"{order}I", start + 2 + 12 * len(fields) + 4 + len(values))
+            values += data
+        else:
+            place = data.ljust(4, b"\0")
+        entries += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + place
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    directory = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + values
+    return magic + struct.pack(f"{order}I", start) + b"".join(blocks) + directory
 
 
 def write_parts() -> None:

@@ -7,8 +7,8 @@ fail() { echo "setup: $1" >&2; exit 3; }
 
 command -v swift >/dev/null 2>&1 || fail "there is no Swift toolchain on the PATH; install Swift 6.3 or later from swift.org."
 
-packages="libzmq3-dev libhdf5-dev libopenblas-dev libjpeg-dev libpng-dev zlib1g-dev libsqlite3-dev libavformat-dev
-  libavcodec-dev libavutil-dev pkg-config"
+packages="libzmq3-dev libhdf5-dev libopenblas-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev zlib1g-dev
+  libsqlite3-dev libavformat-dev libavcodec-dev libavutil-dev pkg-config"
 # A real Slurm, for SlurmTests, and network namespaces, for LinkTests: only root can run them.
 [ "${1:-}" != tests ] || [ "$(id -u)" -ne 0 ] || packages="$packages slurm-wlm munge python3-venv iproute2"
 missing=""

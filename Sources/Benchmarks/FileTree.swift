@@ -45,17 +45,19 @@ public enum FileTree {
     }
   }
 
-  /// The first file in class folders below a folder, by name, that ends in `.suffix`; nil where there is none.
+  /// The first files in class folders below a folder, by name, that end in `.suffix`: at most `count`.
   ///
   /// - Throws: `ListingError` where one cannot be listed.
-  public static func firstFile(below folder: String, suffix: String) throws(ListingError) -> String? {
+  public static func firstFiles(below folder: String, suffix: String, count: Int) throws(ListingError) -> [String] {
+    var found: [String] = []
     for name in try entries(of: folder).sorted() where !name.hasPrefix(".") && isFolder(folder + "/" + name) {
       let files = try entries(of: folder + "/" + name).filter {
         !$0.hasPrefix(".") && $0.lowercased().hasSuffix("." + suffix)
       }
-      if let first = files.min() { return "\(folder)/\(name)/\(first)" }
+      found += files.sorted().prefix(count - found.count).map { "\(folder)/\(name)/\($0)" }
+      if found.count == count { break }
     }
-    return nil
+    return found
   }
 
   /// Whether there is a file at a path.

@@ -67,7 +67,9 @@ static inline int gauntlet_png_decode(
     if (depth < 8) png_set_expand_gray_1_2_4_to_8(png);
     if (depth == 16) png_set_strip_16(png);
     if (colour == PNG_COLOR_TYPE_GRAY || colour == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(png);
-    if (colour & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+    // A palette's transparency becomes alpha with its colours.
+    int has_alpha = (colour & PNG_COLOR_MASK_ALPHA) || (colour == PNG_COLOR_TYPE_PALETTE && png_get_valid(png, info, PNG_INFO_tRNS));
+    if (has_alpha) png_set_strip_alpha(png);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     if (png_get_rowbytes(png, info) != (size_t)*width * 3) png_error(png, "an unexpected pixel format");

@@ -1,6 +1,7 @@
-/// Decodes JPEG and PNG files to what Pillow's `Image.open(...).convert("RGB")` gives.
+/// Decodes JPEG, PNG, WebP, TIFF, GIF, BMP and PNM files to what Pillow's `Image.open(...).convert("RGB")` gives.
 public enum ImageDecoder {
   private static let jpegStart: [UInt8] = [0xFF, 0xD8, 0xFF]
+  private static let pngStart: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
   /// Decodes the bytes of a file that errors call `name`; its first bytes decide the format, not its name.
   ///
@@ -8,9 +9,12 @@ public enum ImageDecoder {
   public static func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
     if bytes.isEmpty { throw .empty(name) }
     if bytes.starts(with: jpegStart) { return try JPEGDecoder.decode(bytes, name: name) }
-    if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-      return try PNGDecoder.decode(bytes, name: name)
-    }
+    if bytes.starts(with: pngStart) { return try PNGDecoder.decode(bytes, name: name) }
+    if WebPDecoder.accepts(bytes) { return try WebPDecoder.decode(bytes, name: name) }
+    if TIFFDecoder.accepts(bytes) { return try TIFFDecoder.decode(bytes, name: name) }
+    if GIFDecoder.accepts(bytes) { return try GIFDecoder.decode(bytes, name: name) }
+    if BMPDecoder.accepts(bytes) { return try BMPDecoder.decode(bytes, name: name) }
+    if PNMDecoder.accepts(bytes) { return try PNMDecoder.decode(bytes, name: name) }
     throw .unknownFormat(name)
   }
 

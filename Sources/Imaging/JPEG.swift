@@ -45,7 +45,8 @@ enum JPEGDecoder {
         throw failure(report, bytes, name)
       }
       return ImagePart(
-        image: RGBImage(width: columns, height: rows, pixels: channels == 4 ? rgb(fromInvertedCMYK: decoded) : decoded),
+        image: RGBImage(
+          width: columns, height: rows, pixels: channels == 4 ? RGBPixels.fromCMYK(decoded, isInverted: true) : decoded),
         left: Int(left), top: place.rows.lowerBound, width: width, height: height)
     }
   }
@@ -65,19 +66,6 @@ enum JPEGDecoder {
       index -= 1
     }
     return true
-  }
-
-  /// CMYK as Adobe stores it (inverted) to RGB, with Pillow's rounding: (255 - k) - (c (255 - k) / 255).
-  private static func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
-    var rgb = [UInt8](repeating: 0, count: pixels.count / 4 * 3)
-    for pixel in 0..<pixels.count / 4 {
-      let white = Int(pixels[pixel * 4 + 3])
-      for channel in 0..<3 {
-        let product = (255 - Int(pixels[pixel * 4 + channel])) * white + 128
-        rgb[pixel * 3 + channel] = UInt8(max(0, white - ((product >> 8) + product) >> 8))
-      }
-    }
-    return rgb
   }
 }
 

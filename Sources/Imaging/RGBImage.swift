@@ -64,7 +64,8 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let name, let reason): "cannot read \(name): \(reason)"
     case .empty(let name): "\(name) is empty"
-    case .unknownFormat(let name): "\(name) is neither a JPEG nor a PNG"
+    case .unknownFormat(let name):
+      "\(name) is of no format that is read: JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM"
     case .tooLarge(let name, let width, let height):
       "\(name) says that it is \(width)x\(height); at most \(RGBImage.maximumPixels) pixels are decoded"
     case .truncated(let name): "\(name) is cut short: the file ends before the picture does"

@@ -103,7 +103,7 @@ extension ManifestReader {
     } catch { throw node.failure("\(error)") }
   }
 
-  /// ImageNet-P: frames are counted in the first file of each perturbation, or known where they are made on the fly.
+  /// ImageNet-P: frames are counted in the first files of each perturbation, or known where they are made on the fly.
   private func perturbations(_ node: ManifestNode) throws -> BenchmarkDefinition {
     let keys = try node.mapping(known: ["kind", "name", "root", "from", "perturbations", "classes", "normalise_by"])
     let origin = try origin(keys, of: node)
@@ -123,15 +123,30 @@ extension ManifestReader {
     return try definition(
       single.grid.conditions.map { condition in
         let folder = try existingFolder(of: condition, in: single, condition.values[0], node)
-        guard let path = try FileTree.firstFile(below: folder, suffix: "mp4") else {
-          throw ListingError.noImages(folder)
-        }
-        let count = try VideoDecoder.frameCount(of: FileTree.contents(of: path), name: path)
+        let count = try frameCount(below: folder)
         guard count > 1 else {
-          throw node.failure("\(path) has \(count) frames, but a sequence has at least two to compare")
+          throw node.failure(
+            "the videos below \(folder) have \(count) frame, but a sequence has at least two to compare")
         }
         return count
       })
+  }
+
+  /// How many frames the sequences below a folder have: the most of the first few that can be decoded, since one that is
+  /// damaged or cut short says nothing of the others.
+  private func frameCount(below folder: String) throws -> Int {
+    var counts: [Int] = []
+    var reason: any Error = ListingError.noImages(folder)
+    for path in try FileTree.firstFiles(below: folder, suffix: "mp4", count: FirstPictures.tries) {
+      do {
+        counts.append(try VideoDecoder.frameCount(of: FileTree.contents(of: path), name: path))
+        if counts.count == 3 { break }
+      } catch {
+        if case ListingError.noImages = reason { reason = error }
+      }
+    }
+    guard let most = counts.max() else { throw reason }
+    return most
   }
 
   /// AlexNet's figures: a mapping from perturbations to `{flip_rate: , top5_distance: }`.

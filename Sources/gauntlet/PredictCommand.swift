@@ -18,7 +18,7 @@ struct PredictCommand: ParsableCommand {
       """)
 
   @Argument(help: "The checkpoint.") var model: String
-  @Argument(help: "JPEG or PNG files.") var images: [String]
+  @Argument(help: "JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM files.") var images: [String]
   @Option(help: "The architecture, where several fit the checkpoint.") var architecture: String?
   @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
   @Option(help: "A text file of class names, one a line; ImageNet's WordNet ids otherwise, where there are 1,000.")

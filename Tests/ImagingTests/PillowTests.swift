@@ -10,7 +10,11 @@ import Testing
 
   static let pictures = [
     "420.jpg", "444.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "colour.png", "rgba.png", "palette.png",
-    "grey.png", "greyalpha.png", "bilevel.png",
+    "grey.png", "greyalpha.png", "bilevel.png", "index.png", "table.png", "greykey.png", "lossless.webp", "lossy.webp",
+    "lzw.tif", "jpeg.tif", "cmyk.tif", "palette.tif", "bilevel.tif", "turned.tif", "mirrored.tif", "tiled.tif",
+    "planes.tif", "wide.tif", "premultiplied.tif", "interlaced.gif", "index.gif", "grey.gif", "colour.bmp",
+    "palette.bmp",
+    "bilevel.bmp", "runs.bmp", "565.bmp", "colour.ppm", "grey.pgm", "bilevel.pbm", "plain.ppm",
   ]
 
   @Test(arguments: pictures) func decodesAsPillowDoes(name: String) throws {
@@ -21,6 +25,31 @@ import Testing
     let differences = zip(image.pixels, expected).map { abs(Int($0) - Int($1)) }
     #expect(
       differences.max() == 0, "\(differences.filter { $0 > 0 }.count) bytes differ, by up to \(differences.max() ?? 0)")
+  }
+
+  /// The first bytes decide, and no size that a file states is believed before it is checked.
+  @Test("Files that say they are huge, and kinds that have no agreed 8-bit form, are refused in words")
+  func refuses() throws {
+    func words(_ bytes: [UInt8]) -> String {
+      do {
+        return "\(try ImageDecoder.decode(bytes, name: "x").width) columns"
+      } catch {
+        return "\(error)"
+      }
+    }
+    let gif = Array("GIF89a".utf8) + [255, 255, 255, 255, 0, 0, 0, 44, 0, 0, 0, 0, 255, 255, 255, 255, 0, 8, 0, 59]
+    let webp = Array("RIFF".utf8) + [22, 0, 0, 0] + Array("WEBPVP8X".utf8) + [10, 0, 0, 0, 2, 0, 0, 0]
+    let header: [UInt8] =
+      [40, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0, 0, 1, 0, 24, 0] + [UInt8](repeating: 0, count: 24)
+    let bmp = Array("BM".utf8) + [54, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0] + header
+    for huge in [gif, webp + [UInt8](repeating: 255, count: 6), bmp, Array("P6 99999 99999 255\n".utf8)] {
+      #expect(
+        words(huge).hasPrefix("x says that it is") || words(huge).contains("x cannot be decoded"), "\(words(huge))")
+    }
+    #expect(words(Array("P5 2 1 65535\n1234".utf8)).contains("16 bits"))
+    #expect(words(Array("P6 9999999999999999999 1 255\n".utf8)).contains("no number"))
+    #expect(words(Array("P6 2 2 255\n123".utf8)).contains("cut short"))
+    #expect(words(Array("<html>".utf8)).contains("no format that is read"))
   }
 
   @Test(arguments: ["bilinear", "bicubic"], [(17, 13), (64, 48), (40, 11), (93, 30)])
