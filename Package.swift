@@ -58,6 +58,7 @@ let package = Package(
     .systemLibrary(
       name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
     .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
+    .target(name: "CHDF5Output", dependencies: ["CHDF5"]),
     .target(name: "CProcessor"),
     .target(name: "CSpawn"),
 
@@ -92,7 +93,7 @@ let package = Package(
       ]),
     library("Monitoring", ["Durable", "Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox")]),
     library("Working", ["Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
-    library("Archives", ["Durable", "CHDF5", crypto]),
+    library("Archives", ["Durable", "CHDF5", "CHDF5Output", crypto]),
     .target(
       name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "CSpawn", logging],
       resources: [
@@ -131,7 +132,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: ["gauntlet", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
       exclude: ["Fixtures"]),
-    tests("Archives"),
+    tests("Archives", ["CHDF5", "CHDF5Output"]),
     tests("Reporting", ["Benchmarks"]),
     tests("Coordination", ["Messaging", "Planning", "Working", logging]),
   ],

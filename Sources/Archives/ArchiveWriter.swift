@@ -13,7 +13,8 @@ public final class ArchiveWriter {
   }
 
   private let path: String
-  private let temporary: String
+  private let draft: DraftFile
+  private let output: HDF5Output
   private let groups: [String: ArchiveGroupPlan]
   private var stored: StoredBox?
   private var covered: [String: [UInt8]] = [:]
@@ -29,42 +30,30 @@ public final class ArchiveWriter {
   /// Begins an archive of these groups.
   public init(
     path: String, attributes: [String: String], groups: [ArchiveGroupPlan], compressed: Bool
-  ) throws(ArchiveError) {
+  ) throws {
     self.path = path
-    temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
     self.groups = Dictionary(groups.map { ($0.path, $0) }) { first, _ in first }
-    let temporary = temporary
-    let result = HDF5.exclusively { () -> Result<StoredBox, ArchiveError> in
-      do throws(ArchiveError) {
-        let access = try Handle(gauntlet_h5_file_access()) { .unwritable(path: path, reason: $0) }
-        let creation = try Handle(gauntlet_h5_file_creation()) { .unwritable(path: path, reason: $0) }
-        let file = try Handle(gauntlet_h5_create(temporary, creation.id, access.id)) {
-          .unwritable(path: path, reason: $0)
-        }
-        let box = StoredBox(StoredFile(path: path, file: file, isWritten: true))
-        for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
-          try box.file.setAttribute(name, of: "/", to: value)
-        }
-        try box.file.setAttribute("groups", of: "/", to: groups.map(\.path).joined(separator: "\n"))
-        for group in groups { try Self.makeGroup(group, in: box.file, compressed) }
-        return .success(box)
-      } catch {
-        return .failure(error)
+    draft = try DraftFile(for: path)
+    output = try HDF5Output(path: path, descriptor: draft.descriptor)
+    try written {
+      let stored = StoredBox(try output.create())
+      self.stored = stored
+      for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
+        try stored.file.setAttribute(name, of: "/", to: value)
       }
-    }
-    switch result {
-    case .success(let box): stored = box
-    case .failure(let error):
-      unlink(temporary)
-      throw error
+      try stored.file.setAttribute("groups", of: "/", to: groups.map(\.path).joined(separator: "\n"))
+      for group in groups { try Self.makeGroup(group, in: stored.file, compressed) }
     }
   }
 
-  deinit {
-    guard let stored else { return }
-    HDF5.exclusively { self.stored = nil }
-    withExtendedLifetime(stored) {}
-    unlink(temporary)
+  // HDF5 lets go of the file before what it writes to goes.
+  deinit { HDF5.exclusively { stored = nil } }
+
+  /// Writes with the library to itself. What the disk refused meanwhile comes before what HDF5 makes of it.
+  private func written(_ body: () throws -> Void) throws {
+    let result = Result { try HDF5.exclusively(body) }
+    try output.check()
+    try result.get()
   }
 
   private static func makeGroup(
@@ -125,16 +114,16 @@ public final class ArchiveWriter {
   /// Enters a part.
   ///
   /// - Throws: `ArchiveError.misplaced` for one outside its group, of another width, or over cells that are taken.
-  public func add(_ part: PartContents, fileSHA256: String) throws(ArchiveError) {
-    guard let stored else { throw .unwritable(path: path, reason: "the archive is closed") }
+  public func add(_ part: PartContents, fileSHA256: String) throws {
+    guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
     guard let group = groups[part.group] else {
-      throw .misplaced(shard: part.shard, reason: "there is no group \(part.group)")
+      throw ArchiveError.misplaced(shard: part.shard, reason: "there is no group \(part.group)")
     }
     let images = group.imagePaths.count
     guard part.agrees, part.classCount == group.classCount, part.conditionIndex < group.conditionCount,
       part.imageCount <= images, part.firstImage <= images - part.imageCount
     else {
-      throw .misplaced(
+      throw ArchiveError.misplaced(
         shard: part.shard,
         reason: "\(part.imageCount) images from \(part.firstImage) of \(part.classCount) classes, condition "
           + "\(part.conditionIndex), in a group of \(images) images, \(group.classCount) classes, "
@@ -147,39 +136,31 @@ public final class ArchiveWriter {
     let isFree = taken[cells].allSatisfy { $0 == 0 }
     if isFree { for cell in cells { taken[cell] = 1 } }
     covered[part.group] = taken
-    guard isFree else { throw .misplaced(shard: part.shard, reason: "another part holds the same images") }
+    guard isFree else { throw ArchiveError.misplaced(shard: part.shard, reason: "another part holds the same images") }
     try write(part, group, stored)
     recorded.append(
       Recorded(part: part.withoutLogits, fileSHA256: fileSHA256, logitsSHA256: Digest.of(part.logits)))
   }
 
-  private func write(
-    _ part: PartContents, _ group: ArchiveGroupPlan, _ stored: StoredBox
-  ) throws(ArchiveError) {
+  private func write(_ part: PartContents, _ group: ArchiveGroupPlan, _ stored: StoredBox) throws {
     let place = ArchiveGroupPlan.place(of: part.conditionIndex, in: group.axes)
     let ones = place.map { _ in 1 }
     var logits = part.logits
     var complete = [Int8](repeating: 1, count: part.imageCount)
     for failure in part.failures { complete[failure.offset] = 0 }
     let root = "/" + part.group
-    let problem = HDF5.exclusively { () -> ArchiveError? in
-      do throws(ArchiveError) {
-        try logits.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
-          try stored.file.box(
-            root + "/logits", type: gauntlet_h5_native_float(), start: place + [part.firstImage, 0],
-            count: ones + [part.imageCount, part.classCount], write: true, buffer)
-        }
-        try complete.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
-          try stored.file.box(
-            root + "/complete", type: gauntlet_h5_native_int8(), start: place + [part.firstImage],
-            count: ones + [part.imageCount], write: true, buffer)
-        }
-        return nil
-      } catch {
-        return error
+    try written {
+      try logits.withUnsafeMutableBufferPointer {
+        try stored.file.box(
+          root + "/logits", type: gauntlet_h5_native_float(), start: place + [part.firstImage, 0],
+          count: ones + [part.imageCount, part.classCount], write: true, $0)
+      }
+      try complete.withUnsafeMutableBufferPointer {
+        try stored.file.box(
+          root + "/complete", type: gauntlet_h5_native_int8(), start: place + [part.firstImage],
+          count: ones + [part.imageCount], write: true, $0)
       }
     }
-    if let problem { throw problem }
   }
 
   /// Adds variables to a group.
@@ -187,7 +168,7 @@ public final class ArchiveWriter {
     guard let stored, let plan = groups[group] else {
       throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
     }
-    try HDF5.exclusively {
+    try written {
       for metric in series {
         let axes = metric.axes.compactMap { name in plan.axes.first { $0.name == name } }
         let extents = axes.map(\.values.count)
@@ -209,7 +190,7 @@ public final class ArchiveWriter {
   /// Writes a table to `/provenance/NAME`, a variable a column, over a dimension `row`.
   public func writeTable(_ name: String, columns: [TableColumn]) throws {
     guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
-    try HDF5.exclusively {
+    try written {
       let root = "/provenance/" + name
       let rows = columns.first?.count ?? 0
       guard columns.allSatisfy({ $0.count == rows }) else {
@@ -236,16 +217,17 @@ public final class ArchiveWriter {
         .integers("image", failures.map { Int64($0.0.firstImage + $0.1.offset) }),
         .strings("reason", failures.map(\.1.reason)),
       ])
-    try HDF5.exclusively {
+    try written {
       guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
       for (group, names) in metrics.sorted(by: { $0.key < $1.key }) {
         try stored.file.setAttribute("metrics", of: "/" + group, to: names.joined(separator: " "))
       }
       guard gauntlet_h5_flush(stored.file.file.id) >= 0 else { throw stored.file.failure(HDF5.lastMessage) }
-      self.stored = nil
     }
-    try Seal.append(to: temporary)
-    try AtomicFile.moveIntoPlace(temporary, path)
+    HDF5.exclusively { stored = nil }
+    try output.checkClosed()
+    try Seal.append(to: draft)
+    try draft.moveIntoPlace()
   }
 
   private func partColumns() -> [TableColumn] {

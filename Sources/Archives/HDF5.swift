@@ -22,11 +22,16 @@ public enum ArchiveError: Error, Equatable, CustomStringConvertible {
 }
 
 /// The library is not safe for threads, so all of it is behind one lock.
-enum HDF5 {
+package enum HDF5 {
   // Recursive, because handles are let go within it as well as without.
-  private static let lock = NSRecursiveLock()
+  private static let lock = {
+    gauntlet_h5_begin()
+    return NSRecursiveLock()
+  }()
 
-  static func exclusively<Result>(_ body: () throws -> Result) rethrows -> Result {
+  package static func exclusively<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     lock.lock()
     defer { lock.unlock() }
     gauntlet_h5_quiet()

@@ -1,5 +1,6 @@
 import CHDF5
 import Crypto
+import Durable
 import Foundation
 
 /// An image of a part that could not be evaluated.
@@ -87,28 +88,22 @@ public enum PartFile {
           shard: part.shard, group: part.group, conditionIndex: part.conditionIndex, firstImage: part.firstImage,
           imageCount: part.imageCount, classCount: part.classCount, failures: part.failures,
           attributes: part.attributes)), as: UTF8.self)
-    let temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
-    do {
-      try HDF5.exclusively { try writeFile(part, header, to: temporary) }
-      try Seal.append(to: temporary)
-      guard let data = FileManager.default.contents(atPath: temporary) else {
-        throw ArchiveError.unwritable(path: path, reason: "what was just written cannot be read")
-      }
-      try AtomicFile.moveIntoPlace(temporary, path)
-      return (data.count, Digest.of(data))
-    } catch {
-      unlink(temporary)
-      throw error
-    }
+    // In memory, which no full disk can stop.
+    let output = try HDF5Output(path: path, descriptor: nil)
+    try HDF5.exclusively { try writeFile(part, header, to: output) }
+    try output.checkClosed()
+    var data = output.bytes
+    var hash = SHA256()
+    hash.update(data: data)
+    let seal = Seal.line(hash.finalize())
+    data.append(seal)
+    hash.update(data: seal)
+    try DurableFile.write(data, to: path, mode: 0o666)
+    return (data.count, Digest.text(hash.finalize()))
   }
 
-  private static func writeFile(_ part: PartContents, _ header: String, to path: String) throws {
-    let access = try Handle(gauntlet_h5_file_access()) { .unwritable(path: path, reason: $0) }
-    let creation = try Handle(gauntlet_h5_file_creation()) { .unwritable(path: path, reason: $0) }
-    let stored = StoredFile(
-      path: path,
-      file: try Handle(gauntlet_h5_create(path, creation.id, access.id)) { .unwritable(path: path, reason: $0) },
-      isWritten: true)
+  private static func writeFile(_ part: PartContents, _ header: String, to output: HDF5Output) throws {
+    let stored = try output.create()
     try stored.setAttribute("part", of: "/", to: header)
     let extents = [part.imageCount, part.classCount]
     try stored.makeArray(
@@ -172,7 +167,12 @@ public enum PartFile {
 
 enum Digest {
   static func of(_ data: some DataProtocol) -> String {
-    SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
+    text(SHA256.hash(data: data))
+  }
+
+  /// Lower-case hexadecimal.
+  static func text(_ digest: SHA256.Digest) -> String {
+    digest.map { String(format: "%02x", $0) }.joined()
   }
 
   /// Of the numbers' little-endian bytes.
@@ -180,25 +180,5 @@ enum Digest {
     var data = Data(capacity: logits.count * 4)
     for value in logits { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }
     return of(data)
-  }
-}
-
-/// Files that appear whole or not at all.
-enum AtomicFile {
-  /// Syncs a finished file, renames it, and syncs the folder.
-  static func moveIntoPlace(_ temporary: String, _ path: String) throws(ArchiveError) {
-    let descriptor = open(temporary, O_RDWR | O_CLOEXEC)
-    let isSynced = descriptor >= 0 && fsync(descriptor) == 0
-    let reason = String(cString: strerror(errno))
-    if descriptor >= 0 { close(descriptor) }
-    guard isSynced, rename(temporary, path) == 0 else {
-      unlink(temporary)
-      throw .unwritable(path: path, reason: reason)
-    }
-    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if folder >= 0 {
-      fsync(folder)
-      close(folder)
-    }
   }
 }

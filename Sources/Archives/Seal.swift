@@ -9,19 +9,15 @@ enum Seal {
   private static let mark = "\ngauntlet sha256 "
   private static var length: Int { mark.utf8.count + 64 + 1 }
 
+  /// The seal of a file of these bytes.
+  static func line(_ digest: SHA256.Digest) -> Data {
+    Data("\(mark)\(Digest.text(digest))\n".utf8)
+  }
+
   /// Appends the seal to a finished file.
-  static func append(to path: String) throws(ArchiveError) {
-    let digest = try digest(of: path, bytes: nil)
-    guard let handle = FileHandle(forWritingAtPath: path) else {
-      throw .unwritable(path: path, reason: "it cannot be opened again")
-    }
-    do {
-      try handle.seekToEnd()
-      try handle.write(contentsOf: Data("\(mark)\(digest)\n".utf8))
-      try handle.close()
-    } catch {
-      throw .unwritable(path: path, reason: "\(error)")
-    }
+  static func append(to draft: DraftFile) throws {
+    let digest = try digest(of: draft.temporary, bytes: nil)
+    try draft.append(Data("\(mark)\(digest)\n".utf8))
   }
 
   /// What is wrong with a file, nil if it is as it was sealed.
@@ -55,6 +51,6 @@ enum Seal {
     } catch {
       throw .unreadable(path: path, reason: "\(error)")
     }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    return Digest.text(hash.finalize())
   }
 }

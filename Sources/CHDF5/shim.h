@@ -109,6 +109,10 @@ static inline hid_t gauntlet_h5_chunk_cache(size_t bytes) {
   return list;
 }
 
+/// When a process ends the library closes nothing: every handle has an owner, and threads may still be using theirs. To be
+/// called before anything else.
+static inline void gauntlet_h5_begin(void) { H5dont_atexit(); }
+
 static inline hid_t gauntlet_h5_create(const char *path, hid_t creation, hid_t access) {
   return H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
 }

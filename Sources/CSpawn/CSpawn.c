@@ -23,6 +23,7 @@ int gauntlet_spawn(
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
   status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!status) status = posix_spawn_file_actions_addopen(&actions, 1, output, append, 0600);
   if (!status) status = posix_spawn_file_actions_addopen(&actions, 2, errors, append, 0600);

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import GRDB
 import Planning
@@ -158,6 +159,10 @@ public final class Ledger: Sendable {
       return try body()
     } catch let error as LedgerError {
       throw error
+    } catch let error as DatabaseError
+      where [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode)
+    {
+      throw .storage(path: path, detail: Disk.refusal(beside: path)?.reason ?? error.message ?? "\(error.resultCode)")
     } catch {
       throw .storage(path: path, detail: String(describing: error))
     }

@@ -16,8 +16,18 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
     self.code = code
   }
 
-  /// What the system said, in its words: `No space left on device`.
-  public var reason: String { Self.reason(code) }
+  /// What the system said, in its words, with the disk where that is full: `No space left on device (the disk at /home has
+  /// 0 bytes free of 2.0 TB)`.
+  public var reason: String {
+    let words = Self.reason(code)
+    switch code {
+    case ENOSPC:
+      let disk = Disk(of: path)
+      return "\(words) (the disk at \(disk.mountPoint)\(disk.room.map { " has " + $0 } ?? ""))"
+    case EDQUOT: return "\(words) (on the disk at \(Disk(of: path).mountPoint))"
+    default: return words
+    }
+  }
 
   /// One sentence: what, where, why, what to do.
   public var description: String {
@@ -29,6 +39,7 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
 
   private var advice: String? {
     switch code {
+    case EFBIG: "allow larger files (ulimit -f), or choose another place"
     case ENOSPC, EDQUOT: "free space there, or choose another place"
     case EROFS: "choose a place that can be written"
     case EACCES, EPERM: "\(Self.owner(of: path).map { "\($0), " } ?? "")so ask for access, or choose another place"

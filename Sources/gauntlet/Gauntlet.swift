@@ -44,9 +44,16 @@ struct Gauntlet: ParsableCommand {
   static func main() {
     // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file that becomes larger than is allowed.
+    signal(SIGXFSZ, SIG_IGN)
+    StandardOutput.holdPlaces()
     do {
       var command = try parseAsRoot(arguments)
-      try command.run()
+      do { try command.run() } catch let code as ExitCode {
+        try StandardOutput.finish()
+        throw code
+      }
+      try StandardOutput.finish()
     } catch let code as ExitCode {
       exit(withCode: code)
     } catch {
@@ -76,6 +83,10 @@ struct Gauntlet: ParsableCommand {
     let parserCode = exitCode(for: error)
     if parserCode == .success {
       print(message(for: error))
+      do { try StandardOutput.finish() } catch {
+        Terminal.complain("gauntlet: \(error)")
+        exit(withCode: ExitStatus.cannotGoOn)
+      }
       exit(withCode: .success)
     }
     if parserCode == .validationFailure {

@@ -31,8 +31,7 @@ struct StatusCommand: ParsableCommand {
       }
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
       print(json ? try StatusText.json(status, of: plan) : StatusText.lines(status, of: plan))
-      fflush(nil)
-      guard watch, !status.isComplete else { return }
+      guard watch, !status.isComplete, !StandardOutput.isLost else { return }
       sleep(1)
     }
   }

@@ -5,7 +5,31 @@ import Synchronization
 enum Terminal {
   /// One line on standard error.
   static func complain(_ text: String) {
-    FileHandle.standardError.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+    draw(text.hasSuffix("\n") ? text : text + "\n")
+  }
+
+  /// Text on standard error. What cannot be written there is lost: a log whose disk is full, or whose reader has gone, must
+  /// not end what it tells of.
+  static func draw(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+  /// Writes all of a text, at once where the system does; gives the `errno` of what went wrong, or 0.
+  static func write(_ text: String, to descriptor: Int32) -> Int32 {
+    var text = text
+    return text.withUTF8 { bytes in
+      var done = 0
+      while done < bytes.count, let start = bytes.baseAddress {
+        let count = Foundation.write(descriptor, start + done, bytes.count - done)
+        if count < 0, errno == EINTR { continue }
+        if count < 0, errno == EAGAIN {
+          var isReady = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          _ = poll(&isReady, 1, -1)
+          continue
+        }
+        if count <= 0 { return count < 0 ? errno : ENOSPC }
+        done += count
+      }
+      return 0
+    }
   }
 
   /// Whether standard error is a terminal that a progress bar may be drawn on.
@@ -66,7 +90,7 @@ final class ProgressLine: Sendable {
       if bar {
         let filled = Int(max(0, min(1, fraction)) * 30)
         let cells = String(repeating: "█", count: filled) + String(repeating: "·", count: 30 - filled)
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(title) \(cells) \(percent)  \(remark)".utf8))
+        Terminal.draw("\r\u{1B}[K\(title) \(cells) \(percent)  \(remark)")
       } else {
         Terminal.complain("\(title): \(percent), \(remark)")
       }
@@ -76,7 +100,7 @@ final class ProgressLine: Sendable {
   /// Clears the bar, so that what follows starts on a fresh line.
   func finish() {
     state.withLock { state in
-      if state.isDrawn, Terminal.showsProgressBar { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+      if state.isDrawn, Terminal.showsProgressBar { Terminal.draw("\r\u{1B}[K") }
       state.isDrawn = false
     }
   }

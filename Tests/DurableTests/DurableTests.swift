@@ -79,4 +79,20 @@ import Testing
     unlink(path)
     #expect(throws: FileError("find", path, code: ENOENT)) { try FileIdentity(of: path) }
   }
+
+  @Test("An error of a full disk names the disk")
+  func fullDisk() throws {
+    defer { remove() }
+    let error = FileError("write", folder + "/none/x", code: ENOSPC)
+    let mountPoint = Disk(of: folder).mountPoint
+    #expect(
+      error.description.hasPrefix("cannot write \(folder)/none/x: No space left on device (the disk at \(mountPoint)"))
+    #expect(
+      error.description.contains(" free of ")
+        && error.description.hasSuffix("; free space there, or choose another place"))
+    #expect(Disk(of: "/proc/self/none").mountPoint == "/proc")
+    #expect(Disk.refusal(beside: folder + "/x") == nil)
+    #expect(Disk.refusal(beside: folder + "/none/x")?.code == ENOENT)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+  }
 }
