@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test kubernetes simulate chaos sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run test kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -39,6 +39,10 @@ simulate: setup
 # one. As root also the disk fills; with Debian's package faketime clocks jump.
 chaos: build $(PYTHON)
 	$(PYTHON) tools/chaos.py
+
+# Every command on small disks of every size, as root: half an hour.
+full-disk: build $(PYTHON)
+	$(PYTHON) tools/full_disk.py
 
 # The tests under the sanitizers of threads and of addresses, over every module but the unrolled kernels; Slurm starts the
 # same programs as the other tests do. Then the sanitizer of addresses over the unrolled kernels.

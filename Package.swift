@@ -132,7 +132,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: ["gauntlet", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
       exclude: ["Fixtures"]),
-    tests("Archives", ["CHDF5", "CHDF5Output"]),
+    tests("Archives", ["Durable", "CHDF5", "CHDF5Output"]),
     tests("Reporting", ["Benchmarks"]),
     tests("Coordination", ["Messaging", "Planning", "Working", logging]),
   ],

@@ -41,11 +41,10 @@ run: small
 seed: 7
 models:
   - {{name: a, architecture: resnet-nano, checkpoint: {models}/resnet-nano.safetensors}}
-  - {{name: b, architecture: resnet-nano, checkpoint: {models}/resnet-nano.safetensors}}
 benchmarks:
   - {{kind: imagenet-val, root: {data}/val}}
   - {{kind: imagenet-c, root: {data}/imagenet-c, corruptions: [gaussian_noise, brightness, contrast, pixelate], severities: [1, 3]}}
-sharding: {{images: 5, smallest: 5, attempts: 3, lease: 10s}}
+sharding: {{images: 10, smallest: 10, attempts: 3, lease: 10s}}
 """
 
 

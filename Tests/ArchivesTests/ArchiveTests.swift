@@ -1,4 +1,5 @@
 import Archives
+import Durable
 import Foundation
 import Testing
 
@@ -121,7 +122,7 @@ import Testing
       try writer.add(Self.parts()[0], fileSHA256: "")
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
-    #expect(throws: ArchiveError.self) {
+    #expect(throws: FileError.self) {
       try ArchiveWriter(path: folder.path + "/none/a.h5", attributes: [:], groups: [], compressed: true)
     }
   }
