@@ -75,7 +75,8 @@ extension Plan {
     let (input, sizes) = (inputs[model], pictures[benchmark])
     let steps = manifest.models[model].preprocessing.steps
     guard sizes.contains(input) else {
-      return "\(sizes.map(\.description).joined(separator: " and ")): \(steps), since the network takes \(input)"
+      let shown = sizes.prefix(3).map(\.description) + (sizes.count > 3 ? ["\(sizes.count - 3) more sizes"] : [])
+      return "\(shown.joined(separator: " and ")): \(steps), since the network takes \(input)"
     }
     return sizes.count == 1
       ? "\(input): taken as they are" : "\(input): taken as they are; those of another size: \(steps)"
@@ -85,7 +86,7 @@ extension Plan {
   public var preparation: [String] {
     manifest.models.enumerated().flatMap { index, model in
       var lines = ["\(model.name): \(model.preprocessing)"]
-      if let note = Architecture.named(model.architecture)?.recipeNote(for: model.preprocessing) {
+      if let note = Architecture.recipeNote(of: model.architecture, for: model.preprocessing) {
         lines.append("\(model.name): \(note)")
       }
       for benchmark in manifest.benchmarks.indices {

@@ -52,16 +52,24 @@ extension Architecture {
   /// there is but one, or where `chosen` is none that is the default, so that somebody chose it.
   public func recipeNote(for chosen: Preprocessing) -> String? {
     guard chosen == defaultPreprocessing else { return nil }
-    if name == Architecture.onnxName {
-      return
-        "an ONNX file does not say how its pictures are prepared; this is the usual way, state preprocess otherwise"
-    }
+    if name == Architecture.onnxName { return Self.onnxNote }
     if let twin, let other = Architecture.named(twin)?.defaultPreprocessing {
       return "\(twin) has the same parameters, but mean \(other.mean.summary), std \(other.std.summary)"
     }
     guard let first = recipes.first else { return nil }
     let others = recipes.dropFirst().map { "\($0.weights) need resize \($0.resize), \($0.interpolation.rawValue)" }
     return "this is the preparation of \(first.weights); \(others.joined(separator: "; "))"
+  }
+}
+
+extension Architecture {
+  private static let onnxNote =
+    "an ONNX file does not say how its pictures are prepared; this is the usual way, which may not be its own"
+
+  /// The note on the architecture of a name, an ONNX model's included.
+  static func recipeNote(of name: String, for chosen: Preprocessing) -> String? {
+    guard name == onnxName, let side = chosen.crop else { return named(name)?.recipeNote(for: chosen) }
+    return chosen == .usualForONNX(side: side) ? onnxNote : nil
   }
 }
 

@@ -22,6 +22,7 @@ import Testing
     let outcome = try CommandLineTool.run(["run", scratch.path + "/manifest.yaml", "--run", run])
     try #require(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.output.contains("The models side by side"))
+    #expect(outcome.errors.contains("pictures of again: an ONNX file does not say how its pictures are prepared"))
 
     let archive = try ArchiveReader(path: run + "/archive.h5")
     let found = try ["onnx-resnet", "again"].map {

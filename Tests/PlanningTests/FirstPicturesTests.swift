@@ -66,6 +66,10 @@ import Testing
       let twin = name.hasPrefix("vit") ? "deit_base_patch16_224" : "vit_base_patch16_224"
       #expect(architecture.recipeNote(for: architecture.defaultPreprocessing)?.contains(twin) == true)
     }
+    try workspace.write(
+      Workspace.manifest.replacing("architecture: replknet-nano", with: "architecture: resnet18@64"), to: "m.yaml")
+    let lines = try Plan.make(manifestPath: workspace.path + "/m.yaml").preparation
+    #expect(lines == ["nano: resize 64, crop 64, bilinear, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"])
     // The first recipe is the one that is taken, and a note fits a terminal.
     for architecture in Architecture.all {
       let usual = architecture.defaultPreprocessing
