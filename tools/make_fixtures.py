@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 
+import checkpoint_forms
 import onnx_fixtures
 import onnx_networks
 import slak
@@ -90,6 +92,18 @@ def write_fuzz_seeds(folder: Path) -> None:
     numpy.savez_compressed(folder / "packed.npz", **arrays)
     onnx_networks.write("blend", onnx_fixtures.Blend(), 8, folder, 17, "torchscript")
     (folder / "blend-reference.safetensors").unlink()
+    arguments = argparse.Namespace(arch="none", no_decay={"bias"}, draws=numpy.random.RandomState(1).get_state())
+    torch.save({"args": arguments, "state_dict": {"module." + name: tensor for name, tensor in weights.items()}},
+               folder / "protocol5.pth", pickle_protocol=5)
+    numpy.savez(folder / "vit.npz", **google_block(generator))
+
+
+def google_block(generator: torch.Generator) -> dict:
+    """The least of what Google's ViT holds: a block's attention."""
+    shapes = {"query/kernel": (4, 2, 2), "key/kernel": (4, 2, 2), "value/kernel": (4, 2, 2), "out/kernel": (2, 2, 4),
+              "query/bias": (2, 2), "key/bias": (2, 2), "value/bias": (2, 2), "out/bias": (4,)}
+    prefix = "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/"
+    return {prefix + name: torch.randn(shape, generator=generator).numpy() for name, shape in shapes.items()}
 
 
 def write_hostile(folder: Path) -> None:
@@ -140,6 +154,9 @@ def main() -> None:
     write_resized()
     write_hostile(FOLDER)
     write_fuzz_seeds(FOLDER / "fuzz")
+    checkpoint_forms.write_forms(FOLDER / "forms")
+    checkpoint_forms.write_published(FOLDER, FOLDER / "forms")
+    checkpoint_forms.write_outputs(FOLDER / "outputs")
     onnx_fixtures.write(FOLDER)
 
 

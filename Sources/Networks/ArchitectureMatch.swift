@@ -53,7 +53,49 @@ extension Checkpoint {
     for tensor in tensors where !expected.contains(tensor.name) && !Self.isBookkeeping(tensor.name) {
       problems.append("\(tensor.name) is not one of its tensors")
     }
-    if !problems.isEmpty { throw .unfit(architecture: architecture.name, problems: problems, file: path) }
+    guard problems.isEmpty else {
+      if let origin = namesOrigin { problems.insert(origin, at: 0) }
+      throw .unfit(architecture: architecture.name, problems: problems, file: path)
+    }
+    if let other = Lookalike.named(by: [record.architecture ?? "", fileName], instead: architecture.name) {
+      throw .foreign(
+        file: path,
+        what: "by its name a \(other), whose tensors are called like those of \(architecture.name) but which computes "
+          + "otherwise",
+        advice: "export it to ONNX, or, if it is a \(architecture.name), rename it")
+    }
+  }
+
+  /// The file's name without its folder.
+  var fileName: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// Why no architecture fits, as far as that is known, and what to do.
+  public var whyNothingFits: String? {
+    for architecture in Architecture.all {
+      do throws(CheckpointError) {
+        try checkFits(architecture)
+      } catch {
+        if case .foreign(_, let what, let advice) = error { return "it is \(what); \(advice)" }
+      }
+    }
+    return namesOrigin
+  }
+
+  /// Refuses a checkpoint with weights that are NaN or infinite; reads all numbers.
+  public func checkNumbers() throws(CheckpointError) {
+    let weights = tensors.filter { $0.elementType.isFloatingPoint && !Self.isBookkeeping($0.name) }
+    _ = try computeTogether(weights.count) { (index) throws(CheckpointError) in
+      _ = try finiteValues(weights[index].name)
+    }
+  }
+
+  /// A tensor's numbers, all finite.
+  func finiteValues(_ name: String) throws(CheckpointError) -> [Float] {
+    let found = try values(name)
+    guard let value = found.first(where: { !$0.isFinite }) else { return found }
+    let count = found.count { !$0.isFinite }
+    throw .notFinite(
+      name: name, what: (value.isNaN ? "NaN" : "infinite numbers") + " (\(count) of \(found.count))", file: path)
   }
 
   /// Counters and index tables that follow from the architecture.

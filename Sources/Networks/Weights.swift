@@ -19,7 +19,7 @@ extension Checkpoint: WeightSource {
   func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     guard let found = self.shape(of: name) else { throw .missing(name: name, file: path) }
     guard found == shape else { throw .shape(name: name, expected: shape, found: found, file: path) }
-    return try values(name)
+    return try finiteValues(name)
   }
 }
 

@@ -6,7 +6,10 @@ import Testing
   private static let fuzzer = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0])
     .resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reader-fuzzer")
 
-  @Test(arguments: ["small.safetensors", "small.pth", "small.pt", "small.npz", "packed.npz", "blend.onnx"])
+  @Test(arguments: [
+    "small.safetensors", "small.pth", "small.pt", "protocol5.pth", "small.npz", "packed.npz", "vit.npz",
+    "blend.onnx",
+  ])
   func damagedFilesAreReadOrRefused(file: String) throws {
     let process = Process()
     process.executableURL = Self.fuzzer

@@ -1,4 +1,3 @@
-import CZlib
 import Foundation
 import Tensors
 
@@ -19,18 +18,24 @@ public enum ElementType: String, Sendable, Hashable {
 
 /// One tensor of a checkpoint; its numbers stay in the file until they are asked for.
 public struct CheckpointTensor: Sendable, Hashable {
-  /// The parameter's name, without the `module.` that data-parallel training puts before it.
-  public let name: String
+  /// The parameter's name, without what wrappers such as data-parallel training put before it (see `TensorNames`).
+  public internal(set) var name: String
   /// Its extents, slowest first.
-  public let shape: [Int]
+  public internal(set) var shape: [Int]
   /// How its numbers are stored.
   public let elementType: ElementType
   /// Byte offset of the first number: in the file, or in what `packed` is unpacked to.
-  let offset: Int
+  var offset: Int
   /// Steps between neighbours along each axis, in numbers.
-  let strides: [Int]
+  var strides: [Int]
   /// The packed part of the file that holds it; nil where it lies in the file as it is.
   var packed: ZipEntry?
+  /// Whether its numbers' first byte is the largest one.
+  var isBigEndian = false
+  /// Which of the checkpoint's files it lies in.
+  var file = 0
+  /// Tensors that stand one after the other along its first axis, where it is made of several; nothing else is read.
+  var joined: [CheckpointTensor] = []
 
   /// Whether its numbers lie in row-major order without gaps.
   var isDense: Bool {
@@ -43,25 +48,33 @@ public struct CheckpointTensor: Sendable, Hashable {
   }
 }
 
-/// The tensors of a checkpoint file. Nothing in the file is ever executed.
+/// The tensors of a checkpoint. Nothing in its files is ever executed.
 public struct Checkpoint: Sendable {
-  /// The file's path.
+  /// The file's path; of a checkpoint in several files, that of its index.
   public let path: String
   /// The tensors, sorted by name.
   public let tensors: [CheckpointTensor]
-  private let file: CheckpointFile
+  /// What the file says of itself besides the tensors.
+  public let record: CheckpointRecord
+  /// Whose names the tensors have that no architecture here has, and what to do; nil where that is not known.
+  let namesOrigin: String?
+  private let files: [CheckpointFile]
   private let index: [String: Int]
 
-  init(file: CheckpointFile, tensors: [CheckpointTensor]) throws(CheckpointError) {
-    path = file.path
-    self.file = file
-    self.tensors = tensors.sorted { $0.name < $1.name }
+  init(
+    path: String, files: [CheckpointFile], tensors: [CheckpointTensor], record: CheckpointRecord = CheckpointRecord()
+  ) throws(CheckpointError) {
+    self.path = path
+    self.files = files
+    self.record = record
+    self.tensors = PublishedNames.renamed(TensorNames.unwrapped(tensors)).sorted { $0.name < $1.name }
+    namesOrigin = TensorNames.origin(self.tensors.map(\.name))
     var index: [String: Int] = [:]
     for (place, tensor) in self.tensors.enumerated() {
       guard index.updateValue(place, forKey: tensor.name) == nil else {
-        throw .malformed(file: file.path, reason: "two tensors are called \(tensor.name)")
+        throw .malformed(file: path, reason: "two tensors are called \(tensor.name)")
       }
-      try Self.check(tensor, in: file)
+      for part in tensor.joined.isEmpty ? [tensor] : tensor.joined { try Self.check(part, in: files[part.file]) }
     }
     self.index = index
   }
@@ -94,18 +107,28 @@ public struct Checkpoint: Sendable {
   /// A tensor's numbers in row-major order, rounded to float32 where they are wider.
   public func values(_ name: String) throws(CheckpointError) -> [Float] {
     guard let place = index[name] else { throw .missing(name: name, file: path) }
-    let tensor = tensors[place]
+    return try values(tensors[place])
+  }
+
+  private func values(_ tensor: CheckpointTensor) throws(CheckpointError) -> [Float] {
+    if !tensor.joined.isEmpty {
+      var values: [Float] = []
+      for part in tensor.joined { values += try self.values(part) }
+      return values
+    }
+    let file = files[tensor.file]
     let count = tensor.shape.reduce(1, *)
     guard count > 0 else { return [] }
-    if tensor.isDense, tensor.packed == nil { return try denseValues(tensor, count) }
+    if tensor.isDense, tensor.packed == nil { return try denseValues(tensor, count, file) }
     let size = tensor.elementType.byteCount
     let span = zip(tensor.shape, tensor.strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } + 1
-    let bytes: [UInt8]
+    var bytes: [UInt8]
     if let packed = tensor.packed {
       bytes = Array(try file.unpack(packed)[tensor.offset..<tensor.offset + span * size])
     } else {
       bytes = try file.read(offset: tensor.offset, count: span * size)
     }
+    if tensor.isBigEndian { bytes.reverseEach(size) }
     var values = [Float](repeating: 0, count: count)
     bytes.withUnsafeBytes { raw in
       var place = [Int](repeating: 0, count: tensor.shape.count)
@@ -125,9 +148,11 @@ public struct Checkpoint: Sendable {
   }
 
   /// Numbers that lie in the file as they are asked for; float32 is read to where it stays.
-  private func denseValues(_ tensor: CheckpointTensor, _ count: Int) throws(CheckpointError) -> [Float] {
+  private func denseValues(
+    _ tensor: CheckpointTensor, _ count: Int, _ file: CheckpointFile
+  ) throws(CheckpointError) -> [Float] {
     let size = tensor.elementType.byteCount
-    if tensor.elementType == .float32 {
+    if tensor.elementType == .float32, !tensor.isBigEndian {
       var problem: CheckpointError?
       let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
         do throws(CheckpointError) {
@@ -144,13 +169,22 @@ public struct Checkpoint: Sendable {
         return values
       #endif
     }
-    let bytes = try file.read(offset: tensor.offset, count: count * size)
+    var bytes = try file.read(offset: tensor.offset, count: count * size)
+    if tensor.isBigEndian { bytes.reverseEach(size) }
     return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       bytes.withUnsafeBytes { raw in
         for index in 0..<count { buffer[index] = tensor.elementType.float(raw, at: index * size) }
       }
       initialized = count
     }
+  }
+}
+
+extension [UInt8] {
+  /// Turns round the bytes of each of the numbers of a size.
+  fileprivate mutating func reverseEach(_ size: Int) {
+    guard size > 1 else { return }
+    for start in stride(from: 0, to: count - size + 1, by: size) { self[start..<start + size].reverse() }
   }
 }
 
@@ -193,129 +227,15 @@ extension ElementType {
   }
 }
 
-/// Opens checkpoints of every format that Gauntlet reads.
-public enum CheckpointReader {
-  /// Reads a file's table of tensors: safetensors, the zip of `torch.save` or of `numpy.savez`, or what `torch.save`
-  /// wrote before version 1.6, told apart by content.
-  public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
-    let file = try CheckpointFile(path)
-    let start = try file.read(offset: 0, count: min(LegacyTorchFile.magic.count, file.size))
-    if start.starts(with: [0x50, 0x4B]) {
-      let entries = try ZipDirectory(file).entries
-      let isNumPy = entries.keys.contains { $0.hasSuffix(".npy") }
-      return try Checkpoint(
-        file: file,
-        tensors: isNumPy
-          ? NumPyArchive(file, entries: entries).tensors() : TorchArchive(file, entries: entries).tensors())
-    }
-    if start == LegacyTorchFile.magic { return try Checkpoint(file: file, tensors: LegacyTorchFile.tensors(of: file)) }
-    if start.starts(with: [0x80, 0x02]) {
-      throw .malformed(file: path, reason: "it is a pickle, but not one of torch.save")
-    }
-    return try Checkpoint(file: file, tensors: SafeTensors.tensors(of: file))
-  }
+/// What a checkpoint says of itself besides its tensors.
+public struct CheckpointRecord: Sendable, Hashable {
+  /// The entry of the file that the tensors are from, such as `state_dict`; nil where they lie bare.
+  public var entry: String?
+  /// Other entries with tensors that could have been meant.
+  public var otherEntries: [String] = []
+  /// The name of the network that training wrote beside the tensors.
+  public var architecture: String?
 
-  /// Whether a file is an ONNX model, by its beginning.
-  public static func isONNX(_ path: String) -> Bool {
-    guard let file = try? CheckpointFile(path), let start = try? file.read(offset: 0, count: min(16, file.size)) else {
-      return false
-    }
-    return ONNXFile.isLikely(start)
-  }
-
-  /// The file and those beside it that hold its numbers; an error where it is no file.
-  public static func files(of path: String) throws(CheckpointError) -> [String] {
-    let file = try CheckpointFile(path)
-    guard ONNXFile.isLikely(try file.read(offset: 0, count: min(16, file.size))) else { return [path] }
-    return [path] + (try ONNXFile(file).externalFiles())
-  }
-
-  /// Refuses a checkpoint that is not one of the architecture.
-  public static func check(_ path: String, fits architecture: Architecture) throws(CheckpointError) {
-    if architecture.family == .onnx {
-      _ = try ONNXModel(ONNXFile(CheckpointFile(path)))
-    } else {
-      try open(path).checkFits(architecture)
-    }
-  }
-}
-
-extension CheckpointFile {
-  /// More than weights can be packed to: what claims it is made to fill memory.
-  private var largestUnpacked: Int { 2 * size + (32 << 20) }
-
-  /// The bytes of a part of a zip, or its first ones.
-  func unpack(_ entry: ZipEntry, first: Int = .max) throws(CheckpointError) -> [UInt8] {
-    let count = min(first, entry.size)
-    guard entry.isCompressed else { return try read(offset: entry.offset, count: count) }
-    // Bytes that do not pack may take a little more room than they are.
-    let needed = count < entry.size ? min(entry.packedSize, count + 1024) : entry.packedSize
-    let packed = try read(offset: entry.offset, count: needed)
-    guard entry.size <= largestUnpacked else {
-      throw .malformed(file: path, reason: "it claims to unpack to \(entry.size) bytes, more than weights can")
-    }
-    var isDamaged = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      buffer.initialize(repeating: 0)
-      isDamaged = gauntlet_inflate(packed, packed.count, buffer.baseAddress, count, count < entry.size ? 1 : 0) != 0
-      initialized = count
-    }
-    guard !isDamaged else { throw .malformed(file: path, reason: "a part of the zip is damaged") }
-    return bytes
-  }
-}
-
-/// A file that is read in places. Reading beyond its end is an error, never a crash.
-final class CheckpointFile: Sendable {
-  let path: String
-  let size: Int
-  private let descriptor: Int32
-
-  init(_ path: String) throws(CheckpointError) {
-    self.path = path
-    // Not blocking, so that a named pipe does not hold us up.
-    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
-    var status = stat()
-    let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    size = Int(status.st_size)
-    // Everything is set, so `deinit` closes what is no file.
-    guard isFile else { throw .unreadable(file: path, reason: "it is not a file") }
-  }
-
-  deinit { close(descriptor) }
-
-  func read(offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-    guard count >= 0, count <= size else { throw .malformed(file: path, reason: "it is cut short") }
-    var problem: CheckpointError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      do throws(CheckpointError) {
-        try read(
-          offset: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
-        )
-        initialized = count
-      } catch {
-        problem = error
-      }
-    }
-    if let problem { throw problem }
-    return bytes
-  }
-
-  /// Fills `target`. The file is read, not mapped: one that another program cuts short is then an error and no signal.
-  func read(offset: Int, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
-    guard offset >= 0, target.count <= size, offset <= size - target.count else {
-      throw .malformed(file: path, reason: "it is cut short")
-    }
-    var done = 0
-    while done < target.count {
-      let got = pread(descriptor, target.baseAddress?.advanced(by: done), target.count - done, off_t(offset + done))
-      if got < 0, errno == EINTR { continue }
-      guard got > 0 else {
-        throw .unreadable(
-          file: path, reason: got < 0 ? String(cString: strerror(errno)) : "it became shorter while it was read")
-      }
-      done += got
-    }
-  }
+  /// Nothing but tensors.
+  public init() {}
 }

@@ -4,6 +4,10 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   case unreadable(file: String, reason: String)
   /// The file is no checkpoint that Gauntlet reads, or a damaged one.
   case malformed(file: String, reason: String)
+  /// The file or folder is something else that people take for a checkpoint; what, and what to do.
+  case foreign(file: String, what: String, advice: String)
+  /// Weights that are no numbers to compute with.
+  case notFinite(name: String, what: String, file: String)
   /// The architecture needs a tensor that the file lacks.
   case missing(name: String, file: String)
   /// A tensor's shape is not the architecture's.
@@ -13,21 +17,45 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// The checkpoint is not one of the architecture; every tensor that is missing, surplus or of another shape.
   case unfit(architecture: String, problems: [String], file: String)
 
-  /// One sentence: what was found, where, and what to do.
+  /// One sentence of at most 600 characters: what was found, where, and what to do.
   public var description: String {
-    switch self {
-    case .unreadable(let file, let reason): "cannot read the checkpoint \(file): \(reason)"
-    case .malformed(let file, let reason):
-      "\(file) is no checkpoint that can be read: \(reason); save it again as .safetensors, with torch.save, or as ONNX"
-    case .missing(let name, let file):
-      "\(file) has no tensor \(name); the manifest's architecture is not the checkpoint's (see gauntlet inspect \(file))"
-    case .shape(let name, let expected, let found, let file):
-      "\(name) in \(file) has the shape \(Self.text(found)), but the architecture needs \(Self.text(expected))"
-    case .unsupported(let file, let problems):
-      "\(file) cannot be computed (see gauntlet inspect \(file)): \(problems.joined(separator: "; "))"
-    case .unfit(let architecture, let problems, let file):
-      "\(file) does not fit \(architecture) (see gauntlet inspect \(file)): \(problems.joined(separator: "; "))"
+    let text =
+      switch self {
+      case .unreadable(let file, let reason): "cannot read the checkpoint \(file): \(reason)"
+      case .malformed(let file, let reason):
+        "\(file) is no checkpoint that can be read: \(reason); save its tensors as .safetensors, its state dict with "
+          + "torch.save, or the network as ONNX"
+      case .foreign(let file, let what, let advice): "\(file) is \(what); \(advice)"
+      case .notFinite(let name, let what, let file):
+        "\(name) in \(file) holds \(what), so that logits mean nothing: training diverged or a conversion overflowed; "
+          + "take an earlier checkpoint, or convert it again in float32"
+      case .missing(let name, let file):
+        "\(file) has no tensor \(name); the manifest's architecture is not the checkpoint's (see gauntlet inspect "
+          + "\(file))"
+      case .shape(let name, let expected, let found, let file):
+        "\(name) in \(file) has the shape \(Self.text(found)), but the architecture needs \(Self.text(expected))"
+      case .unsupported(let file, let problems):
+        "\(file) cannot be computed (see gauntlet inspect \(file)): \(Self.some(problems, beside: 2 * file.count))"
+      case .unfit(let architecture, let problems, let file):
+        "\(file) does not fit \(architecture) (gauntlet inspect \(file) --architecture \(architecture) lists all): "
+          + Self.some(problems, beside: 2 * file.count)
+      }
+    return text.count <= Self.longest ? text : text.prefix(Self.longest - 3) + "..."
+  }
+
+  private static let longest = 600
+
+  /// As many problems as there is room for, and how many more there are.
+  private static func some(_ problems: [String], beside taken: Int) -> String {
+    var shown: [String] = []
+    var room = max(160, longest - 100 - taken)
+    for problem in problems {
+      room -= problem.count + 2
+      guard room >= 0 || shown.isEmpty else { break }
+      shown.append(problem)
     }
+    let left = problems.count - shown.count
+    return shown.joined(separator: "; ") + (left > 0 ? "; and \(left) more" : "")
   }
 
   private static func text(_ shape: [Int]) -> String { "[" + shape.map(String.init).joined(separator: ", ") + "]" }

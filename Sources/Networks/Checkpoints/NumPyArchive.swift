@@ -11,13 +11,14 @@ struct NumPyArchive {
     self.entries = entries
   }
 
-  /// The arrays by name; BiT's with timm's names and order of axes.
+  /// The arrays by name; BiT's and ViT's with timm's names and order of axes.
   func tensors() throws(CheckpointError) -> [CheckpointTensor] {
     var tensors: [CheckpointTensor] = []
     for (name, entry) in entries where name.hasSuffix(".npy") {
       if let tensor = try tensor(String(name.dropLast(4)), entry) { tensors.append(tensor) }
     }
     guard !tensors.isEmpty else { throw .malformed(file: file.path, reason: "none of its arrays are of numbers") }
+    if VisionTransformerNames.isUsed(by: tensors) { return VisionTransformerNames.renamed(tensors) }
     return BigTransferNames.isUsed(by: tensors) ? tensors.map(BigTransferNames.renamed) : tensors
   }
 
@@ -47,7 +48,7 @@ struct NumPyArchive {
     return CheckpointTensor(
       name: name, shape: described.shape, elementType: type,
       offset: (entry.isCompressed ? 0 : entry.offset) + first + length, strides: steps,
-      packed: entry.isCompressed ? entry : nil)
+      packed: entry.isCompressed ? entry : nil, isBigEndian: described.isBigEndian)
   }
 }
 
@@ -55,8 +56,10 @@ struct NumPyArchive {
 struct NumPyHeader {
   let shape: [Int]
   let isColumnMajor: Bool
-  /// nil for what is not little-endian numbers.
+  /// nil for what is not numbers.
   let elementType: ElementType?
+  /// Whether each number's first byte is the largest one.
+  let isBigEndian: Bool
 
   private static let types: [String: ElementType] = [
     "<f8": .float64, "<f4": .float32, "<f2": .float16, "<i8": .int64, "<i4": .int32, "<i2": .int16, "|i1": .int8,
@@ -75,7 +78,9 @@ struct NumPyHeader {
       return nil
     }
     shape = extents
-    elementType = type.first == "'" ? Self.types[String(type.dropFirst().prefix { $0 != "'" })] : nil
+    let word = type.first == "'" ? String(type.dropFirst().prefix { $0 != "'" }) : ""
+    isBigEndian = word.hasPrefix(">")
+    elementType = Self.types[isBigEndian ? "<" + word.dropFirst() : word]
   }
 
   /// What stands after a key.
@@ -99,7 +104,8 @@ enum BigTransferNames {
     let order = tensor.shape.count == 4 ? [3, 2, 0, 1] : Array(tensor.shape.indices)
     return CheckpointTensor(
       name: name(of: tensor.name), shape: order.map { tensor.shape[$0] }, elementType: tensor.elementType,
-      offset: tensor.offset, strides: order.map { tensor.strides[$0] }, packed: tensor.packed)
+      offset: tensor.offset, strides: order.map { tensor.strides[$0] }, packed: tensor.packed,
+      isBigEndian: tensor.isBigEndian)
   }
 
   private static func name(of name: String) -> String {

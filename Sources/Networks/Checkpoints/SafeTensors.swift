@@ -34,7 +34,7 @@ enum SafeTensors {
       }
       tensors.append(
         CheckpointTensor(
-          name: TensorLayout.plainName(name), shape: shape, elementType: type, offset: 8 + Int(length) + range[0],
+          name: name, shape: shape, elementType: type, offset: 8 + Int(length) + range[0],
           strides: strides))
     }
     return tensors
@@ -62,9 +62,5 @@ enum TensorLayout {
       count = product
     }
     return (strides, shape.contains(0) ? 0 : count)
-  }
-
-  static func plainName(_ name: String) -> String {
-    name.hasPrefix("module.") ? String(name.dropFirst("module.".count)) : name
   }
 }

@@ -9,7 +9,7 @@ struct TorchArchive {
   }
 
   /// The tensors of the state dict: the pickle's own dictionary, or the one below `model`, `state_dict` or the like.
-  func tensors() throws(CheckpointError) -> [CheckpointTensor] {
+  func tensors() throws(CheckpointError) -> (tensors: [CheckpointTensor], record: CheckpointRecord) {
     guard let (name, pickle) = entries.first(where: { $0.key.hasSuffix("/data.pkl") || $0.key == "data.pkl" }) else {
       throw .malformed(file: file.path, reason: "the zip holds no data.pkl")
     }
@@ -20,21 +20,34 @@ struct TorchArchive {
     guard pickle.size <= 256 << 20 else { throw .malformed(file: file.path, reason: "its pickle is too large") }
     let folder = String(name.dropLast("data.pkl".count))
     let bytes = try file.read(offset: pickle.offset, count: pickle.size)
-    let parameters: [(String, PickledTensor)]
+    let state: StateDict
     do {
-      parameters = try Unpickler.tensors(in: bytes)
+      state = try Unpickler.stateDict(in: bytes)
     } catch {
-      throw .malformed(file: file.path, reason: error.reason)
+      throw error.error(of: file.path)
     }
-    guard !parameters.isEmpty else { throw .malformed(file: file.path, reason: "its pickle describes no tensor") }
+    guard !state.tensors.isEmpty else { throw .malformed(file: file.path, reason: "its pickle describes no tensor") }
+    let isBigEndian = try isBigEndian(folder)
     var tensors: [CheckpointTensor] = []
-    for (name, tensor) in parameters {
+    for (name, tensor) in state.tensors {
       guard let storage = entries[folder + "data/" + tensor.storage] else {
         throw .malformed(file: file.path, reason: "the storage of \(name) is missing")
       }
-      tensors.append(try TorchStorage(offset: storage.offset, size: storage.size).place(name, tensor, file: file))
+      var placed = try TorchStorage(offset: storage.offset, size: storage.size).place(name, tensor, file: file)
+      placed.isBigEndian = isBigEndian
+      tensors.append(placed)
     }
-    return tensors
+    return (tensors, state.record)
+  }
+
+  /// What the file says of the order of its numbers' bytes; files before PyTorch 2.1 say nothing and are little-endian.
+  private func isBigEndian(_ folder: String) throws(CheckpointError) -> Bool {
+    guard let entry = entries[folder + "byteorder"] else { return false }
+    let word = String(decoding: try file.unpack(entry, first: 16), as: UTF8.self)
+    guard ["little", "big"].contains(word) else {
+      throw .malformed(file: file.path, reason: "its order of bytes is \"\(word)\", not little or big")
+    }
+    return word == "big"
   }
 }
 
@@ -64,7 +77,7 @@ struct TorchStorage {
       throw .malformed(file: file.path, reason: "\(name) reaches beyond its storage")
     }
     return CheckpointTensor(
-      name: TensorLayout.plainName(name), shape: tensor.shape, elementType: tensor.elementType,
+      name: name, shape: tensor.shape, elementType: tensor.elementType,
       offset: offset + tensor.offset * width, strides: tensor.strides)
   }
 }

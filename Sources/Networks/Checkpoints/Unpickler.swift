@@ -1,29 +1,14 @@
-/// A tensor as a pickle of PyTorch describes it.
-struct PickledTensor {
-  let storage: String
-  let elementType: ElementType
-  /// In numbers.
-  let offset: Int
-  let shape: [Int]
-  let strides: [Int]
-}
-
-/// Bytes that are no pickle of a state dict.
-struct PickleError: Error {
-  let reason: String
-}
-
-/// Reads the part of Python's pickle protocols 2 to 4 that `torch.save` uses.
+/// Reads Python's pickle protocols 2 to 5, as `torch.save` uses them.
 ///
 /// A pickle is a program; here it only ever builds inert values. Tensors and ordered dictionaries are known by name;
 /// whatever else it would call becomes a value without a meaning.
 struct Unpickler {
-  /// The tensors of the state dict in a pickle, by name.
-  static func tensors(in bytes: [UInt8]) throws(PickleError) -> [(String, PickledTensor)] {
+  /// The state dict in a pickle.
+  static func stateDict(in bytes: [UInt8]) throws(PickleError) -> StateDict {
     var machine = Unpickler(bytes: bytes)
-    let result: [(String, PickledTensor)]
+    let result: StateDict
     do {
-      result = stateDict(try machine.run(), depth: 0)
+      result = try StateDict(of: machine.run())
     } catch {
       machine.release()
       throw error
@@ -34,7 +19,7 @@ struct Unpickler {
 
   /// What stands at the front of a file of `torch.save` from before version 1.6.
   struct LegacyFront {
-    let tensors: [(String, PickledTensor)]
+    let state: StateDict
     /// In the order in which their numbers follow.
     let storages: [(key: String, elementType: ElementType)]
     /// The byte behind the last pickle.
@@ -65,7 +50,8 @@ struct Unpickler {
         throw PickleError(reason: "its numbers are big-endian")
       }
     }
-    let tensors = Self.stateDict(try runAlone(), depth: 0)
+    // A whole model is refused at once; what else is wrong may be that the pickles are not all there.
+    let state = try StateDict(of: runAlone())
     guard case .list(let keys) = try runAlone() else { throw nonsense }
     var storages: [(String, ElementType)] = []
     for (_, key) in keys.items {
@@ -74,7 +60,7 @@ struct Unpickler {
       }
       storages.append((key, type))
     }
-    return LegacyFront(tensors: tensors, storages: storages, end: position)
+    return LegacyFront(state: state, storages: storages, end: position)
   }
 
   /// The next pickle, which shares nothing with those before it.
@@ -84,46 +70,8 @@ struct Unpickler {
     return try run()
   }
 
-  private static func stateDict(_ value: Value, depth: Int) -> [(String, PickledTensor)] {
-    guard case .dictionary(let dictionary) = value, depth < 3 else { return [] }
-    var tensors: [(String, PickledTensor)] = []
-    for (key, item) in dictionary.items {
-      if case .string(let name) = key, case .tensor(let tensor) = item { tensors.append((name, tensor)) }
-    }
-    if !tensors.isEmpty { return tensors }
-    for wanted in ["model", "state_dict", "model_state", "net", "module", "model_ema", "state_dict_ema"] {
-      for (key, item) in dictionary.items {
-        if case .string(wanted) = key {
-          let inner = stateDict(item, depth: depth + 1)
-          if !inner.isEmpty { return inner }
-        }
-      }
-    }
-    return []
-  }
-
-  private enum Value {
-    case mark, nothing, opaque
-    case bool(Bool)
-    case integer(Int)
-    case string(String)
-    case tuple([Value], depth: Int)
-    case list(Container)
-    case dictionary(Container)
-    case global(String)
-    case storage(name: String, ElementType)
-    case tensor(PickledTensor)
-
-    var depth: Int {
-      if case .tuple(_, let depth) = self { depth } else { 0 }
-    }
-  }
-
-  /// A list (keys unused) or dictionary. All are kept in one place, so that a nest of them is released without
-  /// recursion and a ring of them at all.
-  private final class Container {
-    var items: [(Value, Value)] = []
-  }
+  private typealias Value = PickleValue
+  private typealias Container = PickleContainer
 
   private let bytes: [UInt8]
   private var position = 0
@@ -136,7 +84,10 @@ struct Unpickler {
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
   private func release() {
-    for container in containers { container.items = [] }
+    for container in containers {
+      container.items = []
+      container.state = nil
+    }
   }
 
   private mutating func run() throws(PickleError) -> Value {
@@ -153,24 +104,25 @@ struct Unpickler {
     case 0x95: _ = try number(8)  // FRAME
     case 0x28: stack.append(.mark)
     case 0x30: _ = try pop()
+    case 0x31: _ = try popToMark()
+    case 0x32: stack.append(try top())
     case 0x4E: stack.append(.nothing)
     case 0x88: stack.append(.bool(true))
     case 0x89: stack.append(.bool(false))
     case 0x4B: stack.append(.integer(try number(1)))
     case 0x4D: stack.append(.integer(try number(2)))
     case 0x4A: stack.append(.integer(Int(Int32(truncatingIfNeeded: try number(4)))))
-    case 0x8A: stack.append(try long())
+    case 0x8A: stack.append(try long(try number(1)))
+    case 0x8B: stack.append(try long(try number(4)))
     case 0x47:  // BINFLOAT
-      _ = try take(8)
-      stack.append(.opaque)
+      try skip(8)
     case 0x58: stack.append(.string(try text(try number(4))))
     case 0x8C, 0x55: stack.append(.string(try text(try number(1))))
-    case 0x43:  // SHORT_BINBYTES
-      _ = try take(try number(1))
-      stack.append(.opaque)
-    case 0x42:  // BINBYTES
-      _ = try take(try number(4))
-      stack.append(.opaque)
+    case 0x54: stack.append(.string(try text(try number(4))))
+    case 0x8D: stack.append(.string(try text(try number(8))))
+    case 0x43: try skip(try number(1))  // SHORT_BINBYTES
+    case 0x42: try skip(try number(4))  // BINBYTES
+    case 0x8E, 0x96: try skip(try number(8))  // BINBYTES8, BYTEARRAY8
     case 0x7D: stack.append(.dictionary(container()))
     case 0x5D: stack.append(.list(container()))
     case 0x29: stack.append(.tuple([], depth: 1))
@@ -205,9 +157,19 @@ struct Unpickler {
       stack.append(reduced(try pop(), arguments))
     case 0x81:  // NEWOBJ
       _ = try pop()
+      stack.append(object(of: try pop()))
+    case 0x92:  // NEWOBJ_EX
       _ = try pop()
+      _ = try pop()
+      stack.append(object(of: try pop()))
+    case 0x62:  // BUILD
+      let state = try pop()
+      try build(state)
+    case 0x8F: stack.append(.opaque)  // EMPTY_SET
+    case 0x90: _ = try popToMark()  // ADDITEMS, to a set
+    case 0x91:  // FROZENSET
+      _ = try popToMark()
       stack.append(.opaque)
-    case 0x62: _ = try pop()  // BUILD: the state of an object that means nothing here
     // The items are taken before the call: a method that does not mutate would see the stack as it was.
     case 0x61:
       let item = try pop()
@@ -229,20 +191,75 @@ struct Unpickler {
   private mutating func reduced(_ callable: Value, _ arguments: Value) -> Value {
     guard case .global(let name) = callable, case .tuple(let arguments, _) = arguments else { return .opaque }
     switch name {
-    case "collections OrderedDict": return arguments.isEmpty ? .dictionary(container()) : .opaque
-    case "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor": return tensor(arguments)
-    case "torch._utils _rebuild_parameter": return arguments.first ?? .opaque
-    default: return .opaque
+    case "collections OrderedDict": return ordered(arguments)
+    case "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v3":
+      return tensor(arguments)
+    case "torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state":
+      return arguments.first ?? .opaque
+    case "torch._tensor _rebuild_from_type_v2", "torch._tensor _rebuild_from_type":
+      // The function, the class, the arguments: a tensor with attributes of its own.
+      guard arguments.count >= 3, case .tuple = arguments[2] else { return .opaque }
+      if case .global(let inner) = arguments[0], inner.hasPrefix("torch._tensor ") { return .opaque }
+      return reduced(arguments[0], arguments[2])
+    case _ where name.hasPrefix("torch._utils _rebuild_"):
+      return .foreignTensor("a tensor that \(name.dropFirst("torch._utils ".count)) makes")
+    case "copyreg _reconstructor", "copy_reg _reconstructor": return object(of: arguments.first ?? .opaque)
+    case "__builtin__ set", "builtins set", "__builtin__ frozenset", "builtins frozenset": return .opaque
+    default: return object(of: callable)
+    }
+  }
+
+  /// An ordered dictionary; Python 2 gives its entries as pairs.
+  private mutating func ordered(_ arguments: [Value]) -> Value {
+    let container = container()
+    if case .list(let pairs)? = arguments.first {
+      for (_, pair) in pairs.items {
+        switch pair {
+        case .list(let two) where two.items.count == 2: container.items.append((two.items[0].1, two.items[1].1))
+        case .tuple(let two, _) where two.count == 2: container.items.append((two[0], two[1]))
+        default: return .opaque
+        }
+      }
+    }
+    return .dictionary(container)
+  }
+
+  /// What an instance of a class becomes: a thing with entries and a state, and no code.
+  private mutating func object(of type: Value) -> Value {
+    guard case .global(let name) = type else { return .opaque }
+    for kind in ["DTensor", "ShardedTensor", "QTensor"] where name.hasSuffix(kind) {
+      return .foreignTensor("a part of a distributed or packed tensor (\(kind)); gather it before saving")
+    }
+    let container = container()
+    container.className = name
+    return .object(container)
+  }
+
+  private func build(_ state: Value) throws(PickleError) {
+    guard case .object(let object) = try top() else { return }
+    // With slots the state is a pair.
+    if case .tuple(let parts, _) = state {
+      object.state = parts.first { $0.entries != nil }
+    } else {
+      object.state = state
     }
   }
 
   private func tensor(_ arguments: [Value]) -> Value {
-    guard arguments.count >= 4, case .storage(let name, let type) = arguments[0],
-      case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
+    guard arguments.count >= 4, case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
       let strides = integers(arguments[3])
     else { return .opaque }
-    return .tensor(
-      PickledTensor(storage: name, elementType: type, offset: offset, shape: shape, strides: strides))
+    switch arguments[0] {
+    case .storage(let name, let type):
+      return .tensor(PickledTensor(storage: name, elementType: type, offset: offset, shape: shape, strides: strides))
+    case .bytes(let name):
+      // Since version 3 the type stands last but for what else belongs to the tensor.
+      guard arguments.count >= 7, case .global(let word) = arguments[6] else { return .opaque }
+      guard let type = Self.types[word] else { return .foreignTensor("of type \(word.replacing(" ", with: "."))") }
+      return .tensor(PickledTensor(storage: name, elementType: type, offset: offset, shape: shape, strides: strides))
+    case .foreignTensor: return arguments[0]
+    default: return .opaque
+    }
   }
 
   private func integers(_ value: Value) -> [Int]? {
@@ -260,13 +277,23 @@ struct Unpickler {
     "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16, "CharStorage": .int8,
     "ByteStorage": .uint8, "BoolStorage": .bool,
   ]
+  private static let types: [String: ElementType] = [
+    "torch float64": .float64, "torch float32": .float32, "torch float16": .float16, "torch bfloat16": .bfloat16,
+    "torch int64": .int64, "torch int32": .int32, "torch int16": .int16, "torch int8": .int8, "torch uint8": .uint8,
+    "torch bool": .bool,
+  ]
 
   /// ("storage", torch.FloatStorage, key, device, count).
   private mutating func persistent(_ value: Value) throws(PickleError) -> Value {
     guard case .tuple(let items, _) = value, items.count >= 3, case .global(let kind) = items[1],
       case .string(let name) = items[2]
     else { throw nonsense }
-    guard let type = Self.storageTypes[String(kind.split(separator: " ").last ?? "")] else { return .opaque }
+    let word = String(kind.split(separator: " ").last ?? "")
+    if word == "UntypedStorage" {
+      types[name] = .uint8
+      return .bytes(name: name)
+    }
+    guard let type = Self.storageTypes[word] else { return .foreignTensor("in a \(word.prefix(60))") }
     types[name] = type
     return .storage(name: name, type)
   }
@@ -322,7 +349,7 @@ struct Unpickler {
   private func extendList(_ items: [Value]) throws(PickleError) {
     switch stack.last {
     case .list(let list): list.items += items.map { (.nothing, $0) }
-    case .opaque: break
+    case .opaque, .object, .foreignTensor: break
     default: throw nonsense
     }
   }
@@ -330,16 +357,21 @@ struct Unpickler {
   private func setItems(_ items: [Value]) throws(PickleError) {
     guard items.count % 2 == 0 else { throw nonsense }
     switch stack.last {
-    case .dictionary(let dictionary):
+    case .dictionary(let dictionary), .object(let dictionary):
       for index in stride(from: 0, to: items.count, by: 2) {
         dictionary.items.append((items[index], items[index + 1]))
       }
-    case .opaque: break
+    case .opaque, .foreignTensor: break
     default: throw nonsense
     }
   }
 
   // MARK: The bytes
+
+  private mutating func skip(_ count: Int) throws(PickleError) {
+    _ = try take(count)
+    stack.append(.opaque)
+  }
 
   private mutating func byte() throws(PickleError) -> UInt8 {
     guard position < bytes.count else { throw PickleError(reason: "its pickle is cut short") }
@@ -357,8 +389,8 @@ struct Unpickler {
     Int(truncatingIfNeeded: try take(length).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
   }
 
-  private mutating func long() throws(PickleError) -> Value {
-    let digits = try take(try number(1))
+  private mutating func long(_ length: Int) throws(PickleError) -> Value {
+    let digits = try take(length)
     guard digits.count <= 8 else { return .opaque }
     let value = digits.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let shift = UInt64(64 - 8 * digits.count)

@@ -23,7 +23,28 @@ struct ProgramWeights: WeightSource {
   func contains(_ name: String) -> Bool { parameters[name] != nil }
   func shape(of name: String) -> [Int]? { parameters[name]?.shape }
 
+  /// Refuses a model with weights that are NaN or infinite, by reading them all.
+  func checkNumbers() throws(CheckpointError) {
+    let names = parameters.keys.sorted()
+    _ = try computeTogether(names.count) { (index) throws(CheckpointError) in
+      guard let shape = shape(of: names[index]) else { return }
+      _ = try values(names[index], shape: shape)
+    }
+  }
+
   func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
+    let found = try foundValues(name, shape: shape)
+    if name.hasSuffix(".weight") || name.hasSuffix(".bias"), let value = found.first(where: { !$0.isFinite }) {
+      // Masks, of attention or of classes, may hold -infinity.
+      guard value == -.infinity, name.hasSuffix(".bias") else {
+        let node = name.split(separator: "#").dropLast().joined(separator: "#")
+        throw .notFinite(name: "the node \(node)", what: value.isNaN ? "NaN" : "infinite numbers", file: origin)
+      }
+    }
+    return found
+  }
+
+  private func foundValues(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     guard let parameter = parameters[name] else { throw .missing(name: name, file: origin) }
     guard parameter.shape == shape else {
       throw .shape(name: name, expected: shape, found: parameter.shape, file: origin)
