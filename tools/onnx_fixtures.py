@@ -15,6 +15,7 @@ from timm.models.swin_transformer import SwinTransformer
 from torch import nn
 from torch.nn import functional as F
 
+import checkpoint_forms
 import onnx_networks
 import timm_networks
 
@@ -111,6 +112,7 @@ def networks() -> list[tuple[str, nn.Module, int, int, str]]:
          "torchscript"),
         ("onnx-medley", Medley(), 24, 17, "torchscript"),
         ("onnx-swapped", Swapped(), 32, 17, "torchscript"),
+        ("onnx-attention", checkpoint_forms.Attentive(), 32, 23, "dynamo"),
     ]
 
 

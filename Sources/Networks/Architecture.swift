@@ -9,6 +9,8 @@ public struct Architecture: Sendable, Hashable {
   /// The number of classes of the published weights; a checkpoint's own head decides when it is loaded.
   public let classCount: Int
   package let family: ModelFamily
+  /// What becomes of an ONNX model's output where that is no plain logits, such as the last softmax that is left out.
+  public let outputNote: String?
   /// Whether it is for images of another size than its own, so that a checkpoint's positions are resampled.
   let isResized: Bool
 
@@ -25,8 +27,10 @@ public struct Architecture: Sendable, Hashable {
   }
 
   init(
-    _ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily, isResized: Bool = false
+    _ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily, isResized: Bool = false,
+    outputNote: String? = nil
   ) {
+    self.outputNote = outputNote
     self.isResized = isResized
     self.name = name
     inputHeight = height
@@ -70,7 +74,8 @@ public struct Architecture: Sendable, Hashable {
   public static func onnx(_ path: String) throws(CheckpointError) -> Architecture {
     let model = try ONNXModel(ONNXFile(CheckpointFile(path)))
     return Architecture(
-      onnxName, height: model.inputHeight, width: model.inputWidth, classCount: model.classCount, family: .onnx)
+      onnxName, height: model.inputHeight, width: model.inputWidth, classCount: model.classCount, family: .onnx,
+      outputNote: model.output.note)
   }
 
   /// The same network for square images of another side; nil where it takes no such.

@@ -76,6 +76,9 @@ struct StoredNumbers: Sendable {
   let type: ElementType
   let count: Int
   let place: Place
+  /// What the model calls them, and the model's file, for errors.
+  let name: String
+  let origin: String
 
   enum Place: Sendable {
     case bytes(Data)
@@ -84,9 +87,12 @@ struct StoredNumbers: Sendable {
 
   func floats() throws(CheckpointError) -> [Float] {
     let bytes = try bytes()
-    return bytes.withUnsafeBytes { raw in
+    let values = bytes.withUnsafeBytes { raw in
       (0..<count).map { type.float(raw, at: $0 * type.byteCount) }
     }
+    // An infinite number may be meant, as in a mask of attention.
+    guard !values.contains(where: \.isNaN) else { throw .notFinite(name: name, what: "NaN", file: origin) }
+    return values
   }
 
   func integers() throws(CheckpointError) -> [Int] {

@@ -28,7 +28,17 @@ extension ONNXTranslation {
       let squares = try me.unary(.power(2), value, node)
       return [try me.unary(.squareRoot, try me.reduce(squares, node, .sum), node)]
     },
-    "Softmax": { me, node in [try me.softmax(node)] },
+    "Softmax": { me, node in [try me.softmax(node, isLogarithm: false)] },
+    "LogSoftmax": { me, node in [try me.softmax(node, isLogarithm: true)] },
+    "Attention": { me, node in [try me.attend(node)] },
+    "RMSNormalization": { me, node in [try me.rootMeanSquareNormalise(node)] },
+    "Swish": { me, node in
+      let value = try me.input(node, 0)
+      let alpha = node.float("alpha", 1)
+      if alpha == 1 { return [try me.unary(.row(.silu), value, node)] }
+      let scaled = try me.binary(.multiply, value, try me.add(ConstantTensor(shape: [], floats: [alpha])), node)
+      return [try me.binary(.multiply, value, try me.unary(.row(.sigmoid), scaled, node), node)]
+    },
     "Relu": { me, node in [try me.unary(.row(.relu), try me.input(node, 0), node)] },
     "Sigmoid": { me, node in [try me.unary(.row(.sigmoid), try me.input(node, 0), node)] },
     "Tanh": { me, node in [try me.unary(.row(.tanh), try me.input(node, 0), node)] },
@@ -219,7 +229,7 @@ extension ONNXTranslation {
 
   // MARK: - Products
 
-  private mutating func multiply(
+  mutating func multiply(
     _ left: TensorProgram.Value, _ right: TensorProgram.Value, _ node: ONNXNode
   ) throws -> TensorProgram.Value {
     let (a, b) = (shape(left), shape(right))
@@ -327,18 +337,5 @@ extension ONNXTranslation {
         value, try add(ConstantTensor(shape: [source[1]], floats: weight)),
         try add(ConstantTensor(shape: [source[1]], floats: bias)),
       ], shape: source, node)
-  }
-
-  private mutating func softmax(_ node: ONNXNode) throws -> TensorProgram.Value {
-    let value = try input(node, 0)
-    let source = shape(value)
-    // Before operator set 13 all axes from the given one on were one.
-    guard file.operatorSet < 13 else {
-      return try apply(
-        .softmax(axis: try axis(node.integer("axis", -1), rank: source.count)), [value], shape: source, node)
-    }
-    let axis = try axis(node.integer("axis", 1), rank: source.count)
-    let rows = try reshape(value, [source[..<axis].reduce(1, *), source[axis...].reduce(1, *)], node)
-    return try reshape(try apply(.softmax(axis: 1), [rows], shape: shape(rows), node), source, node)
   }
 }

@@ -11,7 +11,7 @@ struct ONNXFile: Sendable {
   let size: Int
 
   /// Operator sets that are understood.
-  static let operatorSets = 11...22
+  static let operatorSets = 11...25
   /// The largest file of one message: protobuf's own limit.
   private static let maximumSize = 1 << 31
 
@@ -31,10 +31,12 @@ struct ONNXFile: Sendable {
     }
     let standard = model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }
     guard let standard, Self.operatorSets.contains(Int(clamping: standard.version)) else {
-      throw .malformed(
+      throw .foreign(
         file: path,
-        reason: "its operator set is \(standard.map { "\($0.version)" } ?? "not named"); "
-          + "\(Self.operatorSets.lowerBound) to \(Self.operatorSets.upperBound) are understood")
+        what: "an ONNX model of operator set \(standard.map { "\($0.version)" } ?? "unknown"), and only "
+          + "\(Self.operatorSets.lowerBound) to \(Self.operatorSets.upperBound) are understood",
+        advice: "convert it in Python with onnx.version_converter.convert_version(onnx.load(FILE), 17), or export it "
+          + "again with opset_version=17")
     }
     operatorSet = Int(standard.version)
     size = file.size
@@ -88,7 +90,8 @@ struct ONNXFile: Sendable {
         throw .malformed(file: path, reason: "\(name) has as many bytes as another shape would")
       }
       return ConstantTensor(
-        shape: shape, stored: StoredNumbers(type: type, count: count, place: .bytes(tensor.rawData)))
+        shape: shape,
+        stored: StoredNumbers(type: type, count: count, place: .bytes(tensor.rawData), name: name, origin: path))
     }
     let found: ConstantTensor
     switch type {
@@ -107,10 +110,11 @@ struct ONNXFile: Sendable {
     }
     let stored =
       switch found.storage {
-      case .floats(let values): values.count
+      case .floats(let values): values.contains(where: \.isNaN) ? -1 : values.count
       case .integers(let values): values.count
       case .stored: count
       }
+    guard stored >= 0 else { throw .notFinite(name: name, what: "NaN", file: path) }
     guard stored == count else {
       throw .malformed(file: path, reason: "\(name) has \(stored) numbers; its shape needs \(count)")
     }
@@ -144,7 +148,7 @@ struct ONNXFile: Sendable {
     guard offset >= 0, count <= file.size, offset <= file.size - count * type.byteCount else {
       throw .malformed(file: file.path, reason: "\(name) reaches beyond its end; it is cut short")
     }
-    return StoredNumbers(type: type, count: count, place: .file(file, offset: offset))
+    return StoredNumbers(type: type, count: count, place: .file(file, offset: offset), name: name, origin: path)
   }
 
   /// The files beside it that hold its numbers, sorted.

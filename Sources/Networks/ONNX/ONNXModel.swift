@@ -4,6 +4,8 @@ package struct ONNXModel: Sendable {
   let weights: ProgramWeights
   package let inputHeight: Int
   package let inputWidth: Int
+  /// What the model's own output is.
+  package let output: ModelOutput
 
   /// Logits an image.
   package var classCount: Int { graph.extents[graph.output].count }
@@ -25,6 +27,7 @@ package struct ONNXModel: Sendable {
   /// - Throws: `CheckpointError` for a file that is damaged or has an operator that is not supported.
   init(_ file: ONNXFile) throws(CheckpointError) {
     var program = try ONNXTranslation.program(of: file)
+    output = program.takeLogits()
     do {
       try program.fuse()
       (graph, weights) = try ProgramLowering.graph(program, origin: file.path)

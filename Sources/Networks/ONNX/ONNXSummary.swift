@@ -10,6 +10,8 @@ public struct ONNXSummary: Sendable {
   public let multiplyAdds: Int
   /// Numbers of the largest value of an image; 0 where it cannot be computed.
   public let largestValue: Int
+  /// What becomes of its output where that is no plain logits, such as the last softmax that is left out.
+  public let outputNote: String?
   /// What it is computed as.
   public let verdict: String
 
@@ -28,8 +30,11 @@ public struct ONNXSummary: Sendable {
     var problems: [String] = []
     var verdict = ""
     var (multiplyAdds, largestValue) = (0, 0)
+    var outputNote: String?
     do throws(CheckpointError) {
       let model = try ONNXModel(file)
+      try model.weights.checkNumbers()
+      outputNote = model.output.note
       multiplyAdds = model.graph.multiplyAdds
       largestValue = model.graph.extents.map(\.count).max() ?? 0
       verdict =
@@ -40,6 +45,7 @@ public struct ONNXSummary: Sendable {
     }
     (self.problems, self.verdict) = (problems, verdict)
     (self.multiplyAdds, self.largestValue) = (multiplyAdds, largestValue)
+    self.outputNote = outputNote
   }
 
   private static func thousands(_ number: Int) -> String {

@@ -25,6 +25,8 @@ struct TensorProgram: Sendable {
   /// The image, [1, 3, height, width].
   private(set) var image: Value = 0
   var output: Value = 0
+  /// Values that are a softmax's logarithm.
+  var softmaxLogarithms: [Value: SoftmaxLogarithm] = [:]
 
   init(height: Int, width: Int) { image = add([1, 3, height, width]) }
 
