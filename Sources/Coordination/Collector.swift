@@ -161,6 +161,7 @@ public struct Collector {
       "preprocess_std": preprocessing.std.map { "\($0)" }.joined(separator: " "),
       "preprocess_interpolation": preprocessing.interpolation.rawValue,
     ]
+    attributes["logits"] = model.outputNote
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
     attributes["published_files"] = publishedFiles

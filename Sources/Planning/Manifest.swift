@@ -19,6 +19,8 @@ public struct ModelSpecification: Sendable, Hashable, Codable {
   public let precision: Precision
   /// Resize, crop and normalisation for images that are not already at the input size.
   public let preprocessing: Preprocessing
+  /// What becomes of an ONNX model's output where that is no plain logits; nil otherwise.
+  public var outputNote: String?
 }
 
 /// How the work is cut and retried.

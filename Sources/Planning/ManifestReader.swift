@@ -127,6 +127,9 @@ public struct ManifestReader {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw node.failure("\(node.path) is \(path), which does not exist")
     }
+    if !wanted, let refusal = CheckpointReader.refusal(ofFolder: path) {
+      throw node.failure("\(node.path): \(refusal)")
+    }
     guard isDirectory.boolValue == wanted else {
       throw node.failure("\(node.path) is \(path), which is \(wanted ? "not a folder" : "a folder, not a file")")
     }
@@ -156,7 +159,8 @@ extension ManifestReader {
       checkpointDigest: "",
       gemm: gemm,
       precision: precision,
-      preprocessing: try preprocessing(keys["preprocess"], for: architecture))
+      preprocessing: try preprocessing(keys["preprocess"], for: architecture),
+      outputNote: architecture.outputNote)
   }
 
   /// The architecture that a manifest names, perhaps with the side of its images; an ONNX model tells its own.

@@ -30,6 +30,10 @@ public struct Plan: Sendable {
     for var model in manifest.models {
       note("reading \(model.checkpoint)")
       model.checkpointDigest = try FileDigest.checkpoint(model.checkpoint)
+      if let output = model.outputNote { note("\(model.name): \(output)") }
+      if let doubt = try? CheckpointReader.open(model.checkpoint).doubt(about: model.architecture) {
+        note("\(model.name): \(doubt)")
+      }
       models.append(model)
     }
     let listings = try manifest.benchmarks.map { benchmark in

@@ -165,7 +165,13 @@ private struct ShardEvaluation {
     }
     times.countImages(waiting.count)
     for (row, offset) in waiting.enumerated() {
-      logits.replaceSubrange(offset * classes..<(offset + 1) * classes, with: rows[row * classes..<(row + 1) * classes])
+      let found = rows[row * classes..<(row + 1) * classes]
+      // Its logits stay NaN, which the archive has for what is missing.
+      if let problem = Logits.problem(in: found) {
+        failures.append(ImageFailure(offset: offset, reason: "\(task.paths[offset]): the network gives \(problem)"))
+      } else {
+        logits.replaceSubrange(offset * classes..<(offset + 1) * classes, with: found)
+      }
     }
     waiting.removeAll(keepingCapacity: true)
   }

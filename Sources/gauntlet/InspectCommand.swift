@@ -19,14 +19,16 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "The file, or the folder of a run.") var file: String
   @Flag(help: "Also list every tensor of a checkpoint.") var tensors = false
   @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
-  @Option(help: "The architecture for --reference, where several fit.") var architecture: String?
+  @Option(help: "The architecture that it should be of: all that does not fit is listed.") var architecture: String?
   @Option(help: "The arithmetic for --reference: fp32, or bf16.") var precision = "fp32"
 
   func run() throws {
     let precision = try Usage.precision(precision)
     try Usage.checkExists(file, what: "file")
     switch (file as NSString).pathExtension.lowercased() {
-    case _ where Usage.isFolder(file): try describeArchive(Usage.archive(file))
+    case _ where Usage.isFolder(file):
+      if let refusal = CheckpointReader.refusal(ofFolder: file) { throw refusal }
+      try describeArchive(Usage.archive(file))
     case "yaml", "yml": try describeManifest()
     case "h5", "hdf5", "nc": try describeArchive(Usage.archive(file))
     case _ where CheckpointReader.isONNX(file): try describeONNX(precision)
@@ -56,11 +58,21 @@ struct InspectCommand: ParsableCommand {
     let parameters = checkpoint.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     print("\(file): \(checkpoint.tensors.count) tensors, \(parameters) numbers")
     let matching = checkpoint.matchingArchitectures()
-    let names = matching.map(\.name).joined(separator: ", ")
-    print(matching.isEmpty ? "fits no architecture that Gauntlet knows" : "fits \(names)")
+    for line in CheckpointNotes.lines(of: checkpoint, matching) { print(line) }
+    let misfits = try architecture.map { try CheckpointNotes.misfits(of: checkpoint, to: $0) } ?? []
+    for problem in misfits { print("  \(problem)") }
+    guard misfits.isEmpty else { throw ExitCode(1) }
     if tensors {
       for tensor in checkpoint.tensors {
         print("  \(tensor.name) \(tensor.elementType) \(tensor.shape.map(String.init).joined(separator: "x"))")
+      }
+    }
+    if !matching.isEmpty {
+      do {
+        try checkpoint.checkNumbers()
+      } catch {
+        print("will not run: \(error)")
+        throw ExitCode(1)
       }
     }
     guard reference != nil else { return }
@@ -79,6 +91,7 @@ struct InspectCommand: ParsableCommand {
     }
     if summary.problems.isEmpty {
       print("will run: \(summary.verdict)")
+      if let note = summary.outputNote { print("output: \(note)") }
     } else {
       for problem in summary.problems { print("will not run: \(problem)") }
       throw ExitCode(1)

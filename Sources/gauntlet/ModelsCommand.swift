@@ -25,7 +25,7 @@ struct ModelsCommand: ParsableCommand {
       print(
         architecture.name.padding(toLength: width, withPad: " ", startingAt: 0)
           + Self.sizes(architecture) + String(format: "  %5d", architecture.inputHeight)
-          + "  " + Self.text(architecture.defaultPreprocessing))
+          + "  " + CheckpointNotes.text(architecture.defaultPreprocessing))
     }
   }
 
@@ -34,10 +34,5 @@ struct ModelsCommand: ParsableCommand {
     guard architecture.parameterCount > 0 else { return "   of file  of file" }
     return String(
       format: "  %8.1f  %6.2f", Double(architecture.parameterCount) / 1e6, Double(architecture.multiplyAdds) / 1e9)
-  }
-
-  private static func text(_ preprocessing: Preprocessing) -> String {
-    let mean = preprocessing.mean == [0.5, 0.5, 0.5] ? "mean 0.5" : "mean of ImageNet"
-    return "\(preprocessing.resize.map(String.init) ?? "as it is"), \(preprocessing.interpolation.rawValue), \(mean)"
   }
 }

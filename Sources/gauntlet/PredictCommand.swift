@@ -38,6 +38,7 @@ struct PredictCommand: ParsableCommand {
     guard !images.isEmpty else { throw UsageError("predict needs pictures after the checkpoint") }
     for image in images { try Usage.checkExists(image, what: "picture") }
     let chosen = try chooseArchitecture()
+    if let note = chosen.outputNote { Terminal.complain("\(model): \(note)") }
     let preprocessing = try preprocessing(of: chosen)
     Terminal.complain("pictures: \(preprocessing)")
     if let note = chosen.recipeNote(for: preprocessing) { Terminal.complain("\(chosen.name): \(note)") }
@@ -45,6 +46,7 @@ struct PredictCommand: ParsableCommand {
       architecture: chosen, checkpoint: model, options: ComputeOptions(precision: precision))
     let names = try classNames(count: classifier.classCount)
     let session = classifier.makeSession(maximumBatch: 1)
+    var isComplete = true
     for image in images {
       let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: image)))
       let picture = try preprocessing.decode(bytes, name: image)
@@ -54,8 +56,14 @@ struct PredictCommand: ParsableCommand {
       try input.withUnsafeBufferPointer { input in
         try logits.withUnsafeMutableBufferPointer { try session.logits(images: input, count: 1, into: $0) }
       }
-      try show(image, Self.likeliest(logits, names))
+      if let problem = Logits.problem(in: logits) {
+        isComplete = false
+        try show(Report(image: image, guesses: [], error: "the network gives \(problem)"))
+      } else {
+        try show(Report(image: image, guesses: Self.likeliest(logits, names), error: nil))
+      }
     }
+    if !isComplete { throw ExitCode(1) }
   }
 
   private func chooseArchitecture() throws -> Architecture {
@@ -66,10 +74,13 @@ struct PredictCommand: ParsableCommand {
       return found
     }
     if CheckpointReader.isONNX(model) { return try .onnx(model) }
-    guard let found = try CheckpointReader.open(model).matchingArchitectures().first else {
-      throw UsageError("\(model) fits no architecture that Gauntlet knows; see gauntlet inspect \(model)")
+    let checkpoint = try CheckpointReader.open(model)
+    guard let choice = checkpoint.likeliestArchitecture() else {
+      let reason = checkpoint.whyNothingFits.map { ": \($0)" } ?? "; see gauntlet inspect \(model)"
+      throw UsageError("\(model) fits no architecture that Gauntlet knows\(reason)")
     }
-    return found
+    if let note = CheckpointNotes.note(on: choice) { Terminal.complain("\(note) (--architecture)") }
+    return choice.architecture
   }
 
   private func preprocessing(of architecture: Architecture) throws -> Preprocessing {
@@ -139,17 +150,20 @@ struct PredictCommand: ParsableCommand {
   private struct Report: Encodable {
     let image: String
     let guesses: [Guess]
+    /// Why there are no guesses.
+    let error: String?
   }
 
-  private func show(_ image: String, _ guesses: [Guess]) throws {
+  private func show(_ report: Report) throws {
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(Report(image: image, guesses: guesses)), as: UTF8.self))
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
       return
     }
-    print(image)
-    for guess in guesses {
+    print(report.image)
+    if let error = report.error { print("  \(error)") }
+    for guess in report.guesses {
       print(
         String(format: "  %5.1f %%  class %d", 100 * guess.probability, guess.index)
           + (guess.name.map { "  " + $0 } ?? ""))

@@ -33,6 +33,52 @@ import Testing
     #expect(found[0].map(\.bitPattern) == found[1].map(\.bitPattern))
   }
 
+  @Test("where the network gives NaN, every place says so, and the run does not end as if all were well")
+  func namesLogitsThatAreNaN() throws {
+    let scratch = try Scratch()
+    try Drawings.copy(images: 20, to: scratch.path + "/data")
+    // As many classes as the models have.
+    let classes = try FileManager.default.contentsOfDirectory(atPath: scratch.path + "/data/val").filter {
+      !$0.hasPrefix(".")
+    }.sorted()
+    for name in classes.dropFirst(5) { try FileManager.default.removeItem(atPath: scratch.path + "/data/val/" + name) }
+    let outputs = Scratch.repository + "/Tests/NetworksTests/Fixtures/outputs/"
+    let manifest = """
+      run: nan
+      models:
+        - {name: nan, checkpoint: "\(outputs)nan.onnx", preprocess: {resize: 4}}
+        - {name: softmax, checkpoint: "\(outputs)softmax.onnx", preprocess: {resize: 4}}
+        - {name: plain, checkpoint: "\(outputs)plain.onnx", preprocess: {resize: 4}}
+      benchmarks:
+        - {kind: image-folder, name: drawings, root: data/val}
+      """
+    try Data(manifest.utf8).write(to: URL(fileURLWithPath: scratch.path + "/manifest.yaml"))
+    let run = scratch.path + "/run"
+    let outcome = try CommandLineTool.run(["run", scratch.path + "/manifest.yaml", "--run", run])
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    #expect(outcome.errors.contains("softmax: it ends in a softmax, which is left out"))
+
+    let archive = try ArchiveReader(path: run + "/archive.h5")
+    let failures = try archive.failures(group: "nan/drawings")
+    #expect(failures.count == 10 && failures.allSatisfy { $0.reason.contains("logits that are NaN") }, "\(failures)")
+    #expect(try archive.failures(group: "softmax/drawings").isEmpty)
+    let found = try ["softmax", "plain"].map {
+      try archive.logits(group: $0 + "/drawings", conditionIndex: 0, images: 0..<10).map(\.bitPattern)
+    }
+    #expect(found[0] == found[1])
+    let notes = archive.groups.map { $0.attributes["logits"] ?? "" }
+    #expect(notes.count { $0.contains("softmax") } == 1, "\(notes)")
+
+    let picture = try #require(
+      archive.groups.first.map { scratch.path + "/data/val/" + $0.imagePaths[0] })
+    let guess = try CommandLineTool.run(["predict", outputs + "nan.onnx", picture, "--json", "--resize", "4"])
+    #expect(guess.status == 1 && guess.output.contains("\"error\":\"the network gives logits that are NaN"), "\(guess)")
+    let plain = try CommandLineTool.run(["predict", outputs + "plain.onnx", picture, "--json", "--resize", "4"])
+    let softmax = try CommandLineTool.run(["predict", outputs + "softmax.onnx", picture, "--json", "--resize", "4"])
+    #expect(plain.status == 0 && plain.output == softmax.output)
+    #expect(softmax.errors.contains("left out") && !plain.errors.contains("left out"))
+  }
+
   @Test("inspect says of an ONNX model what it has, and whether it will run")
   func inspects() throws {
     let fixtures = Scratch.repository + "/Tests/NetworksTests/Fixtures/"
