@@ -35,8 +35,9 @@ simulate: setup
 	GAUNTLET_SIMULATION_WORKERS=10000 GAUNTLET_SIMULATION_SHARDS=5000000 $(SWIFT) test -c release --skip-build \
 	  --filter survivesAtScale
 
-# Kills, stops, starves and damages runs of the miniature for ten minutes, and compares their archives with an undisturbed
-# one. As root also the disk fills; with Debian's package faketime clocks jump.
+# Kills, stops, starves and damages runs of the miniature for ten minutes, takes their data, disks and folders away, and
+# compares their archives with an undisturbed one. As root also disks fill; with Debian's package faketime clocks jump; with
+# a C compiler reads fail, quotas are exceeded and locks lie.
 chaos: build $(PYTHON)
 	$(PYTHON) tools/chaos.py
 

@@ -31,7 +31,7 @@ from pathlib import Path
 import h5py
 
 ROOT = Path(__file__).resolve().parent.parent
-GAUNTLET = str(ROOT / ".build/release/gauntlet")
+GAUNTLET = os.environ.get("GAUNTLET", str(ROOT / ".build/release/gauntlet"))
 COMMANDS = ["collect", "report", "run", "coordinate", "mend"]
 # What a user is told of a disk that is full.
 NAMED = re.compile(r"(No space left on device|database or disk is full)")
@@ -44,7 +44,7 @@ models:
 benchmarks:
   - {{kind: imagenet-val, root: {data}/val}}
   - {{kind: imagenet-c, root: {data}/imagenet-c, corruptions: [gaussian_noise, brightness, contrast, pixelate], severities: [1, 3]}}
-sharding: {{images: 10, smallest: 10, attempts: 3, lease: 10s}}
+sharding: {{images: 5, smallest: 5, attempts: 3, lease: 10s}}
 """
 
 
@@ -87,7 +87,7 @@ class Trial:
 
     def prepare(self) -> None:
         data = self.work / "data"
-        self.gauntlet("miniature", data, "--images", 20)
+        self.gauntlet("miniature", data, "--images", 60)
         self.manifest.write_text(MANIFEST.format(models=ROOT / "models", data=data))
         outcome = self.gauntlet("run", self.manifest, "--run", self.quiet)
         if outcome.returncode != 0:
