@@ -79,7 +79,10 @@ struct PredictCommand: ParsableCommand {
       let reason = checkpoint.whyNothingFits.map { ": \($0)" } ?? "; see gauntlet inspect \(model)"
       throw UsageError("\(model) fits no architecture that Gauntlet knows\(reason)")
     }
-    if let note = CheckpointNotes.note(on: choice) { Terminal.complain("\(note) (--architecture)") }
+    if CheckpointNotes.note(on: choice) != nil {
+      let reason = choice.reason ?? "the first that fits"
+      Terminal.complain("taken for \(choice.architecture.name), \(reason); --architecture names another")
+    }
     return choice.architecture
   }
 
