@@ -11,6 +11,18 @@ public struct ArchiveFailure: Sendable, Equatable {
   public let reason: String
 }
 
+/// A file that lay where a benchmark's images do, but is none of them.
+public struct ArchiveLeftOut: Sendable, Equatable {
+  /// The benchmark's name.
+  public let benchmark: String
+  /// Its path below the condition's folder, or that of a folder.
+  public let path: String
+  /// How many files it stands for.
+  public let count: Int
+  /// Why it was left out.
+  public let reason: String
+}
+
 /// Reads an archive. What it says is checked before it is believed.
 public final class ArchiveReader {
   /// One model and benchmark.
@@ -156,6 +168,25 @@ public final class ArchiveReader {
         return ArchiveMetric(
           name: String(name), description: attributes["long_name"] ?? "",
           axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values)
+      }
+    }
+  }
+
+  /// Files that were left out of the benchmarks; none in archives that do not say.
+  public func leftOut() throws -> [ArchiveLeftOut] {
+    try HDF5.exclusively {
+      let root = "/provenance/left_out/"
+      guard stored.exists(root + "path") else { return [] }
+      let benchmarks = try stored.strings(root + "benchmark")
+      let paths = try stored.strings(root + "path")
+      let counts = try stored.integers(root + "count")
+      let reasons = try stored.strings(root + "reason")
+      guard [paths.count, counts.count, reasons.count].allSatisfy({ $0 == benchmarks.count }) else {
+        throw stored.failure("the table of files that were left out does not hold together")
+      }
+      return benchmarks.indices.map {
+        ArchiveLeftOut(
+          benchmark: benchmarks[$0], path: paths[$0], count: Int(clamping: counts[$0]), reason: reasons[$0])
       }
     }
   }

@@ -36,6 +36,7 @@ public enum ArchiveVerifier {
       return report
     }
     let archive = try ArchiveReader(path: path)
+    try checkLeftOut(archive, &report)
     let covered = try checkParts(archive, &report)
     for group in archive.groups {
       let failures = try archive.failures(group: group.path)
@@ -55,6 +56,19 @@ public enum ArchiveVerifier {
       }
     }
     return report
+  }
+
+  /// Files that a data set's folders held are images, or named as left out. Archives of before say nothing of it.
+  private static func checkLeftOut(_ archive: ArchiveReader, _ report: inout ArchiveReport) throws {
+    let leftOut = try archive.leftOut()
+    for group in archive.groups {
+      guard let text = group.attributes["files_found"], let benchmark = group.attributes["benchmark"] else { continue }
+      let named = leftOut.filter { $0.benchmark == benchmark }.reduce(0) { $0 &+ max(0, $1.count) }
+      if Int(text) != group.imageCount + named {
+        report.damage.append(
+          "\(group.path): \(text) files were found, but \(group.imageCount) are images and \(named) named as left out")
+      }
+    }
   }
 
   /// Compares digests; gives the ranges of images that parts cover, by group and condition.

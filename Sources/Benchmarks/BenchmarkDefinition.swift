@@ -73,6 +73,8 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let patchGrid: Int
   /// How corruptions are made on the fly.
   public let making: CorruptionMaking
+  /// Whether accuracies are wanted; otherwise its logits are computed and archived, whatever its classes are.
+  public var isScored = true
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
   public let unsteadiness: [String: Unsteadiness]
 
@@ -195,10 +197,7 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   }
 
   /// The first part of a path, and what follows it.
-  static func split(_ path: String) -> (first: String, rest: String) {
-    let first = path.prefix { $0 != "/" }
-    return (String(first), String(path.dropFirst(first.count + 1)))
-  }
+  static func split(_ path: String) -> (first: String, rest: String) { path.firstPathPart }
 
   /// The folder that holds a condition's class folders.
   ///

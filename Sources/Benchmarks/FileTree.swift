@@ -19,30 +19,119 @@ public enum FileTree {
   public static func checkArchive(of path: String) throws(ListingError) {
     if let dataSet = WebDataset(root: path) { return try dataSet.check() }
     guard let (archive, inner) = archivePath(path) else { return }
-    guard try TarIndexes.shared.index(of: archive).children[inner] != nil else {
+    guard try TarIndexes.shared.index(of: archive).children[ExactText(inner)] != nil else {
       throw .missingFolder(path, reason: "the archive holds no such folder")
     }
+  }
+
+  /// What to do with a root that is no folder because it is a compressed archive, or braces that are not WebDataset's; nil for
+  /// others.
+  public static func archiveAdvice(_ path: String) -> String? {
+    let name = (path as NSString).lastPathComponent.lowercased()
+    let compressed = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst", ".zip"].first(where: name.hasSuffix)
+    var facts = stat()
+    if stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR { return nil }
+    if let compressed {
+      return
+        "compressed archives (\(compressed)) are not read, since a file in them cannot be read without all before it; "
+        + "make them plain .tar with gunzip, or unpack them"
+    }
+    guard name.contains("{"), WebDataset(root: path) == nil else { return nil }
+    return "shards of a WebDataset are named like w-{00..63}.tar or w-{00,07}.tar, with one pair of braces"
   }
 
   /// Whether a path is a root in WebDataset's notation.
   public static func isWebDataset(_ root: String) -> Bool { WebDataset(root: root) != nil }
 
-  /// The names in a folder, in no order.
+  /// One name in a folder.
+  struct Listed {
+    let name: String
+    /// Whether it is a folder, or a link to one.
+    let isFolder: Bool
+    /// Whether the name is text; otherwise no path leads to it.
+    var isNamed = true
+  }
+
+  /// What tells a folder from all others on this machine.
+  struct Identity: Hashable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  /// What is in a folder, in the order of the names' bytes. A folder in an archive has no identity.
+  ///
+  /// - Throws: `ListingError.missingFolder`.
+  static func list(_ path: String) throws(ListingError) -> (entries: [Listed], identity: Identity?) {
+    if let (archive, inner) = archivePath(path) {
+      let index = try TarIndexes.shared.index(of: archive)
+      guard let names = index.children[ExactText(inner)] else {
+        throw .missingFolder(path, reason: "the archive holds no such folder")
+      }
+      let prefix = inner.isEmpty ? "" : inner + "/"
+      return (
+        names.sorted().map {
+          Listed(name: $0.text, isFolder: index.children[ExactText(prefix + $0.text)] != nil)
+        }, nil
+      )
+    }
+    guard let folder = opendir(path) else {
+      let reason =
+        switch errno {
+        case ENOENT: "there is no such folder"
+        case ENOTDIR: "it is no folder"
+        default: "it cannot be read (\(String(cString: strerror(errno))))"
+        }
+      throw .missingFolder(path, reason: reason)
+    }
+    defer { closedir(folder) }
+    var facts = stat()
+    let identity =
+      fstat(dirfd(folder), &facts) == 0 ? Identity(device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino)) : nil
+    var entries: [Listed] = []
+    errno = 0
+    while let entry = readdir(folder) {
+      // The record is only as long as its name: it must not be copied as a whole.
+      let place = UnsafeRawPointer(entry).advanced(by: MemoryLayout<dirent>.offset(of: \.d_name) ?? 19)
+      let name = place.assumingMemoryBound(to: CChar.self)
+      if let listed = listed(name, type: Int(entry.pointee.d_type), in: folder) { entries.append(listed) }
+      errno = 0
+    }
+    guard errno == 0 else {
+      throw .missingFolder(path, reason: "it cannot be read (\(String(cString: strerror(errno))))")
+    }
+    return (entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, identity)
+  }
+
+  /// A folder's entry; nil for the folder itself and the one above it.
+  private static func listed(_ name: UnsafePointer<CChar>, type: Int, in folder: OpaquePointer) -> Listed? {
+    let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+    guard !bytes.elementsEqual([46]), !bytes.elementsEqual([46, 46]) else { return nil }
+    var isFolder = type == Int(DT_DIR)
+    if type == Int(DT_LNK) || type == Int(DT_UNKNOWN) {
+      var facts = stat()
+      isFolder = fstatat(dirfd(folder), name, &facts, 0) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+    }
+    if let text = String(validating: bytes, as: UTF8.self) { return Listed(name: text, isFolder: isFolder) }
+    return Listed(name: String(decoding: bytes, as: UTF8.self), isFolder: false, isNamed: false)
+  }
+
+  /// Entries of a folder in an archive that are no files to be read, such as links to what the archive does not hold.
+  static func unreadableEntries(of path: String) throws(ListingError) -> [LeftOutFile] {
+    guard let (archive, inner) = archivePath(path) else { return [] }
+    let prefix = inner.isEmpty ? "" : inner + "/"
+    return try TarIndexes.shared.index(of: archive).unread.filter { $0.key.text.begins(with: prefix) }
+      .map {
+        LeftOutFile(
+          path: String(decoding: $0.key.text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self), reason: $0.value)
+      }
+      .sorted { ExactText($0.path) < ExactText($1.path) }
+  }
+
+  /// The names in a folder, in the order of their bytes; those that are no text are left out.
   ///
   /// - Throws: `ListingError.missingFolder`.
   static func entries(of path: String) throws(ListingError) -> [String] {
-    if let (archive, inner) = archivePath(path) {
-      guard let names = try TarIndexes.shared.index(of: archive).children[inner] else {
-        throw .missingFolder(path, reason: "the archive holds no such folder")
-      }
-      return Array(names)
-    }
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: path)
-    } catch {
-      let reason = FileManager.default.fileExists(atPath: path) ? "it cannot be read" : "there is no such folder"
-      throw .missingFolder(path, reason: reason)
-    }
+    try list(path).entries.filter(\.isNamed).map(\.name)
   }
 
   /// The first files in class folders below a folder, by name, that end in `.suffix`: at most `count`.
@@ -64,7 +153,7 @@ public enum FileTree {
   public static func isFile(_ path: String) -> Bool {
     if let file = WebDataset.file(of: path) { return isFile(file) }
     if let (archive, inner) = archivePath(path) {
-      return (try? TarIndexes.shared.index(of: archive).files[inner]) != nil
+      return (try? TarIndexes.shared.index(of: archive).files[ExactText(inner)]) != nil
     }
     var isDirectory: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
@@ -77,7 +166,7 @@ public enum FileTree {
     if let file = WebDataset.file(of: path) { return try contents(of: file) }
     let place: (archive: String, entry: TarIndex.Entry)?
     if let (archive, inner) = archivePath(path) {
-      guard let entry = try TarIndexes.shared.index(of: archive).files[inner] else {
+      guard let entry = try TarIndexes.shared.index(of: archive).files[ExactText(inner)] else {
         throw ImageError.unreadable(path, reason: "the archive holds no such file")
       }
       place = (archive, entry)
@@ -121,8 +210,9 @@ public enum FileTree {
   /// The archive that a path leads into, and the path in it; nil for paths that lead into none.
   static func archivePath(_ path: String) -> (archive: String, inner: String)? {
     guard path.contains(".tar") else { return nil }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    for (index, part) in parts.enumerated() where part.hasSuffix(".tar") {
+    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+    for (index, part) in parts.enumerated() where part.ends(with: ".tar") {
       let archive = parts[...index].joined(separator: "/")
       var isDirectory: ObjCBool = false
       guard FileManager.default.fileExists(atPath: archive, isDirectory: &isDirectory) else { return nil }

@@ -3,18 +3,38 @@ import Foundation
 
 /// The images of one benchmark in the archive's order: relative path and class.
 public struct ImageListing: Sendable, Hashable, Codable {
-  /// Paths below a condition's folder, `CLASS/FILE`, sorted by their UTF-8 bytes.
+  /// Paths below a condition's folder, `CLASS/FILE` or deeper, sorted by their UTF-8 bytes.
   public let paths: [String]
-  /// The class index of each image.
+  /// The class of each image: its place in ``classNames``, -1 where it has none. ``BenchmarkDefinition/scoring(of:classCount:)``
+  /// says which output of a network that is.
   public let labels: [Int32]
-  /// The class folders' names by class index.
+  /// The classes' names.
   public let classNames: [String]
+  /// What the classes were told from.
+  public let rule: ClassRule
+  /// Files in the same folders that are none of the images, and why, in the order of their paths.
+  public let leftOut: [LeftOutFile]
 
   /// A listing; paths and labels are of one length.
-  public init(paths: [String], labels: [Int32], classNames: [String]) {
+  ///
+  /// - Parameter rule: nil for WordNet ids where the names are those of ImageNet, otherwise for names.
+  public init(
+    paths: [String], labels: [Int32], classNames: [String], rule: ClassRule? = nil, leftOut: [LeftOutFile] = []
+  ) {
     self.paths = paths
     self.labels = labels
     self.classNames = classNames
+    self.rule = rule ?? (classNames == ImageNetClasses.wordNetIDs ? .wordNetIDs : .names)
+    self.leftOut = leftOut
+  }
+
+  /// Files that the folders hold: images and those that are left out.
+  public var filesFound: Int { paths.count + leftOut.reduce(0) { $0 + $1.count } }
+
+  /// Whether the images and their classes are the same, whatever else the folders hold.
+  public func hasSameImages(as other: ImageListing) -> Bool {
+    labels == other.labels && paths.count == other.paths.count
+      && zip(paths, other.paths).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
   }
 
   /// SHA-256 over paths and labels, hexadecimal: a changed data set has another digest.
@@ -43,6 +63,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case damagedArchive(String, reason: String)
   /// A sample of a WebDataset has no class.
   case unclassedSample(String, key: String)
+  /// Two class folders have one number.
+  case twoFoldersOfOneNumber(String, String)
   /// A class folder's name does not start with its class's number.
   case unnumberedFolder(String)
 
@@ -52,7 +74,7 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .missingFolder(let path, let reason):
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
-      "no images below \(path): expected class folders that hold .JPEG, .jpg, .jpeg or .png files, or for ImageNet-P .mp4, or in WebDataset's shards images with their .cls"
+      "no images below \(path): expected class folders that hold images (.jpg, .jpeg, .png, .webp, .bmp, .tif, .gif), for ImageNet-P .mp4; a single shard of a WebDataset is named like w-{00..00}.tar"
     case .noPictures(let path): "no pictures in \(path): expected .png, .jpg or .jpeg files"
     case .tooManyPictures(let path, let limit):
       "\(path) holds more than \(limit), which would all be kept in memory; name a folder with fewer"
@@ -62,6 +84,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
     case .unclassedSample(let shard, let key):
       "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
+    case .twoFoldersOfOneNumber(let one, let other):
+      "the class folders \(one) and \(other) are the same number, so that one class has two folders; rename one, or list the folders with the key classes"
     case .unnumberedFolder(let name):
       "the class folder \(name) does not start with its class's number, as 00_dog does; rename it, or take it away"
     }
@@ -74,39 +98,71 @@ extension BenchmarkDefinition {
   ///
   /// - Throws: `ListingError` for a missing folder or an empty data set.
   public func listing() throws -> ImageListing {
-    var paths: [String] = []
-    if subsets.isEmpty {
-      paths = try unionOfConditions()
-    } else {
-      for subset in subsets { paths += try images(of: subset) }
-    }
-    let folders = Set(paths.map(classFolder(of:)))
-    let (names, index) = try classIndex(of: folders)
-    let sorted = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let found = subsets.isEmpty ? try unionOfConditions() : try allSubsets()
+    let folders = Set(found.images.map { ExactText(classFolder(of: $0)) })
+    let classes = try classes(of: folders)
     return ImageListing(
-      paths: sorted, labels: sorted.map { index[classFolder(of: $0)] ?? -1 }, classNames: names)
+      paths: found.images, labels: found.images.map { classes.index[ExactText(classFolder(of: $0))] ?? -1 },
+      classNames: classes.names, rule: classes.rule, leftOut: found.leftOut)
   }
 
-  private func unionOfConditions() throws -> [String] {
-    var paths = Set<String>()
-    for folder in Set(grid.conditions.map(folder(of:))).sorted() {
-      let found = try images(below: folder)
-      if found.isEmpty { throw ListingError.noImages(folder) }
-      paths.formUnion(found)
+  /// Images and other files, each in the order of their paths.
+  private typealias Found = (images: [String], leftOut: [LeftOutFile])
+
+  /// What any condition's folder holds; a file that is an image under one condition is no other under the next.
+  private func unionOfConditions() throws -> Found {
+    let folders = Set(grid.conditions.map(folder(of:))).sorted()
+    let all = try Concurrently.map(folders) { folder in
+      let found = try files(below: folder)
+      if found.images.isEmpty { throw ListingError.noImages(folder) }
+      return found
     }
-    return Array(paths)
+    guard all.count > 1 else { return all.first.map(Self.sorted) ?? ([], []) }
+    let images = all.reduce(into: Set<ExactText>()) { $0.formUnion($1.images.lazy.map { ExactText($0) }) }
+    var leftOut: [ExactText: LeftOutFile] = [:]
+    for file in all.lazy.flatMap(\.leftOut) where !images.contains(ExactText(file.path)) {
+      if (leftOut[ExactText(file.path)]?.count ?? 0) <= file.count { leftOut[ExactText(file.path)] = file }
+    }
+    let classes = Set(images.map { ExactText(classFolder(of: $0.text)) })
+    return Self.sorted(
+      (images.map(\.text), leftOut.values.filter { $0.count > 0 || !classes.contains(ExactText($0.path)) }))
   }
 
-  private func images(of subset: ImageSubset) throws -> [String] {
-    var found = try images(below: subset.folder)
-    if subset.isRestricted, case .among(let indices) = kind.recipe.classes {
-      let names = ImageNetClasses.wordNetIDs
-      let scored = Set(indices.map { names[Int($0)] })
-      let others = Set(names).subtracting(scored)
-      found.removeAll { others.contains(Self.split($0).first) }
+  private static func sorted(_ found: Found) -> Found {
+    (
+      found.images.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) },
+      found.leftOut.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    )
+  }
+
+  private func allSubsets() throws -> Found {
+    var all: Found = ([], [])
+    for subset in subsets {
+      var found = try files(below: subset.folder)
+      if subset.isRestricted, case .among(let indices) = kind.recipe.classes { leaveOutOthers(than: indices, &found) }
+      if found.images.isEmpty { throw ListingError.noImages(subset.folder) }
+      all.images += found.images.map { subset.name + "/" + $0 }
+      all.leftOut += found.leftOut.map {
+        LeftOutFile(path: subset.name + "/" + $0.path, count: $0.count, reason: $0.reason)
+      }
     }
-    if found.isEmpty { throw ListingError.noImages(subset.folder) }
-    return found.map { subset.name + "/" + $0 }
+    return Self.sorted(all)
+  }
+
+  /// Leaves out images of ImageNet's other classes, a class folder at a time.
+  private func leaveOutOthers(than indices: [Int32], _ found: inout Found) {
+    let names = ImageNetClasses.wordNetIDs
+    let others = Set(names).subtracting(indices.map { names[Int($0)] })
+    var counts: [String: Int] = [:]
+    found.images.removeAll { path in
+      let folder = Self.split(path).first
+      guard others.contains(folder) else { return false }
+      counts[folder, default: 0] += 1
+      return true
+    }
+    found.leftOut += counts.map {
+      LeftOutFile(path: $0.key, count: $0.value, reason: "its class is not one of the \(indices.count) that are scored")
+    }
   }
 
   private func classFolder(of path: String) -> String {
@@ -114,58 +170,16 @@ extension BenchmarkDefinition {
     return subsets.isEmpty ? first : Self.split(rest).first
   }
 
-  /// The class index of each folder. Folders that the class list lacks have none, so their images have no label.
-  private func classIndex(of folders: Set<String>) throws -> (names: [String], index: [String: Int32]) {
-    if FileTree.isWebDataset(origin.root) { return ClassIndex.stated(folders, names: classes) }
-    if case .numberedFolders = kind.recipe.classes { return try ClassIndex.numbered(folders) }
-    guard !classes.isEmpty else { return ClassIndex.of(folders: folders) }
-    return (classes, Dictionary(zip(classes, 0...)) { first, _ in first })
+  /// What each class folder's class is.
+  private func classes(of folders: Set<ExactText>) throws(ListingError) -> FolderClasses {
+    if FileTree.isWebDataset(origin.root) { return .stated(folders, names: classes) }
+    if case .numberedFolders = kind.recipe.classes { return try .numbered(folders) }
+    return classes.isEmpty ? try .told(from: folders) : .listed(classes)
   }
 
-  private func images(below folder: String) throws -> [String] {
-    let suffixes: Set<String> = isVideo ? ["mp4"] : ["jpeg", "jpg", "png"]
-    if let dataSet = WebDataset(root: folder) { return try dataSet.images() }
-    var images: [String] = []
-    for name in try FileTree.entries(of: folder) where !name.hasPrefix(".") {
-      guard FileTree.isFolder(folder + "/" + name) else { continue }
-      for file in try FileTree.entries(of: folder + "/" + name) where !file.hasPrefix(".") {
-        let suffix = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        if suffixes.contains(suffix) { images.append(name + "/" + file) }
-      }
-    }
-    return images
-  }
-}
-
-/// How class folders become class indices.
-enum ClassIndex {
-  /// The two digits that start a folder's name are its class: `03_reptile` is 3.
-  static func numbered(_ folders: Set<String>) throws(ListingError) -> (names: [String], index: [String: Int32]) {
-    var index: [String: Int32] = [:]
-    for folder in folders {
-      let digits = folder.prefix { $0 != "_" }
-      guard digits.count == 2, let number = Int32(digits), number >= 0 else { throw .unnumberedFolder(folder) }
-      index[folder] = number
-    }
-    var names = (0...Int(index.values.max() ?? 0)).map(String.init)
-    for (folder, number) in index { names[Int(number)] = String(folder.dropFirst(3)) }
-    return (names, index)
-  }
-
-  /// Folders that are class indices in decimal digits; the names of 1,000 classes are ImageNet's where none are given.
-  static func stated(_ folders: Set<String>, names: [String]) -> (names: [String], index: [String: Int32]) {
-    let index = Dictionary(uniqueKeysWithValues: folders.compactMap { folder in Int32(folder).map { (folder, $0) } })
-    let count = Int(index.values.max() ?? 0) + 1
-    guard names.isEmpty else { return (names, index.filter { $0.value < names.count }) }
-    let isImageNet = count == ImageNetClasses.wordNetIDs.count
-    return (isImageNet ? ImageNetClasses.wordNetIDs : (0..<count).map(String.init), index)
-  }
-
-  /// ImageNet's own index where every folder is one of its 1,000 WordNet ids, otherwise the sorted folders' order.
-  static func of(folders: Set<String>) -> (names: [String], index: [String: Int32]) {
-    let isImageNet = folders.isSubset(of: Set(ImageNetClasses.wordNetIDs))
-    let names = isImageNet ? ImageNetClasses.wordNetIDs : folders.sorted()
-    let index = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
-    return (names, index)
+  private func files(below folder: String) throws -> Found {
+    if let dataSet = WebDataset(root: folder) { return try dataSet.files() }
+    let walk = try ImageWalk(of: folder, isVideo: isVideo)
+    return (walk.images, walk.leftOut)
   }
 }

@@ -13,6 +13,8 @@ public struct Scoring: Sendable, Equatable {
   public let map: [Int32]?
   /// Why no image has a label, where that is so.
   public let obstacle: String?
+  /// One sentence that says how the data set's classes became outputs; of what was not scored, why not.
+  public let assumption: String
 
   /// The largest of the scored outputs, of equal ones the first; nil where one of all outputs is NaN: a NaN says that
   /// the image was not computed.
@@ -62,26 +64,39 @@ extension Scoring {
 extension BenchmarkDefinition {
   /// How a network of `classCount` outputs is judged on the images of a listing.
   public func scoring(of listing: ImageListing, classCount: Int) -> Scoring {
-    let isImageNet = classCount == ImageNetClasses.wordNetIDs.count
-    switch kind.recipe.classes {
-    case .numberedFolders(let map) where classCount == map.count:
+    guard isScored else { return .none(listing, classCount, "the manifest says scored: false") }
+    let imageNet = ImageNetOutputs(count: classCount)
+    if case .numberedFolders(let map) = kind.recipe.classes, let imageNet {
       return Scoring(
-        labels: listing.labels, classNames: ImageNetClasses.wordNetIDs, scored: nil, map: map, obstacle: nil)
-    case .among(let scored) where isImageNet && listing.classNames == ImageNetClasses.wordNetIDs:
-      return Scoring(
-        labels: listing.labels, classNames: listing.classNames, scored: scored, map: nil, obstacle: nil)
-    default:
-      // Folders that are not as many as the classes do not say which class is which.
-      guard listing.classNames.count == classCount else {
-        return Scoring(
-          labels: Array(repeating: -1, count: listing.labels.count), classNames: (0..<classCount).map(String.init),
-          scored: nil, map: nil,
-          obstacle:
-            "unknown: the data set has \(listing.classNames.count) class folders, the network \(classCount) classes"
-        )
-      }
-      return Scoring(
-        labels: listing.labels, classNames: listing.classNames, scored: nil, map: nil, obstacle: nil)
+        labels: listing.labels, classNames: imageNet.names, scored: nil,
+        map: Array(repeating: -1, count: Int(imageNet.offset)) + map, obstacle: nil,
+        assumption:
+          "the two digits that start a class folder's name are its class, to which ImageNet's 1,000 are mapped"
+          + imageNet.remark)
     }
+    let classes: ClassAssignment
+    do throws(ClassAssignment.Obstacle) {
+      classes = try ClassAssignment(listing, outputs: classCount)
+    } catch {
+      return .none(listing, classCount, error.words)
+    }
+    var scored: [Int32]?
+    if case .among(let some) = kind.recipe.classes, let imageNet, classes.names == imageNet.names {
+      scored = some.map { $0 + imageNet.offset }
+    }
+    return Scoring(
+      labels: classes.labels, classNames: classes.names, scored: scored, map: nil, obstacle: nil,
+      assumption: classes.words)
+  }
+
+  /// Whether its figures need the images' classes; flip rates do without.
+  public var needsClasses: Bool { isScored && kind != .imagenetP }
+}
+
+extension Scoring {
+  fileprivate static func none(_ listing: ImageListing, _ classCount: Int, _ why: String) -> Scoring {
+    Scoring(
+      labels: Array(repeating: -1, count: listing.labels.count), classNames: (0..<classCount).map(String.init),
+      scored: nil, map: nil, obstacle: "unknown: " + why, assumption: "not scored: " + why)
   }
 }

@@ -14,13 +14,18 @@ package struct TarIndex: Sendable {
   }
 
   /// Files by path; a path that stands twice has the later file, as after unpacking.
-  package private(set) var files: [String: Entry] = [:]
+  package private(set) var files: [ExactText: Entry] = [:]
   /// The names in each folder; "" is the archive itself.
-  package private(set) var children: [String: Set<String>] = ["": []]
+  package private(set) var children: [ExactText: Set<ExactText>] = ["": []]
+  /// Entries that cannot be read as files, by path, and why.
+  package private(set) var unread: [ExactText: String] = [:]
 
   private static let blockBytes: UInt64 = 512
   /// The longest name or pax header that is believed, bytes.
   private static let maximumNameBytes: UInt64 = 1 << 20
+
+  /// The most folders within each other.
+  private static let maximumDepth = 100
 
   /// No files.
   init() {}
@@ -40,10 +45,15 @@ package struct TarIndex: Sendable {
     defer { try? handle.close() }
     var position: UInt64 = 0
     var longName: String?
+    var longTarget: String?
     var longByteCount: UInt64?
+    var links = TarLinks()
     while position + Self.blockBytes <= length {
       let block = try Self.read(handle, position, Self.blockBytes, archive)
-      if block.allSatisfy({ $0 == 0 }) { return }
+      if block.allSatisfy({ $0 == 0 }) {
+        try links.resolve(in: &self, archive)
+        return
+      }
       guard Self.sumMatches(block) else {
         throw .damagedArchive(archive, reason: "no tar header at byte \(position)")
       }
@@ -56,29 +66,79 @@ package struct TarIndex: Sendable {
       switch block[156] {
       case UInt8(ascii: "L"):
         longName = Self.text(try Self.readName(handle, start, byteCount, archive)[...])
+      case UInt8(ascii: "K"):
+        longTarget = Self.text(try Self.readName(handle, start, byteCount, archive)[...])
       case UInt8(ascii: "x"):
         let records = Self.records(try Self.readName(handle, start, byteCount, archive))
         longName = records["path"] ?? longName
+        longTarget = records["linkpath"] ?? longTarget
         longByteCount = records["size"].flatMap { UInt64($0) }
-      case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
-        add(longName ?? Self.name(block), Entry(offset: start, byteCount: byteCount))
-        (longName, longByteCount) = (nil, nil)
-      case UInt8(ascii: "g"), UInt8(ascii: "K"): break
-      default: (longName, longByteCount) = (nil, nil)
+      case UInt8(ascii: "g"): break
+      default:
+        let target = longTarget ?? Self.text(block[157..<257])
+        enter(longName ?? Self.name(block), block[156], Entry(offset: start, byteCount: byteCount), target, &links)
+        (longName, longTarget, longByteCount) = (nil, nil, nil)
       }
       position = start + (byteCount + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
     }
     throw .damagedArchive(archive, reason: "it ends after \(length) bytes without an archive's last block")
   }
 
-  /// Adds a file under its path, and the folders above it; a path that leads out of the archive is left out.
-  mutating func add(_ path: String, _ entry: Entry) {
-    let parts = path.split(separator: "/").filter { $0 != "." }
-    guard !parts.isEmpty, !parts.contains("..") else { return }
-    files[parts.joined(separator: "/")] = entry
-    for depth in parts.indices {
-      children[parts[..<depth].joined(separator: "/"), default: []].insert(String(parts[depth]))
+  /// Enters what a header describes, by its type.
+  private mutating func enter(_ path: String, _ type: UInt8, _ entry: Entry, _ target: String, _ links: inout TarLinks)
+  {
+    switch type {
+    case 0, UInt8(ascii: "0"), UInt8(ascii: "7"): add(path, entry)
+    case UInt8(ascii: "1"):
+      if let place = Self.path(target), let original = files[place] {
+        add(path, original)
+      } else {
+        leaveOut(path, "it is a hard link to \(target), which the archive does not hold before it")
+      }
+    case UInt8(ascii: "2"): links.add(path, target: target)
+    case UInt8(ascii: "5"): addFolder(path)
+    case UInt8(ascii: "S"): leaveOut(path, "it is stored as a sparse file; make the archive without --sparse")
+    default: leaveOut(path, "it is neither file nor link, but of type \(type)")
     }
+  }
+
+  /// A path as the index has it; nil for one that leads out of the archive or too deep into it.
+  static func path(_ path: String) -> ExactText? {
+    let parts = path.pathParts.filter { $0 != "." }
+    return parts.contains("..") || parts.isEmpty || parts.count > maximumDepth
+      ? nil : ExactText(parts.joined(separator: "/"))
+  }
+
+  /// Adds a file under its path, and the folders above it.
+  mutating func add(_ path: String, _ entry: Entry) {
+    guard let place = Self.path(path) else { return leaveOut(path, "its path leads out of the archive, or too deep") }
+    files[place] = entry
+    unread[place] = nil
+    addFolders(above: place)
+  }
+
+  private mutating func addFolder(_ path: String) {
+    guard let place = Self.path(path) else { return }
+    addFolders(above: place)
+    if children[place] == nil { children[place] = [] }
+  }
+
+  private mutating func addFolders(above place: ExactText) {
+    var rest = place.text.utf8[...]
+    while let slash = rest.lastIndex(of: UInt8(ascii: "/")) {
+      let name = String(decoding: rest[rest.index(after: slash)...], as: UTF8.self)
+      rest = rest[..<slash]
+      let folder = ExactText(String(decoding: rest, as: UTF8.self))
+      let isKnown = children[folder] != nil
+      children[folder, default: []].insert(ExactText(name))
+      if isKnown { return }
+    }
+    children["", default: []].insert(ExactText(String(decoding: rest, as: UTF8.self)))
+  }
+
+  /// Notes an entry that cannot be read as a file.
+  mutating func leaveOut(_ path: String, _ reason: String) {
+    unread[Self.path(path) ?? ExactText(path)] = reason
   }
 
   private static func read(

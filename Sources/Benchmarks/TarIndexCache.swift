@@ -16,7 +16,7 @@ package struct TarIndexCache: Sendable {
     let nanoseconds: Int
   }
 
-  private static let format = "gauntlet tar index 1"
+  private static let format = "gauntlet tar index 2"
   /// Seconds after which an archive's next change has another date on every file system.
   private static let settled = 3
   /// The smallest archive whose index is kept, files; smaller ones are read again in no time.
@@ -45,6 +45,12 @@ package struct TarIndexCache: Sendable {
     guard lines.next().map({ String(decoding: $0, as: UTF8.self) }) == Self.header(subject) else { return nil }
     var index = TarIndex()
     while let line = lines.next(), !line.isEmpty {
+      if line.starts(with: Self.unreadMark.utf8) {
+        let parts = line.dropFirst(Self.unreadMark.utf8.count).split(separator: 9, maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        index.leaveOut(String(decoding: parts[1], as: UTF8.self), String(decoding: parts[0], as: UTF8.self))
+        continue
+      }
       let fields = line.split(separator: 32, maxSplits: 2)
       guard fields.count == 3, let offset = UInt64(String(decoding: fields[0], as: UTF8.self)),
         let byteCount = UInt64(String(decoding: fields[1], as: UTF8.self))
@@ -57,10 +63,12 @@ package struct TarIndexCache: Sendable {
   /// Keeps an index, if it is worth it and can be written.
   func keep(_ index: TarIndex, of subject: Subject) {
     guard subject.seconds + Self.settled <= time(nil), index.files.count >= smallest,
-      !index.files.keys.contains(where: { $0.utf8.contains(10) })
+      !index.files.keys.contains(where: { $0.text.utf8.contains(10) }),
+      !index.unread.contains(where: { $0.key.text.utf8.contains(10) || $0.value.utf8.contains { $0 == 9 || $0 == 10 } })
     else { return }
     var body = Array((Self.header(subject) + "\n").utf8)
     for (name, entry) in index.files { body += "\(entry.offset) \(entry.byteCount) \(name)\n".utf8 }
+    for (name, reason) in index.unread { body += "\(Self.unreadMark)\(reason)\t\(name)\n".utf8 }
     let target = path(of: subject)
     let draft = "\(target).\(UUID().uuidString)"
     try? FileManager.default.createDirectory(
@@ -76,6 +84,8 @@ package struct TarIndexCache: Sendable {
   }
 
   private static let sealBytes = 65
+  /// What starts the line of an entry that is no file.
+  private static let unreadMark = "- "
 
   /// SHA-256 in hexadecimal digits, and a newline.
   private static func seal(_ body: [UInt8]) -> Data { Data((hexadecimal(SHA256.hash(data: body)) + "\n").utf8) }

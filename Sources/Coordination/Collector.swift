@@ -22,23 +22,16 @@ public struct CollectionSummary: Sendable, Equatable {
 public enum CollectionError: Error, Equatable, CustomStringConvertible {
   /// The run has not ended.
   case unfinished(folder: String, pending: Int)
-  /// No shard was recorded, so not even the number of classes is known.
-  case nothingRecorded(group: String)
   /// A part is not what was recorded.
   case damagedPart(path: String, reason: String, folder: String)
-  /// A part holds another number of classes than the other parts of its group.
-  case mixedClassCounts(path: String, found: Int, expected: Int)
 
   /// What was found and what to do.
   public var description: String {
     switch self {
     case .unfinished(let folder, let pending):
       "\(pending) shards of \(folder) are not computed yet; go on with gauntlet resume, or collect with --partial"
-    case .nothingRecorded(let group): "no shard of \(group) was recorded; there is nothing to collect"
     case .damagedPart(let path, let reason, let folder):
       "\(path): \(reason); gauntlet mend \(folder) finds all such parts, then gauntlet resume computes them anew"
-    case .mixedClassCounts(let path, let found, let expected):
-      "\(path) holds \(found) classes, but other parts of the same model \(expected); compute the run anew"
     }
   }
 }
@@ -72,7 +65,7 @@ public struct Collector {
     summary.imagesOfMissingShards = status.total.images - status.total.recordedImages
 
     let writer = try ArchiveWriter(
-      path: path, attributes: rootAttributes, groups: try groupPlans(), compressed: run.plan.manifest.output.compressed)
+      path: path, attributes: rootAttributes, groups: groupPlans(), compressed: run.plan.manifest.output.compressed)
     var scores = ScoreTable(plan: run.plan)
     var done = 0
     try run.ledger.forEachPart { row in
@@ -86,6 +79,7 @@ public struct Collector {
     }
     for (group, metrics) in scores.metrics() { try writer.writeMetrics(group: group, metrics) }
     try writer.writeTable("attempts", columns: try attemptColumns())
+    try writer.writeTable("left_out", columns: leftOutColumns)
     try writer.close()
     return summary
   }
@@ -107,13 +101,10 @@ public struct Collector {
     ]
   }
 
-  private func groupPlans() throws -> [ArchiveGroupPlan] {
-    let classCounts = try classCountsOfModels()
+  private func groupPlans() -> [ArchiveGroupPlan] {
     var groups: [ArchiveGroupPlan] = []
     for (model, specification) in run.plan.manifest.models.enumerated() {
-      guard let classCount = classCounts[model] else {
-        throw CollectionError.nothingRecorded(group: specification.name)
-      }
+      let classCount = specification.classCount
       for (benchmark, definition) in run.plan.manifest.benchmarks.enumerated() {
         let listing = run.plan.listings[benchmark]
         let scoring = definition.scoring(of: listing, classCount: classCount)
@@ -123,7 +114,7 @@ public struct Collector {
             axes: definition.grid.axes.map { ArchiveAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
             imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames, classCount: classCount,
             attributes: attributes(
-              of: specification, on: definition, digest: listing.digest,
+              of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
             )
             .merging(scoring.archiveAttributes) { first, _ in first }))
@@ -132,31 +123,15 @@ public struct Collector {
     return groups
   }
 
-  /// The number of classes of each model, from its first part.
-  private func classCountsOfModels() throws -> [Int: Int] {
-    var counts: [Int: Int] = [:]
-    let wanted = run.plan.manifest.models.count
-    struct Enough: Error {}
-    do {
-      try run.ledger.forEachPart { row in
-        guard counts[row.definition.model] == nil, let part = row.part else { return }
-        let contents = try contents(of: part)
-        counts[row.definition.model] = contents.classCount
-        if counts.count == wanted { throw Enough() }
-      }
-    } catch is Enough {}
-    return counts
-  }
-
   private func attributes(
-    of model: ModelSpecification, on benchmark: BenchmarkDefinition, digest: String, publishedFiles: String?
+    of model: ModelSpecification, on benchmark: BenchmarkDefinition, _ listing: ImageListing, publishedFiles: String?
   ) -> [String: String] {
     let preprocessing = model.preprocessing
     var attributes = [
       "model": model.name, "architecture": model.architecture, "checkpoint": model.checkpoint,
       "checkpoint_sha256": model.checkpointDigest, "precision": model.precision.rawValue, "gemm": model.gemm.rawValue,
       "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.origin.root,
-      "data_sha256": digest,
+      "data_sha256": listing.digest, "files_found": String(listing.filesFound),
       "preprocess_mean": preprocessing.mean.map { "\($0)" }.joined(separator: " "),
       "preprocess_std": preprocessing.std.map { "\($0)" }.joined(separator: " "),
       "preprocess_interpolation": preprocessing.interpolation.rawValue,
@@ -175,6 +150,17 @@ public struct Collector {
     return attributes
   }
 
+  /// Files beside the images that are none of them; those of a benchmark are the same for all models.
+  private var leftOutColumns: [TableColumn] {
+    let files = zip(run.plan.manifest.benchmarks, run.plan.listings).flatMap { benchmark, listing in
+      listing.leftOut.map { (benchmark: benchmark.name, file: $0) }
+    }
+    return [
+      .strings("benchmark", files.map(\.benchmark)), .strings("path", files.map(\.file.path)),
+      .integers("count", files.map { Int64($0.file.count) }), .strings("reason", files.map(\.file.reason)),
+    ]
+  }
+
   private func attemptColumns() throws -> [TableColumn] {
     let attempts = try run.ledger.attempts()
     return [
@@ -191,6 +177,7 @@ extension Scoring {
   fileprivate var archiveAttributes: [String: String] {
     var attributes: [String: String] = [:]
     attributes["labels"] = obstacle
+    attributes["classes"] = assumption
     attributes["scored_classes"] = scored?.map(String.init).joined(separator: " ")
     attributes["class_map"] = map?.map(String.init).joined(separator: " ")
     return attributes

@@ -58,6 +58,10 @@ public struct RunWorkSource: WorkSource {
       throw InvalidResult(
         reason: "the result is of shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
     }
+    let classCount = plan.manifest.models[shard.model].classCount
+    guard output.classCount == classCount else {
+      throw InvalidResult(reason: "the result has \(output.classCount) logits an image, the model \(classCount)")
+    }
     return output
   }
 }

@@ -11,19 +11,26 @@ extension ManifestReader {
     }
     let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
       BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
-    switch kind {
-    case .imagenetC: return try corruptions(node)
-    case .imagenetP: return try perturbations(node)
-    case .occlusion: return try occlusion(node)
-    default: return try imageSets(node, kind: kind)
+    var benchmark =
+      switch kind {
+      case .imagenetC: try corruptions(node)
+      case .imagenetP: try perturbations(node)
+      case .occlusion: try occlusion(node)
+      default: try imageSets(node, kind: kind)
+      }
+    if let scored = mapping["scored"] {
+      benchmark.isScored = try ManifestNode(node: scored, file: file, path: node.path + ".scored").choice([
+        (word: "true", value: true), (word: "false", value: false),
+      ])
     }
+    return benchmark
   }
 
   /// Benchmarks of one condition: what sets of images there are follows from the kind's recipe.
   private func imageSets(_ node: ManifestNode, kind: BenchmarkKind) throws -> BenchmarkDefinition {
     let recipe = kind.recipe
     let folders = Set(recipe.subsets.map(\.key) + ["root"]).sorted()
-    let keys = try node.mapping(known: ["kind", "name", "classes"] + folders)
+    let keys = try node.mapping(known: ["kind", "name", "classes", "scored"] + folders)
     let root = try existing(required("root", in: keys, of: node), folder: true)
     if FileTree.isWebDataset(root), kind != .imagenetVal, kind != .imageFolder {
       throw node.failure("\(kind.rawValue) takes its classes from folders, which shards of a WebDataset do not have")
@@ -44,7 +51,7 @@ extension ManifestReader {
   }
 
   private func occlusion(_ node: ManifestNode) throws -> BenchmarkDefinition {
-    let keys = try node.mapping(known: ["kind", "name", "root", "classes", "percents", "grid"])
+    let keys = try node.mapping(known: ["kind", "name", "root", "classes", "scored", "percents", "grid"])
     let percents =
       try keys["percents"]?.sequence().map { try $0.integer(in: 0...100) }
       ?? Array(
@@ -60,7 +67,7 @@ extension ManifestReader {
 
   private func corruptions(_ node: ManifestNode) throws -> BenchmarkDefinition {
     let keys = try node.mapping(known: [
-      "kind", "name", "root", "from", "corruptions", "severities", "classes", "jpeg", "frost",
+      "kind", "name", "root", "from", "corruptions", "severities", "classes", "scored", "jpeg", "frost",
     ])
     let origin = try origin(keys, of: node)
     let isLive = if case .madeFrom = origin { true } else { false }
@@ -105,7 +112,9 @@ extension ManifestReader {
 
   /// ImageNet-P: frames are counted in the first files of each perturbation, or known where they are made on the fly.
   private func perturbations(_ node: ManifestNode) throws -> BenchmarkDefinition {
-    let keys = try node.mapping(known: ["kind", "name", "root", "from", "perturbations", "classes", "normalise_by"])
+    let keys = try node.mapping(known: [
+      "kind", "name", "root", "from", "perturbations", "classes", "scored", "normalise_by",
+    ])
     let origin = try origin(keys, of: node)
     let name = try keys["name"]?.identifier() ?? BenchmarkKind.imagenetP.rawValue
     let names = try names(
@@ -190,7 +199,7 @@ extension ManifestReader {
       else { throw node.failure("\(path) is no JSON list of class names") }
       names = list
     }
-    guard !names.isEmpty, Set(names).count == names.count else {
+    guard !names.isEmpty, Set(names.map { ExactText($0) }).count == names.count else {
       throw node.failure("\(node.path) must list different class names")
     }
     return names

@@ -13,6 +13,8 @@ public struct ModelSpecification: Sendable, Hashable, Codable {
   public let checkpoint: String
   /// SHA-256 of the checkpoint file, hexadecimal; empty until the run is planned.
   public var checkpointDigest: String
+  /// How many outputs it has, as its checkpoint says; 0 until the run is planned.
+  public var classCount = 0
   /// Which GEMM computes it. Promise 1 covers `native` only.
   public let gemm: GEMMBackend
   /// What its products are computed in.

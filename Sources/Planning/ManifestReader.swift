@@ -122,6 +122,7 @@ public struct ManifestReader {
     if wanted && FileTree.isFolder(path) { return path }
     if wanted {
       do { try FileTree.checkArchive(of: path) } catch { throw node.failure("\(node.path): \(error)") }
+      if let advice = FileTree.archiveAdvice(path) { throw node.failure("\(node.path) is \(path): \(advice)") }
     }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {

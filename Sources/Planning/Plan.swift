@@ -23,13 +23,15 @@ public struct Plan: Sendable {
 
   /// Plans a manifest: lists the images, looks at the first ones, and digests the checkpoints.
   ///
-  /// - Throws: `ListingError`, `PlanningError`, `CheckpointError` or a file error, before anything is started.
+  /// - Throws: `ListingError`, `PlanningError`, `CheckpointError` or a file error, and `ManifestError` where nothing could be
+  ///   scored, before anything is started.
   public static func make(manifestPath: String, note: (String) -> Void = { _ in }) throws -> Plan {
     let manifest = try ManifestReader(file: manifestPath).read()
     var models: [ModelSpecification] = []
     for var model in manifest.models {
       note("reading \(model.checkpoint)")
       model.checkpointDigest = try FileDigest.checkpoint(model.checkpoint)
+      model.classCount = try model.outputs()
       if let output = model.outputNote { note("\(model.name): \(output)") }
       if let doubt = try? CheckpointReader.open(model.checkpoint).doubt(about: model.architecture) {
         note("\(model.name): \(doubt)")
@@ -50,6 +52,8 @@ public struct Plan: Sendable {
       pictures: try zip(manifest.benchmarks, listings).map { try FirstPictures(benchmark: $0, listing: $1).sizes() },
       created: Date().formatted(.iso8601))
     try plan.checkFit()
+    try plan.checkScorable(manifestPath)
+    plan.assumptions.forEach(note)
     return plan
   }
 
@@ -80,7 +84,8 @@ extension Plan {
   private struct Stored: Codable {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
     /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
-    /// 7 published files of another size than the network's are resized.
+    /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
+    /// leave out.
     static let currentVersion = 7
     var version = currentVersion
     let runID: String
@@ -157,7 +162,7 @@ extension Plan {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
     for (benchmark, listing) in zip(manifest.benchmarks, listings) {
-      guard try benchmark.listing() == listing else {
+      guard try benchmark.listing().hasSameImages(as: listing) else {
         throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
       }
       _ = try benchmark.making.frost?.pictures()

@@ -125,7 +125,9 @@ struct PredictCommand: ParsableCommand {
   private func classNames(count: Int) throws -> [String]? {
     guard let classes else { return count == 1000 ? ImageNetClasses.wordNetIDs : nil }
     try Usage.checkExists(classes, what: "file of class names")
-    let names = try String(contentsOfFile: classes, encoding: .utf8).split(whereSeparator: \.isNewline).map(String.init)
+    // Lines end in LF or, as Windows writes them, CR LF, which is one character to Swift and none that equals "\n".
+    let names = try String(contentsOfFile: classes, encoding: .utf8).trimmingPrefix("\u{FEFF}")
+      .split(whereSeparator: \.isNewline).map(String.init)
     guard names.count == count else {
       throw UsageError("\(classes) names \(names.count) classes, but the checkpoint has \(count)")
     }

@@ -40,7 +40,41 @@ import Testing
     #expect(FileTree.isFolder(tar) && FileTree.isFolder(tar + "/deep") && !FileTree.isFolder(tar + "/deep/none"))
     #expect(throws: (any Error).self) { try FileTree.contents(of: tar + "/x/none") }
     let listing = try BenchmarkDefinition.clean(name: "v", root: tar).listing()
-    #expect(listing.paths == ["g/\(long)", "p/\(long)", "x/1.JPEG", "x/empty.JPEG"])
+    #expect(listing.paths == ["deep/er/2.JPEG", "g/\(long)", "p/\(long)", "x/1.JPEG", "x/empty.JPEG"])
+  }
+
+  @Test("links lead to files and folders of the archive as after unpacking; those that lead nowhere are named")
+  func links() throws {
+    let tar = try write([
+      member("x/1.JPEG", "one"), TarFile.link("y/hard.JPEG", to: "x/1.JPEG", type: "1"),
+      TarFile.link("y/soft.JPEG", to: "../x/1.JPEG"), TarFile.link("y/twice.JPEG", to: "soft.JPEG"),
+      TarFile.link("z", to: "x"), TarFile.link("y/more", to: "../z"), TarFile.link("x/loop", to: ".."),
+      TarFile.link("x/none.JPEG", to: "nowhere"), TarFile.link("x/out.JPEG", to: "/etc/x.JPEG"),
+      TarFile.link("x/early.JPEG", to: "x/late.JPEG", type: "1"), member("x/late.JPEG", "late"),
+      member("x/dev.JPEG", "", type: "3"), member("../up.JPEG", "up"),
+    ])
+    let listing = try BenchmarkDefinition.clean(name: "v", root: tar).listing()
+    #expect(
+      listing.paths == [
+        "x/1.JPEG", "x/late.JPEG", "y/hard.JPEG", "y/more/1.JPEG", "y/more/late.JPEG", "y/soft.JPEG", "y/twice.JPEG",
+        "z/1.JPEG", "z/late.JPEG",
+      ])
+    for path in listing.paths { #expect(try text(tar + "/" + path) == (path.hasSuffix("late.JPEG") ? "late" : "one")) }
+    #expect(
+      listing.leftOut.map(\.path) == [
+        "../up.JPEG", "x/dev.JPEG", "x/early.JPEG", "x/loop", "x/none.JPEG", "x/out.JPEG",
+      ])
+  }
+
+  @Test("links that double each other end")
+  func doublingLinks() throws {
+    var members = [member("d0/1.JPEG", "one"), member("d0/2.JPEG", "two")]
+    for level in 1..<40 {
+      members.append(TarFile.link("d\(level)/a", to: "../d\(level - 1)"))
+      members.append(TarFile.link("d\(level)/b", to: "../d\(level - 1)"))
+    }
+    let tar = try write(members)
+    #expect(throws: ListingError.self) { try BenchmarkDefinition.clean(name: "v", root: tar).listing() }
   }
 
   @Test("an archive that is cut off or none at all is refused")

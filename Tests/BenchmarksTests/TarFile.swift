@@ -2,7 +2,9 @@ import Foundation
 
 /// Writes tar archives block by block.
 enum TarFile {
-  private static func header(_ name: String, size: String, type: Character, prefix: String) -> [UInt8] {
+  private static func header(
+    _ name: String, size: String, type: Character, prefix: String = "", target: String = ""
+  ) -> [UInt8] {
     var block = [UInt8](repeating: 0, count: 512)
     func put(_ text: String, _ offset: Int) {
       block.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
@@ -10,6 +12,7 @@ enum TarFile {
     put(name, 0)
     put(size, 124)
     put(String(type), 156)
+    put(target, 157)
     put("ustar\0" + "00", 257)
     put(prefix, 345)
     put("        ", 148)
@@ -24,6 +27,11 @@ enum TarFile {
     let bytes = [UInt8](text.utf8)
     return header(name, size: String(bytes.count, radix: 8), type: type, prefix: prefix) + bytes
       + [UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512)
+  }
+
+  /// A link's header: symbolic, or hard of type 1.
+  static func link(_ name: String, to target: String, type: Character = "2") -> [UInt8] {
+    header(name, size: "0", type: type, target: target)
   }
 
   /// Writes members and the archive's end; gives the path.

@@ -51,6 +51,18 @@ import Testing
     }
   }
 
+  @Test("shards that are listed by name are read; samples without an image are named")
+  func listedShards() throws {
+    try writeTwoShards()
+    try write("val-other.tar", [("c.heic", "c"), ("c.cls", "1"), ("d.webp", "d"), ("d.cls", "2")])
+    let listing = try benchmark("val-{09,other}.tar").listing()
+    #expect(listing.paths == ["2/val-other.tar/d.webp", "3/val-09.tar/deep/b.JPEG", "7/val-09.tar/a_1.jpg"])
+    #expect(listing.leftOut.map(\.path) == ["val-other.tar/c.cls", "val-other.tar/c.heic"])
+    #expect(FileTree.archiveAdvice(path + "/w-{00..01}.tar.gz")?.contains("compressed") == true)
+    #expect(FileTree.archiveAdvice(path + "/w-{0..}.tar")?.contains("WebDataset") == true)
+    #expect(FileTree.archiveAdvice(path + "/w-{00..01}.tar") == nil)
+  }
+
   @Test("a list of classes names the indices; 1,000 classes are ImageNet's")
   func classes() throws {
     try writeTwoShards()
@@ -87,7 +99,8 @@ import Testing
   @Test(
     "what is not in the notation is an ordinary path",
     arguments: [
-      "val-{0..}.tar", "val-{1..0}.tar", "val-{a..b}.tar", "val-{0,1}.tar", "val-{0..1}", "val-0.tar", "{", "",
+      "val-{0..}.tar", "val-{1..0}.tar", "val-{a..b}.tar", "val-{0,,1}.tar", "val-{0,0}.tar", "val-{0..1}", "val-0.tar",
+      "{", "",
     ])
   func otherPaths(_ root: String) {
     #expect(!FileTree.isWebDataset(path + "/" + root))

@@ -15,10 +15,10 @@ import Testing
     let source = RunWorkSource(plan: plan, folder: folder)
     let shard = try #require(plan.shards.first { $0.benchmark == 1 && $0.condition == 3 && $0.firstImage == 5 })
 
-    func store(_ id: Int64, _ subject: ShardDefinition) throws -> StoredPart? {
+    func store(_ id: Int64, _ subject: ShardDefinition, classes: Int = 10) throws -> StoredPart? {
       let output = ShardOutput(
-        shard: id, subject: ShardSubject(subject, of: plan), classCount: 2,
-        logits: (0..<2 * subject.imageCount).map(Float.init), failures: [], provenance: [:])
+        shard: id, subject: ShardSubject(subject, of: plan), classCount: classes,
+        logits: (0..<classes * subject.imageCount).map(Float.init), failures: [], provenance: [:])
       return try source.store(try output.encoded(), for: shard, attempt: 1, worker: "w")
     }
     // As big as the shard, but the neighbour's images; a neighbouring condition; another benchmark; half of it.
@@ -29,6 +29,7 @@ import Testing
       #expect(throws: InvalidResult.self, "\(other)") { try store(shard.id, other) }
     }
     #expect(throws: InvalidResult.self) { try store(shard.id + 1, shard) }
+    #expect(throws: InvalidResult.self) { try store(shard.id, shard, classes: 9) }
     #expect(!FileManager.default.fileExists(atPath: folder.part(shard: shard.id)))
     let part = try #require(try store(shard.id, shard))
     #expect(try PartFile.read(folder.path + "/" + part.path, expectedSHA256: part.sha256).firstImage == 5)

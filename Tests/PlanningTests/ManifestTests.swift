@@ -120,8 +120,8 @@ import Videos
     Refusal(find: "[1, 2]", replace: "[1, 6]", line: 13, says: "must be from 1 to 5"),
     Refusal(find: "[1, 2]", replace: "[1, 1]", line: 13, says: "different numbers"),
     Refusal(find: "[1, 2]", replace: "[1, 3]", line: 10, says: "asks for fog/3, but there is no folder"),
-    Refusal(find: "images: 4", replace: "images: 0", line: 14, says: "from 1 to 10000"),
-    Refusal(find: "2m", replace: "soon", line: 14, says: "must be a duration"),
+    Refusal(find: "images: 4", replace: "images: 0", line: 15, says: "from 1 to 10000"),
+    Refusal(find: "2m", replace: "soon", line: 15, says: "must be a duration"),
     Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not YAML"),
   ]
 

@@ -12,6 +12,29 @@ import Testing
     plan = try Plan.make(manifestPath: workspace.path + "/m.yaml")
   }
 
+  private func plan(_ manifest: String, classes: Int) throws -> Plan {
+    try workspace.writeHead(classes: classes)
+    try workspace.write(manifest, to: "m.yaml")
+    return try Plan.make(manifestPath: workspace.path + "/m.yaml")
+  }
+
+  @Test("a plan holds the models' class counts; what could not be scored is refused unless scored is false")
+  func scorable() throws {
+    #expect(plan.manifest.models[0].classCount == 2)
+    #expect(plan.assumptions.first?.contains("imagenet-val: 2 class folders") == true)
+    #expect(plan.assumptions.last?.contains("scored: false") == true)
+    #expect {
+      try self.plan(Workspace.manifest, classes: 3)
+    } throws: {
+      "\($0)".contains("imagenet-val") && "\($0)".contains("3 outputs") && "\($0)".contains("scored: false")
+    }
+    // Fog has pictures of one of both classes only.
+    let scored = Workspace.manifest.replacing("scored: false", with: "scored: true")
+    #expect(throws: ManifestError.self) { try self.plan(scored, classes: 2) }
+    let unscored = Workspace.manifest.replacing("root: val", with: "root: val\n    scored: false")
+    #expect(try plan(unscored, classes: 3).manifest.models[0].classCount == 3)
+  }
+
   @Test("shards cover every image of every condition once")
   func covers() throws {
     var cells = Set<[Int]>()

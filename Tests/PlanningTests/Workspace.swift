@@ -6,7 +6,7 @@ final class Workspace {
   let path = NSTemporaryDirectory() + "gauntlet-planning-" + UUID().uuidString
 
   init() throws {
-    try write("not a real checkpoint", to: "nano.safetensors")
+    try writeHead(classes: 2)
     // The first fields of an ONNX model, and no more.
     try write("\u{8}\u{8}\u{12}\u{7}py", to: "cut.onnx")
     try write(String(repeating: "no archive ", count: 100), to: "no.tar")
@@ -40,6 +40,15 @@ final class Workspace {
     try data.write(to: URL(fileURLWithPath: file))
   }
 
+  /// A checkpoint's head, from which its class count is told, and nothing else.
+  func writeHead(classes: Int, to name: String = "nano.safetensors") throws {
+    let header = #"{"head.bias":{"dtype":"F32","shape":[\#(classes)],"data_offsets":[0,\#(4 * classes)]}}"#
+    var data = Data()
+    withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { data.append(contentsOf: $0) }
+    data += Data(header.utf8) + Data(count: 4 * classes)
+    try data.write(to: URL(fileURLWithPath: path + "/" + name))
+  }
+
   static let manifest = """
     run: small
     seed: 7
@@ -54,6 +63,7 @@ final class Workspace {
         root: c
         corruptions: [fog]
         severities: [1, 2]
+        scored: false
     sharding: {images: 4, lease: 2m}
     """
 }

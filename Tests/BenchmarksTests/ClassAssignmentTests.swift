@@ -1,0 +1,95 @@
+import Benchmarks
+import Testing
+
+/// Which outputs of a network the classes of a data set are.
+@Suite struct ClassAssignmentTests {
+  private func scoring(
+    _ names: [String], _ labels: [Int32], rule: ClassRule? = nil, outputs: Int, kind: BenchmarkKind = .imageFolder,
+    isScored: Bool = true
+  ) -> Scoring {
+    var benchmark = BenchmarkDefinition(kind: kind, name: "b", origin: .published(root: "/"), grid: Grid(axes: []))
+    benchmark.isScored = isScored
+    return benchmark.scoring(
+      of: ImageListing(
+        paths: labels.indices.map { "x/\($0)" }, labels: labels, classNames: names, rule: rule), classCount: outputs)
+  }
+
+  /// Imagenette's ten of ImageNet's classes.
+  private static let imagenette: [Int32] = [0, 217, 482, 491, 497, 566, 569, 571, 574, 701]
+  private static let all = ImageNetClasses.wordNetIDs
+
+  @Test("some WordNet ids are ImageNet's classes under 1,000 outputs, one further under 1,001, in order under as many")
+  func wordNetIDs() {
+    let thousand = scoring(Self.all, Self.imagenette, outputs: 1000)
+    #expect(thousand.labels == Self.imagenette && thousand.classNames == Self.all && thousand.obstacle == nil)
+    let withBackground = scoring(Self.all, Self.imagenette, outputs: 1001)
+    #expect(withBackground.labels == Self.imagenette.map { $0 + 1 })
+    #expect(withBackground.classNames[0] == "background" && withBackground.classNames[1] == Self.all[0])
+    #expect(withBackground.assumption.contains("background"))
+    let ten = scoring(Self.all, Self.imagenette, outputs: 10)
+    #expect(ten.labels == Array(0..<10) && ten.classNames == Self.imagenette.map { Self.all[Int($0)] })
+    #expect(ten.assumption.contains("order of their names"))
+    let twelve = scoring(Self.all, Self.imagenette, outputs: 12)
+    #expect(twelve.labels.allSatisfy { $0 == -1 })
+    #expect(twelve.obstacle?.contains("10 class folders") == true && twelve.obstacle?.contains("12 outputs") == true)
+  }
+
+  @Test("folders that are no class of ImageNet beside WordNet ids are said to be unscored")
+  func mixed() {
+    let names = [Self.all[3], Self.all[7], "zebra"]
+    let found = scoring(names, [0, 1, 2, 0], outputs: 1000)
+    #expect(found.labels == [3, 7, -1, 3])
+    #expect(found.assumption.contains("1 of 4 images"))
+    #expect(scoring(names, [0, 1, 2, 0], outputs: 3).labels == [0, 1, 2, 0])
+    #expect(scoring(["ant", "bee"], [0, 1], outputs: 1000).obstacle != nil)
+  }
+
+  @Test(
+    "a list as long as there are outputs is their order, whatever it names; WordNet ids in a shorter one are ImageNet's"
+  )
+  func listed() {
+    let reversed: [String] = Self.all.reversed()
+    #expect(scoring(reversed, [0, 9], rule: .listed, outputs: 1000).labels == [0, 9])
+    #expect(scoring([Self.all[5], Self.all[2]], [0, 1], rule: .listed, outputs: 1000).labels == [5, 2])
+    #expect(scoring(["ant", "bee"], [0, 1], rule: .listed, outputs: 1000).obstacle != nil)
+    #expect(scoring(["ant", "bee"], [-1, -1], rule: .listed, outputs: 2).obstacle != nil)
+  }
+
+  @Test("a number is its output; numbers that are too large are in order where they are as many as the outputs")
+  func numbers() {
+    let some = scoring(["2", "10", "999"], [0, 1, 2], rule: .numbers, outputs: 1000)
+    #expect(some.labels == [2, 10, 999] && some.obstacle == nil)
+    #expect(scoring(["1", "2", "3"], [0, 1, 2], rule: .numbers, outputs: 3).labels == [0, 1, 2])
+    #expect(scoring(["1", "2", "3"], [0, 1, 2], rule: .numbers, outputs: 4).labels == [1, 2, 3])
+    #expect(scoring(["1", "5"], [0, 1], rule: .numbers, outputs: 5).obstacle?.contains("up to 5") == true)
+    #expect(scoring(["0", "3"], [0, 1], rule: .numbers, outputs: 1001).labels == [1, 4])
+    #expect(scoring(["1", "1000"], [0, 1], rule: .numbers, outputs: 1001).labels == [1, 1000])
+    #expect(scoring(["999999999999999999"], [0], rule: .numbers, outputs: 1).labels == [0])
+  }
+
+  @Test("some shards of a WebDataset are scored by their indices")
+  func stated() {
+    let names = (0..<8).map(String.init)
+    let some = scoring(names, [7, 3], rule: .stated, outputs: 1000)
+    #expect(some.labels == [7, 3] && some.classNames == Self.all)
+    #expect(scoring(names, [7, 0], rule: .stated, outputs: 1001).labels == [8, 1])
+    #expect(scoring(names, [7, 3], rule: .stated, outputs: 7).obstacle != nil)
+  }
+
+  @Test("the 200 classes and the nine of ImageNet's relatives move on with a background class")
+  func background() {
+    let among = scoring(Self.all, [6, 11], outputs: 1001, kind: .imagenetA)
+    #expect(among.labels == [7, 12] && among.scored == ImageNetClasses.aIndices.map { $0 + 1 })
+    let nine = scoring(["dog", "bird"], [0, 1], rule: .leadingDigits, outputs: 1001, kind: .imagenet9)
+    #expect(nine.map?.count == 1001 && nine.map?.first == -1)
+    var logits = [Float](repeating: 0, count: 1001)
+    logits[251] = 1
+    #expect(nine.answer(logits[...]) == 0)
+  }
+
+  @Test("nothing is scored where the manifest says so")
+  func unscored() {
+    let found = scoring(["a", "b"], [0, 1], outputs: 2, isScored: false)
+    #expect(found.labels == [-1, -1] && found.obstacle != nil)
+  }
+}
