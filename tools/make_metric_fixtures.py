@@ -1,5 +1,5 @@
-"""Writes the random logits with ties, and their metrics from scikit-learn and the public formulas, that BenchmarksTests
-compares with.
+"""Writes the random logits with ties, and their metrics from scikit-learn, statsmodels and the public formulas, that
+BenchmarksTests compares with.
 
     python tools/make_metric_fixtures.py
 """
@@ -10,7 +10,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve, top_k_accuracy_score
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 FILE = Path(__file__).resolve().parent.parent / "Tests/BenchmarksTests/Fixtures/metrics.json"
 STEP = 0.25  # logits are whole multiples of this, so that many are equal
@@ -89,6 +91,26 @@ def bootstrap(right: np.ndarray, seed: int) -> list[float]:
     return list(np.percentile(means, [2.5, 97.5]))
 
 
+def wilson(part: int, count: int) -> list[float]:
+    """statsmodels' and SciPy's, which must agree."""
+    low, high = proportion_confint(part, count, method="wilson")
+    other = binomtest(part, count).proportion_ci(method="wilson")
+    assert np.allclose([low, high], [other.low, other.high], atol=1e-12)
+    return [low, high]
+
+
+def shares() -> list[list[float]]:
+    """Part, count, both ends: the edges, and between them."""
+    pairs = [(0, 1), (1, 1), (0, 33), (33, 33), (500, 500), (499, 500), (1, 50_000), (7, 12), (250, 500)]
+    return [[part, count, *wilson(part, count)] for part, count in pairs]
+
+
+def differences() -> list[list[float]]:
+    """Two parts with their counts, both ends of the interval of the difference of the shares."""
+    pairs = [(40, 40, 40, 40), (0, 40, 0, 30), (40, 40, 0, 40), (30, 40, 10, 50)]
+    return [[*pair, *confint_proportions_2indep(*pair, method="newcomb", compare="diff")] for pair in pairs]
+
+
 def main() -> None:
     random = np.random.default_rng(20261125)
     steps = np.rint(random.normal(0, 6, (730, 8))).astype(int)
@@ -113,8 +135,11 @@ def main() -> None:
             **{f"{name}_{suffix}": value for suffix, noise, difficulty in
                [("first", True, 1), ("1", False, 1), ("2", False, 2), ("3", False, 3)]
                for name, value in stability(frames, noise, difficulty).items()},
-            **dict(zip(["top1_low", "top1_high"], bootstrap(right, seed=5))),
+            **dict(zip(["resampled_low", "resampled_high"], bootstrap(right, seed=5))),
+            **dict(zip(["top1_low", "top1_high"], wilson(int(right.sum()), len(right)))),
+            **dict(zip(["top5_low", "top5_high"], wilson(round(top5 * len(right)), len(right)))),
         },
+        "shares": shares(), "differences": differences(),
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(result, separators=(",", ":")) + "\n")

@@ -107,6 +107,7 @@ public struct AccuracyTally: Sendable {
         name: "evaluated", description: "images evaluated", axes: axes,
         values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }),
     ]
+    series += wilsonEnds(of: "top1", Outcome.right) + wilsonEnds(of: "top5", Outcome.inTop5)
     if grid.rowLengths != nil {
       series.append(
         MetricSeries(
@@ -122,11 +123,18 @@ public struct AccuracyTally: Sendable {
           axes: [], values: [top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)]))
       series += intervals(of: "mean_top1", Outcome.right, .mean(conditions: grid.count), seed)
     } else if grid.axes.isEmpty {
-      series += intervals(of: "top1", Outcome.right, .mean(conditions: 1), seed)
-      series += intervals(of: "top5", Outcome.inTop5, .mean(conditions: 1), seed)
       series += calibration(seed)
     }
     return series
+  }
+
+  /// Wilson's interval of the share of each condition's images that had an outcome.
+  private func wilsonEnds(of name: String, _ outcome: UInt8) -> [MetricSeries] {
+    MetricSeries.ends(
+      of: name, axes: grid.axes.map(\.name), method: "Wilson's",
+      outcomes.map { images in
+        .wilson(images.count { $0 & outcome != 0 }, of: images.count { $0 != Outcome.missing })
+      })
   }
 
   /// How far confidences are from accuracies, over the images that were evaluated.
@@ -151,8 +159,9 @@ public struct AccuracyTally: Sendable {
     }
     return zip(figures, resampled).flatMap { figure, values in
       let value = figure.value(calibration)
+      let interval = ConfidenceInterval(resampled: value.isNaN ? [] : values)
       return [MetricSeries(name: figure.name, description: figure.description, axes: [], values: [value])]
-        + MetricSeries.ends(of: figure.name, ConfidenceInterval(resampled: value.isNaN ? [] : values))
+        + MetricSeries.ends(of: figure.name, interval.isPoint ? .undefined : interval)
     }
   }
 
@@ -163,6 +172,12 @@ public struct AccuracyTally: Sendable {
       .flatMap { MetricSeries.ends(of: name, $0) }
   }
 
+  /// The conditions of the standard 15 corruptions; none where one of them is missing.
+  private var standardConditions: [Int] {
+    guard CorruptionCoverage(axes: grid.axes)?.hasStandard == true else { return [] }
+    return grid.conditions.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
+  }
+
   private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
     let cleanTop1 = clean?.accuracies(Outcome.right).first ?? .nan
     let errors = CorruptionError(grid: grid, top1: top1, clean: cleanTop1)
@@ -170,7 +185,14 @@ public struct AccuracyTally: Sendable {
     let relative = errors.relativeErrors
     let corruption = [grid.axes[0].name]
     let mean = top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)
+    let standard = standardConditions
+    let standardMean = standard.isEmpty ? .nan : standard.reduce(0) { $0 + top1[$1] } / Double(standard.count)
     let single = [
+      (
+        "standard_mean_top1",
+        "top-1 accuracy, mean over the standard 15 corruptions and the severities, 0 to 1; NaN without all",
+        standardMean, AccuracyCombination.mean(over: standard)
+      ),
       (
         "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
         .mean(conditions: top1.count)
@@ -211,14 +233,23 @@ public struct AccuracyTally: Sendable {
 }
 
 extension MetricSeries {
-  /// Both ends of a single figure's confidence interval.
-  static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
-    [("low", "lower", interval.low), ("high", "upper", interval.high)].map { end, word, value in
+  /// Both ends of a figure's confidence intervals.
+  ///
+  /// - Parameters:
+  ///   - axes: the figure's axes.
+  ///   - method: what the intervals are.
+  static func ends(
+    of name: String, axes: [String], method: String, _ intervals: [ConfidenceInterval]
+  ) -> [MetricSeries] {
+    [("low", "lower", \ConfidenceInterval.low), ("high", "upper", \.high)].map { end, word, value in
       MetricSeries(
-        name: "\(name)_\(end)",
-        description:
-          "\(word) end of the 95 % confidence interval of \(name), \(Bootstrap.resamples) resamples of images",
-        axes: [], values: [value])
+        name: "\(name)_\(end)", description: "\(word) end of the 95 % confidence interval of \(name), \(method)",
+        axes: axes, values: intervals.map { $0[keyPath: value] })
     }
+  }
+
+  /// Both ends of a single figure's confidence interval by resampling.
+  static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
+    ends(of: name, axes: [], method: "\(Bootstrap.resamples) resamples of images", [interval])
   }
 }

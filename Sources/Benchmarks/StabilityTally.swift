@@ -42,11 +42,11 @@ public struct StabilityTally: Sendable {
     let names = grid.axes[0].values
     let stabilities = names.indices.map(stability)
     let flips = Figure(
-      name: "flip_rate", relativeName: "mfr", relativeTitle: "mFR: mean flip rate", unit: "0 to 1",
+      name: "flip_rate", relativeName: "mfr", relativeTitle: "mFR: mean flip rate", most: 1,
       title: "flip rate: share of compared frames whose best classes differ", values: stabilities.map(\.flips),
       references: names.map { unsteadiness[$0]?.flipRate })
     let distances = Figure(
-      name: "top5_distance", relativeName: "mt5d", relativeTitle: "mT5D: mean top-5 distance", unit: "0 to 15",
+      name: "top5_distance", relativeName: "mt5d", relativeTitle: "mT5D: mean top-5 distance", most: 15,
       title: "top-5 distance of compared frames", values: stabilities.map(\.distances),
       references: names.map { unsteadiness[$0]?.top5Distance })
     return [flips, distances].flatMap { figure in
@@ -72,7 +72,8 @@ private struct Figure {
   let name: String
   let relativeName: String
   let relativeTitle: String
-  let unit: String
+  /// The most that a sequence's value can be; the least is 0.
+  let most: Double
   let title: String
   /// [perturbation][sequence], NaN where there is none.
   let values: [[Double]]
@@ -81,6 +82,7 @@ private struct Figure {
 
   func series(names: [String], axis: String, bootstrap: Bootstrap) -> [MetricSeries] {
     let means = values.map { Self.mean($0, counts: nil) }
+    let unit = "0 to \(Int(most))"
     let isKnown = references.contains { $0 != nil }
     let relative = zip(means, references).map { mean, reference in mean / (reference ?? .nan) }
     let even = values.map { _ in 1 / Double(values.count) }
@@ -120,7 +122,21 @@ private struct Figure {
       resampled.append(sum(means))
     }
     let single = MetricSeries(name: name, description: description, axes: [], values: [value])
-    return [single] + MetricSeries.ends(of: name, ConfidenceInterval(resampled: resampled))
+    let interval = ConfidenceInterval(resampled: resampled)
+    return [single] + MetricSeries.ends(of: name, interval.isPoint ? edge(means, weights) : interval)
+  }
+
+  /// The interval of a weighted sum where all sequences have the same value: Wilson's of values as shares of the most
+  /// that they can be.
+  private func edge(_ means: [Double], _ weights: [Double]) -> ConfidenceInterval {
+    var (low, high) = (0.0, 0.0)
+    for (index, weight) in weights.enumerated() where weight != 0 {
+      let count = values[index].count { !$0.isNaN }
+      let interval = ConfidenceInterval.wilson(share: means[index] / most, of: count)
+      low += weight * most * interval.low
+      high += weight * most * interval.high
+    }
+    return ConfidenceInterval(low: low, high: high)
   }
 
   /// The mean over sequences that have a value, each counted as often as a resample holds it.

@@ -55,18 +55,15 @@ public struct SubsetTally: Sendable {
     }
   }
 
-  /// The metrics of what was counted: `top1` is that of the benchmark's headline set, `top1_SET` that of each.
+  /// The metrics of what was counted: `top1` is that of the benchmark's headline set, `top1_SET` that of each, and
+  /// `evaluated_SET` says of how many images.
   ///
   /// - Parameter seed: the seed of the confidence intervals. Every set is resampled; sets of the same size alike, so that
   ///   ImageNet-9's variants of one picture stay together.
   public func metrics(seed: UInt64 = 0) -> [MetricSeries] {
     let headline = kind.recipe.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
     let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
-    var figures = [
-      Figure("top1", "top-1 accuracy on the images of \(name), 0 to 1") { tally, condition, draw in
-        tally.share(headline, condition, draw)
-      }
-    ]
+    var figures: [Figure] = []
     switch kind {
     case .imagenetO: figures += detection()
     case .imagenet9: figures += gap("bg_gap", "BG-gap", of: "mixed_same", less: "mixed_rand")
@@ -74,18 +71,40 @@ public struct SubsetTally: Sendable {
     default: break
     }
     let evaluated = outcomes.map { Double($0.count(where: \.isEvaluated)) }
-    return with(figures, seed: seed) + [series("evaluated", "images evaluated", evaluated)]
-      + (kind == .imagenetO ? [] : subsets.indices.map(accuracy))
+    return accuracy("top1", "top-1 accuracy on the images of \(name), 0 to 1", headline) + with(figures, seed: seed)
+      + [series("evaluated", "images evaluated", evaluated)]
+      + (kind == .imagenetO
+        ? []
+        : subsets.indices.flatMap {
+          accuracy("top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0)
+        }) + subsets.indices.map(evaluatedImages)
   }
 
   private func series(_ name: String, _ description: String, _ values: [Double]) -> MetricSeries {
     MetricSeries(name: name, description: description, axes: grid.axes.map(\.name), values: values)
   }
 
-  private func accuracy(_ subset: Int) -> MetricSeries {
-    series(
-      "top1_" + subsets[subset], "top-1 accuracy on the images of \(subsets[subset]), 0 to 1",
-      outcomes.indices.map { share(subset, $0, nil) })
+  /// A set's accuracy with its intervals.
+  private func accuracy(_ name: String, _ description: String, _ subset: Int) -> [MetricSeries] {
+    [series(name, description, outcomes.indices.map { share(subset, $0, nil) })]
+      + MetricSeries.ends(
+        of: name, axes: grid.axes.map(\.name), method: "Wilson's", outcomes.indices.map { interval(subset, $0) })
+  }
+
+  /// Images of a set that its figures are of: those with a label and a result, of foreign ones those with a result.
+  private func evaluatedImages(_ subset: Int) -> MetricSeries {
+    let isForeign = kind == .imagenetO && subsets[subset] == "out"
+    return series(
+      "evaluated_" + subsets[subset], "images of \(subsets[subset]) evaluated",
+      outcomes.map { outcomes in
+        Double(members[subset].count { isForeign ? outcomes[$0].isEvaluated : outcomes[$0].isLabelled })
+      })
+  }
+
+  private func interval(_ subset: Int, _ condition: Int) -> ConfidenceInterval {
+    guard members.indices.contains(subset) else { return .undefined }
+    let labelled = members[subset].count { outcomes[condition][$0].isLabelled }
+    return .wilson(share: share(subset, condition, nil), of: labelled)
   }
 
   /// The accuracy on a set's labelled images, each counted as often as a resample holds it; NaN where there is none.
@@ -109,10 +128,16 @@ extension SubsetTally {
     let name: String
     let description: String
     let value: (_ tally: SubsetTally, _ condition: Int, _ draw: Draw?) -> Double
+    /// The interval where every resample gives the same.
+    let edge: (SubsetTally) -> ConfidenceInterval
 
-    init(_ name: String, _ description: String, value: @escaping (SubsetTally, Int, Draw?) -> Double) {
+    init(
+      _ name: String, _ description: String, edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
+      value: @escaping (SubsetTally, Int, Draw?) -> Double
+    ) {
       self.name = name
       self.description = description
+      self.edge = edge
       self.value = value
     }
   }
@@ -133,16 +158,27 @@ extension SubsetTally {
     return figures.indices.flatMap { index in
       [series(figures[index].name, figures[index].description, values[index])]
         + (grid.axes.isEmpty
-          ? MetricSeries.ends(of: figures[index].name, ConfidenceInterval(resampled: resampled[index])) : [])
+          ? MetricSeries.ends(of: figures[index].name, interval(figures[index], resampled[index])) : [])
     }
+  }
+
+  private func interval(_ figure: Figure, _ resampled: [Double]) -> ConfidenceInterval {
+    let interval = ConfidenceInterval(resampled: resampled)
+    return interval.isPoint ? figure.edge(self) : interval
   }
 
   private func gap(_ name: String, _ title: String, of first: String, less second: String) -> [Figure] {
     guard let high = subsets.firstIndex(of: first), let low = subsets.firstIndex(of: second) else { return [] }
     return [
-      Figure(name, "\(title): top-1 of \(first) less that of \(second)") { tally, condition, draw in
-        tally.share(high, condition, draw) - tally.share(low, condition, draw)
-      }
+      Figure(
+        name, "\(title): top-1 of \(first) less that of \(second)",
+        edge: { tally in
+          .difference(
+            tally.share(high, 0, nil), tally.interval(high, 0), less: tally.share(low, 0, nil), tally.interval(low, 0))
+        },
+        value: { tally, condition, draw in
+          tally.share(high, condition, draw) - tally.share(low, condition, draw)
+        })
     ]
   }
 
@@ -160,8 +196,11 @@ extension SubsetTally {
         positives: places[condition][0].map { outcomes[condition][members[out][$0]].strangeness },
         negatives: places[condition][1].map { outcomes[condition][members[known][$0]].strangeness })
     }
-    func figure(_ name: String, _ description: String, _ value: @escaping (Detection) -> Double) -> Figure {
-      Figure(name, description) { _, condition, draw in
+    func figure(
+      _ name: String, _ description: String, edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
+      _ value: @escaping (Detection) -> Double
+    ) -> Figure {
+      Figure(name, description, edge: edge) { _, condition, draw in
         guard let draw else { return value(found[condition]) }
         return value(
           found[condition].resampled(
@@ -174,6 +213,7 @@ extension SubsetTally {
       figure("auroc", "AUROC at finding foreign images, 0 to 1", \.areaUnderROC),
       figure(
         "fpr95", "FPR95: share of known images taken for foreign where 95 % of the foreign are found",
+        edge: { _ in .wilson(share: found[0].falsePositiveRateAt95, of: places[0][1].count) },
         \.falsePositiveRateAt95),
     ]
   }

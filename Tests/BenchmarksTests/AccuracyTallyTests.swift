@@ -72,6 +72,36 @@ import Testing
     #expect(value("mean_top1", metrics) == [0])
   }
 
+  @Test("The mean that papers print is over the standard 15; beyond them there is another one, without all 15 none")
+  func standardMean() {
+    let definition = BenchmarkDefinition.corruptions(
+      name: "c", origin: .published(root: "/"), corruptions: ImageNetC.corruptions, severities: [2, 4])
+    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0])
+    for condition in 0..<definition.grid.count {
+      // Right under the four beyond, and under the first of the 15.
+      let right = condition < 2 || condition >= 30
+      tally.add(condition: condition, firstImage: 0, logits: right ? [1, 0] : [0, 1], classCount: 2)
+    }
+    #expect(abs(value("standard_mean_top1", tally.metrics())[0] - 1.0 / 15) < 1e-12)
+    #expect(abs(value("mean_top1", tally.metrics())[0] - 5.0 / 19) < 1e-12)
+    let few = self.tally(corruptions: ["fog", "saturate"], severities: [1, 2, 3, 4, 5], right: true)
+    for name in ["standard_mean_top1", "standard_mean_top1_low", "standard_mean_top1_high"] {
+      #expect(value(name, few)[0].isNaN)
+    }
+  }
+
+  @Test("Every condition has an interval of its own, of the images that were evaluated")
+  func conditionIntervals() {
+    let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
+    var tally = AccuracyTally(kind: .occlusion, grid: definition.grid, labels: [0, 0])
+    tally.add(condition: 0, firstImage: 0, logits: [1, 0, .nan, 0], classCount: 2)
+    let metrics = tally.metrics()
+    let one = ConfidenceInterval.wilson(1, of: 1)
+    #expect(value("top1_low", metrics)[0] == one.low && value("top1_high", metrics)[0] == 1)
+    #expect(value("top1_low", metrics)[1].isNaN && value("top1_high", metrics)[1].isNaN)
+    #expect(metrics.first { $0.name == "top1_low" }?.axes == ["dropped_percent"])
+  }
+
   @Test func mCEIsNeverMadeUp() {
     let few = tally(corruptions: ["fog", "saturate"], severities: [1, 2, 3, 4, 5], right: true)
     #expect(value("mce", few)[0].isNaN)

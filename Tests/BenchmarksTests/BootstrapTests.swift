@@ -114,12 +114,38 @@ import Testing
   }
 
   @Test func anIntervalOfAnyMetricIsThatOfTheTally() throws {
-    let answers = Answers(corruptions: [], gaps: false, salt: 2)
-    let metrics = answers.tally(kind: .imagenetVal, population: 0).metrics(seed: 7)
-    let interval = Bootstrap(seed: 7).interval(imageCount: 40) { answers.top1(0, $0) }
-    let low = try #require(metrics.first { $0.name == "top1_low" }?.values.first)
-    let high = try #require(metrics.first { $0.name == "top1_high" }?.values.first)
+    let answers = Answers(corruptions: ["fog"], gaps: false, salt: 2)
+    let metrics = answers.tally(kind: .imagenetC, population: 0).metrics(seed: 7)
+    let interval = Bootstrap(seed: 7).interval(imageCount: 40) { places in
+      (0..<5).reduce(0) { $0 + answers.top1($1, places) } / 5
+    }
+    let low = try #require(metrics.first { $0.name == "mean_top1_low" }?.values.first)
+    let high = try #require(metrics.first { $0.name == "mean_top1_high" }?.values.first)
     #expect(abs(low - interval.low) < 1e-12 && abs(high - interval.high) < 1e-12)
+  }
+
+  @Test("Where no resample differs an interval is put together of Wilson's, never a point", arguments: [true, false])
+  func edges(right: Bool) throws {
+    let corruptions = ImageNetC.standardCorruptions
+    let grid = Answers(corruptions: corruptions, gaps: false, salt: 0).grid
+    var tally = AccuracyTally(kind: .imagenetC, grid: grid, labels: Array(repeating: 0, count: 40))
+    for condition in 0..<grid.count {
+      let logits = (0..<40).flatMap { _ -> [Float] in right ? [1, 0] : [0, 1] }
+      tally.add(condition: condition, firstImage: 0, logits: logits, classCount: 2)
+    }
+    let values = Dictionary(uniqueKeysWithValues: tally.metrics(seed: 3).map { ($0.name, $0.values) })
+    let wilson = ConfidenceInterval.wilson(right ? 40 : 0, of: 40)
+    for name in ["mean_top1", "standard_mean_top1"] {
+      let (low, high) = (try #require(values[name + "_low"]?.first), try #require(values[name + "_high"]?.first))
+      #expect(abs(low - wilson.low) < 1e-12 && abs(high - wilson.high) < 1e-12, "\(name): \(low) \(high)")
+    }
+    let alexNet = ImageNetC.alexNetErrors.values.reduce(0) { $0 + 1 / $1 } / 15
+    let (low, high) = (try #require(values["mce_low"]?.first), try #require(values["mce_high"]?.first))
+    #expect(abs(low - (1 - wilson.high) * alexNet) < 1e-12 && abs(high - (1 - wilson.low) * alexNet) < 1e-12)
+    #expect(low < high)
+    // Every condition has its own.
+    #expect(values["top1_low"] == Array(repeating: wilson.low, count: 75))
+    #expect(values["top5_high"] == Array(repeating: 1, count: 75))
   }
 
   @Test func whatIsNotDefinedHasNoInterval() throws {

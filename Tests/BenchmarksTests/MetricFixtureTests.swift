@@ -2,7 +2,7 @@ import Benchmarks
 import Foundation
 import Testing
 
-/// Random logits with ties and their metrics as scikit-learn and the public formulas give them
+/// Random logits with ties and their metrics as scikit-learn, statsmodels and the public formulas give them
 /// (`tools/make_metric_fixtures.py`).
 private struct MetricFixture: Decodable {
   let step: Float
@@ -15,6 +15,10 @@ private struct MetricFixture: Decodable {
   let frame_count: Int
   let frame_class_count: Int
   let expected: [String: Double]
+  /// Part, count, both ends.
+  let shares: [[Double]]
+  /// Two parts with their counts, both ends.
+  let differences: [[Double]]
 
   static func load() throws -> MetricFixture {
     let path = (Bundle.module.resourcePath ?? "") + "/Fixtures/metrics.json"
@@ -34,6 +38,29 @@ private struct MetricFixture: Decodable {
 }
 
 @Suite struct MetricFixtureTests {
+  @Test("Intervals of shares are Wilson's of SciPy and statsmodels, those of differences Newcombe's")
+  func scoreIntervals() throws {
+    let fixture = try MetricFixture.load()
+    func agree(_ interval: ConfidenceInterval, _ low: Double, _ high: Double) {
+      #expect(abs(interval.low - low) < 1e-12 && abs(interval.high - high) < 1e-12, "\(interval), not \(low) \(high)")
+    }
+    #expect(fixture.shares.count > 5 && fixture.differences.count > 3)
+    for row in fixture.shares {
+      let interval = ConfidenceInterval.wilson(Int(row[0]), of: Int(row[1]))
+      agree(interval, row[2], row[3])
+      #expect(interval.low < interval.high)
+    }
+    for row in fixture.differences {
+      func share(_ place: Int) -> (value: Double, interval: ConfidenceInterval) {
+        (row[place] / row[place + 1], .wilson(Int(row[place]), of: Int(row[place + 1])))
+      }
+      let (first, second) = (share(0), share(2))
+      agree(.difference(first.value, first.interval, less: second.value, second.interval), row[4], row[5])
+    }
+    let nothing = ConfidenceInterval.wilson(0, of: 0)
+    #expect(nothing.low.isNaN && nothing.high.isNaN)
+  }
+
   @Test func accuraciesAndTheirIntervalAreNumPys() throws {
     let fixture = try MetricFixture.load()
     var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: fixture.labels)
@@ -41,12 +68,23 @@ private struct MetricFixture: Decodable {
       condition: 0, firstImage: 0, logits: fixture.logits.map { Float($0) * fixture.step },
       classCount: fixture.class_count)
     let metrics = tally.metrics(seed: 5)
-    for name in ["top1", "top5", "top1_low", "top1_high"] {
+    for name in ["top1", "top5", "top1_low", "top1_high", "top5_low", "top5_high"] {
       try fixture.agrees(name, metrics.first { $0.name == name }?.values.first ?? .nan)
     }
     for (name, expected) in [("rms_calibration_error", "rms"), ("aurra", "aurra"), ("ece", "ece")] {
       try fixture.agrees(expected, metrics.first { $0.name == name }?.values.first ?? .nan)
     }
+  }
+
+  @Test func resampledIntervalsAreNumPys() throws {
+    let fixture = try MetricFixture.load()
+    let rankings = try fixture.rankings(fixture.logits, classCount: fixture.class_count)
+    let right = zip(rankings, fixture.labels).map { $0.best == Int($1) ? 1.0 : 0 }
+    let interval = Bootstrap(seed: 5).interval(imageCount: right.count) { places in
+      places.reduce(0) { $0 + right[$1] } / Double(places.count)
+    }
+    try fixture.agrees("resampled_low", interval.low)
+    try fixture.agrees("resampled_high", interval.high)
   }
 
   @Test func calibrationIsThePublicCodes() throws {

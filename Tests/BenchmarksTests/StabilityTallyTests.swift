@@ -119,6 +119,21 @@ import Testing
     #expect(Self.isClose(try #require(more["mfr"]?.first), ratios.reduce(0, +) / 10))
   }
 
+  @Test("Sequences without a flip have Wilson's interval, not a point")
+  func edge() throws {
+    let benchmark = Sample(perturbations: ["snow"], frames: [3]).benchmark
+    var tally = StabilityTally(of: benchmark, imageCount: 33)
+    for frame in 0..<3 {
+      let logits = (0..<33).flatMap { _ in (0..<Sample.classes).map { Float($0) } }
+      tally.add(condition: frame, firstImage: 0, logits: logits, classCount: Sample.classes)
+    }
+    let found = Dictionary(uniqueKeysWithValues: tally.metrics(seed: 3).map { ($0.name, $0.values) })
+    let wilson = ConfidenceInterval.wilson(0, of: 33)
+    #expect(found["mean_flip_rate"] == [0] && found["mean_flip_rate_low"] == [0])
+    #expect(Self.isClose(try #require(found["mean_flip_rate_high"]?.first), wilson.high))
+    #expect(Self.isClose(try #require(found["mean_top5_distance_high"]?.first), 15 * wilson.high))
+  }
+
   @Test("Nothing evaluated is NaN")
   func nothing() {
     let benchmark = Sample(perturbations: ["snow"], frames: [3]).benchmark

@@ -32,6 +32,32 @@ import Testing
     #expect(found["bg_gap"] == [0.25])
     #expect(found["top1"] == [1])
     #expect(found["evaluated"] == [7])
+    // The figure is of the one original that has a result.
+    #expect(found["evaluated_original"] == [1] && found["evaluated_mixed_rand"] == [4])
+    #expect(found["top1_low"] == [ConfidenceInterval.wilson(1, of: 1).low])
+    let rand = ConfidenceInterval.wilson(1, of: 4)
+    #expect(found["top1_mixed_rand_low"] == [rand.low] && found["top1_mixed_rand_high"] == [rand.high])
+  }
+
+  @Test("Two sets without an error, or a detector without one, have intervals that are no points")
+  func edges() throws {
+    let right: [(path: String, label: Int32, logits: [Float])] = ["renditions", "val"].flatMap { set in
+      (0..<20).map { (path: "\(set)/a/\($0)", label: 0, logits: [1, 0]) }
+    }
+    let gap = metrics(.imagenetR, subsets: ["renditions", "val"], images: right)
+    let wilson = ConfidenceInterval.wilson(20, of: 20)
+    let newcombe = ConfidenceInterval.difference(1, wilson, less: 1, wilson)
+    #expect(gap["val_gap"] == [0] && gap["val_gap_low"] == [newcombe.low] && gap["val_gap_high"] == [newcombe.high])
+    #expect(newcombe.low < -0.1 && newcombe.high > 0.1)
+    let told: [(path: String, label: Int32, logits: [Float])] = (0..<40).map {
+      $0 < 20
+        ? (path: "in/a/\($0)", label: 0, logits: [9, 0]) : (path: "out/x/\($0)", label: -1, logits: [0, 0])
+    }
+    let detected = metrics(.imagenetO, subsets: ["out", "in"], images: told)
+    #expect(detected["fpr95"] == [0] && detected["fpr95_high"] == [ConfidenceInterval.wilson(0, of: 20).high])
+    // No formula gives AUPR's there, so it has none.
+    #expect(detected["aupr"] == [1] && detected["aupr_low"]?.first?.isNaN == true)
+    #expect(detected["evaluated_in"] == [20] && detected["evaluated_out"] == [20])
   }
 
   @Test("foreign images are told by a small largest probability; they have no accuracy")

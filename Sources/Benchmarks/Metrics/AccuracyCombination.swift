@@ -14,7 +14,12 @@ struct AccuracyCombination {
 
   /// The mean over a grid's conditions.
   static func mean(conditions: Int) -> AccuracyCombination {
-    AccuracyCombination(terms: (0..<conditions).map { .init(condition: $0, factor: 1 / Double(conditions)) })
+    mean(over: Array(0..<conditions))
+  }
+
+  /// The mean over some of a grid's conditions.
+  static func mean(over conditions: [Int]) -> AccuracyCombination {
+    AccuracyCombination(terms: conditions.map { .init(condition: $0, factor: 1 / Double(conditions.count)) })
   }
 }
 
@@ -32,6 +37,13 @@ struct Outcomes {
     return all == 0 ? .nan : Double(Self.sum(counts, right[condition])) / Double(all)
   }
 
+  /// The accuracy over all images, and Wilson's interval of it.
+  func accuracy(_ condition: Int) -> (value: Double, interval: ConfidenceInterval) {
+    let all = evaluated[condition].count { $0 != 0 }
+    let part = right[condition].count { $0 != 0 }
+    return (all == 0 ? .nan : Double(part) / Double(all), .wilson(part, of: all))
+  }
+
   private static func sum(_ counts: [Int32], _ mask: [Int32]) -> Int32 {
     var sum: Int32 = 0
     for index in 0..<min(counts.count, mask.count) { sum &+= counts[index] & mask[index] }
@@ -40,6 +52,9 @@ struct Outcomes {
 }
 
 /// Resamples combinations of accuracies.
+///
+/// Where every resample gives the same, as where all images are right, the ends are those of Wilson's intervals of the
+/// accuracies, put together: no narrower than an interval of as many images as one condition has.
 ///
 /// Conditions that evaluated every image share their denominator, so each combination's sum over them is one number an
 /// image, however many conditions there are; the others are counted one by one.
@@ -92,6 +107,22 @@ struct CombinationBootstrap {
         values[index].append(value)
       }
     }
-    return values.map { ConfidenceInterval(resampled: $0) }
+    return zip(combinations, values).map { combination, values in
+      let interval = ConfidenceInterval(resampled: values)
+      return interval.isPoint ? edge(combination, clean: clean?.outcomes) : interval
+    }
+  }
+
+  private func edge(_ combination: AccuracyCombination, clean: Outcomes?) -> ConfidenceInterval {
+    var terms = combination.terms.map { (factor: $0.factor, interval: outcomes.accuracy($0.condition).interval) }
+    if combination.cleanFactor != 0 {
+      terms.append((combination.cleanFactor, clean?.accuracy(0).interval ?? .undefined))
+    }
+    var (low, high) = (combination.constant, combination.constant)
+    for (factor, interval) in terms {
+      low += factor * (factor < 0 ? interval.high : interval.low)
+      high += factor * (factor < 0 ? interval.low : interval.high)
+    }
+    return ConfidenceInterval(low: low, high: high)
   }
 }

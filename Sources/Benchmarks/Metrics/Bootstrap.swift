@@ -52,14 +52,18 @@ public struct Bootstrap: Sendable {
   }
 }
 
-/// The middle 95 % of a resampled metric.
+/// A 95 % confidence interval.
 public struct ConfidenceInterval: Sendable, Equatable {
-  /// The 2.5th percentile.
+  /// The lower end.
   public let low: Double
-  /// The 97.5th percentile.
+  /// The upper end.
   public let high: Double
 
-  /// Percentiles with linear interpolation between neighbours (NumPy's default). Both are NaN where there is no value or
+  init(low: Double, high: Double) {
+    (self.low, self.high) = (low, high)
+  }
+
+  /// The middle 95 % of a resampled metric: percentiles with linear interpolation between neighbours (NumPy's default). Both are NaN where there is no value or
   /// one of them is NaN.
   public init(resampled: [Double]) {
     let isWhole = !resampled.isEmpty && !resampled.contains(where: \.isNaN)
