@@ -48,6 +48,7 @@ struct Gauntlet: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     StandardOutput.holdPlaces()
     do {
+      try CommandName.check(arguments)
       var command = try parseAsRoot(arguments)
       do { try command.run() } catch let code as ExitCode {
         try StandardOutput.finish()

@@ -27,6 +27,25 @@ import Testing
     #expect(outcome.errors.contains("--nonsense"))
   }
 
+  @Test(
+    "a command that does not exist is refused, with --help, too",
+    arguments: [
+      ["fly", "--help"], ["--help", "fly"], ["help", "fly"], ["fly", "a", "b"], ["bench", "fly", "--help"],
+      ["keys", "fly", "-h"],
+    ])
+  func unknownCommand(_ arguments: [String]) throws {
+    let outcome = try CommandLineTool.run(arguments)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("there is no command gauntlet") && outcome.errors.contains("fly"))
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test("help of what exists is given in every order", arguments: [["help", "bench", "model"], ["bench", "--help"]])
+  func helpInOrder(_ arguments: [String]) throws {
+    let outcome = try CommandLineTool.run(arguments)
+    #expect(outcome.status == 0 && outcome.output.contains("USAGE: gauntlet bench"))
+  }
+
   static let refusals: [[String]] = [
     [], ["fly"], ["run"], ["run", "none.yaml"], ["run", "none.yaml", "--workers", "0"],
     ["run", "none.yaml", "--workers", "many"], ["coordinate", "none.yaml", "--run", "x", "--listen", "nowhere"],
