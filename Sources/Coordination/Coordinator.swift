@@ -25,6 +25,9 @@ public struct CoordinatorConfiguration: Sendable {
   /// How long shards should take, where their workers' speed is known; nil leaves them as they are planned.
   public var pieceSizes: PieceSizes?
 
+  /// Asked now and then whether the run is still this process's; what it throws ends the run.
+  public var checkOwner: @Sendable () throws -> Void = {}
+
   /// Another coordinator takes over when this one is told to end: workers are not sent home.
   public var keepsWorkers: Bool
 
@@ -84,8 +87,7 @@ public final class Coordinator: Sendable {
     Self.raiseFileLimit()
     router = try RouterEndpoint(bind: configuration.listen, security: configuration.security, logger: logger)
     if let folder = configuration.runFolder {
-      try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(
-        to: RunFolder(folder))
+      try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(to: RunFolder(folder))
       isAnnounced.store(true, ordering: .releasing)
     }
   }
@@ -115,7 +117,12 @@ public final class Coordinator: Sendable {
     guard isAnnounced.exchange(false, ordering: .acquiringAndReleasing), let folder = configuration.runFolder else {
       return
     }
-    unlink(RunFolder(folder).endpoint)
+    // The folder may be gone, and another one in its place.
+    let place = RunFolder(folder)
+    guard CoordinatorEndpoint(in: place) == CoordinatorEndpoint(address: reachableAddress, runID: source.runID) else {
+      return
+    }
+    unlink(place.endpoint)
   }
 
   /// Says in the run folder that the run is done, so that workers that come late do not wait.

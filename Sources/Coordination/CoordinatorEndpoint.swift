@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -55,16 +56,27 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
   }
 
   func write(to folder: RunFolder) throws {
-    try RunFolder.writeAtomically(try JSONEncoder().encode(self), to: folder.endpoint)
+    try DurableFile.write(try JSONEncoder().encode(self), to: folder.endpoint)
   }
 
   /// Waits until a coordinator says where it listens, or that the run is done; the folder may be on a file system of the
-  /// network.
-  public static func wait(in folder: RunFolder, seconds: Int) throws(CoordinationError) -> CoordinatorEndpoint {
+  /// network, and need not be there yet.
+  ///
+  /// - Parameter onWait: called once where it has to wait.
+  /// - Throws: `CoordinationError.noCoordinator`, or `FileError` where the folder may not be looked into.
+  public static func wait(
+    in folder: RunFolder, seconds: Int, onWait: () -> Void = {}
+  ) throws -> CoordinatorEndpoint {
     let end = ContinuousClock.now + .seconds(seconds)
+    var isFirst = true
     while true {
       if let endpoint = CoordinatorEndpoint(in: folder) { return endpoint }
-      guard ContinuousClock.now < end else { throw .noCoordinator(folder: folder.path, seconds: seconds) }
+      _ = try folder.hasPlan()
+      guard ContinuousClock.now < end else {
+        throw CoordinationError.noCoordinator(folder: folder.path, seconds: seconds)
+      }
+      if isFirst { onWait() }
+      isFirst = false
       usleep(50_000)
     }
   }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Logging
 import Messaging
@@ -20,6 +21,7 @@ struct CoordinatorLoop {
   /// The result that the event at hand brought.
   private var payload: (data: Data, nanoseconds: UInt64)?
   private var journal: [LedgerWriter.Task] = []
+  private var lastLook = ContinuousClock.now
 
   init(
     configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger,
@@ -66,12 +68,13 @@ struct CoordinatorLoop {
   mutating func run(isDraining: () -> Bool) throws -> RunOutcome {
     try handle(.tick)
     while true {
+      try lookAtPlace()
       let isEnding = isFinished || isDraining()
       if let received = try router.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
         case .success(let message): try take(message, from: received.peer)
         case .failure(let error):
-          refuse("refused a message", "\(received.peer)", "\(error)")
+          refuse("refused a message", "\(received.peer)", error.sentence)
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
@@ -89,12 +92,22 @@ struct CoordinatorLoop {
     }
   }
 
+  /// Whether the run folder is still there and still this process's, once a second, though nothing is written meanwhile.
+  private mutating func lookAtPlace() throws {
+    guard ContinuousClock.now - lastLook > .seconds(1) else { return }
+    lastLook = .now
+    try ledger.checkPlace()
+    try configuration.checkOwner()
+  }
+
   /// Ends the writer after what it has.
   func end() { writer.end() }
 
+  /// At most as long as the folder may go unlooked at.
   private var waitingTime: Duration {
-    guard let deadline = scheduler.nextDeadline else { return .seconds(60) }
-    return .milliseconds(Int64(max(0, min(60, deadline - now)) * 1000) + 1)
+    let longest = 2.0
+    guard let deadline = scheduler.nextDeadline else { return .seconds(longest) }
+    return .milliseconds(Int64(max(0, min(longest, deadline - now)) * 1000) + 1)
   }
 
   private mutating func take(_ received: RouterEndpoint.Received) throws {
@@ -130,7 +143,7 @@ struct CoordinatorLoop {
   private mutating func take(_ result: Data, of lease: ShardLease, nanoseconds: UInt64) throws {
     if workers.contains(lease.worker), scheduler.isUnasked(lease), let definition = ledger.definition(of: lease.shard) {
       do { try source.check(result, for: definition) } catch {
-        refuse("refused a result that was not asked for", lease.worker, "\(error)")
+        refuse("refused a result that was not asked for", lease.worker, error.sentence)
         return try send(.acknowledgement(Self.wire(lease), .refused), to: PeerID(workerID: lease.worker))
       }
     }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Logging
 import Messaging
@@ -13,7 +14,7 @@ final class EmptyRun: Sendable {
     func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) -> StoredPart? { nil }
   }
 
-  let folder = NSTemporaryDirectory() + "gauntlet-benchmark-" + UUID().uuidString
+  let folder = TemporaryFolder.path + "/gauntlet-benchmark-" + UUID().uuidString
   let keys: KeyStore
   let ledger: Ledger
 

@@ -13,7 +13,9 @@ public final class Ledger: Sendable {
   public let path: String
   /// All shards of the run, as planned.
   public let shards: ShardTable
-  let database: DatabasePool
+  let database: any DatabaseWriter
+  /// Which file it was when it was opened for writing.
+  private let identity: FileIdentity?
   /// The pieces that shards were split into, by their numbers, which follow those of the plan.
   private let pieces = Mutex<[(cell: Int, definition: ShardDefinition)]>([])
 
@@ -22,10 +24,11 @@ public final class Ledger: Sendable {
   /// Larger files are checked page by page as they are read: SQLite's check of all would hold up the start.
   private static let largestChecked = 64 << 20
 
-  private init(path: String, shards: ShardTable, database: DatabasePool) {
+  private init(path: String, shards: ShardTable, database: any DatabaseWriter, identity: FileIdentity?) {
     self.path = path
     self.shards = shards
     self.database = database
+    self.identity = identity
   }
 
   /// Makes a ledger of `shards`, all pending. It appears at `path` complete or not at all.
@@ -48,12 +51,12 @@ public final class Ledger: Sendable {
       // A rollback journal, because a WAL would have to move together with the file.
       // Made here, because SQLite lets others of the group read what it makes; its WAL takes the same rights.
       guard FileManager.default.createFile(atPath: unfinished, contents: nil, attributes: [.posixPermissions: 0o600])
-      else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+      else { throw FileError("write", unfinished) }
       let queue = try DatabaseQueue(path: unfinished, configuration: configuration(readOnly: false))
       try queue.write { try fill($0, run: run, shards: shards) }
       try queue.close()
       try FileManager.default.moveItem(atPath: unfinished, toPath: path)
-      try synchroniseFolder(of: path)
+      DurableFile.synchroniseFolder(of: path)
     }
     return try open(at: path)
   }
@@ -64,15 +67,18 @@ public final class Ledger: Sendable {
   public static func open(
     at path: String, readOnly: Bool = false, checksAll: Bool = false
   ) throws(LedgerError) -> Ledger {
-    guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
+    let identity = try identity(of: path)
     return try Self.storage(path) {
       do {
-        let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
+        let pool =
+          try readOnly
+          ? LedgerReader.open(path, configuration: configuration(readOnly: true))
+          : DatabasePool(path: path, configuration: configuration(readOnly: false))
         let shards = try pool.read { database in
           try check(database, path: path, checksAll: checksAll)
           return try Self.shards(database, path: path)
         }
-        let ledger = Ledger(path: path, shards: shards, database: pool)
+        let ledger = Ledger(path: path, shards: shards, database: pool, identity: readOnly ? nil : identity)
         try pool.read { try ledger.readPieces(in: $0) }
         return ledger
       } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
@@ -81,6 +87,26 @@ public final class Ledger: Sendable {
         throw LedgerError.damaged(path: path, detail: error.message ?? "SQLITE_CORRUPT")
       }
     }
+  }
+
+  private static func identity(of path: String) throws(LedgerError) -> FileIdentity {
+    do { return try FileIdentity(of: path) } catch {
+      guard error.code == ENOENT || error.code == ENOTDIR else { throw .unreachable(error) }
+      throw .missing(path: path)
+    }
+  }
+
+  /// Whether its path still names the file that is written to.
+  ///
+  /// - Throws: ``LedgerError/gone(path:)`` where the run folder was deleted or moved, so that what is written is lost.
+  public func checkPlace() throws(LedgerError) {
+    guard let identity else { return }
+    do {
+      if try FileIdentity(of: path) == identity { return }
+    } catch  where ![ENOENT, ENOTDIR, ESTALE].contains(error.code) {
+      throw .unreachable(error)
+    } catch {}
+    throw .gone(path: path)
   }
 
   /// The shard of a number, planned or piece; nil where there is none.
@@ -159,12 +185,12 @@ public final class Ledger: Sendable {
       return try body()
     } catch let error as LedgerError {
       throw error
-    } catch let error as DatabaseError
-      where [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode)
-    {
-      throw .storage(path: path, detail: Disk.refusal(beside: path)?.reason ?? error.message ?? "\(error.resultCode)")
+    } catch let error as DatabaseError {
+      // SQLite does not tell a full disk from one that fails; the disk itself does.
+      let mayBeFull = [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode)
+      throw .storage(path: path, detail: (mayBeFull ? Disk.refusal(beside: path)?.reason : nil) ?? error.words)
     } catch {
-      throw .storage(path: path, detail: String(describing: error))
+      throw .storage(path: path, detail: error.sentence)
     }
   }
 
@@ -191,13 +217,5 @@ public final class Ledger: Sendable {
     guard checksAll || pages * pageBytes <= largestChecked else { return }
     let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
     guard verdict == "ok" else { throw LedgerError.damaged(path: path, detail: verdict) }
-  }
-
-  private static func synchroniseFolder(of path: String) throws {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY)
-    guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-    defer { _ = Glibc.close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
   }
 }

@@ -4,7 +4,7 @@ extension Ledger {
   /// Enters a batch in one transaction: all of it survives, or none. On return it is on disk.
   ///
   /// - Throws: ``LedgerError/notRecordable(shard:)`` when a shard would be recorded twice, ``LedgerError/noShard(_:)`` for
-  ///   one that was not planned; nothing is entered then.
+  ///   one that was not planned; nothing is entered then. ``LedgerError/gone(path:)`` where the folder is gone.
   public func commit(_ entries: [LedgerEntry]) throws(LedgerError) {
     guard !entries.isEmpty else { return }
     let known = pieceCount
@@ -15,6 +15,8 @@ extension Ledger {
       for entry in entries { try enter(entry, in: database) }
     }
     isCommitted = true
+    // What went into a folder that is gone must not be acknowledged.
+    try checkPlace()
   }
 
   private func enter(_ entry: LedgerEntry, in database: Database) throws {

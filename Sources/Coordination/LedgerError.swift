@@ -1,7 +1,14 @@
+import Durable
+import Foundation
+
 /// A ledger that cannot be used, and what to do about it.
 public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
   /// There is no ledger at `path`.
   case missing(path: String)
+  /// The run folder may not be looked into.
+  case unreachable(FileError)
+  /// The file at `path` is no longer the one that was opened: the run folder was deleted or moved.
+  case gone(path: String)
   /// There is a ledger at `path` already.
   case exists(path: String)
   /// The file at `path` is not a ledger.
@@ -22,6 +29,10 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .missing(let path):
       "There is no ledger at \(path); start the run with `gauntlet run` or `gauntlet coordinate`."
+    case .unreachable(let error): error.description
+    case .gone(let path):
+      "\(DurableFile.folder(of: path)) was deleted or moved while the run went on, so nothing can be kept there any more; "
+        + "move it back and go on with `gauntlet resume`, or start the run anew."
     case .exists(let path):
       "There is a ledger at \(path) already; go on with `gauntlet resume`, or choose another run folder."
     case .foreign(let path):
@@ -35,7 +46,7 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
     case .notRecordable(let shard):
       "Shard \(shard) is unknown to the ledger or recorded already; its result was not entered again."
     case .storage(let path, let detail):
-      "The ledger \(path) cannot be read or written: \(detail). Check free space and permissions, then `gauntlet resume`."
+      "The ledger \(path) cannot be read or written: \(detail). Mend that, then `gauntlet resume`."
     }
   }
 }

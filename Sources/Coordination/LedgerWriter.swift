@@ -101,6 +101,8 @@ final class LedgerWriter: Sendable {
     var entries: [LedgerEntry] = []
     var completions: [Completion] = []
     do {
+      // A part is not written into a folder that is gone.
+      try ledger.checkPlace()
       for task in batch {
         switch task {
         case .enter(let entry):

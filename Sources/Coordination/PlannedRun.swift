@@ -10,35 +10,48 @@ public struct PlannedRun: Sendable {
   public let plan: Plan
   /// What was done.
   public let ledger: Ledger
+  /// Keeps others off it; nil where it is only looked at.
+  public let lock: RunLock?
 
   /// Opens the run in a folder and changes nothing; the coordinator may be running meanwhile.
   ///
   /// - Throws: `RunFolderError` or `LedgerError`.
   public static func open(_ folder: RunFolder, readOnly: Bool) throws -> PlannedRun {
+    try open(folder, readOnly: readOnly, lock: nil)
+  }
+
+  private static func open(_ folder: RunFolder, readOnly: Bool, lock: RunLock?) throws -> PlannedRun {
     let plan = try Plan.read(from: folder)
     let ledger = try Ledger.open(at: folder.ledger, readOnly: readOnly)
     guard try ledger.run()["id"] == plan.runID, ledger.shards == plan.shards else {
       throw LedgerError.foreign(path: folder.ledger)
     }
-    return PlannedRun(folder: folder, plan: plan, ledger: ledger)
+    return PlannedRun(folder: folder, plan: plan, ledger: ledger, lock: lock)
   }
 
-  /// Plans a manifest in a folder, or goes on with the run that is there.
+  /// Plans a manifest in a folder, or goes on with the run that is there. The folder is locked before it is looked into,
+  /// for as long as the result lives: of two manifests that are started at once in one folder, one is told so.
   ///
   /// A crash between plan and ledger leaves a plan alone; the ledger follows from it.
   ///
   /// - Parameter note: told what is being done, for whoever waits.
-  /// - Throws: `RunFolderError.otherManifest` where the folder holds a run of a manifest with other text.
+  /// - Throws: `RunFolderError.otherManifest` where the folder holds a run of a manifest that asks for something else,
+  ///   `.othersFiles` where it holds files of no run, `CoordinationError.locked` where another process has it.
   public static func prepare(
     manifest: String, folder: RunFolder, note: (String) -> Void = { _ in }
   ) throws -> PlannedRun {
-    if folder.isPlanned {
-      let run = try resume(folder)
-      try check(manifest, isOf: run.plan, in: folder)
-      return run
+    let reader = ManifestReader(file: manifest)
+    let text = try reader.contents()
+    // Before the lock, which would be a file of ours among others'.
+    try folder.requireFree(for: text)
+    try folder.create()
+    let lock = try RunLock(folder: folder.path, note: note)
+    if try folder.hasPlan() {
+      try check(manifest, isOf: Plan.read(from: folder), in: folder)
+    } else {
+      try plan(of: manifest, note: note).write(to: folder)
     }
-    try plan(of: manifest, note: note).write(to: folder)
-    return try resume(folder)
+    return try resume(folder, lock)
   }
 
   /// Plans a manifest, and refuses whatever would make a run of it useless; writes nothing.
@@ -59,8 +72,9 @@ public struct PlannedRun: Sendable {
   public static func rehearse(
     manifest: String?, folder: RunFolder, note: (String) -> Void = { _ in }
   ) throws -> Plan {
-    guard folder.isPlanned else {
+    guard try folder.hasPlan() else {
       guard let manifest else { throw RunFolderError.notARun(folder.path) }
+      try folder.requireFree(for: ManifestReader(file: manifest).contents())
       return try plan(of: manifest, note: note)
     }
     let plan = try Plan.read(from: folder)
@@ -70,13 +84,19 @@ public struct PlannedRun: Sendable {
   }
 
   private static func check(_ manifest: String, isOf plan: Plan, in folder: RunFolder) throws {
-    guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), text == plan.manifestText else {
-      throw RunFolderError.otherManifest(folder.path)
-    }
+    let differences = try ManifestReader(file: manifest).read().differences(from: plan.manifest)
+    guard differences.isEmpty else { throw RunFolderError.otherManifest(folder.path, differences: differences) }
   }
 
-  /// Opens the run in a folder to go on with it; refuses where its inputs changed.
-  public static func resume(_ folder: RunFolder) throws -> PlannedRun {
+  /// Opens the run in a folder to go on with it, locked; refuses where its inputs changed.
+  ///
+  /// - Parameter note: told why it takes longer, for whoever waits.
+  public static func resume(_ folder: RunFolder, note: (String) -> Void = { _ in }) throws -> PlannedRun {
+    try folder.requirePlan()
+    return try resume(folder, RunLock(folder: folder.path, note: note))
+  }
+
+  private static func resume(_ folder: RunFolder, _ lock: RunLock) throws -> PlannedRun {
     let plan = try Plan.read(from: folder)
     try plan.checkInputsUnchanged()
     if !FileManager.default.fileExists(atPath: folder.ledger) {
@@ -85,6 +105,6 @@ public struct PlannedRun: Sendable {
       }
       try createLedger(of: plan, in: folder).close()
     }
-    return try open(folder, readOnly: false)
+    return try open(folder, readOnly: false, lock: lock)
   }
 }

@@ -1,4 +1,5 @@
 import Archives
+import Durable
 import Foundation
 import Planning
 
@@ -42,17 +43,23 @@ public struct RunWorkSource: WorkSource {
       classCount: output.classCount, logits: output.logits,
       failures: output.failures.map { PartFailure(offset: $0.offset, reason: $0.reason) }, attributes: attributes)
     let path = folder.path + "/" + relativePath
-    try FileManager.default.createDirectory(
-      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o700])
+    try makeFolder(of: path)
     let written = try PartFile.write(contents, to: path)
     return StoredPart(
       path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count)
   }
 
+  /// Makes the folder of a part below the run folder, which is not made anew where it is gone.
+  private func makeFolder(of part: String) throws(FileError) {
+    let thousand = DurableFile.folder(of: part)
+    for path in [DurableFile.folder(of: thousand), thousand] where mkdir(path, 0o700) != 0 && errno != EEXIST {
+      throw FileError("make the folder", path)
+    }
+  }
+
   private func believed(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) -> ShardOutput {
     let output: ShardOutput
-    do { output = try ShardOutput(decoding: payload) } catch { throw InvalidResult(reason: "\(error)") }
+    do { output = try ShardOutput(decoding: payload) } catch { throw InvalidResult(reason: error.sentence) }
     let expected = ShardSubject(shard, of: plan)
     guard output.shard == shard.id, output.subject == expected else {
       throw InvalidResult(

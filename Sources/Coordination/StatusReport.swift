@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -26,8 +27,8 @@ public struct StatusReport: Sendable, Codable, Equatable {
     self = report
   }
 
-  /// Puts it in the place of the one before.
+  /// Puts it in the place of the one before; a folder that is gone is not made anew.
   public func write(to folder: RunFolder) throws {
-    try RunFolder.writeAtomically(try JSONEncoder().encode(self), to: folder.statusReport)
+    try DurableFile.write(try JSONEncoder().encode(self), to: folder.statusReport)
   }
 }

@@ -9,6 +9,16 @@ extension Error {
     guard [NSCocoaErrorDomain, NSPOSIXErrorDomain].contains(foundation.domain) else { return "\(self)" }
     return foundation.words
   }
+
+  /// The system's words alone, for a sentence that names the file itself; ``sentence`` where it is no error of the system.
+  public var systemReason: String {
+    if let error = self as? FileError { return error.reason }
+    let foundation = self as NSError
+    guard [NSCocoaErrorDomain, NSPOSIXErrorDomain].contains(foundation.domain), let code = foundation.systemCode else {
+      return sentence
+    }
+    return FileError.reason(code)
+  }
 }
 
 extension NSError {
@@ -23,7 +33,7 @@ extension NSError {
   }
 
   /// The `errno` at the bottom of it.
-  private var systemCode: Int32? {
+  fileprivate var systemCode: Int32? {
     if domain == NSPOSIXErrorDomain { return Int32(truncatingIfNeeded: code) }
     return (userInfo[NSUnderlyingErrorKey] as? any Error).flatMap { ($0 as NSError).systemCode }
   }

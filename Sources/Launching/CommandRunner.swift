@@ -1,4 +1,5 @@
 import CSpawn
+import Durable
 import Foundation
 
 /// Runs the commands of a batch system, and starts processes that stay.
@@ -76,12 +77,12 @@ public struct CommandRunner: Sendable {
 
   /// A file for a command to write to; a file cannot fill up and block it as a pipe does.
   private final class OutputFile {
-    let path = NSTemporaryDirectory() + "gauntlet-command-" + UUID().uuidString
+    let path = TemporaryFolder.path + "/gauntlet-command-" + UUID().uuidString
 
     init() throws {
-      guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-        throw LaunchError.cannotLog(path, reason: String(cString: strerror(errno)))
-      }
+      let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+      guard descriptor >= 0 else { throw FileError("write", path) }
+      close(descriptor)
     }
 
     deinit { unlink(path) }

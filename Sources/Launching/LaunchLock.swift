@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -8,21 +9,21 @@ public final class LaunchLock: Sendable {
   /// Waits until no other launch of the run is under way.
   ///
   /// - Parameter onWait: called if there is one.
-  /// - Throws: `RunFolderError.unwritable` where the run folder cannot be written.
+  /// - Throws: `FileError` where the run folder cannot be written.
   public init(of folder: RunFolder, onWait: () -> Void) throws {
     try folder.create()
     let path = folder.path + "/launch.lock"
     let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard opened >= 0 else { throw RunFolderError.unwritable(path, reason: String(cString: strerror(errno))) }
+    guard opened >= 0 else { throw FileError("write", path) }
     var mode = LOCK_EX | LOCK_NB
     while flock(opened, mode) != 0 {
       if errno == EWOULDBLOCK {
         onWait()
         mode = LOCK_EX
       } else if errno != EINTR {
-        let reason = String(cString: strerror(errno))
+        let error = FileError("lock", path)
         close(opened)
-        throw RunFolderError.unwritable(path, reason: reason)
+        throw error
       }
     }
     descriptor = opened

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -40,6 +41,6 @@ public struct LaunchRecord: Sendable, Codable, Equatable {
   public func write(to folder: RunFolder) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try RunFolder.writeAtomically(try encoder.encode(self), to: folder.launched)
+    try DurableFile.write(try encoder.encode(self), to: folder.launched)
   }
 }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -34,8 +35,7 @@ public struct LocalEngine: Sendable {
   /// - Returns: the processes that were started.
   /// - Throws: `LaunchError`, or an error of the run folder.
   public func launch(workers: Int, isCoordinated: Bool) throws -> [LaunchRecord.Job] {
-    try FileManager.default.createDirectory(
-      atPath: folder.logs, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try DurableFile.makeFolder(folder.logs)
     var record = LaunchRecord(in: folder)
     let known = record.jobs.count
     if !isCoordinated {

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Logging
 import Synchronization
@@ -42,8 +43,7 @@ public final class LocalWorkers: Sendable {
   ///
   /// - Throws: where the log folder or a process cannot be made.
   public func start(count: Int) throws {
-    try FileManager.default.createDirectory(
-      atPath: logFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try DurableFile.makeFolder(logFolder)
     for index in 0..<count { try startWorker(index) }
   }
 
@@ -99,7 +99,7 @@ public final class LocalWorkers: Sendable {
     let how = reason == .uncaughtSignal ? "was killed by signal \(status)" : "ended with status \(status)"
     if verdict.restart {
       logger.warning("a worker died; starting another", metadata: ["worker": "\(index)", "how": "\(how)"])
-      do { try startWorker(index) } catch { onGivingUp("\(error)") }
+      do { try startWorker(index) } catch { onGivingUp(error.sentence) }
     } else if verdict.isLast {
       onGivingUp("every worker died, the last one \(how); see \(logFolder)/worker-\(index).log")
     }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -66,8 +67,7 @@ public struct SlurmEngine: Sendable {
     for (name, bytes) in Self.scripts {
       try RunFolder.writeAtomically(Data(bytes), to: script(name))
     }
-    try FileManager.default.createDirectory(
-      atPath: folder.logs, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try DurableFile.makeFolder(folder.logs)
     var record = LaunchRecord(in: folder)
     let known = record.jobs.count
     if try !isCoordinated() {

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Logging
 import Synchronization
@@ -66,7 +67,7 @@ public final class AuthorizedKeys: Sendable {
             if keys != state.keys { logger.info("the authorized keys changed", metadata: ["keys": "\(keys.count)"]) }
             state.keys = keys
           } catch {
-            logger.error("the authorized keys are left as they were", metadata: ["reason": "\(error)"])
+            logger.error("the authorized keys are left as they were", metadata: ["reason": "\(error.sentence)"])
           }
         }
       }
@@ -79,7 +80,7 @@ public final class AuthorizedKeys: Sendable {
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
     } catch {
-      throw .keyFile(folder, reason: "cannot be read as a folder: \(error.localizedDescription)")
+      throw .keyFile(folder, reason: "cannot be read as a folder: \(error.systemReason)")
     }
     var keys: Set<CurvePublicKey> = []
     for name in names.sorted() where name.hasSuffix(".public") {

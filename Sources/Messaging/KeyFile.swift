@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 
 /// Small files that hold keys: read with suspicion, written whole or not at all.
@@ -40,23 +41,8 @@ enum KeyFile {
 
   /// Writes a file beside its place, syncs it and renames it.
   static func write(_ text: String, to path: String, mode: mode_t) throws(MessagingError) {
-    let temporary = path + ".new"
-    unlink(temporary)
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw .keyFile(temporary, reason: "cannot be made: \(systemReason())") }
-    let bytes = Array((text + "\n").utf8)
-    // A file this small is written at once or, on a full disk, not.
-    let isWritten = Foundation.write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
-    let reason = systemReason()
-    close(descriptor)
-    guard isWritten else {
-      unlink(temporary)
-      throw .keyFile(path, reason: "cannot be written: \(reason)")
-    }
-    guard rename(temporary, path) == 0 else {
-      let reason = systemReason()
-      unlink(temporary)
-      throw .keyFile(path, reason: "cannot be written: \(reason)")
+    do { try DurableFile.write(Data((text + "\n").utf8), to: path, mode: mode) } catch {
+      throw .keyFile(path, reason: "cannot be written: \(error.reason)")
     }
   }
 

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 
 /// A folder that holds the keys of a coordinator and its workers.
@@ -31,10 +32,8 @@ public struct KeyStore: Sendable {
     let worker = try CurveKeyPair.generate()
     let parent = (folder as NSString).deletingLastPathComponent
     if !parent.isEmpty {
-      do {
-        try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-      } catch {
-        throw .keyFile(parent, reason: "cannot be made as a folder: \(error.localizedDescription)")
+      do { try DurableFile.makeFolder(parent, mode: 0o777) } catch {
+        throw .keyFile(parent, reason: "cannot be made as a folder: \(error.reason)")
       }
     }
     try KeyFile.makeFolder(folder)

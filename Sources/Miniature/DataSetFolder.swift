@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 
 /// A folder that holds a whole data set or does not exist: it is drawn in a folder beside it and then renamed.
@@ -41,7 +42,7 @@ struct DataSetFolder {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw MiniatureError.cannotWrite(path, reason: error.localizedDescription)
+      throw MiniatureError.cannotWrite(path, reason: error.systemReason)
     }
   }
 
@@ -50,7 +51,7 @@ struct DataSetFolder {
     do {
       try Data(bytes).write(to: URL(fileURLWithPath: path))
     } catch {
-      throw MiniatureError.cannotWrite(path, reason: error.localizedDescription)
+      throw MiniatureError.cannotWrite(path, reason: error.systemReason)
     }
   }
 
@@ -107,7 +108,7 @@ struct DataSetFolder {
     do {
       try encoder.encode(marker).write(to: URL(fileURLWithPath: draftPath + "/" + Self.markerName))
     } catch {
-      throw MiniatureError.cannotWrite(draftPath + "/" + Self.markerName, reason: error.localizedDescription)
+      throw MiniatureError.cannotWrite(draftPath + "/" + Self.markerName, reason: error.systemReason)
     }
   }
 
@@ -131,7 +132,7 @@ struct DataSetFolder {
     do {
       try FileManager.default.removeItem(atPath: path)
     } catch {
-      throw MiniatureError.cannotWrite(path, reason: error.localizedDescription)
+      throw MiniatureError.cannotWrite(path, reason: error.systemReason)
     }
   }
 
@@ -139,7 +140,7 @@ struct DataSetFolder {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: path)
     } catch {
-      throw MiniatureError.cannotWrite(path, reason: error.localizedDescription)
+      throw MiniatureError.cannotWrite(path, reason: error.systemReason)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Durable
 import FlyingFox
 import FlyingSocks
 import Foundation
@@ -61,7 +62,7 @@ public final class MonitoringServer: Sendable {
           return HTTPResponse(
             statusCode: .ok, headers: [.contentType: PrometheusText.mediaType], body: Data(try metrics().utf8))
         } catch {
-          return HTTPResponse(statusCode: .internalServerError, body: Data("\(error)\n".utf8))
+          return HTTPResponse(statusCode: .internalServerError, body: Data("\(error.sentence)\n".utf8))
         }
       }
       await server.appendRoute("GET /healthz") { _ in
@@ -80,7 +81,8 @@ public final class MonitoringServer: Sendable {
     if let error = outcome.withLock({ $0 }) {
       task.cancel()
       throw CannotListen(
-        description: "cannot listen at \(place.address):\(place.port) for --metrics: \(error); is the port taken?")
+        description:
+          "cannot listen at \(place.address):\(place.port) for --metrics: \(error.sentence); is the port taken?")
     }
   }
 

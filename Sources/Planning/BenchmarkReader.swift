@@ -1,4 +1,5 @@
 import Benchmarks
+import Durable
 import Foundation
 import Imaging
 import Videos
@@ -97,7 +98,7 @@ extension ManifestReader {
   ) throws -> String {
     let folder = definition.folder(of: condition)
     guard !FileTree.isFolder(folder) else { return folder }
-    do { try definition.checkArchives(of: condition) } catch { throw node.failure("\(node.path): \(error)") }
+    do { try definition.checkArchives(of: condition) } catch { throw node.failure("\(node.path): \(error.sentence)") }
     throw node.failure("\(node.path) asks for \(name), but there is no folder \(folder)")
   }
 
@@ -107,7 +108,7 @@ extension ManifestReader {
       let frost = try FrostFolder(path: path)
       _ = try frost.pictures()
       return frost
-    } catch { throw node.failure("\(error)") }
+    } catch { throw node.failure(error.sentence) }
   }
 
   /// ImageNet-P: frames are counted in the first files of each perturbation, or known where they are made on the fly.

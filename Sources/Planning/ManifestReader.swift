@@ -1,4 +1,5 @@
 import Benchmarks
+import Durable
 import Foundation
 import Imaging
 import Kernels
@@ -82,7 +83,7 @@ public struct ManifestReader {
         throw ManifestError(
           file: file, line: secondLine(of: key, in: text, from: context.mark.line), column: context.mark.column,
           problem: "the key \"\(key)\" stands twice; remove one")
-      default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error)")
+      default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error.sentence)")
       }
     }
     throw ManifestError(file: file, line: 1, column: 1, problem: "is empty; see docs/manifest.md for an example")
@@ -121,7 +122,7 @@ public struct ManifestReader {
     let path = absolute(try node.text())
     if wanted && FileTree.isFolder(path) { return path }
     if wanted {
-      do { try FileTree.checkArchive(of: path) } catch { throw node.failure("\(node.path): \(error)") }
+      do { try FileTree.checkArchive(of: path) } catch { throw node.failure("\(node.path): \(error.sentence)") }
       if let advice = FileTree.archiveAdvice(path) { throw node.failure("\(node.path) is \(path): \(advice)") }
     }
     var isDirectory: ObjCBool = false
@@ -173,7 +174,7 @@ extension ManifestReader {
       do {
         return try .onnx(checkpoint)
       } catch {
-        throw checkpointNode.failure("\(error)")
+        throw checkpointNode.failure(error.sentence)
       }
     }
     guard let node else {

@@ -1,5 +1,6 @@
 import Benchmarks
 import Crypto
+import Durable
 import Foundation
 import Imaging
 import Networks
@@ -119,9 +120,9 @@ extension Plan {
 
   /// Reads the plan of a run folder.
   ///
-  /// - Throws: `RunFolderError.notARun` or `.damaged`.
+  /// - Throws: `RunFolderError.notARun` or `.damaged`, or a file error where it may not be read.
   public static func read(from folder: RunFolder) throws -> Plan {
-    guard folder.isPlanned else { throw RunFolderError.notARun(folder.path) }
+    try folder.requirePlan()
     let version: StoredVersion = try decode(folder.plan)
     guard version.version == Stored.currentVersion else {
       throw RunFolderError.damaged(
@@ -149,10 +150,9 @@ extension Plan {
   }
 
   private static func decode<Value: Decodable>(_ path: String) throws -> Value {
-    do {
-      return try JSONDecoder().decode(Value.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    } catch {
-      throw RunFolderError.damaged(path, reason: "\(error)")
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    do { return try JSONDecoder().decode(Value.self, from: data) } catch {
+      throw RunFolderError.damaged(path, reason: error.sentence)
     }
   }
 
@@ -181,9 +181,7 @@ public enum FileDigest {
 
   /// The digest in hexadecimal.
   public static func sha256(of path: String) throws -> String {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw RunFolderError.damaged(path, reason: "it cannot be opened for reading")
-    }
+    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
     defer { try? handle.close() }
     var hash = SHA256()
     while let block = try handle.read(upToCount: 4 << 20), !block.isEmpty { hash.update(data: block) }

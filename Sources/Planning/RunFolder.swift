@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 
 /// Where each thing of a run lies. A run is one folder: manifest, plan, ledger, keys, parts, logs, archive.
@@ -39,55 +40,87 @@ public struct RunFolder: Sendable, Hashable {
   /// The HTML report, unless the user names another place.
   public var report: String { path + "/report.html" }
 
+  /// Whether a run was planned here, as far as one may look.
+  public var isPlanned: Bool { (try? hasPlan()) ?? false }
+
   /// Whether a run was planned here.
-  public var isPlanned: Bool { FileManager.default.fileExists(atPath: plan) }
+  ///
+  /// - Throws: `FileError` where the folder may not be looked into.
+  public func hasPlan() throws(FileError) -> Bool {
+    var status = stat()
+    if stat(plan, &status) == 0 { return true }
+    guard errno == ENOENT || errno == ENOTDIR else { throw FileError("read", path) }
+    return false
+  }
+
+  /// Refuses a folder without a run.
+  ///
+  /// - Throws: `RunFolderError.notARun`, or `FileError` where it may not be looked into.
+  public func requirePlan() throws {
+    guard try hasPlan() else { throw RunFolderError.notARun(path) }
+  }
 
   /// Makes the run folder, mode 0700.
-  public func create() throws {
-    try FileManager.default.createDirectory(
-      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+  public func create() throws(FileError) { try DurableFile.makeFolder(path) }
+
+  /// Writes a file whole or not at all: beside its place, synced, renamed, the folder synced. Its folder is made if it is
+  /// not there.
+  public static func writeAtomically(_ data: Data, to path: String) throws(FileError) {
+    try DurableFile.makeFolder(DurableFile.folder(of: path))
+    try DurableFile.write(data, to: path)
+  }
+}
+
+// MARK: - Others' files
+
+extension RunFolder {
+  /// What the lock's file holds, so that one of this program is told from a file that happens to have its name.
+  public static let lockText = "gauntlet: the lock of a run\n"
+
+  /// What may lie in a folder before a run is planned in it: keys and locks that were made beforehand.
+  private static let beforehand: Set<String> = ["keys", "logs", "launch.lock"]
+  /// What planning leaves that a crash cuts short.
+  private static let halfPlanned: Set<String> = ["lock", "owner.json", "manifest.yaml", "listings", "plan.json"]
+
+  /// Refuses to plan in a folder in which others' files lie: a run would overwrite them, or sit among them.
+  ///
+  /// A folder that is empty or not there is free, and so is one that holds nothing but the manifest, or what a planning
+  /// left that was cut short.
+  ///
+  /// - Throws: `RunFolderError.othersFiles`, or `FileError` where the folder may not be looked into.
+  public func requireFree(for manifestText: String) throws {
+    guard try !hasPlan() else { return }
+    let names: [String]
+    do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch CocoaError.fileReadNoSuchFile {
+      return
+    }
+    let isBegun = contents("lock") == Self.lockText
+    let others = names.filter { name in
+      // What file systems put into the root of a volume, and what no run touches.
+      if name.hasPrefix(".") || name == "lost+found" || Self.beforehand.contains(name) { return false }
+      if name == "manifest.yaml", contents(name) == manifestText { return false }
+      // A lock that a full disk kept from being filled.
+      if name == "lock", contents(name) == "" { return false }
+      return !isBegun || !Self.halfPlanned.contains(name.components(separatedBy: ".tmp-")[0])
+    }
+    guard others.isEmpty else { throw RunFolderError.othersFiles(path, names: others.sorted()) }
   }
 
-  /// Writes a file whole or not at all: beside its place, synced, renamed, the folder synced.
-  public static func writeAtomically(_ data: Data, to path: String) throws {
-    let folder = (path as NSString).deletingLastPathComponent
-    try FileManager.default.createDirectory(
-      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    let temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw RunFolderError.unwritable(path, reason: String(cString: strerror(errno))) }
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    do {
-      try handle.write(contentsOf: data)
-      try handle.synchronize()
-      try handle.close()
-    } catch {
-      unlink(temporary)
-      throw RunFolderError.unwritable(path, reason: "\(error)")
-    }
-    guard rename(temporary, path) == 0 else {
-      throw RunFolderError.unwritable(path, reason: String(cString: strerror(errno)))
-    }
-    let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if folderDescriptor >= 0 {
-      fsync(folderDescriptor)
-      close(folderDescriptor)
-    }
-  }
+  private func contents(_ name: String) -> String? { try? String(contentsOfFile: path + "/" + name, encoding: .utf8) }
 }
 
 /// A run folder that cannot be used, and what to do about it.
 public enum RunFolderError: Error, Equatable, CustomStringConvertible {
-  /// A file of the run cannot be written.
-  case unwritable(String, reason: String)
   /// There is no planned run in this folder.
   case notARun(String)
   /// A file of the run is damaged or of another version.
   case damaged(String, reason: String)
   /// There are parts, but no ledger that tells of them.
   case lostLedger(String)
-  /// The folder holds a run of another manifest.
-  case otherManifest(String)
+  /// The folder holds a run of another manifest, which differs so.
+  case otherManifest(String, differences: [String])
+  /// The folder holds files that are no run's.
+  case othersFiles(String, names: [String])
   /// The data set changed since the run was planned.
   case changedData(benchmark: String, root: String)
   /// A model's checkpoint changed since the run was planned.
@@ -96,16 +129,23 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   /// One sentence that says what was found and what to do.
   public var description: String {
     switch self {
-    case .unwritable(let path, let reason): "cannot write \(path): \(reason); free space or choose another --run folder"
     case .notARun(let path): "\(path) holds no run (no plan.json); start one with gauntlet run MANIFEST --run \(path)"
     case .damaged(let path, let reason): "\(path) is damaged: \(reason); restore it, or start the run anew elsewhere"
     case .lostLedger(let path): "\(path) has parts but no ledger; gauntlet mend \(path) makes another from them"
-    case .otherManifest(let path):
-      "\(path) holds a run of another manifest; go on with gauntlet resume \(path), or choose another --run folder"
+    case .otherManifest(let path, let differences):
+      "\(path) holds a run of another manifest: \(Self.few(differences, separator: "; ")). Go on with gauntlet resume "
+        + "\(path), or choose another --run folder"
+    case .othersFiles(let path, let names):
+      "\(path) holds no run but other files (\(Self.few(names, separator: ", "))), which a run would overwrite or sit "
+        + "among; choose a new or an empty --run folder"
     case .changedData(let benchmark, let root):
       "the images of \(benchmark) below \(root) changed since the run was planned; restore them or start a new run"
     case .changedCheckpoint(let model, let path):
       "the checkpoint of \(model), \(path), changed since the run was planned; restore it or start a new run"
     }
+  }
+
+  private static func few(_ items: [String], separator: String) -> String {
+    items.prefix(3).joined(separator: separator) + (items.count > 3 ? "\(separator)and \(items.count - 3) more" : "")
   }
 }

@@ -1,4 +1,5 @@
 import Benchmarks
+import Durable
 import Foundation
 
 /// All that a worker needs to compute one shard. It holds no state of the run, so any worker can take it.
@@ -26,7 +27,7 @@ public struct ShardTask: Sendable, Hashable, Codable {
     do {
       self = try JSONDecoder().decode(ShardTask.self, from: data)
     } catch {
-      throw ShardExchangeError.malformed("the task is not one this version reads: \(error)")
+      throw ShardExchangeError.malformed("the task is not one this version reads: \(error.sentence)")
     }
   }
 

@@ -32,12 +32,10 @@ struct CoordinateCommand: ParsableCommand {
   var keepWorkers = false
 
   func run() throws {
-    guard listen.hasPrefix("tcp://") || listen.hasPrefix("ipc://") else {
-      throw UsageError("--listen is \(listen), but must be like tcp://0.0.0.0:5757 or ipc:///PATH")
-    }
+    let listen = try Usage.address(listen, option: "--listen", takesAnyPort: true)
     let place = try metrics.map { text in
       guard let place = MonitoringServer.Place(text) else {
-        throw UsageError("--metrics is \(text), but must be like 127.0.0.1:9151")
+        throw UsageError("--metrics is \(text), but must be like 127.0.0.1:9151, with a port up to 65535")
       }
       return place
     }
@@ -72,11 +70,7 @@ extension CoordinateCommand {
   }
 
   private func plannedRun() throws -> PlannedRun {
-    guard let manifest else {
-      let folder = RunFolder(folder)
-      guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
-      return try PlannedRun.resume(folder)
-    }
+    guard let manifest else { return try PlannedRun.resume(RunFolder(folder)) { Terminal.complain($0) } }
     try Usage.checkExists(manifest, what: "manifest")
     return try PlannedRun.prepare(manifest: manifest, folder: RunFolder(folder)) { Terminal.complain($0) }
   }
@@ -95,18 +89,21 @@ struct CoordinatorSession {
   ) throws {
     self.run = run
     logger = Logs.stderrLogger("gauntlet.coordinator", format: logFormat)
-    lock = try RunLock(folder: run.folder.path)
+    let lock = try run.lock ?? RunLock(folder: run.folder.path)
+    self.lock = lock
     if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
     let keys = KeyStore(folder: folder ?? run.folder.keys)
     if folder == nil, !keys.exists { try keys.create() }
     let sharding = run.plan.manifest.sharding
+    var configuration = CoordinatorConfiguration(
+      listen: listen, security: try keys.serverSecurity(), runFolder: run.folder.path,
+      leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version,
+      mayHaveWorkers: mayHaveWorkers, keepsWorkers: keepsWorkers,
+      pieceSizes: PieceSizes(seconds: sharding.seconds, smallest: sharding.smallest))
+    configuration.checkOwner = { try lock.check() }
     coordinator = try Coordinator(
-      configuration: CoordinatorConfiguration(
-        listen: listen, security: keys.serverSecurity(), runFolder: run.folder.path,
-        leaseSeconds: sharding.leaseSeconds, attempts: sharding.attempts, version: Gauntlet.version,
-        mayHaveWorkers: mayHaveWorkers, keepsWorkers: keepsWorkers,
-        pieceSizes: PieceSizes(seconds: sharding.seconds, smallest: sharding.smallest)),
-      ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder), logger: logger)
+      configuration: configuration, ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: run.folder),
+      logger: logger)
   }
 
   /// Whether there is nothing left to do; the run folder says so then.

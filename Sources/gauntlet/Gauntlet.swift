@@ -1,4 +1,5 @@
 import ArgumentParser
+import Durable
 import Foundation
 
 /// What the program ends with, as `docs/reference.md` says.
@@ -94,7 +95,7 @@ struct Gauntlet: ParsableCommand {
       Terminal.complain(fullMessage(for: error))
       exit(withCode: ExitStatus.badUsage)
     }
-    Terminal.complain("gauntlet: \(error)")
+    Terminal.complain("gauntlet: \(error.sentence)")
     exit(withCode: Usage.isMistake(error) ? ExitStatus.badUsage : ExitStatus.cannotGoOn)
   }
 }

@@ -56,7 +56,7 @@ struct LaunchCommand: ParsableCommand {
     }
     guard let folder else { throw UsageError("give a manifest, or --run with the folder of a run that was begun") }
     let run = RunFolder(folder)
-    guard run.isPlanned else { throw UsageError("\(RunFolderError.notARun(run.path))") }
+    try run.requirePlan()
     return ManifestReader(file: run.manifest)
   }
 
@@ -114,6 +114,8 @@ extension LaunchCommand {
       for command in commands { print(command.map(Self.quoted).joined(separator: " ")) }
       return
     }
+    // Before the lock, which would be a file of ours among others'.
+    if let manifest { try folder.requireFree(for: ManifestReader(file: manifest).contents()) }
     // One at a time, so that none submits a second coordinator or forgets what another one launched.
     let lock = try LaunchLock(of: folder) {
       Terminal.complain("another launch of \(folder.path) is under way; waiting for it")
@@ -139,11 +141,11 @@ extension LaunchCommand {
 
   /// Whether a process on this machine coordinates the run now.
   private func isCoordinated(_ folder: RunFolder) throws -> Bool {
-    guard folder.isPlanned else { return false }
+    guard try folder.hasPlan() else { return false }
     do {
-      _ = try RunLock(folder: folder.path)
+      _ = try RunLock(folder: folder.path) { Terminal.complain($0) }
       return false
-    } catch CoordinationError.locked {
+    } catch CoordinationError.locked, CoordinationError.owned {
       return true
     }
   }
@@ -152,7 +154,7 @@ extension LaunchCommand {
   private func hasWork(_ folder: RunFolder) throws -> Bool {
     let run =
       try manifest.map { try PlannedRun.prepare(manifest: $0, folder: folder) { Terminal.complain($0) } }
-      ?? PlannedRun.resume(folder)
+      ?? PlannedRun.resume(folder) { Terminal.complain($0) }
     return try !run.ledger.status(now: Date().timeIntervalSince1970).isComplete
   }
 

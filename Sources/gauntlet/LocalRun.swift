@@ -17,7 +17,6 @@ struct LocalRun {
   var takeUpFailed = false
 
   func perform() throws {
-    try run.folder.create()
     try compute()
     let outcome = try Collecting.collect(run, to: run.folder.archive, partial: false)
     let model = try ReportModel(archives: [ArchiveReader(path: outcome.path)])

@@ -1,5 +1,6 @@
 import Archives
 import ArgumentParser
+import Durable
 import Foundation
 import Planning
 import Reporting
@@ -21,12 +22,21 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let archives = try files.map(Usage.archive)
     let model = try ReportModel(archives: archives.map { try ArchiveReader(path: $0) })
-    let page = output ?? URL(fileURLWithPath: archives[0]).deletingLastPathComponent().path + "/report.html"
-    try Reports.write(model, page: page, csvFolder: csv)
+    let page = output ?? DurableFile.folder(of: archives[0]) + "/report.html"
     print(Reports.table(model))
-    print("report: \(page)")
+    do {
+      try Reports.write(model, page: page, csvFolder: csv)
+      print("report: \(page)")
+    } catch let error as FileError where output == nil && csv == nil && Self.mayNotBeWritten(error) {
+      // Another's archive, or one on a read-only disk: the table is what can be had there.
+      Terminal.complain("gauntlet: \(error.sentence); name another page with -o")
+    }
     if let csv { print("tables: \(csv)") }
   }
+}
+
+extension ReportCommand {
+  private static func mayNotBeWritten(_ error: FileError) -> Bool { [EACCES, EPERM, EROFS].contains(error.code) }
 }
 
 /// Reports as the commands write them.

@@ -43,9 +43,7 @@ struct ResumeCommand: ParsableCommand {
 
   func run() throws {
     let local = try local.validated()
-    let folder = RunFolder(folder)
-    guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
-    let run = try PlannedRun.resume(folder)
+    let run = try PlannedRun.resume(RunFolder(folder)) { Terminal.complain($0) }
     try LocalRun(run: run, workers: local.workers, streams: local.streams, batch: local.batch, takeUpFailed: failed)
       .perform()
   }

@@ -21,8 +21,8 @@ final class RunProgress: Sendable {
         let now = Date().timeIntervalSince1970
         if let status = try? run.ledger.status(now: now) {
           show(status)
-          if isLast || now - reported >= Self.reportSeconds {
-            // Whoever misses it reads an older one; a full disk ends the coordinator elsewhere.
+          if isLast || now - reported >= Self.reportSeconds, (try? run.ledger.checkPlace()) != nil {
+            // Whoever misses it reads an older one; a full disk, or a folder that is gone, ends the coordinator elsewhere.
             try? StatusReport(runID: run.plan.runID, time: now, status: status).write(to: run.folder)
             reported = now
           }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benchmarks
+import Durable
 import Foundation
 import Kernels
 import Planning
@@ -26,6 +27,34 @@ enum Usage {
     return precision
   }
 
+  /// An address that an option names, ready for ZeroMQ: a relative path of a socket is made absolute, since the other side
+  /// may start elsewhere.
+  static func address(_ text: String, option: String, takesAnyPort: Bool) throws -> String {
+    let form = takesAnyPort ? "tcp://0.0.0.0:5757 or ipc:///PATH" : "tcp://HOST:5757 or ipc:///PATH"
+    let shape = UsageError("\(option) is \(text), but must be like \(form)")
+    if text.hasPrefix("ipc://") {
+      let path = String(text.dropFirst("ipc://".count))
+      guard !path.isEmpty else { throw shape }
+      if path.hasPrefix("@") { return text }
+      let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
+      guard absolute.utf8.count <= longestSocketPath else {
+        throw UsageError("\(option): \(absolute) is longer than a socket's path may be, \(longestSocketPath) bytes")
+      }
+      return "ipc://" + absolute
+    }
+    guard text.hasPrefix("tcp://"), let colon = text.dropFirst("tcp://".count).lastIndex(of: ":") else { throw shape }
+    let port = text[text.index(after: colon)...]
+    let isAny = takesAnyPort && (port == "*" || port == "0")
+    guard isAny || Int(port).map((1...65_535).contains) == true else {
+      throw UsageError(
+        "\(option) is \(text), but its port must be from 1 to 65535\(takesAnyPort ? ", or * for a free one" : "")")
+    }
+    return text
+  }
+
+  /// What Linux takes, less the zero at its end.
+  private static let longestSocketPath = 107
+
   /// The archive at a path, or that of the run whose folder it is.
   static func archive(_ path: String) throws -> String {
     try checkExists(path, what: "archive")
@@ -35,12 +64,14 @@ enum Usage {
       guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         throw UsageError("\(path) is no archive: it is not a file")
       }
+      try checkReadable(path)
       return path
     }
     let archive = RunFolder(path).archive
-    guard FileManager.default.fileExists(atPath: archive), !isFolder(archive) else {
+    guard try isThere(archive), !isFolder(archive) else {
       throw UsageError("\(path) is a folder without archive.h5; if it is a run's, gauntlet collect \(path) writes that")
     }
+    try checkReadable(archive)
     return archive
   }
 
@@ -51,8 +82,20 @@ enum Usage {
 
   /// Refuses a path at which nothing is.
   static func checkExists(_ path: String, what: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw UsageError("there is no \(what) at \(path)")
-    }
+    guard try isThere(path) else { throw UsageError("there is no \(what) at \(path)") }
+  }
+
+  /// Whether something is at a path.
+  ///
+  /// - Throws: `FileError` where one may not look.
+  private static func isThere(_ path: String) throws(FileError) -> Bool {
+    var status = stat()
+    if stat(path, &status) == 0 { return true }
+    guard errno == ENOENT || errno == ENOTDIR else { throw FileError("read", path) }
+    return false
+  }
+
+  private static func checkReadable(_ path: String) throws(FileError) {
+    if access(path, R_OK) != 0 { throw FileError("read", path) }
   }
 }

@@ -24,7 +24,7 @@ struct WorkCommand: ParsableCommand {
   @Option(help: "The key bundle's file, mode 0600.") var keys: String?
   @OptionGroup var compute: ComputeArguments
   @OptionGroup var log: LogArguments
-  @Option(help: "Seconds to wait for a coordinator that does not answer.") var patience = 600
+  @Option(help: "Seconds to wait for a coordinator that is not there yet, or does not answer.") var patience = 600
   @Flag(help: .hidden) var exitWithParent = false
 
   func run() throws {
@@ -63,8 +63,9 @@ struct WorkCommand: ParsableCommand {
     switch (runFolder, connect, keys) {
     case (let run?, nil, nil):
       let folder = RunFolder(run)
-      guard folder.isPlanned else { throw UsageError("\(RunFolderError.notARun(folder.path))") }
-      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience)
+      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience) {
+        Terminal.complain("waiting up to \(patience) s for a coordinator of \(folder.path)")
+      }
       guard let address = endpoint.address else { return nil }
       return Place(
         address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID
@@ -73,9 +74,7 @@ struct WorkCommand: ParsableCommand {
         return now.address.map { .listening($0) } ?? .done
       }
     case (nil, let connect?, let keys?):
-      guard connect.hasPrefix("tcp://") || connect.hasPrefix("ipc://") else {
-        throw UsageError("--connect is \(connect), but must be like tcp://HOST:5757 or ipc:///PATH")
-      }
+      let connect = try Usage.address(connect, option: "--connect", takesAnyPort: false)
       try Usage.checkExists(keys, what: "key bundle")
       return Place(address: connect, security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil)
     default:

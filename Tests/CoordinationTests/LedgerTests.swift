@@ -26,6 +26,22 @@ import Testing
       time: time)
   }
 
+  @Test("A ledger whose folder is moved, deleted or replaced takes nothing in any more, and says so")
+  func gone() throws {
+    defer { for place in [folder, folder + "-moved"] { try? FileManager.default.removeItem(atPath: place) } }
+    let path = folder + "/ledger.sqlite"
+    try ledger.commit([recorded(0)])
+    try FileManager.default.moveItem(atPath: folder, toPath: folder + "-moved")
+    #expect(throws: LedgerError.gone(path: path)) { try ledger.commit([recorded(2)]) }
+    try FileManager.default.copyItem(atPath: folder + "-moved", toPath: folder)
+    #expect(throws: LedgerError.gone(path: path)) { try ledger.checkPlace() }
+    try FileManager.default.removeItem(atPath: folder)
+    #expect(throws: LedgerError.gone(path: path)) { try ledger.checkPlace() }
+    try FileManager.default.moveItem(atPath: folder + "-moved", toPath: folder)
+    try ledger.checkPlace()
+    try Ledger.open(at: path, readOnly: true).checkPlace()
+  }
+
   @Test("Cells count their shards and images, whether they were handed out or not")
   func counts() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -49,7 +49,7 @@ import Testing
   static let refusals: [[String]] = [
     [], ["fly"], ["run"], ["run", "none.yaml"], ["run", "none.yaml", "--workers", "0"],
     ["run", "none.yaml", "--workers", "many"], ["coordinate", "none.yaml", "--run", "x", "--listen", "nowhere"],
-    ["work"], ["work", "--run", "none"], ["work", "--connect", "tcp://127.0.0.1:1"],
+    ["work"], ["work", "--connect", "tcp://127.0.0.1:1"],
     ["work", "--connect", "gopher://x", "--keys", "none"], ["status", "none"], ["resume", "none"], ["mend", "none"],
     ["collect", "none"],
     ["verify", "none.h5"], ["report", "none.h5"], ["inspect", "none"], ["bench", "everything"],
