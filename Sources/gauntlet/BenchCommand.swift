@@ -17,7 +17,7 @@ struct BenchCommand: ParsableCommand {
       commandName: "kernels",
       abstract:
         "Times each kernel of RepLKNet-31B on one thread, against the fused multiply-add peak measured beside it.",
-      discussion: "Example: gauntlet bench kernels --repeats 5")
+      discussion: "Example: gauntlet bench kernels --only depthwise --repeats 3")
 
     @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
     @Option(help: "Only the kernels whose name has this in it, such as depthwise.") var only: String?
@@ -33,7 +33,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "model",
       abstract: "Times a whole network, in images a second.",
-      discussion: "Example: gauntlet bench model replknet-31b --threads 1 --batch 8")
+      discussion: "Example: gauntlet bench model resnet18 --threads 1 --batch 8")
 
     @Argument(help: "The architecture, such as replknet-31b.") var architecture: String
     @Option(help: "Threads, each with a stream of its own.") var threads = 1

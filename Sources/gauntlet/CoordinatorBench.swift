@@ -13,8 +13,8 @@ extension BenchCommand {
         Keys, encryption and the ledger are those of a real run. With --idle: the processor time that many connected \
         workers cost a coordinator that has nothing to do. With --restart: what a large plan costs, and a coordinator that \
         goes on with it. Examples: gauntlet bench coordinator --workers 4
-                  gauntlet bench coordinator --idle 30 --workers 2000
-                  gauntlet bench coordinator --restart --shards 5000000
+                  gauntlet bench coordinator --idle 5 --workers 200
+                  gauntlet bench coordinator --restart --shards 100000
         """)
 
     @Option(help: "Workers on this machine.") var workers = 4

@@ -13,7 +13,7 @@ struct LaunchCommand: ParsableCommand {
       Plans the manifest, places the processes and returns; the run goes on without this command. On a run whose \
       coordinator is there it adds workers. The manifest's cluster section says the same as the options, which come first.
       Examples: gauntlet launch my.yaml --engine slurm --workers 20 --run /shared/runs/r1 --partition cpu --time 12:00:00
-                gauntlet launch --engine slurm --workers 10 --run /shared/runs/r1          (ten more)
+                gauntlet launch --engine slurm --workers 10 --run /shared/runs/r1          # ten more
       """)
 
   @Argument(help: "The manifest; not needed for a run folder that was begun.") var manifest: String?

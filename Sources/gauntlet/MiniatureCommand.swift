@@ -8,7 +8,7 @@ struct MiniatureCommand: ParsableCommand {
     abstract: "Draws the miniature data set: ten classes of objects in the layouts of all six benchmarks.",
     discussion: """
       The same seed gives the same files on every machine. A folder that already holds this data set is left as it is.
-      Example: gauntlet miniature runs/data/miniature
+      Example: gauntlet miniature runs/data/small --images 20
       """)
 
   @Argument(help: "The folder to fill.") var directory: String

@@ -8,7 +8,7 @@ extension BenchCommand {
       abstract: "Draws JPEG pictures of 500x375 in class folders, to time the way from files to logits with.",
       discussion: """
         tools/pipeline.py evaluates a network on them and says how long its threads waited for images.
-        Example: gauntlet bench photographs runs/data/photographs --count 100
+        Example: gauntlet bench photographs runs/data/photographs --count 10
         """)
 
     @Argument(help: "The folder to fill.") var directory: String
