@@ -7,7 +7,7 @@ extension BenchCommand {
     static let configuration = CommandConfiguration(
       commandName: "preprocessing",
       abstract: "Times decoding, resizing, cropping and normalising of a folder's pictures on one thread.",
-      discussion: "Example: gauntlet bench preprocessing runs/data/miniature/val --repeats 5")
+      discussion: "Example: gauntlet bench preprocessing runs/data/miniature/val/arrow --repeats 5")
 
     @Argument(help: "A folder of JPEG or PNG files.") var folder: String
     @Option(help: "Times that all pictures are taken; the median counts.") var repeats = 5

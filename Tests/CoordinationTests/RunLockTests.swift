@@ -75,17 +75,16 @@ import Testing
     try place.write(own)
     let group = DispatchGroup()
     group.enter()
-    let changing = Mutex(own.mapValues { "\($0)" })
+    let (record, process) = (place.record, ProcessInfo.processInfo.processIdentifier)
     Thread.detachNewThread {
       var beat = 0
       while !isOver.load(ordering: .acquiring) {
         beat += 1
-        let fields = changing.withLock { $0 }
         let text = """
-          {"host":"node7","boot":"another","space":"","token":"another","process":\(fields["process"] ?? "0"),"began":1,
+          {"host":"node7","boot":"another","space":"","token":"another","process":\(process),"began":1,
           "beat":\(beat)}
           """
-        try? text.write(toFile: place.record, atomically: true, encoding: .utf8)
+        try? text.write(toFile: record, atomically: true, encoding: .utf8)
       }
       group.leave()
     }

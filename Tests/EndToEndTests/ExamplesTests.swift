@@ -82,14 +82,16 @@ import Testing
       try process.run()
       if isCoordinator { return coordinators.append(("\(source): \(line)", process, errors)) }
       process.waitUntilExit()
-      #expect(process.terminationStatus == 0, "\(source): \(line)\n\(try errors.text())")
+      let said = try errors.text()
+      #expect(process.terminationStatus == 0, "\(source): \(line)\n\(said)")
     }
 
     /// Waits for the coordinators to be done: some example brought each its worker.
     func finish() throws {
       for (line, process, errors) in coordinators {
         process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(line)\n\(try errors.text())")
+        let said = try errors.text()
+        #expect(process.terminationStatus == 0, "\(line)\n\(said)")
       }
       coordinators = []
     }
