@@ -8,6 +8,7 @@ extension Manifest {
       models: models.map { model in
         var model = model
         model.checkpointDigest = ""
+        model.classCount = 0
         return model
       }, benchmarks: benchmarks, sharding: sharding, output: output)
   }
