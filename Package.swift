@@ -122,7 +122,7 @@ let package = Package(
     tests("Videos", ["Imaging"], fixtures: true),
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
-    tests("Planning", ["Benchmarks", "Imaging", "Videos"]),
+    tests("Planning", ["Durable", "Benchmarks", "Imaging", "Videos"]),
     tests("Working", ["Messaging"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),

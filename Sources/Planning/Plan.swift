@@ -181,10 +181,19 @@ public enum FileDigest {
 
   /// The digest in hexadecimal.
   public static func sha256(of path: String) throws -> String {
-    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-    defer { try? handle.close() }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError("read", path) }
+    defer { close(descriptor) }
     var hash = SHA256()
-    while let block = try handle.read(upToCount: 4 << 20), !block.isEmpty { hash.update(data: block) }
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 64)
+    defer { block.deallocate() }
+    while true {
+      let count = Foundation.read(descriptor, block.baseAddress, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw FileError("read", path) }
+      if count == 0 { break }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: block[..<count]))
+    }
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
   }
 }

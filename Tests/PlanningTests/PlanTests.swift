@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 import Testing
@@ -93,6 +94,17 @@ import Testing
       toFile: listing, atomically: true, encoding: .utf8)
     #expect(throws: RunFolderError.self) { try Plan.read(from: folder) }
     #expect(throws: RunFolderError.notARun(workspace.path)) { try Plan.read(from: RunFolder(workspace.path)) }
+  }
+
+  @Test("a file that cannot be digested is named, with the system's words")
+  func digests() throws {
+    try workspace.write("abc", to: "abc")
+    let digest = try FileDigest.sha256(of: workspace.path + "/abc")
+    #expect(digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    for (name, code) in [("none", ENOENT), ("val", EISDIR)] {
+      let path = workspace.path + "/" + name
+      #expect(throws: FileError("read", path, code: code)) { try FileDigest.sha256(of: path) }
+    }
   }
 
   @Test("a task names its images; a shard of another plan is refused")
