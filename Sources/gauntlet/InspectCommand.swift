@@ -37,7 +37,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func describeManifest() throws {
-    let plan = try PlannedRun.plan(of: file)
+    let plan = try PlannedRun.plan(of: file) { Terminal.complain($0) }
     let manifest = plan.manifest
     print("run \(manifest.run), seed \(manifest.seed)")
     for model in manifest.models { print("model \(model.name): \(model.architecture), \(model.checkpoint)") }
