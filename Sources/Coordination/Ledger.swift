@@ -186,9 +186,11 @@ public final class Ledger: Sendable {
     } catch let error as LedgerError {
       throw error
     } catch let error as DatabaseError {
-      // SQLite does not tell a full disk from one that fails; the disk itself does.
+      // SQLite does not tell a full disk from one that fails; the disk itself does, unless it has some room again.
       let mayBeFull = [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode)
-      throw .storage(path: path, detail: (mayBeFull ? Disk.refusal(beside: path)?.reason : nil) ?? error.words)
+      let full = error.resultCode == .SQLITE_FULL ? FileError("write", path, code: ENOSPC) : nil
+      throw .storage(
+        path: path, detail: (mayBeFull ? (Disk.refusal(beside: path) ?? full)?.reason : nil) ?? error.words)
     } catch {
       throw .storage(path: path, detail: error.sentence)
     }

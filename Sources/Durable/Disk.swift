@@ -35,7 +35,7 @@ public struct Disk: Sendable {
       unlink(trial)
       return nil
     } catch {
-      return FileError("write", path, code: error.code)
+      return FileError("write", path, code: error.code, fullDisk: error.fullDisk)
     }
   }
 

@@ -19,8 +19,10 @@ public enum DurableFile {
     // A network's file system may say only now that its disk is full.
     if close(descriptor) != 0, code == 0 { code = errno }
     guard code == 0 else {
+      // Made while the disk is as full as it was.
+      let error = FileError("write", path, code: code)
       unlink(temporary)
-      throw FileError("write", path, code: code)
+      throw error
     }
     guard rename(temporary, path) == 0 else {
       let code = errno

@@ -9,25 +9,31 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What the system said, an `errno`.
   public let code: Int32
 
+  /// Which disk is full, and what room it had when that was met: once drafts are removed it has some again.
+  let fullDisk: String?
+
   /// An error of the call that failed just now, unless another code is given.
   public init(_ action: String, _ path: String, code: Int32 = errno) {
+    self.init(action, path, code: code, fullDisk: Self.fullDisk(code, path))
+  }
+
+  init(_ action: String, _ path: String, code: Int32, fullDisk: String?) {
     self.action = action
     self.path = path
     self.code = code
+    self.fullDisk = fullDisk
+  }
+
+  private static func fullDisk(_ code: Int32, _ path: String) -> String? {
+    guard code == ENOSPC || code == EDQUOT else { return nil }
+    let disk = Disk(of: path)
+    let room = code == ENOSPC ? disk.room.map { " has " + $0 } : nil
+    return "the disk at \(disk.mountPoint)\(room ?? "")"
   }
 
   /// What the system said, in its words, with the disk where that is full: `No space left on device (the disk at /home has
   /// 0 bytes free of 2.0 TB)`.
-  public var reason: String {
-    let words = Self.reason(code)
-    switch code {
-    case ENOSPC:
-      let disk = Disk(of: path)
-      return "\(words) (the disk at \(disk.mountPoint)\(disk.room.map { " has " + $0 } ?? ""))"
-    case EDQUOT: return "\(words) (on the disk at \(Disk(of: path).mountPoint))"
-    default: return words
-    }
-  }
+  public var reason: String { Self.reason(code) + (fullDisk.map { " (\($0))" } ?? "") }
 
   /// One sentence: what, where, why, what to do.
   public var description: String {
