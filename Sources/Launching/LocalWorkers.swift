@@ -70,7 +70,7 @@ public final class LocalWorkers: Sendable {
     let path = "\(logFolder)/worker-\(index).log"
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw LaunchError.cannotLog(path, reason: String(cString: strerror(errno)))
+      throw LaunchError.cannotLog(path, reason: FileError("write", path).reason)
     }
     let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     let process = Process()

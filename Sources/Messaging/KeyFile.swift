@@ -48,7 +48,9 @@ enum KeyFile {
 
   static func makeFolder(_ path: String) throws(MessagingError) {
     if mkdir(path, 0o700) == 0 { return }
-    guard errno == EEXIST else { throw .keyFile(path, reason: "cannot be made as a folder: \(systemReason())") }
+    guard errno == EEXIST else {
+      throw .keyFile(path, reason: "cannot be made as a folder: \(FileError("make", path).reason)")
+    }
     guard chmod(path, 0o700) == 0 else {
       throw .keyFile(path, reason: "is a folder that cannot be given mode 0700: \(systemReason())")
     }
