@@ -61,8 +61,10 @@ let package = Package(
     .target(name: "CHDF5Output", dependencies: ["CHDF5"]),
     .target(name: "CProcessor"),
     .target(name: "CSpawn"),
+    .target(name: "CAllocator"),
 
     library("Durable"),
+    library("Machine", ["CAllocator"]),
     library("KernelInterfaces"),
     .target(
       name: "Kernels128", dependencies: ["KernelInterfaces", "CProcessor"], swiftSettings: kernelSettings(simd128)),
@@ -75,12 +77,12 @@ let package = Package(
       "Kernels",
       ["Tensors", "KernelInterfaces", "Kernels128", "KernelsAVX2", "KernelsAVX512", "CProcessor", "COpenBLAS"]),
     .target(
-      name: "Networks", dependencies: ["Tensors", "KernelInterfaces", "Kernels", "CZlib", protobuf],
+      name: "Networks", dependencies: ["Tensors", "KernelInterfaces", "Kernels", "Machine", "CZlib", protobuf],
       exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "Kernels", "CProcessor", "CJPEG", "CPNG", "CWebP", "CTIFF", "CGIF"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Imaging", "Tensors", crypto]),
-    library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks"]),
+    library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library("Planning", ["Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling"),
     .target(
@@ -92,10 +94,12 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library("Monitoring", ["Durable", "Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox")]),
-    library("Working", ["Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", logging]),
+    library(
+      "Working",
+      ["Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", "Machine", logging]),
     library("Archives", ["Durable", "CHDF5", "CHDF5Output", crypto]),
     .target(
-      name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "CSpawn", logging],
+      name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "Machine", "CSpawn", logging],
       resources: [
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
@@ -106,7 +110,7 @@ let package = Package(
       dependencies: [
         "Coordination", "Monitoring", "Working", "Launching", "Reporting", "Messaging", "Miniature", "Planning",
         "Archives", "Durable",
-        "Networks", "Kernels", "Benchmarks", "Imaging", logging,
+        "Networks", "Kernels", "Benchmarks", "Imaging", "Machine", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -115,6 +119,7 @@ let package = Package(
       path: "Sources/ReaderFuzzer"),
 
     tests("Durable"),
+    tests("Machine"),
     tests("Tensors"),
     tests("Kernels", ["Tensors"]),
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
@@ -123,7 +128,7 @@ let package = Package(
     tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Durable", "Benchmarks", "Imaging", "Videos"]),
-    tests("Working", ["Messaging"]),
+    tests("Working", ["Messaging", "Machine", "Planning"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),

@@ -45,6 +45,12 @@ public struct Attention: Sendable {
     productCount = counts.max() ?? 0
   }
 
+  /// Bytes that it takes.
+  public var byteCount: Int {
+    biases.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
+      + windows.reduce(0) { $0 + $1.count * MemoryLayout<Int>.stride }
+  }
+
   /// Elements that `attend` needs to work in.
   public var scratchCount: Int {
     counts.reduce(0, +)

@@ -62,6 +62,18 @@ public final class DepthwiseLayer: Sendable {
     for channel in 0..<channels { self.bias.pointer[channel] = bias[channel] }
   }
 
+  /// Bytes that it takes.
+  public var byteCount: Int { weights.byteCount + (phasedWeights?.byteCount ?? 0) + bias.byteCount }
+
+  /// Bytes that a layer for maps of one size takes, about.
+  public static func estimatedByteCount(
+    channels: Int, kernel: Int, stride: Int = 1, mapSize: (height: Int, width: Int)
+  ) -> Int {
+    let isPhased = PhasedAxis.isUsed(height: mapSize.height, width: mapSize.width, kernel: kernel, stride: stride)
+    let side = isPhased ? 2 * ((kernel + 1) / 2) + kernel / 2 : kernel
+    return channels * (side * side + 1) * MemoryLayout<Float>.stride
+  }
+
   private struct MapSize: Sendable, Equatable {
     let height, width: Int
   }

@@ -18,6 +18,9 @@ public struct FeedForward: Sendable {
     self.project = project
   }
 
+  /// Bytes that it takes.
+  public var byteCount: Int { expand.byteCount + project.byteCount }
+
   /// Rows that are computed together: where the product is in blocks, for which each use of a panel of weights has a
   /// price, whole tiles of groups; in bf16 tiles whose hidden layer, two bytes a number, stays in the second-level cache.
   private var rowsTogether: Int {

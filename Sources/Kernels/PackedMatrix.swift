@@ -57,6 +57,9 @@ public final class PackedMatrix: Sendable {
     errorFunction = Self.buffer(ErrorFunction.table + [ErrorFunction.scale])
   }
 
+  /// Bytes that it takes.
+  public var byteCount: Int { panels.byteCount + bias.byteCount + errorFunction.byteCount }
+
   /// Turns [columns, inner] into panels of [inner, width], by blocks where there are splits.
   private static func pack(
     _ weights: [Float], inner: Int, columns: Int, width: Int, splits: Int, into target: UnsafeMutablePointer<Float>

@@ -36,7 +36,7 @@ public final class WinogradConvolution: Sendable {
     self.inputs = inputs
     self.outputs = outputs
     self.instructionSet = instructionSet
-    tilesTogether = inputs + outputs > 256 ? 192 : 96
+    tilesTogether = Self.tilesTogether(inputs, outputs)
     products = ScalarKernels.winogradFilters(weights, inputs: inputs, outputs: outputs).map {
       PackedMatrix(
         weights: $0, bias: nil, inner: inputs, columns: outputs, instructionSet: instructionSet, backend: backend)
@@ -46,11 +46,21 @@ public final class WinogradConvolution: Sendable {
     zeros = AlignedBuffer(count: inputs)
   }
 
+  /// Bytes that it takes.
+  public var byteCount: Int { products.reduce(bias.byteCount + zeros.byteCount) { $0 + $1.byteCount } }
+
   /// Elements that `convolve` needs to work in.
   public var scratchCount: Int { featureCount + (products.first?.scratchCount(rows: tilesTogether) ?? 0) }
 
   /// Elements of the transformed inputs and of the sums.
-  private var featureCount: Int { 16 * tilesTogether * (inputs + outputs) }
+  private var featureCount: Int { Self.featureCount(inputs: inputs, outputs: outputs) }
+
+  /// Elements of transformed inputs and sums that a convolution of some channels works in.
+  public static func featureCount(inputs: Int, outputs: Int) -> Int {
+    16 * tilesTogether(inputs, outputs) * (inputs + outputs)
+  }
+
+  private static func tilesTogether(_ inputs: Int, _ outputs: Int) -> Int { inputs + outputs > 256 ? 192 : 96 }
 
   /// Writes `activation(convolution + bias) + residual`; the bits do not depend on the instruction set.
   ///

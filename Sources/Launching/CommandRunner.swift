@@ -47,7 +47,8 @@ public struct CommandRunner: Sendable {
   /// - Returns: its process id.
   /// - Throws: `LaunchError.noCommand`.
   public func detach(_ command: [String], log: String) throws -> Int32 {
-    try start(command, environment: [:], output: log, errors: log, inNewSession: true)
+    try start(
+      command, environment: WorkerEnvironment.variables, output: log, errors: log, inNewSession: true)
   }
 
   private func start(

@@ -1,5 +1,6 @@
 import Durable
 import Foundation
+import Machine
 import Planning
 
 /// Places a run's coordinator and workers as processes of this machine that outlive the command that started them.
@@ -24,10 +25,13 @@ public struct LocalEngine: Sendable {
     [executable, "coordinate", "--run", folder.path, "--keep-workers"]
   }
 
-  /// The command of each of `count` workers; without a number of cores each has its share of this machine's.
+  /// The command of each of `count` workers; without a number of cores or a memory each has its share of what this process
+  /// may use.
   public func workerCommand(count: Int) -> [String] {
-    let streams = settings.cpus ?? max(1, ProcessInfo.processInfo.activeProcessorCount / max(1, count))
-    return [executable, "work", "--run", folder.path, "--streams", String(streams)]
+    let allowance = Allowance.current
+    let streams = settings.cpus ?? max(1, allowance.processors / max(1, count))
+    let memory = settings.memory ?? "\(max(1 << 10, (allowance.memory / max(1, count)) >> 10))K"
+    return [executable, "work", "--run", folder.path, "--streams", String(streams), "--memory", memory]
   }
 
   /// Starts workers, and a coordinator where there is none.

@@ -76,6 +76,7 @@ public final class LocalWorkers: Sendable {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(WorkerEnvironment.variables) { own, _ in own }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = log
     process.standardError = log

@@ -1,7 +1,7 @@
 import Benchmarks
-import Dispatch
 import Foundation
 import Imaging
+import Machine
 import Synchronization
 import Tensors
 import Videos
@@ -57,7 +57,7 @@ public enum Miniature {
     }
   }
 
-  /// Does something for each number below `count`, on all processors; what fails first ends it after its batch.
+  /// Does something for each number below `count`, on all processors that it may use; what fails first ends it after its batch.
   static func forEach(
     _ count: Int, progress: (Double) -> Void, _ body: @escaping @Sendable (Int) throws -> Void
   ) throws {
@@ -65,7 +65,7 @@ public enum Miniature {
     for first in stride(from: 0, to: count, by: batch) {
       progress(Double(first) / Double(count))
       let failure = Mutex<(any Error)?>(nil)
-      DispatchQueue.concurrentPerform(iterations: min(batch, count - first)) { offset in
+      Allowance.current.forEach(min(batch, count - first)) { offset in
         do { try body(first + offset) } catch { failure.withLock { $0 = $0 ?? error } }
       }
       if let error = failure.withLock({ $0 }) { throw error }

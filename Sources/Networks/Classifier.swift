@@ -171,27 +171,59 @@ final class RepLKNetSession {
     self.network = network
     self.inputHeight = inputHeight
     self.inputWidth = inputWidth
-    var (height, width) = (Self.half(inputHeight), Self.half(inputWidth))
-    // The stem takes one image at a time: its maps are the largest by far.
-    let stem = height * width * design.channels[0]
-    var largest = 0
-    var work = max(height * width * Self.lanes, Self.scratchCount(network.stem, places: height * width))
+    let sizes = Sizes(
+      network, design, height: inputHeight, width: inputWidth, maximumBatch: maximumBatch)
     stemWindows = Windows(height: inputHeight, width: inputWidth, channels: 3, kernel: 3, stride: 2, padding: 1)
     patches = AlignedBuffer(count: Self.patchRows * 27)
-    for (index, channels) in design.channels.enumerated() {
-      (height, width) = (Self.half(height), Self.half(width))
-      let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
-      largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
-      work = max(
-        work, height * width * Self.lanes,
-        Self.scratchCount(network.stages[index], height: height, width: width, maximumBatch: maximumBatch))
+    features = AlignedBuffer(count: sizes.features)
+    second = AlignedBuffer(count: sizes.other)
+    third = AlignedBuffer(count: sizes.other)
+    scratch = AlignedBuffer(count: sizes.scratch)
+    hidden = AlignedBuffer(count: sizes.hidden)
+  }
+
+  /// Elements of what a session works in.
+  struct Sizes {
+    /// Features that one stage hands to the next, and what is kept of them beside.
+    private(set) var features: Int
+    private(set) var other: Int
+    private(set) var scratch = 0
+    private(set) var hidden = 0
+
+    /// Bytes in all.
+    var byteCount: Int { 4 * (features + 2 * other + scratch + hidden + RepLKNetSession.patchRows * 27) }
+
+    /// Without what products work in, which only the packed weights tell.
+    init(_ design: RepLKNetDesign, height inputHeight: Int, width inputWidth: Int, maximumBatch: Int) {
+      var (height, width) = (RepLKNetSession.half(inputHeight), RepLKNetSession.half(inputWidth))
+      // The stem takes one image at a time: its maps are the largest by far.
+      let stem = height * width * design.channels[0]
+      var largest = 0
+      for (index, channels) in design.channels.enumerated() {
+        (height, width) = (RepLKNetSession.half(height), RepLKNetSession.half(width))
+        let wider = index + 1 < design.channels.count ? design.channels[index + 1] : channels
+        largest = max(largest, height * width * max(channels * max(2, design.depthwiseHalves) / 2, wider))
+      }
+      features = maximumBatch * largest
+      other = max(stem, maximumBatch * largest)
     }
-    work = (1...maximumBatch).map(network.head.scratchCount(rows:)).reduce(work, max)
-    features = AlignedBuffer(count: maximumBatch * largest)
-    second = AlignedBuffer(count: max(stem, maximumBatch * largest))
-    third = AlignedBuffer(count: max(stem, maximumBatch * largest))
-    scratch = AlignedBuffer(count: work)
-    hidden = AlignedBuffer(count: network.stages.flatMap(\.blocks).map(\.1.hiddenCount).max() ?? 0)
+
+    init(
+      _ network: RepLKNet, _ design: RepLKNetDesign, height inputHeight: Int, width inputWidth: Int, maximumBatch: Int
+    ) {
+      self.init(design, height: inputHeight, width: inputWidth, maximumBatch: maximumBatch)
+      var (height, width) = (RepLKNetSession.half(inputHeight), RepLKNetSession.half(inputWidth))
+      scratch = max(
+        height * width * RepLKNetSession.lanes, RepLKNetSession.scratchCount(network.stem, places: height * width))
+      for stage in network.stages {
+        (height, width) = (RepLKNetSession.half(height), RepLKNetSession.half(width))
+        scratch = max(
+          scratch, height * width * RepLKNetSession.lanes,
+          RepLKNetSession.scratchCount(stage, height: height, width: width, maximumBatch: maximumBatch))
+      }
+      scratch = (1...maximumBatch).map(network.head.scratchCount(rows:)).reduce(scratch, max)
+      hidden = network.stages.flatMap(\.blocks).map(\.1.hiddenCount).max() ?? 0
+    }
   }
 
   /// Channels of the widest group of a depthwise convolution.

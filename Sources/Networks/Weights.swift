@@ -1,4 +1,4 @@
-import Foundation
+import Machine
 import Synchronization
 import Tensors
 
@@ -155,12 +155,12 @@ struct Folding<Source: WeightSource>: Sendable {
   }
 }
 
-/// Computes `count` results on all cores; where some fail, throws the error of the first of them.
+/// Computes `count` results on all processors that this process may use; where some fail, throws the error of the first of them.
 func computeTogether<Result: Sendable>(
   _ count: Int, _ body: @Sendable (Int) throws(CheckpointError) -> Result
 ) throws(CheckpointError) -> [Result] {
   let results = Mutex([Swift.Result<Result, CheckpointError>?](repeating: nil, count: count))
-  DispatchQueue.concurrentPerform(iterations: count) { index in
+  Allowance.current.forEach(count) { index in
     let result: Swift.Result<Result, CheckpointError>
     do throws(CheckpointError) {
       result = .success(try body(index))

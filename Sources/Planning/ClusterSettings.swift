@@ -80,9 +80,16 @@ public enum ClusterValue {
   public static let cpus = 1...1_024
 
   /// Whether text is a size that Slurm and Kubernetes both read: digits and K, M, G or T.
-  public static func isMemory(_ text: String) -> Bool {
-    guard let unit = text.last, "KMGT".contains(unit), let size = Int(text.dropLast()) else { return false }
-    return size > 0
+  public static func isMemory(_ text: String) -> Bool { bytes(text) != nil }
+
+  /// The bytes that such text stands for; nil for other text.
+  public static func bytes(_ text: String) -> Int? {
+    guard let unit = text.last, let place = "KMGT".firstIndex(of: unit), let size = Int(text.dropLast()), size > 0
+    else {
+      return nil
+    }
+    let shift = 10 * ("KMGT".distance(from: "KMGT".startIndex, to: place) + 1)
+    return size <= Int.max >> shift ? size << shift : nil
   }
 
   /// Whether text is one option of sbatch and nothing more: it starts with two dashes and has no line end.

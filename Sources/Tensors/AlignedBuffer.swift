@@ -16,6 +16,9 @@ public final class AlignedBuffer: @unchecked Sendable {
   /// Float32 elements held.
   public let count: Int
 
+  /// Bytes held.
+  public var byteCount: Int { count * MemoryLayout<Float>.stride }
+
   /// The first element. Valid for `count` elements while the owner lives.
   public let pointer: UnsafeMutablePointer<Float>
 

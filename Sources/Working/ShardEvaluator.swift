@@ -4,23 +4,27 @@ import Imaging
 import Kernels
 import Networks
 import Planning
-import Synchronization
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
-/// Any number of threads may call it at once. Models are loaded once and shared; each thread uses a session of its own.
+/// Any number of threads may call it at once. Models are shared; each thread uses a session of its own.
 public final class ShardEvaluator: ShardComputer {
   private let batch: Int
   private let provenance: [String: String]
   private let times: StreamTimes
-  private let models = Mutex<[ModelSpecification: LoadedModel]>([:])
-  private let frosts = Mutex<[FrostFolder: [RGBImage]]>([:])
+  private let models: ModelStore
+  private let frosts: FrostStore
 
   /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it. `times` is
   /// told where the time goes.
-  public init(batch: Int, version: String, times: StreamTimes = StreamTimes()) {
+  ///
+  /// - Parameter memory: bytes that models, their sessions and the pictures of frost may take.
+  public init(batch: Int, memory: Int, version: String, times: StreamTimes = StreamTimes()) {
     self.times = times
     self.batch = max(1, batch)
+    let models = ModelStore(memory: memory, batch: self.batch)
+    self.models = models
+    frosts = FrostStore { models.charge($0) }
     provenance = [
       "host": ProcessInfo.processInfo.hostName, "process": String(ProcessInfo.processInfo.processIdentifier),
       "instruction_set": InstructionSet.best.rawValue, "version": version,
@@ -34,73 +38,19 @@ public final class ShardEvaluator: ShardComputer {
   /// - Throws: what makes the whole shard fail: a checkpoint that is missing, damaged or not the planned one.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
-    let model = try times.measure(.loading) { try loadedModel(task.model) }
-    let session = model.takeSession(maximumBatch: batch)
-    defer { model.giveBack(session) }
+    let loan = try times.measure(.loading) { try models.take(task.model) }
+    defer { models.giveBack(loan) }
     var evaluation = ShardEvaluation(
-      task: task, frostPictures: try frostPictures(task.benchmark.making.frost), classifier: model.classifier,
-      session: session, batch: batch, times: times)
+      task: task, frostPictures: try frosts.pictures(of: task.benchmark.making.frost), classifier: loan.classifier,
+      session: loan.session, batch: batch, times: times)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
     return try evaluation.output(provenance: provenance).encoded()
   }
 
-  private func frostPictures(_ folder: FrostFolder?) throws -> [RGBImage] {
-    guard let folder else { return [] }
-    return try frosts.withLock { frosts in
-      if let pictures = frosts[folder] { return pictures }
-      let pictures = try folder.pictures()
-      frosts[folder] = pictures
-      return pictures
-    }
-  }
-
-  private func loadedModel(_ specification: ModelSpecification) throws -> LoadedModel {
-    // Loading under the lock keeps two threads from reading the same checkpoint twice.
-    try models.withLock { models in
-      if let model = models[specification] { return model }
-      guard try FileDigest.checkpoint(specification.checkpoint) == specification.checkpointDigest else {
-        throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
-      }
-      guard
-        let architecture = try Architecture.named(specification.architecture, checkpoint: specification.checkpoint)
-      else {
-        throw ShardExchangeError.malformed("this worker knows no architecture \(specification.architecture)")
-      }
-      let classifier = try Classifier(
-        architecture: architecture, checkpoint: specification.checkpoint,
-        options: ComputeOptions(gemm: specification.gemm, precision: specification.precision))
-      let model = LoadedModel(classifier: classifier)
-      models[specification] = model
-      return model
-    }
-  }
-}
-
-/// A classifier with the sessions that no thread uses at the moment.
-private final class LoadedModel: Sendable {
-  let classifier: Classifier
-  private let idle = Mutex<[Handover]>([])
-
-  /// A session on its way from one thread to the next; the lock orders their uses.
-  private struct Handover: @unchecked Sendable {
-    let session: InferenceSession
-  }
-
-  init(classifier: Classifier) {
-    self.classifier = classifier
-  }
-
-  func takeSession(maximumBatch: Int) -> InferenceSession {
-    if let handover = idle.withLock({ $0.popLast() }) { return handover.session }
-    return classifier.makeSession(maximumBatch: maximumBatch)
-  }
-
-  func giveBack(_ session: InferenceSession) {
-    let handover = Handover(session: session)
-    idle.withLock { $0.append(handover) }
-  }
+  /// The checkpoints of the models that are in memory, by the models' names; for tests.
+  package var modelsInMemory: Set<String> { models.names }
 }
 
 /// One shard on its way from paths to logits.

@@ -2,8 +2,10 @@ import ArgumentParser
 import Coordination
 import Foundation
 import Kernels
+import Machine
 import Networks
 import Planning
+import Working
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -51,6 +53,13 @@ struct InspectCommand: ParsableCommand {
       if let reason = benchmark.whyNoMeanCorruptionError { print("  \(reason)") }
     }
     print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
+    try print(memory(of: manifest))
+  }
+
+  private func memory(of manifest: Manifest) throws -> String {
+    let streams = try ManifestReader(file: file).cluster().cpus ?? Allowance.current.processors
+    let bytes = try WorkerMemory.needs(of: manifest, streams: streams, batch: ComputeArguments.usualBatch)
+    return String(format: "memory of a worker of %d streams: about %.1f GB", streams, Double(bytes) / 1e9)
   }
 
   private func describeCheckpoint(_ precision: Precision) throws {

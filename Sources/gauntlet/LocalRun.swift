@@ -12,8 +12,7 @@ import Synchronization
 struct LocalRun {
   let run: PlannedRun
   let workers: Int
-  let streams: Int
-  let batch: Int
+  let computation: Computation
   var takeUpFailed = false
 
   func perform() throws {
@@ -35,9 +34,8 @@ struct LocalRun {
     let coordinator = session.coordinator
     let local = LocalWorkers(
       executable: Executable.path,
-      arguments: [
-        "work", "--run", run.folder.path, "--streams", String(streams), "--batch", String(batch), "--exit-with-parent",
-      ], logFolder: run.folder.logs, logger: session.logger
+      arguments: ["work", "--run", run.folder.path] + computation.arguments + ["--exit-with-parent"],
+      logFolder: run.folder.logs, logger: session.logger
     ) { reason in
       givingUp.withLock { $0 = reason }
       coordinator.drain()

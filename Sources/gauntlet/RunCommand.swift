@@ -23,7 +23,7 @@ struct RunCommand: ParsableCommand {
     try Usage.checkExists(manifest, what: "manifest")
     let path = try folder ?? "runs/" + ManifestReader(file: manifest).read().run
     let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(path)) { Terminal.complain($0) }
-    try LocalRun(run: run, workers: local.workers, streams: local.streams, batch: local.batch).perform()
+    try LocalRun(run: run, workers: local.workers, computation: local.computation).perform()
   }
 }
 
@@ -44,7 +44,6 @@ struct ResumeCommand: ParsableCommand {
   func run() throws {
     let local = try local.validated()
     let run = try PlannedRun.resume(RunFolder(folder)) { Terminal.complain($0) }
-    try LocalRun(run: run, workers: local.workers, streams: local.streams, batch: local.batch, takeUpFailed: failed)
-      .perform()
+    try LocalRun(run: run, workers: local.workers, computation: local.computation, takeUpFailed: failed).perform()
   }
 }

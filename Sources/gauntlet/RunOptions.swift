@@ -1,17 +1,49 @@
 import ArgumentParser
-import Foundation
+import Machine
+import Planning
 
 /// How local workers compute; the same for `run`, `resume` and `work`.
 struct ComputeArguments: ParsableArguments {
-  @Option(help: "Streams of images that are computed at the same time, one thread each [default: one a core].")
+  static let usualBatch = 8
+
+  @Option(
+    help: """
+      Streams of images that are computed at the same time, one thread each [default: one for each processor that is \
+      allowed: by affinity, control groups, Slurm].
+      """)
   var streams: Int?
   @Option(help: "Images that a stream puts through the network at once. The logits do not depend on it.")
-  var batch = 8
+  var batch = usualBatch
+  @Option(help: "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed].")
+  var memory: String?
 
-  func validated() throws -> (streams: Int, batch: Int) {
+  /// The options, with their defaults for one of `workers` workers that share what this process is allowed.
+  func validated(workers: Int = 1) throws -> Computation {
     if let streams { try Usage.check(streams, in: 1...1024, option: "--streams") }
     try Usage.check(batch, in: 1...1024, option: "--batch")
-    return (streams ?? ProcessInfo.processInfo.activeProcessorCount, batch)
+    let bytes = try memory.map { text in
+      guard let bytes = ClusterValue.bytes(text) else {
+        throw UsageError("--memory is \(text), but must be like 8G: digits and K, M, G or T")
+      }
+      return bytes
+    }
+    let allowance = Allowance.current
+    return Computation(
+      streams: streams ?? max(1, allowance.processors / workers), batch: batch,
+      memory: bytes ?? max(1 << 20, allowance.memory / workers))
+  }
+}
+
+/// How a worker computes.
+struct Computation {
+  let streams: Int
+  let batch: Int
+  /// Bytes that the worker may take.
+  let memory: Int
+
+  /// The options of `work` that say so.
+  var arguments: [String] {
+    ["--streams", String(streams), "--batch", String(batch), "--memory", "\(memory >> 10)K"]
   }
 }
 
@@ -21,10 +53,9 @@ struct LocalWorkerArguments: ParsableArguments {
   var workers = 1
   @OptionGroup var compute: ComputeArguments
 
-  /// Streams are shared out between the workers when the user does not say how many each has.
-  func validated() throws -> (workers: Int, streams: Int, batch: Int) {
+  /// Processors and memory are shared out between the workers when the user does not say how much each has.
+  func validated() throws -> (workers: Int, computation: Computation) {
     try Usage.check(workers, in: 1...256, option: "--workers")
-    let (streams, batch) = try compute.validated()
-    return (workers, compute.streams == nil ? max(1, streams / workers) : streams, batch)
+    return (workers, try compute.validated(workers: workers))
   }
 }

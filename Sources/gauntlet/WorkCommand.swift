@@ -28,7 +28,7 @@ struct WorkCommand: ParsableCommand {
   @Flag(help: .hidden) var exitWithParent = false
 
   func run() throws {
-    let (streams, batch) = try compute.validated()
+    let computation = try compute.validated()
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
     let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
@@ -40,9 +40,11 @@ struct WorkCommand: ParsableCommand {
     let daemon = try WorkerDaemon(
       connect: place.address, security: place.security,
       configuration: WorkerConfiguration(
-        streams: streams, prefetch: streams, version: Gauntlet.version, runID: place.runID,
+        streams: computation.streams, prefetch: computation.streams, version: Gauntlet.version, runID: place.runID,
         patience: .seconds(patience), locate: place.locate),
-      computer: ShardEvaluator(batch: batch, version: Gauntlet.version, times: times), times: times, logger: logger)
+      computer: ShardEvaluator(
+        batch: computation.batch, memory: WorkerMemory.ofModels(of: computation.memory), version: Gauntlet.version,
+        times: times), times: times, logger: logger)
     let signals = TerminationSignals { daemon.drain() }
     defer { withExtendedLifetime(signals) {} }
     let outcome = try daemon.run()

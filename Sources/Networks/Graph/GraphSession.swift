@@ -16,6 +16,14 @@ final class GraphSession {
     productScratch = AlignedBuffer(count: compiled.productScratchCount(maximumBatch: maximumBatch))
   }
 
+  /// Bytes that a session takes, before it is made.
+  static func byteCount(_ compiled: CompiledGraph, maximumBatch: Int) -> Int {
+    let numbers = compiled.storage.buffers.reduce(compiled.scratchCount) {
+      $0 + $1.count * ($1.isOfOneImage ? 1 : maximumBatch)
+    }
+    return 4 * (numbers + compiled.productScratchCount(maximumBatch: maximumBatch))
+  }
+
   /// Writes the logits, [count, classes], of images [count, height, width, 3].
   func logits(
     images: UnsafeBufferPointer<Float>, count: Int, into logits: UnsafeMutableBufferPointer<Float>

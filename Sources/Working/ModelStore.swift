@@ -1,0 +1,194 @@
+import Dispatch
+import Machine
+import Networks
+import Planning
+import Synchronization
+
+/// The models that a worker has in memory, shared by its threads, each of which computes in a session of its own.
+///
+/// A model is loaded by the thread that needs it first, while others go on with theirs; what is not used any more goes as
+/// `Residency` says, and its memory goes back to the system.
+final class ModelStore: Sendable {
+  private typealias Plan = Residency<ModelSpecification>
+
+  /// A model and a session that a thread has for a while.
+  struct Loan {
+    fileprivate let specification: ModelSpecification
+    let classifier: Classifier
+    let session: InferenceSession
+  }
+
+  private struct State {
+    var plan: Plan
+    var models: [ModelSpecification: LoadedModel] = [:]
+    /// Threads that ask again when something has changed.
+    var waiting: [DispatchSemaphore] = []
+
+    /// What goes, for the caller to let go of outside the lock.
+    mutating func take(_ departures: [Plan.Departure]) -> Departed {
+      var departed = Departed()
+      for departure in departures {
+        switch departure {
+        case .model(let key): departed.models += models.removeValue(forKey: key).map { [$0] } ?? []
+        case .session(let key): departed.sessions += models[key]?.takeIdle().map { [$0] } ?? []
+        }
+      }
+      return departed
+    }
+  }
+
+  private struct Departed {
+    var models: [LoadedModel] = []
+    var sessions: [LoadedModel.Handover] = []
+    var isEmpty: Bool { models.isEmpty && sessions.isEmpty }
+  }
+
+  private let batch: Int
+  private let state: Mutex<State>
+
+  /// A store that keeps to `memory` bytes, for sessions of up to `batch` images.
+  init(memory: Int, batch: Int, maximumModels: Int = 3) {
+    self.batch = batch
+    state = Mutex(State(plan: Plan(limit: memory, maximumModels: maximumModels)))
+  }
+
+  /// The model with a session, loaded if it is not there; waits where memory is short until other threads give some back.
+  ///
+  /// - Throws: `RunFolderError.changedCheckpoint` for a checkpoint that is not the planned one, or what reading it throws.
+  func take(_ specification: ModelSpecification) throws -> Loan {
+    let model = try model(specification)
+    let isIdle = settle { state in
+      switch state.plan.seat(specification) {
+      case .idle: (true, [])
+      case .new(let gone): (false, gone)
+      case .wait(let gone): (nil, gone)
+      }
+    }
+    let session = (isIdle ? model.takeIdle()?.session : nil) ?? model.classifier.makeSession(maximumBatch: batch)
+    return Loan(specification: specification, classifier: model.classifier, session: session)
+  }
+
+  /// Ends a loan.
+  func giveBack(_ loan: Loan) {
+    change { state in
+      state.models[loan.specification]?.giveBack(loan.session)
+      return state.plan.giveBack(loan.specification)
+    }
+  }
+
+  /// Takes note of other things that take more memory than before, or less.
+  func charge(_ bytes: Int) { change { $0.plan.charge(bytes) } }
+
+  /// The checkpoints of the models that are in memory.
+  var names: Set<String> { state.withLock { Set($0.models.keys.map(\.name)) } }
+
+  private func model(_ specification: ModelSpecification) throws -> LoadedModel {
+    // The estimate reads the checkpoint's head, which waits for a disk: not under the lock, and not for what is there.
+    let isThere = state.withLock { $0.models[specification] != nil }
+    let estimate = isThere ? Plan.Needs(model: 0, session: 0) : try Self.estimate(specification, batch: batch)
+    let found: Result<LoadedModel, MustLoad> = settle { state in
+      switch state.plan.admit(specification, estimate: estimate) {
+      case .ready: (state.models[specification].map { .success($0) } ?? .failure(MustLoad()), [])
+      case .load(let gone): (.failure(MustLoad()), gone)
+      case .wait(let gone): (nil, gone)
+      }
+    }
+    if case .success(let model) = found { return model }
+    do {
+      let model = LoadedModel(classifier: try Self.load(specification))
+      let needs = model.classifier.memoryNeeds(maximumBatch: batch)
+      change { state in
+        state.models[specification] = model
+        return state.plan.loaded(specification, needs: Plan.Needs(model: needs.weights, session: needs.session))
+      }
+      return model
+    } catch {
+      change { state in
+        state.plan.failed(specification)
+        return []
+      }
+      throw error
+    }
+  }
+
+  private struct MustLoad: Error {}
+
+  private static func load(_ specification: ModelSpecification) throws -> Classifier {
+    guard try FileDigest.checkpoint(specification.checkpoint) == specification.checkpointDigest else {
+      throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
+    }
+    return try Classifier(
+      architecture: architecture(of: specification), checkpoint: specification.checkpoint,
+      options: ComputeOptions(gemm: specification.gemm, precision: specification.precision))
+  }
+
+  private static func estimate(_ specification: ModelSpecification, batch: Int) throws -> Plan.Needs {
+    let needs = try architecture(of: specification).estimatedMemory(
+      checkpoint: specification.checkpoint, maximumBatch: batch, precision: specification.precision)
+    return Plan.Needs(model: needs.weights, session: needs.session)
+  }
+
+  private static func architecture(of specification: ModelSpecification) throws -> Architecture {
+    guard let found = try Architecture.named(specification.architecture, checkpoint: specification.checkpoint) else {
+      throw ShardExchangeError.malformed("this worker knows no architecture \(specification.architecture)")
+    }
+    return found
+  }
+
+  /// Asks under the lock until there is an answer, and lets go of what goes.
+  private func settle<Answer>(_ question: (inout State) -> (Answer?, [Plan.Departure])) -> Answer {
+    while true {
+      let turn = DispatchSemaphore(value: 0)
+      var departed = Departed()
+      let answer = state.withLock { state in
+        let (answer, gone) = question(&state)
+        departed = state.take(gone)
+        if answer == nil { state.waiting.append(turn) }
+        return answer
+      }
+      Self.letGo(&departed)
+      if let answer { return answer }
+      turn.wait()
+    }
+  }
+
+  /// Changes something, lets go of what goes, and has those that wait ask again.
+  private func change(_ body: (inout State) -> [Plan.Departure]) {
+    var departed = Departed()
+    state.withLock { state in
+      departed = state.take(body(&state))
+      for turn in state.waiting { turn.signal() }
+      state.waiting = []
+    }
+    Self.letGo(&departed)
+  }
+
+  private static func letGo(_ departed: inout Departed) {
+    guard !departed.isEmpty else { return }
+    departed = Departed()
+    // What is freed stays in the allocator's arenas otherwise, a little in each.
+    Allocator.trim()
+  }
+}
+
+/// A classifier with the sessions that no thread uses at the moment.
+private final class LoadedModel: Sendable {
+  let classifier: Classifier
+  private let idle = Mutex<[Handover]>([])
+
+  /// A session on its way from one thread to the next; the lock orders their uses.
+  struct Handover: @unchecked Sendable {
+    let session: InferenceSession
+  }
+
+  init(classifier: Classifier) {
+    self.classifier = classifier
+  }
+
+  func takeIdle() -> Handover? { idle.withLock { $0.popLast() } }
+
+  func giveBack(_ session: InferenceSession) {
+    let handover = Handover(session: session)
+    idle.withLock { $0.append(handover) }
+  }
+}

@@ -1,0 +1,31 @@
+import Networks
+import Planning
+
+/// What of a worker's memory goes to what, about.
+public enum WorkerMemory {
+  /// The program without anything loaded.
+  private static let ofProgram = 64 << 20
+  /// A thread's picture while it is decoded, corrupted and resized; most are smaller.
+  private static let ofDecoding = 24 << 20
+
+  /// Bytes that models, their sessions and the pictures of frost may take in a worker that may take so many.
+  public static func ofModels(of memory: Int) -> Int { memory / 4 * 3 }
+
+  /// Bytes that a worker of a run takes with the largest of the run's models.
+  ///
+  /// - Throws: `CheckpointError` where a checkpoint does not tell what its model is.
+  public static func needs(of manifest: Manifest, streams: Int, batch: Int) throws -> Int {
+    var largest = 0
+    for model in manifest.models {
+      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
+        continue
+      }
+      let needs = try architecture.estimatedMemory(
+        checkpoint: model.checkpoint, maximumBatch: batch, precision: model.precision)
+      // Two batches are ready ahead, one is computed.
+      let images = 3 * batch * architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride
+      largest = max(largest, needs.weights + streams * (needs.session + images))
+    }
+    return ofProgram + largest + streams * ofDecoding
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Machine
+import Planning
+import Synchronization
+import Testing
+import Working
+
+/// Models that come and go while shards are computed.
+@Suite struct ModelStoreTests {
+  /// A run of some models that are one checkpoint, over ten pictures.
+  private final class Run {
+    static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let path = NSTemporaryDirectory() + "gauntlet-models-" + UUID().uuidString
+    let plan: Plan
+
+    init(models: Int) throws {
+      let picture = URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg")
+      for index in 0..<10 {
+        let folder = path + "/val/class\(index)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(contentsOf: picture).write(to: URL(fileURLWithPath: folder + "/picture.JPEG"))
+      }
+      let names = (0..<models).map {
+        "  - {name: m\($0), architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}"
+      }
+      let text = """
+        run: many
+        models:
+        \(names.joined(separator: "\n"))
+        benchmarks: [{kind: imagenet-val, root: val}]
+        sharding: {images: 10}
+        """
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/run.yaml"))
+      plan = try Plan.make(manifestPath: path + "/run.yaml")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func tasks() throws -> [Data] {
+      try (0..<plan.manifest.models.count).map { model in
+        try ShardTask(
+          ShardDefinition(id: Int64(model), model: model, benchmark: 0, condition: 0, firstImage: 0, imageCount: 10),
+          of: plan
+        ).encoded()
+      }
+    }
+  }
+
+  @Test("A worker that computes many models keeps the last three, and the same bits")
+  func one() throws {
+    let run = try Run(models: 6)
+    let evaluator = ShardEvaluator(batch: 4, memory: .max, version: "test")
+    let logits = try run.tasks().map { try ShardOutput(decoding: evaluator.compute(task: $0)).logits }
+    #expect(logits.allSatisfy { $0 == logits[0] } && logits[0].allSatisfy(\.isFinite))
+    #expect(evaluator.modelsInMemory == ["m3", "m4", "m5"])
+  }
+
+  @Test("Where memory is for one model only, threads with different models take turns, and all end")
+  func shortMemory() throws {
+    let run = try Run(models: 5)
+    let tasks = try run.tasks()
+    let evaluator = ShardEvaluator(batch: 2, memory: 1 << 20, version: "test")
+    let logits = Mutex<[[Float]]>([])
+    // More threads than models, so that some want the same one.
+    DispatchQueue.concurrentPerform(iterations: 10) { index in
+      do {
+        let output = try ShardOutput(decoding: evaluator.compute(task: tasks[index % tasks.count]))
+        logits.withLock { $0.append(output.logits) }
+      } catch {
+        Issue.record(error)
+      }
+    }
+    let found = logits.withLock { $0 }
+    #expect(found.count == 10 && found.allSatisfy { $0 == found[0] })
+    #expect(evaluator.modelsInMemory.count == 1)
+  }
+
+  @Test("A checkpoint that is gone fails its shard alone, and is loaded once it is back")
+  func missing() throws {
+    let run = try Run(models: 1)
+    let copy = run.path + "/copy.safetensors"
+    try FileManager.default.copyItem(atPath: Run.repository + "/models/resnet-nano.safetensors", toPath: copy)
+    let text = """
+      run: gone
+      models: [{name: m, architecture: resnet-nano, checkpoint: copy.safetensors}]
+      benchmarks: [{kind: imagenet-val, root: val}]
+      """
+    try Data(text.utf8).write(to: URL(fileURLWithPath: run.path + "/gone.yaml"))
+    let plan = try Plan.make(manifestPath: run.path + "/gone.yaml")
+    let task = try ShardTask(
+      ShardDefinition(id: 0, model: 0, benchmark: 0, condition: 0, firstImage: 0, imageCount: 2), of: plan
+    ).encoded()
+    let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
+    try FileManager.default.moveItem(atPath: copy, toPath: copy + ".away")
+    #expect(throws: (any Error).self) { try evaluator.compute(task: task) }
+    #expect(evaluator.modelsInMemory.isEmpty)
+    try FileManager.default.moveItem(atPath: copy + ".away", toPath: copy)
+    #expect(try ShardOutput(decoding: evaluator.compute(task: task)).failures.isEmpty)
+  }
+}
