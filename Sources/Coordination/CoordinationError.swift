@@ -8,6 +8,8 @@ public enum CoordinationError: Error, Equatable, CustomStringConvertible {
   case cannotLock(path: String, reason: String)
   /// No coordinator said where it listens.
   case noCoordinator(folder: String, seconds: Int)
+  /// The last coordinator ended before its work, and no other one came.
+  case coordinatorFailed(CoordinatorFailure)
 
   /// What was found and what to do.
   public var description: String {
@@ -22,6 +24,7 @@ public enum CoordinationError: Error, Equatable, CustomStringConvertible {
         + "one on a local disk, or have this one mounted with locks"
     case .noCoordinator(let folder, let seconds):
       "no coordinator of \(folder) appeared within \(seconds) s; start it with gauntlet coordinate"
+    case .coordinatorFailed(let failure): "\(failure); mend that and start it again, then its workers"
     }
   }
 }

@@ -88,6 +88,7 @@ public final class Coordinator: Sendable {
     router = try RouterEndpoint(bind: configuration.listen, security: configuration.security, logger: logger)
     if let folder = configuration.runFolder {
       try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(to: RunFolder(folder))
+      CoordinatorFailure.clear(in: RunFolder(folder))
       isAnnounced.store(true, ordering: .releasing)
     }
   }

@@ -8,6 +8,8 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
   public let address: String?
   /// The run that it coordinates.
   public let runID: String
+  /// The machine that it runs on; nil where it does not say.
+  public let host: String?
 
   /// What a run folder says at the moment.
   public init?(in folder: RunFolder) {
@@ -50,9 +52,20 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
     return addresses
   }
 
-  init(address: String?, runID: String) {
+  /// Why this machine cannot reach the coordinator, where the address shows that: it is one of another machine's own.
+  public func unreachable(from own: String = ProcessInfo.processInfo.hostName) -> String? {
+    guard let address, let host, host != own else { return nil }
+    let place = address.dropFirst("tcp://".count)
+    let isLoopback = ["127.", "localhost:", "[::1]:", "[::ffff:127."].contains(where: place.hasPrefix)
+    guard address.hasPrefix("ipc://") || (address.hasPrefix("tcp://") && isLoopback) else { return nil }
+    return "the coordinator listens at \(address) of \(host), where only processes of \(host) reach it, and this is "
+      + "\(own); start it with --listen tcp://0.0.0.0:PORT"
+  }
+
+  init(address: String?, runID: String, host: String? = ProcessInfo.processInfo.hostName) {
     self.address = address
     self.runID = runID
+    self.host = host
   }
 
   func write(to folder: RunFolder) throws {
@@ -60,24 +73,38 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
   }
 
   /// Waits until a coordinator says where it listens, or that the run is done; the folder may be on a file system of the
-  /// network, and need not be there yet.
+  /// network, and need not be there yet. Where the last coordinator left word that it failed, and no other one comes within half a minute, it gives up.
   ///
-  /// - Parameter onWait: called once where it has to wait.
-  /// - Throws: `CoordinationError.noCoordinator`, or `FileError` where the folder may not be looked into.
+  /// - Parameter tell: told what is waited for: after two seconds, and then less and less often.
+  /// - Throws: `CoordinationError.noCoordinator` or `.coordinatorFailed`, or `FileError` where the folder may not be looked
+  ///   into.
   public static func wait(
-    in folder: RunFolder, seconds: Int, onWait: () -> Void = {}
+    in folder: RunFolder, seconds: Int, tell: (String) -> Void = { _ in }
   ) throws -> CoordinatorEndpoint {
-    let end = ContinuousClock.now + .seconds(seconds)
-    var isFirst = true
+    let start = ContinuousClock.now
+    var nextWord = Duration.seconds(2)
     while true {
       if let endpoint = CoordinatorEndpoint(in: folder) { return endpoint }
       _ = try folder.hasPlan()
-      guard ContinuousClock.now < end else {
+      let waited = ContinuousClock.now - start
+      let failure = CoordinatorFailure(in: folder)
+      if let failure, waited >= .seconds(min(seconds, failureGraceSeconds)) {
+        throw CoordinationError.coordinatorFailed(failure)
+      }
+      guard waited < .seconds(seconds) else {
         throw CoordinationError.noCoordinator(folder: folder.path, seconds: seconds)
       }
-      if isFirst { onWait() }
-      isFirst = false
+      if waited >= nextWord {
+        nextWord = max(.seconds(60), waited * 2)
+        tell(
+          failure.map { "\($0); waiting \(failureGraceSeconds) s for another one" }
+            ?? "waiting up to \(seconds) s for a coordinator of \(folder.path), which says in coordinator.json where it listens"
+        )
+      }
       usleep(50_000)
     }
   }
+
+  /// How long another coordinator may take to come where the last one failed.
+  private static let failureGraceSeconds = 30
 }

@@ -23,6 +23,8 @@ public struct RunFolder: Sendable, Hashable {
   public var keys: String { path + "/keys" }
   /// Where a worker finds the coordinator.
   public var endpoint: String { path + "/coordinator.json" }
+  /// Why the last coordinator ended before its work.
+  public var coordinatorFailure: String { path + "/coordinator-failed.json" }
   /// How far the run is, for those who cannot read the ledger.
   public var statusReport: String { path + "/status.json" }
   /// What `gauntlet launch` started.

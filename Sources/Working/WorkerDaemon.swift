@@ -26,13 +26,16 @@ public struct WorkerConfiguration: Sendable {
   public var patience: Duration
   /// Says where the coordinator listens now; asked while it is silent, as another one may have taken its place elsewhere.
   public var locate: (@Sendable () -> Whereabouts?)?
+  /// Says why the coordinator cannot be reached, where that is known without trying; asked while it is silent.
+  public var remark: (@Sendable () -> String?)?
 
   /// A configuration.
   public init(
     streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration,
-    locate: (@Sendable () -> Whereabouts?)? = nil
+    locate: (@Sendable () -> Whereabouts?)? = nil, remark: (@Sendable () -> String?)? = nil
   ) {
     self.locate = locate
+    self.remark = remark
     self.streams = max(1, streams)
     self.prefetch = max(0, prefetch)
     self.version = version
@@ -56,7 +59,7 @@ public enum WorkerError: Error, Equatable, CustomStringConvertible {
   /// The coordinator serves another run than the one that the worker is meant for.
   case otherRun(found: String, expected: String)
   /// The coordinator did not answer.
-  case noAnswer(address: String, patience: Duration)
+  case noAnswer(address: String, patience: Duration, reason: String?)
 
   /// What was found and what to do.
   public var description: String {
@@ -64,8 +67,9 @@ public enum WorkerError: Error, Equatable, CustomStringConvertible {
     case .rejected(let reason): "the coordinator refuses this worker: \(reason)"
     case .otherRun(let found, let expected):
       "the coordinator serves run \(found), not \(expected); start the worker again"
-    case .noAnswer(let address, let patience):
-      "no answer from the coordinator at \(address) for \(patience.components.seconds) s; is it running, are the keys its own?"
+    case .noAnswer(let address, let patience, let reason):
+      "no answer from the coordinator at \(address) for \(patience.components.seconds) s: "
+        + (reason ?? "is it running, are the keys its own?")
     }
   }
 }
@@ -143,6 +147,10 @@ private struct WorkerSession {
   private var lastHeard = ContinuousClock.now
   private var nextHeartbeat = ContinuousClock.now
   private var drainEnd: ContinuousClock.Instant?
+  private let probe = ReachabilityProbe()
+  private var silence = SilenceLog()
+  /// Why the coordinator is not heard, as far as is known.
+  private var trouble: String?
 
   init(
     dealer: DealerEndpoint, workerID: String, address: String, configuration: WorkerConfiguration,
@@ -157,18 +165,22 @@ private struct WorkerSession {
   }
 
   mutating func run(isDraining: () -> Bool) throws -> WorkerOutcome {
+    logger.info("connecting", metadata: ["address": "\(address)"])
     while true {
       let now = ContinuousClock.now
       if now >= nextHeartbeat, try !speak(now) { return .dismissed(reason: "the run is done") }
       if now - lastHeard > configuration.patience {
-        throw WorkerError.noAnswer(address: address, patience: configuration.patience)
+        throw WorkerError.noAnswer(address: address, patience: configuration.patience, reason: trouble)
       }
       if isDraining(), try hasDrained(now) { return .drained }
       if let received = try dealer.receive(timeout: max(.milliseconds(1), nextHeartbeat - now)) {
-        lastHeard = .now
         switch received {
-        case .success(let message): if let outcome = try take(message) { return outcome }
-        case .failure(let error): logger.warning("not understood", metadata: ["reason": "\(error)"])
+        case .success(let message):
+          lastHeard = .now
+          trouble = nil
+          silence.reset()
+          if let outcome = try take(message) { return outcome }
+        case .failure(let error): misunderstand(error)
         }
       }
       try sendFinished()
@@ -181,7 +193,10 @@ private struct WorkerSession {
   private mutating func speak(_ now: ContinuousClock.Instant) throws -> Bool {
     nextHeartbeat = now + heartbeat
     // Every heartbeat is answered; one whose answer is late is reason enough to look.
-    if now - lastHeard > heartbeat * 3 / 2, try !look() { return false }
+    if now - lastHeard > heartbeat * 3 / 2 {
+      if try !look() { return false }
+      try explain(now)
+    }
     guard isWelcome else {
       try sayHello()
       return true
@@ -194,6 +209,40 @@ private struct WorkerSession {
       }
     }
     return true
+  }
+
+  /// Says why the coordinator is not heard, and begins anew where ZeroMQ has given up.
+  private mutating func explain(_ now: ContinuousClock.Instant) throws {
+    let connection = dealer.connection
+    let found: String? =
+      switch connection {
+      case .keyRefused:
+        "the coordinator at \(address) does not know this worker's key; copy keys/worker.bundle of the run here again, or "
+          + "let the key in with gauntlet keys add"
+      case .stranger:
+        "who takes the connection at \(address) is not the coordinator whose key this worker has, or no gauntlet; check "
+          + "the address, and copy keys/worker.bundle of the run here again"
+      case .connecting, .greeting: probe.problem(at: address)?.description
+      case .established: isWelcome ? "the coordinator at \(address) is connected, but silent" : nil
+      }
+    trouble = configuration.remark?() ?? found ?? trouble
+    if let trouble, silence.isDue(trouble, at: now) {
+      logger.warning("no answer from the coordinator; trying on", metadata: ["reason": "\(trouble)"])
+    }
+    if connection.isGivenUp { try dealer.beginAnew() }
+  }
+
+  private mutating func misunderstand(_ error: WireError) {
+    if case .version(let found, let expected) = error {
+      trouble =
+        "the coordinator at \(address) speaks version \(found) of the protocol, this worker \(expected); use the same "
+        + "gauntlet on both machines"
+    } else {
+      trouble = "what the coordinator at \(address) says is not understood: \(error)"
+    }
+    if let trouble, silence.isDue(trouble, at: .now) {
+      logger.warning("no answer from the coordinator; trying on", metadata: ["reason": "\(trouble)"])
+    }
   }
 
   private func sayHello() throws {
@@ -257,6 +306,10 @@ private struct WorkerSession {
     if !runID.isEmpty, runID != welcome.runID { for shard in held.keys { forget(shard) } }
     let isUnasked = isWelcome
     runID = welcome.runID
+    if !isUnasked {
+      logger.info(
+        "joined the run", metadata: ["run": "\(runID)", "address": "\(address)", "held": "\(held.count)"])
+    }
     isWelcome = true
     guard isUnasked else { return }
     // The coordinator began again and does not know this worker: say what is held, and offer what is finished.

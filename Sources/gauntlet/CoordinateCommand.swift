@@ -40,6 +40,23 @@ struct CoordinateCommand: ParsableCommand {
       return place
     }
     let run = try plannedRun()
+    do { try coordinate(run, metrics: place) } catch {
+      note(error, in: run.folder)
+      throw error
+    }
+  }
+
+  /// Leaves word in the run folder why the coordinator ends: its workers wait, and its user may look there first.
+  private func note(_ error: any Error, in folder: RunFolder) {
+    switch error as? CoordinationError {
+    case .locked?, .owned?: return
+    default: break
+    }
+    guard !(error is ExitCode || error is RunEnd) else { return }
+    try? CoordinatorFailure(reason: "\(error)", time: Date().timeIntervalSince1970).write(to: folder)
+  }
+
+  private func coordinate(_ run: PlannedRun, metrics place: MonitoringServer.Place?) throws {
     let session = try CoordinatorSession(
       run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys,
       logFormat: log.logFormat)

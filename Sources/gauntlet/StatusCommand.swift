@@ -31,6 +31,7 @@ struct StatusCommand: ParsableCommand {
       }
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
       print(json ? try StatusText.json(status, of: plan) : StatusText.lines(status, of: plan))
+      if !json, CoordinatorEndpoint(in: folder) == nil, let failure = CoordinatorFailure(in: folder) { print(failure) }
       guard watch, !status.isComplete, !StandardOutput.isLost else { return }
       sleep(1)
     }

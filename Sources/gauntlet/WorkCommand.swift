@@ -32,7 +32,14 @@ struct WorkCommand: ParsableCommand {
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
     let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
-    guard let place = try place() else {
+    logger.info(
+      "started",
+      metadata: [
+        "version": "\(Gauntlet.version)", "host": "\(ProcessInfo.processInfo.hostName)",
+        "process": "\(ProcessInfo.processInfo.processIdentifier)", "streams": "\(computation.streams)",
+        "memory": "\(computation.memory >> 20)M", "coordinator": "\(connect ?? "of " + (runFolder ?? ""))",
+      ])
+    guard let place = try place({ logger.info("waiting", metadata: ["reason": "\($0)"]) }) else {
       logger.info("the run is done")
       return
     }
@@ -41,7 +48,7 @@ struct WorkCommand: ParsableCommand {
       connect: place.address, security: place.security,
       configuration: WorkerConfiguration(
         streams: computation.streams, prefetch: computation.streams, version: Gauntlet.version, runID: place.runID,
-        patience: .seconds(patience), locate: place.locate),
+        patience: .seconds(patience), locate: place.locate, remark: place.remark),
       computer: ShardEvaluator(
         batch: computation.batch, memory: WorkerMemory.ofModels(of: computation.memory), version: Gauntlet.version,
         times: times), times: times, logger: logger)
@@ -58,27 +65,32 @@ struct WorkCommand: ParsableCommand {
     let runID: String?
     /// Looks where the coordinator is now.
     let locate: (@Sendable () -> Whereabouts?)?
+    /// What the run folder says about reaching it.
+    let remark: (@Sendable () -> String?)?
   }
 
   /// nil where the run is done.
-  private func place() throws -> Place? {
+  private func place(_ tell: (String) -> Void) throws -> Place? {
     switch (runFolder, connect, keys) {
     case (let run?, nil, nil):
       let folder = RunFolder(run)
-      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience) {
-        Terminal.complain("waiting up to \(patience) s for a coordinator of \(folder.path)")
-      }
+      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience, tell: tell)
       guard let address = endpoint.address else { return nil }
       return Place(
-        address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID
-      ) {
-        guard let now = CoordinatorEndpoint(in: folder), now.runID == endpoint.runID else { return nil }
-        return now.address.map { .listening($0) } ?? .done
-      }
+        address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID,
+        locate: {
+          guard let now = CoordinatorEndpoint(in: folder), now.runID == endpoint.runID else { return nil }
+          return now.address.map { .listening($0) } ?? .done
+        },
+        remark: {
+          guard let now = CoordinatorEndpoint(in: folder) else { return CoordinatorFailure(in: folder)?.description }
+          return now.unreachable()
+        })
     case (nil, let connect?, let keys?):
       let connect = try Usage.address(connect, option: "--connect", takesAnyPort: false)
       try Usage.checkExists(keys, what: "key bundle")
-      return Place(address: connect, security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil)
+      return Place(
+        address: connect, security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil, remark: nil)
     default:
       throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
     }
