@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run test dist kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -20,6 +20,10 @@ run: build
 test: setup
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# The program with its libraries in one folder, for machines that have neither Swift nor the libraries.
+dist: build
+	tools/dist.sh dist/gauntlet
 
 # Checks the objects that `gauntlet launch --engine kubernetes` writes against the schemas that Kubernetes publishes.
 kubernetes: build

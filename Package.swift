@@ -112,7 +112,9 @@ let package = Package(
         "Archives", "Durable",
         "Networks", "Kernels", "Benchmarks", "Imaging", "Machine", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      // Where the program is found its libraries' libraries are looked for, too: `tools/dist.sh` puts them all there.
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--disable-new-dtags"], .when(platforms: [.linux]))]),
     .executableTarget(
       name: "reader-fuzzer",
       dependencies: ["Networks", .product(name: "ArgumentParser", package: "swift-argument-parser")],
