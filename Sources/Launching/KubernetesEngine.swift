@@ -11,6 +11,7 @@ public struct KubernetesEngine: Sendable {
   private let manifest: String
   private let settings: ClusterSettings
   private let keys: String
+  private let passed: PassedOptions
 
   /// What a run on Kubernetes lacks.
   public enum Lack: Error, Equatable, CustomStringConvertible {
@@ -37,9 +38,11 @@ public struct KubernetesEngine: Sendable {
   ///   - runFolder: its path in the pods.
   ///   - manifest: the manifest's text.
   ///   - keys: a folder with the run's keys on this machine.
+  ///   - passed: further options of the program; the coordinator listens where the service expects it.
   /// - Throws: `Lack`.
   public init(
-    name: String, runFolder: String, manifest: String, settings: ClusterSettings, keys: String
+    name: String, runFolder: String, manifest: String, settings: ClusterSettings, keys: String,
+    passed: PassedOptions = PassedOptions()
   ) throws(Lack) {
     guard settings.image != nil else { throw .image }
     let isMounted = settings.volumes.contains { runFolder == $0.path || runFolder.hasPrefix($0.path + "/") }
@@ -49,6 +52,7 @@ public struct KubernetesEngine: Sendable {
     self.manifest = manifest
     self.settings = settings
     self.keys = keys
+    self.passed = passed
   }
 
   /// A name as RFC 1123 has it, short enough for what is added to it.
@@ -72,13 +76,14 @@ public struct KubernetesEngine: Sendable {
       "coordinatorLabels": try labels("coordinator"), "workerLabels": try labels("worker"),
       "keys": try json(secrets()), "manifest": try json(manifest), "image": try json(settings.image ?? ""),
       "workers": String(workers),
-      "coordinatorArguments": try json([
-        "coordinate", "/manifest/manifest.yaml", "--run", runFolder, "--keys", "/keys", "--keep-workers", "--listen",
-        "tcp://0.0.0.0:5757",
-      ]),
+      "coordinatorArguments": try json(
+        [
+          "coordinate", "/manifest/manifest.yaml", "--run", runFolder, "--keys", "/keys", "--keep-workers", "--listen",
+          "tcp://0.0.0.0:5757",
+        ] + (passed.takesUpFailed ? ["--failed"] : [])),
       "workerArguments": try json([
         "work", "--connect", "tcp://\(name)-coordinator:5757", "--keys", "/keys/worker.bundle", "--streams", "\(cpus)",
-        "--patience", "3600",
+        "--patience", "\(passed.patience ?? 3600)",
       ]),
       "workerResources": try json(["cpu": String(cpus), "memory": quantity]),
       "security": #"{"runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}"#,

@@ -2,6 +2,18 @@ import Durable
 import Foundation
 import Planning
 
+/// How something that was launched is.
+public enum LaunchedState: Sendable {
+  /// It waits in a queue.
+  case waiting
+  /// It runs.
+  case running
+  /// It has ended.
+  case ended
+  /// Nobody says.
+  case unknown
+}
+
 /// What was launched for a run, kept in its folder as `launched.json`.
 public struct LaunchRecord: Sendable, Codable, Equatable {
   /// One job or process.

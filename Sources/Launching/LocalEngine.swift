@@ -8,21 +8,24 @@ public struct LocalEngine: Sendable {
   private let folder: RunFolder
   private let settings: ClusterSettings
   private let executable: String
+  private let passed: PassedOptions
   private let runner: CommandRunner
 
-  /// An engine for one run.
+  /// An engine for one run; `passed` are further options of the program.
   public init(
-    folder: RunFolder, settings: ClusterSettings, executable: String, runner: CommandRunner = .init()
+    folder: RunFolder, settings: ClusterSettings, executable: String, passed: PassedOptions = PassedOptions(),
+    runner: CommandRunner = .init()
   ) {
     self.folder = folder
     self.settings = settings
     self.executable = executable
+    self.passed = passed
     self.runner = runner
   }
 
   /// The command of the coordinator.
   public var coordinatorCommand: [String] {
-    [executable, "coordinate", "--run", folder.path, "--keep-workers"]
+    [executable, "coordinate", "--run", folder.path, "--keep-workers"] + passed.ofCoordinator
   }
 
   /// The command of each of `count` workers; without a number of cores or a memory each has its share of what this process
@@ -32,6 +35,7 @@ public struct LocalEngine: Sendable {
     let streams = settings.cpus ?? max(1, allowance.processors / max(1, count))
     let memory = settings.memory ?? "\(max(1 << 10, (allowance.memory / max(1, count)) >> 10))K"
     return [executable, "work", "--run", folder.path, "--streams", String(streams), "--memory", memory]
+      + passed.ofWorkers
   }
 
   /// Starts workers, and a coordinator where there is none.
@@ -45,6 +49,7 @@ public struct LocalEngine: Sendable {
     if !isCoordinated {
       // What an earlier coordinator left would send the workers astray, or home.
       unlink(folder.endpoint)
+      unlink(folder.coordinatorFailure)
       record.jobs.append(try start(coordinatorCommand, role: .coordinator, log: "coordinator.log"))
       try record.write(to: folder)
     }
@@ -54,6 +59,18 @@ public struct LocalEngine: Sendable {
       try record.write(to: folder)
     }
     return Array(record.jobs[known...])
+  }
+
+  /// Ends processes that this one started.
+  public func cancel(_ jobs: [LaunchRecord.Job]) {
+    for process in jobs.compactMap({ Int32($0.id) }) { kill(process, SIGTERM) }
+  }
+
+  /// How a process that this one started is.
+  public func state(of job: LaunchRecord.Job) -> LaunchedState {
+    guard let process = Int32(job.id) else { return .unknown }
+    var status: Int32 = 0
+    return waitpid(process, &status, WNOHANG) == 0 ? .running : .ended
   }
 
   private func start(_ command: [String], role: LaunchRecord.Job.Role, log: String) throws -> LaunchRecord.Job {

@@ -115,6 +115,12 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
   case noCommand(String, reason: String)
   /// A batch system refuses what it was asked.
   case refused(command: String, reason: String)
+  /// The coordinator that was launched ended at once.
+  case coordinatorEnded(String)
+  /// Slurm is set up without job arrays.
+  case noArrays
+  /// Slurm cannot write logs below the folder.
+  case backslash(String)
 
   /// What was found and what to do.
   public var description: String {
@@ -122,6 +128,12 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case .cannotLog(let path, let reason): "cannot open the log \(path): \(reason); check the run folder's permissions"
     case .noCommand(let command, let reason): "cannot start \(command): \(reason)"
     case .refused(let command, let reason): "\(command) refuses: \(reason)"
+    case .coordinatorEnded(let what): "\(what); what was launched with it is ended"
+    case .noArrays:
+      "this Slurm takes no job arrays (MaxArraySize is 0); launch with --workers 0, and submit cluster/slurm/workers.sbatch "
+        + "once for each worker"
+    case .backslash(let path):
+      "Slurm reads a backslash in a log's path as a sign of its own; use a run folder without one instead of \(path)"
     }
   }
 }

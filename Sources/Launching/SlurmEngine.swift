@@ -11,6 +11,7 @@ public struct SlurmEngine: Sendable {
   private let name: String
   private let settings: ClusterSettings
   private let executable: String
+  private let passed: PassedOptions
   private let runner: CommandRunner
 
   /// An engine for one run.
@@ -18,13 +19,16 @@ public struct SlurmEngine: Sendable {
   /// - Parameters:
   ///   - name: the run's, for the jobs' names.
   ///   - executable: the program's path, which every node must see.
+  ///   - passed: further options of the program.
   public init(
-    folder: RunFolder, name: String, settings: ClusterSettings, executable: String, runner: CommandRunner = .init()
+    folder: RunFolder, name: String, settings: ClusterSettings, executable: String,
+    passed: PassedOptions = PassedOptions(), runner: CommandRunner = .init()
   ) {
     self.folder = folder
     self.name = name
     self.settings = settings
     self.executable = executable
+    self.passed = passed
     self.runner = runner
   }
 
@@ -36,8 +40,10 @@ public struct SlurmEngine: Sendable {
   private func script(_ name: String) -> String { folder.path + "/launch/" + name }
 
   private func common(_ role: LaunchRecord.Job.Role, log: String) -> [String] {
+    // In a log's path a percent sign begins a pattern.
+    let logs = folder.logs.replacing("%", with: "%%")
     var command = [
-      "sbatch", "--parsable", "--job-name=gauntlet-\(name)-\(role.rawValue)", "--output=\(folder.logs)/\(log)",
+      "sbatch", "--parsable", "--job-name=gauntlet-\(name)-\(role.rawValue)", "--output=\(logs)/\(log)",
     ]
     let values = [
       ("partition", settings.partition), ("account", settings.account), ("time", settings.time),
@@ -49,39 +55,83 @@ public struct SlurmEngine: Sendable {
 
   /// The command that submits the coordinator.
   public var coordinatorCommand: [String] {
-    common(.coordinator, log: "coordinator-%j.log") + [script("coordinator.sbatch"), folder.path]
+    common(.coordinator, log: "coordinator-%j.log") + [script("coordinator.sbatch"), folder.path, executable]
+      + passed.ofCoordinator
   }
 
-  /// The command that submits an array of workers.
-  public func workersCommand(count: Int) -> [String] {
+  /// The commands that submit workers: one array, or more where Slurm takes no array of so many.
+  ///
+  /// - Throws: `LaunchError.noArrays` where it takes none at all.
+  public func workersCommands(count: Int) throws -> [(command: [String], workers: Int)] {
+    let largest = largestArray ?? count
+    guard largest > 0 || count == 0 else { throw LaunchError.noArrays }
+    return stride(from: 0, to: count, by: max(1, largest)).map { first in
+      let workers = min(largest, count - first)
+      return (workersCommand(count: workers), workers)
+    }
+  }
+
+  private func workersCommand(count: Int) -> [String] {
     common(.workers, log: "worker-%A_%a.log") + ["--array=0-\(count - 1)"]
       + (settings.cpus.map { ["--cpus-per-task=\($0)"] } ?? []) + (settings.memory.map { ["--mem=\($0)"] } ?? [])
-      + [script("workers.sbatch"), folder.path]
+      + [script("workers.sbatch"), folder.path, executable] + passed.ofWorkers
+  }
+
+  /// Members that a job array may have; nil where Slurm does not say.
+  private var largestArray: Int? {
+    guard let outcome = try? runner.run(["scontrol", "show", "config"]), outcome.status == 0 else { return nil }
+    let line = outcome.output.split(separator: "\n").first { $0.hasPrefix("MaxArraySize") }
+    return line?.split(separator: "=").last.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
   }
 
   /// Submits workers, and a coordinator where none is queued or running.
   ///
   /// - Returns: the jobs that were submitted.
-  /// - Throws: `LaunchError` for what sbatch refuses, or an error of the run folder.
+  /// - Throws: `LaunchError` for what sbatch refuses, or an error of the run folder; nothing stays submitted then.
   public func launch(workers: Int) throws -> [LaunchRecord.Job] {
+    guard !folder.path.contains("\\") else { throw LaunchError.backslash(folder.path) }
+    let arrays = try workersCommands(count: workers)
     for (name, bytes) in Self.scripts {
       try RunFolder.writeAtomically(Data(bytes), to: script(name))
     }
     try DurableFile.makeFolder(folder.logs)
-    var record = LaunchRecord(in: folder)
-    let known = record.jobs.count
-    if try !isCoordinated() {
-      record.jobs.append(try submit(coordinatorCommand, role: .coordinator, workers: 0))
-      try record.write(to: folder)
+    let before = LaunchRecord(in: folder)
+    var record = before
+    do {
+      if try !isCoordinated() {
+        // What an earlier coordinator left would send the workers astray, or home.
+        unlink(folder.endpoint)
+        unlink(folder.coordinatorFailure)
+        record.jobs.append(try submit(coordinatorCommand, role: .coordinator, workers: 0))
+        try record.write(to: folder)
+      }
+      for (command, workers) in arrays {
+        record.jobs.append(try submit(command, role: .workers, workers: workers))
+        try record.write(to: folder)
+      }
+    } catch {
+      cancel(Array(record.jobs[before.jobs.count...]))
+      try? before.write(to: folder)
+      throw error
     }
-    guard workers > 0 else { return Array(record.jobs[known...]) }
-    record.jobs.append(try submit(workersCommand(count: workers), role: .workers, workers: workers))
-    try record.write(to: folder)
-    return Array(record.jobs[known...])
+    return Array(record.jobs[before.jobs.count...])
+  }
+
+  /// Ends jobs, as far as Slurm does it.
+  public func cancel(_ jobs: [LaunchRecord.Job]) {
+    guard !jobs.isEmpty else { return }
+    _ = try? runner.run(["scancel"] + jobs.map(\.id))
+  }
+
+  /// How a job is.
+  public func state(of job: LaunchRecord.Job) -> LaunchedState {
+    guard let states = try? states(of: job.id) else { return .unknown }
+    if states.allSatisfy(Self.ended.contains) { return .ended }
+    return states.contains("PENDING") ? .waiting : .running
   }
 
   private func submit(_ command: [String], role: LaunchRecord.Job.Role, workers: Int) throws -> LaunchRecord.Job {
-    let outcome = try runner.run(command, environment: ["GAUNTLET": executable])
+    let outcome = try runner.run(command)
     guard outcome.status == 0, let id = outcome.output.split(separator: ";").first, Int(id) != nil else {
       let reason = outcome.errors.isEmpty ? outcome.output : outcome.errors
       throw LaunchError.refused(command: "sbatch", reason: reason.replacing("\n", with: "; "))
@@ -100,11 +150,12 @@ public struct SlurmEngine: Sendable {
       usleep(500_000)
       states = try self.states(of: id)
     }
-    let ended: Set<Substring> = [
-      "COMPLETING", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE",
-    ]
-    return states.contains { !ended.contains($0) }
+    return states.contains { !Self.ended.contains($0) }
   }
+
+  private static let ended: Set<Substring> = [
+    "COMPLETING", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE", "BOOT_FAIL",
+  ]
 
   private func states(of job: String) throws -> [Substring] {
     let outcome = try runner.run(["squeue", "--noheader", "--format=%T", "--jobs=\(job)"])

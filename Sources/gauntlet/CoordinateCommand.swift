@@ -40,7 +40,7 @@ struct CoordinateCommand: ParsableCommand {
       return place
     }
     let run = try plannedRun()
-    do { try coordinate(run, metrics: place) } catch {
+    do { try coordinate(run, listen: listen, metrics: place) } catch {
       note(error, in: run.folder)
       throw error
     }
@@ -56,7 +56,7 @@ struct CoordinateCommand: ParsableCommand {
     try? CoordinatorFailure(reason: "\(error)", time: Date().timeIntervalSince1970).write(to: folder)
   }
 
-  private func coordinate(_ run: PlannedRun, metrics place: MonitoringServer.Place?) throws {
+  private func coordinate(_ run: PlannedRun, listen: String, metrics place: MonitoringServer.Place?) throws {
     let session = try CoordinatorSession(
       run: run, listen: listen, takeUpFailed: failed, keepsWorkers: keepWorkers, keys: keys,
       logFormat: log.logFormat)

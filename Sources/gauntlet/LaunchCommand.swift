@@ -30,6 +30,15 @@ struct LaunchCommand: ParsableCommand {
   @Option(help: "Slurm: what nodes must have, such as avx512.") var constraint: String?
   @Option(help: "Slurm: a further option of sbatch, such as --option=--qos=low; may be repeated.") var option:
     [String] = []
+  @Option(
+    help: """
+      Where the coordinator listens: tcp://ADDRESS:PORT, an interface that workers reach [default: local: loopback, \
+      Slurm: every interface].
+      """)
+  var listen: String?
+  @Flag(help: "The coordinator also takes up the shards that were set aside.") var failed = false
+  @Option(help: "Seconds that workers wait for a coordinator that does not answer [default: local: 600, else 3600].")
+  var patience: Int?
   @Option(help: "Kubernetes: the container image.") var image: String?
   @Option(help: "Kubernetes: the namespace.") var namespace: String?
   @Flag(help: "Check all, say what would be submitted, and submit nothing.") var dryRun = false
@@ -37,14 +46,15 @@ struct LaunchCommand: ParsableCommand {
   func run() throws {
     let reader = try manifestReader()
     let settings = try flags().over(reader?.cluster() ?? ClusterSettings())
+    let passed = try passedOptions()
     guard let engine = settings.engine else {
       throw UsageError("say where: --engine local, slurm or kubernetes, or engine in the manifest's cluster section")
     }
     let name = try reader?.runName() ?? "run"
     let path = folder ?? "runs/" + name
     switch engine {
-    case .kubernetes: try launchKubernetes(name: name, settings: settings, reader: reader)
-    case .local, .slurm: try launch(engine, in: RunFolder(path), name: name, settings: settings)
+    case .kubernetes: try launchKubernetes(name: name, settings: settings, passed: passed, reader: reader)
+    case .local, .slurm: try launch(engine, in: RunFolder(path), name: name, settings: settings, passed: passed)
     }
   }
 
@@ -58,6 +68,16 @@ struct LaunchCommand: ParsableCommand {
     let run = RunFolder(folder)
     try run.requirePlan()
     return ManifestReader(file: run.manifest)
+  }
+
+  private func passedOptions() throws -> PassedOptions {
+    let listen = try listen.map { try Usage.address($0, option: "--listen", takesAnyPort: true) }
+    if let patience { try Usage.check(patience, in: 1...1_000_000, option: "--patience") }
+    var passed = PassedOptions()
+    passed.listen = listen
+    passed.takesUpFailed = failed
+    passed.patience = patience
+    return passed
   }
 
   private func flags() throws -> ClusterSettings {
@@ -99,17 +119,19 @@ struct LaunchCommand: ParsableCommand {
 
 extension LaunchCommand {
   private func launch(
-    _ engine: ClusterSettings.Engine, in folder: RunFolder, name: String, settings: ClusterSettings
+    _ engine: ClusterSettings.Engine, in folder: RunFolder, name: String, settings: ClusterSettings,
+    passed: PassedOptions
   ) throws {
     let workers = settings.workers ?? 1
-    let slurm = SlurmEngine(folder: folder, name: name, settings: settings, executable: Executable.path)
-    let local = LocalEngine(folder: folder, settings: settings, executable: Executable.path)
+    let slurm = SlurmEngine(
+      folder: folder, name: name, settings: settings, executable: Executable.path, passed: passed)
+    let local = LocalEngine(folder: folder, settings: settings, executable: Executable.path, passed: passed)
     if dryRun {
       let plan = try PlannedRun.rehearse(manifest: manifest, folder: folder) { Terminal.complain($0) }
       for line in plan.preparation { Terminal.complain("pictures of \(line)") }
       let commands =
-        engine == .slurm
-        ? [slurm.coordinatorCommand] + (workers > 0 ? [slurm.workersCommand(count: workers)] : [])
+        try engine == .slurm
+        ? [slurm.coordinatorCommand] + slurm.workersCommands(count: workers).map(\.command)
         : [local.coordinatorCommand] + (0..<workers).map { _ in local.workerCommand(count: workers) }
       for command in commands { print(command.map(Self.quoted).joined(separator: " ")) }
       return
@@ -123,7 +145,10 @@ extension LaunchCommand {
     defer { withExtendedLifetime(lock) {} }
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinated(folder) || (engine == .slurm && slurm.isCoordinated())
-    guard try isCoordinated || hasWork(folder) else {
+    guard !isCoordinated || !(failed || listen != nil) else {
+      throw UsageError("the run's coordinator is there already; --failed and --listen are for one that is launched")
+    }
+    guard try isCoordinated || hasWork(folder) || failed else {
       print("the run is done; next: gauntlet collect \(folder.path)")
       return
     }
@@ -133,6 +158,17 @@ extension LaunchCommand {
     for job in jobs {
       let what = job.role == .coordinator ? "coordinator" : "\(job.workers) worker\(job.workers == 1 ? "" : "s")"
       print("\(engine == .slurm ? "job" : "process") \(job.id): \(what)")
+    }
+    if let coordinator = jobs.first(where: { $0.role == .coordinator }) {
+      let watch = LaunchWatch(folder: folder) {
+        engine == .slurm ? slurm.state(of: coordinator) : local.state(of: coordinator)
+      }
+      do {
+        if let line = try watch.look() { print(line) }
+      } catch {
+        if engine == .slurm { slurm.cancel(jobs) } else { local.cancel(jobs) }
+        throw error
+      }
     }
     print("next: gauntlet status \(folder.path) --watch, then gauntlet collect \(folder.path)")
     let ids = jobs.map(\.id).joined(separator: " ")
@@ -168,7 +204,12 @@ extension LaunchCommand {
 // MARK: - Kubernetes
 
 extension LaunchCommand {
-  private func launchKubernetes(name: String, settings: ClusterSettings, reader: ManifestReader?) throws {
+  private func launchKubernetes(
+    name: String, settings: ClusterSettings, passed: PassedOptions, reader: ManifestReader?
+  ) throws {
+    guard listen == nil else {
+      throw UsageError("--listen is not for kubernetes, where a service leads to the coordinator's port 5757")
+    }
     guard let folder, folder.hasPrefix("/"), let reader, manifest != nil else {
       throw UsageError("kubernetes needs the manifest and --run with the run folder's absolute path in the pods")
     }
@@ -177,7 +218,8 @@ extension LaunchCommand {
     let yaml: String
     do {
       let engine = try KubernetesEngine(
-        name: name, runFolder: folder, manifest: reader.contents(), settings: settings, keys: keys.folder)
+        name: name, runFolder: folder, manifest: reader.contents(), settings: settings, keys: keys.folder,
+        passed: passed)
       if !keys.exists { try keys.create() }
       yaml = try engine.render(workers: max(1, settings.workers ?? 1))
     } catch let lack as KubernetesEngine.Lack {

@@ -45,6 +45,34 @@ import Testing
     return status.contains(") Z ")
   }
 
+  @Test("A coordinator that fails at once is told by launch and status, and what was launched with it is ended")
+  func failsAtOnce() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 10, shardImages: 5)
+    let folder = RunFolder(scratch.path + "/run")
+    let launched = try CommandLineTool.run([
+      "launch", manifest, "--engine", "local", "--run", folder.path, "--workers", "2", "--cpus", "1", "--listen",
+      "tcp://no-such-interface:*",
+    ])
+    defer { for job in LaunchRecord(in: folder).jobs { if let id = Int32(job.id) { kill(id, SIGKILL) } } }
+    #expect(launched.status == 3 && launched.errors.contains("tcp://no-such-interface:*"), "\(launched.errors)")
+    #expect(launched.errors.contains("what was launched with it is ended"))
+    let status = try CommandLineTool.run(["status", folder.path])
+    #expect(status.output.contains("the run's coordinator on \(ProcessInfo.processInfo.hostName) ended: "))
+    try waitUntil("every process has ended") {
+      LaunchRecord(in: folder).jobs.allSatisfy { kill(Int32($0.id) ?? 1, 0) != 0 || isDefunct($0.id) }
+    }
+    #expect(LaunchRecord(in: folder).jobs.count == 3)
+    // A worker that comes afterwards learns why there is nobody.
+    let worker = try CommandLineTool.run(["work", "--run", folder.path, "--patience", "1"])
+    #expect(worker.status == 3 && worker.errors.contains("tcp://no-such-interface:*"), "\(worker.errors)")
+    // The next coordinator takes the word of the last one away.
+    let coordinator = try CommandLineTool.start(["coordinate", "--run", folder.path])
+    defer { coordinator.terminate() }
+    try waitUntil("another one listens") { CoordinatorEndpoint(in: folder) != nil }
+    #expect(CoordinatorFailure(in: folder) == nil)
+  }
+
   @Test("The coordinator takes keys from another folder, as a pod's, and workers their bundle alone")
   func keysElsewhere() throws {
     let scratch = try Scratch()
@@ -90,7 +118,12 @@ import Testing
       (["--engine", "slurm", "--option", "qos"], "must be like --option=--qos=low"),
       (["--engine", "slurm", "--partition", "a b"], "--partition is"),
       (["--engine", "local", "--workers", "100000"], "--workers is 100000"),
+      (["--engine", "slurm", "--listen", "ib0"], "--listen is ib0, but must be like"),
+      (["--engine", "slurm", "--patience", "0"], "--patience is 0"),
       (["--engine", "kubernetes"], "absolute path"),
+      (
+        ["--engine", "kubernetes", "--run", "/runs/a", "--listen", "tcp://0.0.0.0:1"], "--listen is not for kubernetes"
+      ),
       (["--engine", "kubernetes", "--run", "/runs/a"], "container image"),
       (["--engine", "kubernetes", "--run", "/runs/a", "--image", "g"], "lies on none of the volumes"),
     ])

@@ -99,6 +99,48 @@ struct SlurmTests {
   }
 }
 
+extension SlurmTests {
+  @Test(
+    "A run whose jobs get nothing of the environment, in a folder with a percent sign, as three arrays",
+    .timeLimit(.minutes(30)))
+  func strangeSites() throws {
+    let scratch = try Scratch()
+    let cluster = try SlurmCluster(in: scratch, configuration: "MaxArraySize=2")
+    defer { cluster.stop() }
+    let manifest = try scratch.miniature(images: 20, shardImages: 5)
+    let folder = RunFolder(scratch.path + "/acc_95%j")
+    let launched = try cluster.gauntlet(
+      [
+        "launch", manifest, "--engine", "slurm", "--run", folder.path, "--workers", "5", "--cpus", "1", "--memory",
+        "512M",
+      ], environment: ["SBATCH_EXPORT": "NONE"])
+    try #require(launched.status == 0, "\(launched.errors)")
+    #expect(LaunchRecord(in: folder).jobs.map(\.workers) == [0, 2, 2, 1])
+    let ledger = try Ledger.open(at: folder.ledger, readOnly: true)
+    try waitUntil("every shard is recorded") { try ledger.status(now: 0).isComplete }
+    try waitUntil("every job has ended") { try cluster.command("squeue", "--noheader").isEmpty }
+    let logs = try FileManager.default.contentsOfDirectory(atPath: folder.logs)
+    #expect(logs.contains { $0.hasPrefix("coordinator-") } && logs.filter { $0.hasPrefix("worker-") }.count == 5)
+  }
+
+  @Test("A coordinator's job that fails at its start is told, and no job is left", .timeLimit(.minutes(30)))
+  func coordinatorFails() throws {
+    let scratch = try Scratch()
+    let cluster = try SlurmCluster(in: scratch)
+    defer { cluster.stop() }
+    let manifest = try scratch.miniature(images: 20, shardImages: 5)
+    let folder = RunFolder(scratch.path + "/run")
+    let launched = try cluster.gauntlet([
+      "launch", manifest, "--engine", "slurm", "--run", folder.path, "--workers", "2", "--cpus", "1", "--memory",
+      "512M", "--listen", "tcp://no-such-interface:*",
+    ])
+    #expect(launched.status == 3 && launched.errors.contains("tcp://no-such-interface:*"), "\(launched.errors)")
+    try waitUntil("every job has ended") { try cluster.command("squeue", "--noheader").isEmpty }
+    let status = try CommandLineTool.run(["status", folder.path])
+    #expect(status.output.contains("coordinator on ") && status.output.contains("tcp://no-such-interface:*"))
+  }
+}
+
 /// The cluster of one test.
 private struct SlurmCluster {
   static let isPossible =
@@ -111,11 +153,14 @@ private struct SlurmCluster {
   /// Its end removes the folder, without which the daemons cannot be stopped.
   private let scratch: Scratch
 
-  init(in scratch: Scratch) throws {
+  /// - Parameter configuration: lines that Slurm is to read besides.
+  init(in scratch: Scratch, configuration: String = "") throws {
     self.scratch = scratch
     folder = scratch.path + "/slurm"
     environment = ["SLURM_CONF": folder + "/slurm.conf"]
-    let outcome = try CommandRunner().run([Scratch.repository + "/cluster/slurm/test-cluster", "start", folder])
+    let outcome = try CommandRunner().run(
+      [Scratch.repository + "/cluster/slurm/test-cluster", "start", folder],
+      environment: ["GAUNTLET_TEST_SLURM_CONF": configuration])
     try #require(outcome.status == 0, "\(outcome.errors)")
   }
 
@@ -124,8 +169,11 @@ private struct SlurmCluster {
     #expect(outcome?.status == 0, "\(outcome?.errors ?? "")")
   }
 
-  func gauntlet(_ arguments: [String]) throws -> CommandRunner.Outcome {
-    try CommandRunner().run([CommandLineTool.executable.path] + arguments, environment: environment)
+  func gauntlet(
+    _ arguments: [String], environment further: [String: String] = [:]
+  ) throws -> CommandRunner.Outcome {
+    try CommandRunner().run(
+      [CommandLineTool.executable.path] + arguments, environment: environment.merging(further) { $1 })
   }
 
   @discardableResult func command(_ command: String...) throws -> String {

@@ -28,8 +28,12 @@ import Yams
 
     var runner: CommandRunner { CommandRunner(path: path + "/bin:/usr/bin:/bin") }
 
-    func slurm(_ settings: ClusterSettings) -> SlurmEngine {
-      SlurmEngine(folder: run, name: "study", settings: settings, executable: "/opt/gauntlet", runner: runner)
+    func slurm(
+      _ settings: ClusterSettings, passed: PassedOptions = PassedOptions(), folder: RunFolder? = nil
+    ) -> SlurmEngine {
+      SlurmEngine(
+        folder: folder ?? run, name: "study", settings: settings, executable: "/opt/gauntlet", passed: passed,
+        runner: runner)
     }
   }
 
@@ -49,22 +53,113 @@ import Yams
   func submits() throws {
     let place = try Place()
     try place.command(
-      "sbatch", "echo \"$GAUNTLET $*\" >>'\(place.path)/asked'; echo \"7$(wc -l <'\(place.path)/asked');main\"")
-    let jobs = try place.slurm(Self.settings).launch(workers: 4)
+      "sbatch", "echo \"$*\" >>'\(place.path)/asked'; echo \"7$(wc -l <'\(place.path)/asked');main\"")
+    try place.command("scontrol", "exit 1")
+    var passed = PassedOptions()
+    passed.listen = "tcp://ib0:*"
+    passed.takesUpFailed = true
+    passed.patience = 60
+    let jobs = try place.slurm(Self.settings, passed: passed).launch(workers: 4)
     #expect(jobs.map(\.role) == [.coordinator, .workers] && jobs.map(\.id) == ["71", "72"])
     #expect(LaunchRecord(in: place.run).jobs == jobs)
     let asked = try String(contentsOfFile: place.path + "/asked", encoding: .utf8).split(separator: "\n")
-    let both = ["/opt/gauntlet --parsable", "--partition=cpu", "--account=project", "--time=12:00:00", "--qos=low"]
+    let both = ["--parsable", "--partition=cpu", "--account=project", "--time=12:00:00", "--qos=low"]
     for line in asked { #expect(both.allSatisfy(line.contains)) }
-    #expect(asked[0].hasSuffix("/launch/coordinator.sbatch \(place.run.path)"))
+    // Everything that a job needs is an argument: with SBATCH_EXPORT=NONE it has nothing of this environment.
+    let script = place.run.path + "/launch/"
+    #expect(
+      asked[0].hasSuffix("\(script)coordinator.sbatch \(place.run.path) /opt/gauntlet --listen tcp://ib0:* --failed"))
     #expect(asked[1].contains("--array=0-3 --cpus-per-task=8 --mem=16G"))
-    #expect(asked[1].hasSuffix("/launch/workers.sbatch \(place.run.path)"))
+    #expect(asked[1].hasSuffix("\(script)workers.sbatch \(place.run.path) /opt/gauntlet --patience 60"))
     let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().path
     for name in ["coordinator.sbatch", "workers.sbatch"] {
       let used = try String(contentsOfFile: place.run.path + "/launch/" + name, encoding: .utf8)
       #expect(used == (try String(contentsOfFile: repository + "/cluster/slurm/" + name, encoding: .utf8)))
     }
+  }
+
+  @Test("A percent sign in the run folder's path is no pattern of a log; a backslash is refused")
+  func percentSigns() throws {
+    let place = try Place()
+    try place.command("scontrol", "exit 1")
+    let command = place.slurm(Self.settings, folder: RunFolder("/runs/acc_95%j")).coordinatorCommand
+    #expect(command.contains("--output=/runs/acc_95%%j/logs/coordinator-%j.log"))
+    #expect(command.contains("/runs/acc_95%j"))
+    #expect(throws: LaunchError.backslash(place.path + #"/a\b"#)) {
+      try place.slurm(Self.settings, folder: RunFolder(place.path + #"/a\b"#)).launch(workers: 1)
+    }
+  }
+
+  @Test(
+    "More workers than an array may have are submitted as several",
+    arguments: [
+      ("echo 'MaxArraySize            = 1001'", 2500, [1001, 1001, 498]), ("echo 'MaxArraySize = 4'", 4, [4]),
+      ("echo nothing", 5000, [5000]), ("exit 1", 5000, [5000]), ("echo 'MaxArraySize = 0'", 0, []),
+    ])
+  func largeArrays(configuration: String, workers: Int, arrays: [Int]) throws {
+    let place = try Place()
+    try place.command("scontrol", configuration)
+    try place.command("sbatch", "echo 5")
+    try place.command("squeue", "exit 0")
+    let commands = try place.slurm(Self.settings).workersCommands(count: workers)
+    #expect(commands.map(\.workers) == arrays)
+    #expect(zip(commands, arrays).allSatisfy { $0.command.contains("--array=0-\($1 - 1)") })
+    #expect(try place.slurm(Self.settings).launch(workers: workers).map(\.workers) == [0] + arrays)
+  }
+
+  @Test("A Slurm without arrays is told before anything is submitted")
+  func noArrays() throws {
+    let place = try Place()
+    try place.command("scontrol", "echo 'MaxArraySize = 0'")
+    try place.command("sbatch", "touch '\(place.path)/asked'; echo 5")
+    #expect(throws: LaunchError.noArrays) { try place.slurm(Self.settings).launch(workers: 1) }
+    #expect(!FileManager.default.fileExists(atPath: place.path + "/asked"))
+  }
+
+  @Test("Where workers are refused, the coordinator that was submitted for them is taken back")
+  func takenBack() throws {
+    let place = try Place()
+    try place.command("scontrol", "echo 'MaxArraySize = 2'")
+    try place.command("squeue", "exit 0")
+    try place.command("scancel", "echo \"$*\" >'\(place.path)/cancelled'")
+    // The third submission is one too many.
+    try place.command(
+      "sbatch",
+      "echo x >>'\(place.path)/count'; n=$(wc -l <'\(place.path)/count'); [ $n -lt 3 ] || { echo limit >&2; exit 1; }; "
+        + "echo $n")
+    #expect(throws: LaunchError.refused(command: "sbatch", reason: "limit")) {
+      try place.slurm(Self.settings).launch(workers: 3)
+    }
+    #expect(try String(contentsOfFile: place.path + "/cancelled", encoding: .utf8) == "1 2\n")
+    #expect(LaunchRecord(in: place.run).jobs.isEmpty)
+  }
+
+  @Test("The scripts run the program that they are told, with its options, and say where it cannot be started")
+  func scripts() throws {
+    let place = try Place()
+    try place.run.create()
+    try place.command("program", "echo \"$*\"")
+    let scripts =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path + "/cluster/slurm/"
+    func run(_ words: String...) throws -> CommandRunner.Outcome {
+      try CommandRunner().run(["bash", scripts + words[0], place.run.path] + words.dropFirst())
+    }
+    let program = place.path + "/bin/program"
+    #expect(
+      try run("coordinator.sbatch", program).output
+        == "coordinate --run \(place.run.path) --keep-workers --listen tcp://0.0.0.0:*")
+    #expect(
+      try run("coordinator.sbatch", program, "my.yaml", "--listen", "tcp://ib0:*", "--failed").output
+        == "coordinate my.yaml --listen tcp://ib0:* --failed --run \(place.run.path) --keep-workers")
+    #expect(try run("workers.sbatch", program).output == "work --run \(place.run.path) --patience 3600")
+    #expect(
+      try run("workers.sbatch", program, "--patience", "9").output == "work --run \(place.run.path) --patience 9")
+    #expect(!FileManager.default.fileExists(atPath: place.run.coordinatorFailure))
+    #expect(try run("coordinator.sbatch", place.path + "/none").status == 127)
+    let word = try String(contentsOfFile: place.run.coordinatorFailure, encoding: .utf8)
+    #expect(word.contains(#""reason":"the program cannot be started there; see logs/coordinator-.log""#))
   }
 
   @Test(
@@ -77,6 +172,7 @@ import Yams
     ])
   func joins(queue: String, submitted: Int) throws {
     let place = try Place()
+    try place.command("scontrol", "exit 1")
     try place.command("sbatch", "echo 5")
     try place.command("squeue", queue)
     _ = try place.slurm(ClusterSettings()).launch(workers: 1)
@@ -142,8 +238,12 @@ import Yams
     settings.namespace = "vision"
     settings.volumes = [.init(claim: "data", path: "/data"), .init(claim: "runs", path: "/runs")]
     let manifest = "run: a\n# {{keys}} \"quoted\" \u{1F600}\n"
+    var passed = PassedOptions()
+    passed.takesUpFailed = true
+    passed.patience = 77
     let engine = try KubernetesEngine(
-      name: "Study 1!", runFolder: "/runs/a", manifest: manifest, settings: settings, keys: keys.folder)
+      name: "Study 1!", runFolder: "/runs/a", manifest: manifest, settings: settings, keys: keys.folder,
+      passed: passed)
     let documents = try Array(Yams.load_all(yaml: try engine.render(workers: 5))).compactMap { $0 as? [String: Any] }
     #expect(documents.compactMap { $0["kind"] as? String } == ["Secret", "ConfigMap", "Service", "Job", "Job"])
     func value(_ path: String, of document: [String: Any]) -> Any? {
@@ -166,7 +266,9 @@ import Yams
     #expect(
       (value(worker + "args", of: documents[4]) as? [String])?.contains("tcp://gauntlet-study-1-coordinator:5757")
         == true)
+    #expect((value(worker + "args", of: documents[4]) as? [String])?.suffix(2) == ["--patience", "77"])
     #expect((value(worker + "args", of: documents[3]) as? [String])?.contains("/runs/a") == true)
+    #expect((value(worker + "args", of: documents[3]) as? [String])?.last == "--failed")
 
     #expect(throws: KubernetesEngine.Lack.runFolder("/elsewhere/a")) {
       try KubernetesEngine(name: "a", runFolder: "/elsewhere/a", manifest: "", settings: settings, keys: "")
