@@ -8,18 +8,24 @@ public struct ArchiveReport: Sendable, Encodable {
   public var damage: [String] = []
   /// Conditions that lack results without a recorded reason.
   public var incomplete: [String] = []
+  /// Images of these conditions without a result, as far as they are named: at most ``namedImages``.
+  public var missing: [String] = []
   /// Images that were set aside with a reason.
   public var setAside: [String] = []
 
   /// Nothing is damaged.
   public var isSound: Bool { damage.isEmpty }
-  /// Every image has a result, or the reason why not.
-  public var isComplete: Bool { incomplete.isEmpty }
+  /// Every image has a result.
+  public var isComplete: Bool { incomplete.isEmpty && setAside.isEmpty }
+
+  /// The most images without a result that are named: an archive may hold millions.
+  public static let namedImages = 100_000
 
   /// The report in words.
   public var lines: [String] {
     ["\(soundParts) parts have the logits that were recorded"] + damage.map { "damaged: " + $0 }
-      + incomplete.map { "incomplete: " + $0 } + setAside.map { "set aside: " + $0 }
+      + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
+      + setAside.map { "set aside: " + $0 }
       + [isSound ? (isComplete ? "whole and sound" : "sound, but incomplete") : "damaged"]
   }
 }
@@ -40,7 +46,10 @@ public enum ArchiveVerifier {
     let covered = try checkParts(archive, &report)
     for group in archive.groups {
       let failures = try archive.failures(group: group.path)
-      report.setAside += failures.map { "\(group.path), condition \($0.condition), image \($0.image): \($0.reason)" }
+      report.setAside += failures.map { failure in
+        let path = group.imagePaths.indices.contains(failure.image) ? " (\(group.imagePaths[failure.image]))" : ""
+        return "\(name(of: failure.condition, in: group)), image \(failure.image)\(path): \(failure.reason)"
+      }
       let planned = try archive.metrics(group: group.path).first { $0.name == "planned" }?.values
       func isPlanned(_ condition: Int) -> Bool {
         guard let planned, planned.count == group.conditionCount else { return true }
@@ -125,12 +134,19 @@ public enum ArchiveVerifier {
     if wrong > 0 {
       report.damage.append("\(group.path), condition \(condition): \(wrong) images are marked otherwise than recorded")
     }
-    let missing = complete.indices.filter { !complete[$0] && !explained.contains($0) }.count
-    if missing > 0 {
-      let place = ArchiveGroupPlan.place(of: condition, in: group.axes)
-      let name = zip(group.axes, place).map { "\($0.name) \($0.values[$1])" }.joined(separator: ", ")
-      report.incomplete.append(
-        "\(group.path)\(name.isEmpty ? "" : ", " + name): \(missing) of \(group.imageCount) images have no result")
+    let missing = complete.indices.filter { !complete[$0] && !explained.contains($0) }
+    if !missing.isEmpty {
+      let name = name(of: condition, in: group)
+      report.incomplete.append("\(name): \(missing.count) of \(group.imageCount) images have no result")
+      let room = max(0, ArchiveReport.namedImages - report.missing.count)
+      report.missing += missing.prefix(room).map { "\(name), image \($0): \(group.imagePaths[$0])" }
     }
+  }
+
+  /// A condition in words: `MODEL/BENCHMARK, corruption fog, severity 3`.
+  private static func name(of condition: Int, in group: ArchiveReader.Group) -> String {
+    guard (0..<group.conditionCount).contains(condition) else { return "\(group.path), condition \(condition)" }
+    let place = ArchiveGroupPlan.place(of: condition, in: group.axes)
+    return ([group.path] + zip(group.axes, place).map { "\($0.name) \($0.values[$1])" }).joined(separator: ", ")
   }
 }

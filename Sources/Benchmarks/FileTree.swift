@@ -161,13 +161,17 @@ public enum FileTree {
 
   /// The bytes of a file.
   ///
-  /// - Throws: `ImageError.unreadable`, or `ListingError` for a damaged archive.
+  /// - Throws: ``UnreadableFile``; `ImageError.unreadable` for what is no file, which it is everywhere and always.
   public static func contents(of path: String) throws -> [UInt8] {
     if let file = WebDataset.file(of: path) { return try contents(of: file) }
     let place: (archive: String, entry: TarIndex.Entry)?
     if let (archive, inner) = archivePath(path) {
-      guard let entry = try TarIndexes.shared.index(of: archive).files[ExactText(inner)] else {
-        throw ImageError.unreadable(path, reason: "the archive holds no such file")
+      let index: TarIndex
+      do { index = try TarIndexes.shared.index(of: archive) } catch {
+        throw UnreadableFile(path: path, reason: "\(error)")
+      }
+      guard let entry = index.files[ExactText(inner)] else {
+        throw UnreadableFile(path: path, reason: "the archive holds no such file")
       }
       place = (archive, entry)
     } else {
@@ -177,22 +181,43 @@ public enum FileTree {
     do {
       handle = try open(place?.archive ?? path)
     } catch {
-      throw ImageError.unreadable(path, reason: error.reason)
+      guard error.isFile else { throw ImageError.unreadable(path, reason: error.reason) }
+      throw UnreadableFile(path: path, reason: error.reason)
     }
     defer { try? handle.close() }
-    do {
-      if let entry = place?.entry { try handle.seek(toOffset: entry.offset) }
-      let wanted = min(place.map { Int($0.entry.byteCount) } ?? maximumFileBytes, maximumFileBytes)
-      guard wanted > 0 else { return [] }
-      return [UInt8](try handle.read(upToCount: wanted) ?? Data())
-    } catch {
-      throw ImageError.unreadable(path, reason: "it cannot be read")
+    let wanted = min(place.map { Int($0.entry.byteCount) } ?? maximumFileBytes, maximumFileBytes)
+    return try bytes(of: handle.fileDescriptor, from: place?.entry.offset ?? 0, upTo: wanted, path)
+  }
+
+  /// The bytes of an open file up to its end, or so many.
+  private static func bytes(
+    of descriptor: Int32, from offset: UInt64, upTo wanted: Int, _ path: String
+  ) throws(UnreadableFile) -> [UInt8] {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw UnreadableFile(path: path, reason: String(cString: strerror(errno)))
     }
+    let count = min(wanted, max(0, Int(status.st_size) - Int(clamping: offset)))
+    var problem: Int32?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
+      while initialised < count {
+        let rest = UnsafeMutableRawBufferPointer(buffer).baseAddress.map { $0 + initialised }
+        let got = pread(descriptor, rest, count - initialised, off_t(clamping: offset) + off_t(initialised))
+        if got < 0, errno == EINTR { continue }
+        if got < 0 { problem = errno }
+        if got <= 0 { break }
+        initialised += got
+      }
+    }
+    if let problem { throw UnreadableFile(path: path, reason: String(cString: strerror(problem))) }
+    return bytes
   }
 
   /// Why a file could not be opened.
   struct OpenError: Error {
     let reason: String
+    /// False where there is something else in its place.
+    var isFile = true
   }
 
   /// Opens a file for reading. What is none, as a named pipe that would hold up whoever reads it, is refused.
@@ -201,9 +226,8 @@ public enum FileTree {
     guard descriptor >= 0 else { throw OpenError(reason: String(cString: strerror(errno))) }
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw OpenError(reason: "it is not a file")
-    }
+    guard fstat(descriptor, &status) == 0 else { throw OpenError(reason: String(cString: strerror(errno))) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw OpenError(reason: "it is not a file", isFile: false) }
     return handle
   }
 

@@ -9,6 +9,8 @@ public struct CollectionSummary: Sendable, Equatable {
   public internal(set) var images = 0
   /// Images that were set aside in shards that were recorded.
   public internal(set) var failedImages = 0
+  /// Those of them whose files could not be read.
+  public internal(set) var unreadableImages = 0
   /// Shards that left no result: pending or set aside.
   public internal(set) var missingShards = 0
   /// Images of those shards.
@@ -61,8 +63,8 @@ public struct Collector {
     }
     var summary = CollectionSummary()
     summary.images = status.total.images
-    summary.missingShards = status.total.shards - status.total.recorded
-    summary.imagesOfMissingShards = status.total.images - status.total.recordedImages
+    summary.missingShards = status.total.shards
+    summary.imagesOfMissingShards = status.total.images
 
     let writer = try ArchiveWriter(
       path: path, attributes: rootAttributes, groups: groupPlans(), compressed: run.plan.manifest.output.compressed)
@@ -70,11 +72,14 @@ public struct Collector {
     var done = 0
     try run.ledger.forEachPart { row in
       done += 1
-      progress(Double(done) / Double(max(1, status.total.recorded)))
+      progress(min(1, Double(done) / Double(max(1, status.total.recorded))))
+      summary.missingShards -= 1
+      summary.imagesOfMissingShards -= row.definition.imageCount
       guard let part = row.part else { return }
       let contents = try contents(of: part)
       try writer.add(contents, fileSHA256: part.sha256)
       summary.failedImages += contents.failures.count
+      summary.unreadableImages += contents.failures.count(where: \.isUnreadable)
       scores.add(contents, of: row.definition)
     }
     for (group, metrics) in scores.metrics() { try writer.writeMetrics(group: group, metrics) }

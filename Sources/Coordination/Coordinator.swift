@@ -31,6 +31,9 @@ public struct CoordinatorConfiguration: Sendable {
   /// Another coordinator takes over when this one is told to end: workers are not sent home.
   public var keepsWorkers: Bool
 
+  /// How long nobody may compute anything, because no worker can read data or checkpoints, before the coordinator gives up.
+  var stallSeconds: Double { 10 * leaseSeconds }
+
   /// How often workers are to say that they live, in seconds.
   var heartbeatSeconds: Double { min(10, leaseSeconds / 4) }
 
@@ -57,6 +60,9 @@ public enum RunOutcome: Sendable, Equatable {
   case finished
   /// It was asked to stop; what workers had sent is recorded.
   case drained
+  /// No worker could read data or checkpoints for long; `reason` tells what the last one could not. What was recorded is
+  /// recorded, and what was not waits.
+  case stalled(reason: String)
 }
 
 /// The daemon that leases shards to workers and records their results: sockets, scheduler and ledger joined.

@@ -17,7 +17,15 @@ struct CoordinatorLoop {
   private var scheduler: Scheduler
   private var workers: Set<String> = []
   private var isFinished = false
+  /// What no worker can read.
+  private var stall: String?
   private var refusedMessages = 0
+  /// Failures of each worker.
+  private var failures: [String: Int] = [:]
+  private var setAsideImages = 0
+  private var troubles = 0
+  /// When the log told of one last.
+  private var troubleSaid = -Double.infinity
   /// The result that the event at hand brought.
   private var payload: (data: Data, nanoseconds: UInt64)?
   private var journal: [LedgerWriter.Task] = []
@@ -56,8 +64,11 @@ struct CoordinatorLoop {
           holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
       }, recorded: standing.recorded, pieceSizes: configuration.pieceSizes,
       leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
-      reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0)
-    writer = LedgerWriter(ledger: ledger, source: source) { [waker = router.waker] in waker.wake() }
+      reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0,
+      stallSeconds: configuration.stallSeconds)
+    writer = LedgerWriter(ledger: ledger, source: source, former: try ledger.formerParts()) { [waker = router.waker] in
+      waker.wake()
+    }
   }
 
   private var now: Double {
@@ -69,7 +80,7 @@ struct CoordinatorLoop {
     try handle(.tick)
     while true {
       try lookAtPlace()
-      let isEnding = isFinished || isDraining()
+      let isEnding = isFinished || stall != nil || isDraining()
       if let received = try router.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
         case .success(let message): try take(message, from: received.peer)
@@ -78,10 +89,11 @@ struct CoordinatorLoop {
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
-        for worker in workers where isFinished || !configuration.keepsWorkers {
+        for worker in workers where isFinished || stall != nil || !configuration.keepsWorkers {
           try send(
             .shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: PeerID(workerID: worker))
         }
+        if let stall, !isFinished { return .stalled(reason: stall) }
         return isFinished ? .finished : .drained
       } else if isEnding {
         // The writer wakes the socket when it is through.
@@ -124,12 +136,14 @@ struct CoordinatorLoop {
     case .result(let shard, let data, let nanoseconds):
       try take(
         data, of: ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), nanoseconds: nanoseconds)
-    case .failure(let shard, let reason, _):
+    case .failure(let shard, let reason, let kind):
       // Of one that never said hello nothing counts, and its messages must not fill the disk.
       guard workers.contains(worker) else { break }
-      logger.warning(
-        "a shard failed", metadata: ["shard": "\(shard.shard)", "worker": "\(worker)", "reason": "\(reason)"])
-      try handle(.failed(ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), reason: reason))
+      let lease = ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker)
+      // Of what a worker cannot read the log tells once a rest.
+      if kind == .surroundings { return try handle(.troubled(lease, reason: reason)) }
+      note(failureOf: lease, reason)
+      try handle(.failed(lease, reason: reason))
     case .goodbye:
       workers.remove(worker)
       try handle(.left(worker: worker))
@@ -160,6 +174,44 @@ struct CoordinatorLoop {
     logger.warning(what, metadata: ["worker": "\(worker)", "reason": "\(reason)", "refused": "\(refusedMessages)"])
   }
 
+  /// Says a worker's failures, less often the more there are.
+  private mutating func note(failureOf lease: ShardLease, _ reason: String) {
+    failures[lease.worker, default: 0] += 1
+    let count = failures[lease.worker, default: 0]
+    guard count.nonzeroBitCount == 1 else { return }
+    logger.warning(
+      "a shard failed",
+      metadata: [
+        "shard": "\(lease.shard)", "worker": "\(lease.worker)", "reason": "\(reason)", "failures": "\(count)",
+      ])
+  }
+
+  /// Says what a worker cannot read: less often the more there is of it, but once a minute as long as it goes on.
+  private mutating func note(troubleOf worker: String, _ until: Double, _ reason: String) {
+    troubles += 1
+    guard troubles.nonzeroBitCount == 1 || now > troubleSaid + 60 else { return }
+    troubleSaid = now
+    logger.warning(
+      "a worker cannot read what its shards need, and rests",
+      metadata: [
+        "worker": "\(worker)", "seconds": "\(Int((until - now).rounded(.up)))", "reason": "\(reason)",
+        "rests of all workers": "\(troubles)",
+      ])
+  }
+
+  /// Says how many images were set aside, less often the more there are.
+  private mutating func note(_ part: StoredPart, of lease: ShardLease) {
+    let before = setAsideImages
+    setAsideImages += part.failedImages
+    guard before.leadingZeroBitCount != setAsideImages.leadingZeroBitCount else { return }
+    logger.warning(
+      "images were set aside",
+      metadata: [
+        "images": "\(setAsideImages)", "last shard": "\(lease.shard)", "unreadable in it": "\(part.unreadableImages)",
+        "worker": "\(lease.worker)",
+      ])
+  }
+
   private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID) throws {
     guard hello.workerID == peer.workerID else {
       return try send(.rejection(reason: "the worker's name is not its connection's"), to: peer)
@@ -188,7 +240,9 @@ struct CoordinatorLoop {
   private mutating func takeCompletions() throws {
     for completion in writer.takeCompletions() {
       switch completion {
-      case .stored(let lease): try handle(.stored(lease))
+      case .stored(let lease, let part):
+        if let part { note(part, of: lease) }
+        try handle(.stored(lease, isWhole: part?.unreadableImages ?? 0 == 0))
       case .refused(let lease, let reason): try handle(.storeRefused(lease, reason: reason))
       case .split(let shard): try handle(.split(shard))
       case .broken(let error): throw error
@@ -248,6 +302,11 @@ struct CoordinatorLoop {
       logger.warning(
         "a worker rests: others computed what it failed",
         metadata: ["worker": "\(worker)", "seconds": "\(Int((until - now).rounded()))"])
+    case .troubled(let worker, let until, let reason):
+      note(troubleOf: worker, until, reason)
+    case .stalled(let reason):
+      logger.error("no worker can read what shards need; the coordinator ends", metadata: ["reason": "\(reason)"])
+      stall = reason
     case .refused(let worker, let reason):
       if workers.remove(worker) != nil {
         logger.error("a worker is refused", metadata: ["worker": "\(worker)", "reason": "\(reason)"])
@@ -263,7 +322,8 @@ struct CoordinatorLoop {
     enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
     let message = WireMessage.lease(
       Self.wire(lease), leaseMilliseconds: max(1, Int(configuration.leaseSeconds * 1000)),
-      task: try source.task(for: definition, attempt: lease.attempt))
+      task: try source.task(
+        for: definition, attempt: lease.attempt, isLast: scheduler.isLastAttempt(lease)))
     guard try router.send(message, to: PeerID(workerID: lease.worker)) != .sent else { return nil }
     return .disconnected(
       worker: lease.worker, undelivered: [HeldShard(shard: lease.shard, attempt: lease.attempt)])

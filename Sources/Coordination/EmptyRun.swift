@@ -9,9 +9,12 @@ import Planning
 final class EmptyRun: Sendable {
   private struct Source: WorkSource {
     let runID = "benchmark"
-    func task(for shard: ShardDefinition, attempt: Int) -> Data { Data() }
+    func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data { Data() }
     func check(_ payload: Data, for shard: ShardDefinition) {}
-    func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) -> StoredPart? { nil }
+    func store(
+      _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
+    ) -> StoredPart? { nil }
+    func remove(_ part: StoredPart) {}
   }
 
   let folder = TemporaryFolder.path + "/gauntlet-benchmark-" + UUID().uuidString

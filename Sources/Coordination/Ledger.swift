@@ -20,7 +20,7 @@ public final class Ledger: Sendable {
   private let pieces = Mutex<[(cell: Int, definition: ShardDefinition)]>([])
 
   static let applicationID = 0x4741_554E  // "GAUN"
-  static let version = 2
+  static let version = 3
   /// Larger files are checked page by page as they are read: SQLite's check of all would hold up the start.
   private static let largestChecked = 64 << 20
 

@@ -33,7 +33,7 @@ extension Ledger {
       let failures = outcome == .failed || outcome == .lost ? 1 : 0
       try touch(shard, "failures", failures, onConflict: "failures = failures + excluded.failures", in: database)
       try Self.end(shard, attempt, worker, outcome, time, in: database)
-      guard failures > 0 else { return }
+      guard failures > 0 || outcome == .troubled else { return }
       try Self.note(shard, attempt, worker, outcome.rawValue, reason, time, in: database)
     case .recorded(let shard, let attempt, let worker, let part, let computeNanoseconds, let time):
       // A late result may belong to a shard that was set aside meanwhile: it is as good as any.
@@ -43,11 +43,12 @@ extension Ledger {
       guard database.changesCount == 1 else { throw LedgerError.notRecordable(shard: shard) }
       try database.cachedStatement(
         sql: """
-          INSERT INTO parts (shard, path, sha256, bytes, failed_images, worker, attempt, compute_nanoseconds, recorded)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          INSERT OR REPLACE INTO parts
+          (shard, path, sha256, bytes, failed_images, unreadable_images, worker, attempt, compute_nanoseconds, recorded)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """
       ).execute(arguments: [
-        shard, part?.path, part?.sha256, part?.bytes, part?.failedImages, worker, attempt,
+        shard, part?.path, part?.sha256, part?.bytes, part?.failedImages, part?.unreadableImages, worker, attempt,
         Int64(clamping: computeNanoseconds), time,
       ])
       try Self.end(shard, attempt, worker, .recorded, time, in: database)
@@ -120,13 +121,23 @@ extension Ledger {
     }
   }
 
-  /// Makes every shard that was set aside pending again, with a clean slate.
+  /// Makes every shard that was set aside pending again, with a clean slate, and those whose part lacks images that could
+  /// not be read; such a part is replaced once there is a better one.
   ///
-  /// - Returns: how many there were.
-  public func takeUpSetAside() throws(LedgerError) -> Int {
+  /// - Returns: how many shards had been set aside, and how many images.
+  public func takeUpSetAside() throws(LedgerError) -> (shards: Int, images: Int) {
     try write { database in
       try database.execute(sql: "UPDATE shards SET state = 0, failures = 0 WHERE state = 2")
-      return database.changesCount
+      let shards = database.changesCount
+      let images = try Int.fetchOne(
+        database,
+        sql: "SELECT sum(unreadable_images) FROM parts WHERE failed_images > 0 AND unreadable_images > 0")
+      try database.execute(
+        sql: """
+          UPDATE shards SET state = 0, failures = 0 WHERE state = 1 AND id IN
+          (SELECT shard FROM parts WHERE failed_images > 0 AND unreadable_images > 0)
+          """)
+      return (shards, images ?? 0)
     }
   }
 }

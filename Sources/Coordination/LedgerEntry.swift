@@ -38,6 +38,8 @@ public enum AttemptOutcome: String, Sendable, Codable, CaseIterable {
   case failed
   /// The worker fell silent.
   case lost
+  /// The worker could not read what the shard needs, nor anything beside it.
+  case troubled
   /// The worker gave the shard back, or never had it.
   case returned
   /// Another attempt was recorded first.
@@ -50,7 +52,8 @@ public enum AttemptOutcome: String, Sendable, Codable, CaseIterable {
 public enum LedgerEntry: Sendable, Equatable {
   /// `shard` was handed to `worker`.
   case leased(shard: Int64, attempt: Int, worker: String, time: Double)
-  /// The attempt ended without a record. `reason` is entered among the errors for `failed` and `lost`.
+  /// The attempt ended without a record. `reason` is entered among the errors for `failed`, `lost` and
+  /// `troubled`.
   case ended(shard: Int64, attempt: Int, worker: String, outcome: AttemptOutcome, reason: String, time: Double)
   /// The result is on disk; `part` is nil for a shard that leaves no file.
   case recorded(
@@ -103,7 +106,7 @@ public struct ErrorRow: Sendable, Hashable, Codable {
   public let attempt: Int
   /// The worker; empty when the shard was set aside or its result discarded.
   public let worker: String
-  /// `failed`, `lost`, `setAside` or `discarded`.
+  /// `failed`, `lost`, `troubled`, `setAside` or `discarded`.
   public let kind: String
   /// What went wrong, as the worker told it.
   public let reason: String

@@ -19,14 +19,15 @@ extension Ledger {
     }
   }
 
-  /// Calls `body` with every recorded shard by number, in constant memory.
+  /// Calls `body` with every shard that has a part by number, in constant memory; one that is computed anew for images that
+  /// could not be read has its former part.
   public func forEachPart(_ body: (PartRow) throws -> Void) throws {
     // Not through `read`: an error of `body` is the caller's and stays as it is.
     try database.read { database in
       let rows = try Row.fetchCursor(
         database,
         sql: """
-          SELECT shard, path, sha256, bytes, failed_images, worker, attempt, compute_nanoseconds, recorded
+          SELECT shard, path, sha256, bytes, failed_images, unreadable_images, worker, attempt, compute_nanoseconds, recorded
           FROM parts ORDER BY shard
           """)
       try readPieces(in: database)
@@ -37,7 +38,22 @@ extension Ledger {
     }
   }
 
-  /// All recorded shards by number.
+  /// The parts of shards that are computed anew for images that could not be read.
+  func formerParts() throws(LedgerError) -> [Int64: StoredPart] {
+    try read { database in
+      let rows = try Row.fetchCursor(
+        database,
+        sql: """
+          SELECT parts.* FROM parts CROSS JOIN shards ON shards.id = parts.shard
+          WHERE parts.failed_images > 0 AND shards.state = 0
+          """)
+      var parts: [Int64: StoredPart] = [:]
+      while let row = try rows.next() { parts[row["shard"]] = StoredPart(row: row) }
+      return parts
+    }
+  }
+
+  /// All shards that have a part by number.
   public func parts() throws -> [PartRow] {
     var parts: [PartRow] = []
     try forEachPart { parts.append($0) }
@@ -103,17 +119,20 @@ extension Ledger {
   }
 }
 
+extension StoredPart {
+  /// nil for a shard that left no file.
+  fileprivate init?(row: Row) {
+    guard let path: String = row["path"] else { return nil }
+    self.init(
+      path: path, sha256: row["sha256"], bytes: row["bytes"], failedImages: row["failed_images"],
+      unreadableImages: row["unreadable_images"])
+  }
+}
+
 extension PartRow {
   init(row: Row, definition: ShardDefinition) {
-    let part: StoredPart? =
-      if let path: String = row["path"] {
-        StoredPart(
-          path: path, sha256: row["sha256"], bytes: row["bytes"], failedImages: row["failed_images"])
-      } else {
-        nil
-      }
     self.init(
-      definition: definition, part: part, worker: row["worker"], attempt: row["attempt"],
+      definition: definition, part: StoredPart(row: row), worker: row["worker"], attempt: row["attempt"],
       computeNanoseconds: UInt64(clamping: row["compute_nanoseconds"] as Int64), recordedAt: row["recorded"])
   }
 }

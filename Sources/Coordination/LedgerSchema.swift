@@ -4,6 +4,7 @@ import Planning
 extension Ledger {
   /// `shards` has only those that were handed out once: the rest is as planned, and follows from `cells` by counting.
   /// A shard that was split has the state 3, and its pieces, numbered after the planned ones, say at which image they begin.
+  /// A shard that is pending and has a part is computed anew for the images that could not be read then.
   /// The triggers keep the cells' counts, so that looking at a run costs nothing, however many shards it has.
   private static let schema = """
     CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -43,9 +44,10 @@ extension Ledger {
     CREATE INDEX attempts_running ON attempts (worker) WHERE outcome IS NULL;
     CREATE TABLE parts (
       shard INTEGER PRIMARY KEY REFERENCES shards (id),
-      path TEXT, sha256 TEXT, bytes INTEGER, failed_images INTEGER,
+      path TEXT, sha256 TEXT, bytes INTEGER, failed_images INTEGER, unreadable_images INTEGER,
       worker TEXT NOT NULL, attempt INTEGER NOT NULL, compute_nanoseconds INTEGER NOT NULL, recorded REAL NOT NULL);
     CREATE INDEX parts_by_time ON parts (recorded);
+    CREATE INDEX parts_with_failures ON parts (shard) WHERE failed_images > 0;
     CREATE TABLE errors (
       id INTEGER PRIMARY KEY, shard INTEGER NOT NULL REFERENCES shards (id), attempt INTEGER NOT NULL,
       worker TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL);

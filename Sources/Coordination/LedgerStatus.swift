@@ -19,6 +19,10 @@ public struct LedgerStatus: Sendable, Codable, Equatable {
     public var recordedImages = 0
     /// Images of the shards that were set aside.
     public var setAsideImages = 0
+    /// Images that were set aside in the recorded shards.
+    public var failedImages = 0
+    /// Those of them whose files could not be read: `gauntlet resume --failed` takes them up.
+    public var unreadableImages = 0
 
     /// All shards.
     public var shards: Int { pending + recorded + setAside }
@@ -50,9 +54,43 @@ public struct LedgerStatus: Sendable, Codable, Equatable {
   public let workers: [String]
   /// The newest errors, newest first.
   public let recentErrors: [ErrorRow]
+  /// Workers that could not read data or checkpoints lately, the last one first.
+  public let troubles: [WorkerTroubles]
+  /// When the last result was recorded, in seconds since 1970; nil before the first.
+  public let lastRecord: Double?
 
   /// Every shard is recorded or set aside.
   public var isComplete: Bool { total.pending == 0 }
+
+  /// Every image has a result.
+  public var isWhole: Bool { isComplete && total.setAside == 0 && total.failedImages == 0 }
+
+  /// What a worker could not read lately.
+  public struct WorkerTroubles: Sendable, Codable, Equatable {
+    /// The worker.
+    public let worker: String
+    /// How often, of late.
+    public let count: Int
+    /// What it said last.
+    public let reason: String
+    /// When, in seconds since 1970.
+    public let time: Double
+  }
+
+  /// The same without a coordinator: nothing runs, and there is no rate at which it would end.
+  public func withoutCoordinator() -> LedgerStatus {
+    func resting(_ counts: Counts) -> Counts {
+      var counts = counts
+      counts.running = 0
+      return counts
+    }
+    return LedgerStatus(
+      total: resting(total),
+      cells: cells.map {
+        Cell(model: $0.model, benchmark: $0.benchmark, condition: $0.condition, counts: resting($0.counts))
+      }, imagesPerSecond: nil, shardsPerSecond: nil, secondsLeft: isComplete ? 0 : nil, workers: [],
+      recentErrors: recentErrors, troubles: troubles, lastRecord: lastRecord)
+  }
 }
 
 extension Ledger {
@@ -78,8 +116,21 @@ extension Ledger {
         secondsLeft: secondsLeft,
         workers: try String.fetchAll(
           database, sql: "SELECT DISTINCT worker FROM attempts WHERE outcome IS NULL ORDER BY worker"),
-        recentErrors: try Self.errors(database, limit: errors))
+        recentErrors: try Self.errors(database, limit: errors), troubles: try Self.troubles(database, now: now),
+        lastRecord: try Double.fetchOne(database, sql: "SELECT max(recorded) FROM parts"))
     }
+  }
+
+  /// Of the last thousand errors, those of the last five minutes.
+  private static func troubles(_ database: Database, now: Double) throws -> [LedgerStatus.WorkerTroubles] {
+    // SQLite gives the other columns of the row that has the greatest time.
+    try Row.fetchAll(
+      database,
+      sql: """
+        SELECT worker, count(*), reason, max(time) FROM (SELECT * FROM errors ORDER BY id DESC LIMIT 1000)
+        WHERE kind = 'troubled' AND time >= ? GROUP BY worker ORDER BY max(time) DESC
+        """, arguments: [now - 300]
+    ).map { LedgerStatus.WorkerTroubles(worker: $0[0], count: $0[1], reason: $0[2], time: $0[3]) }
   }
 
   private func cells(_ database: Database) throws -> [LedgerStatus.Cell] {
@@ -104,6 +155,18 @@ extension Ledger {
     while let row = try running.next() {
       let cell: Int = row[0]
       if counts.indices.contains(cell) { counts[cell].running = row[1] }
+    }
+    let failing = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT cell, sum(failed_images), sum(unreadable_images) FROM parts JOIN shards ON shards.id = parts.shard
+        WHERE failed_images > 0 AND state = 1 GROUP BY cell
+        """)
+    while let row = try failing.next() {
+      let cell: Int = row[0]
+      guard counts.indices.contains(cell) else { continue }
+      counts[cell].failedImages = row[1]
+      counts[cell].unreadableImages = row[2]
     }
     return zip(shards.cells, counts).map { cell, counts in
       LedgerStatus.Cell(model: cell.model, benchmark: cell.benchmark, condition: cell.condition, counts: counts)
@@ -137,5 +200,7 @@ extension LedgerStatus.Counts {
     images += other.images
     recordedImages += other.recordedImages
     setAsideImages += other.setAsideImages
+    failedImages += other.failedImages
+    unreadableImages += other.unreadableImages
   }
 }

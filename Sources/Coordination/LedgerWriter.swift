@@ -16,7 +16,7 @@ final class LedgerWriter: Sendable {
 
   /// What was done.
   enum Completion: Sendable {
-    case stored(ShardLease)
+    case stored(ShardLease, StoredPart?)
     case refused(ShardLease, reason: String)
     case split(Int64)
     case broken(any Error)
@@ -35,14 +35,19 @@ final class LedgerWriter: Sendable {
 
   private let ledger: Ledger
   private let source: any WorkSource
+  /// Parts that lack images which could not be read, by shards that are computed anew for them.
+  private let former: [Int64: StoredPart]
   private let notify: @Sendable () -> Void
   private let state = Mutex(State())
   private let work = DispatchSemaphore(value: 0)
   private let ended = DispatchSemaphore(value: 0)
 
   /// Starts the thread; `notify` is called when there are completions, and when the queue has run empty.
-  init(ledger: Ledger, source: any WorkSource, notify: @escaping @Sendable () -> Void) {
+  init(
+    ledger: Ledger, source: any WorkSource, former: [Int64: StoredPart] = [:], notify: @escaping @Sendable () -> Void
+  ) {
     self.ledger = ledger
+    self.former = former
     self.source = source
     self.notify = notify
     let thread = Thread { [self] in
@@ -100,6 +105,7 @@ final class LedgerWriter: Sendable {
   private func perform(_ batch: [Task]) {
     var entries: [LedgerEntry] = []
     var completions: [Completion] = []
+    var replaced: [StoredPart] = []
     do {
       // A part is not written into a folder that is gone.
       try ledger.checkPlace()
@@ -110,18 +116,22 @@ final class LedgerWriter: Sendable {
           if case .split(let shard, _) = entry { completions.append(.split(shard)) }
         case .store(let lease, let definition, let payload, let nanoseconds):
           do {
-            let part = try source.store(payload, for: definition, attempt: lease.attempt, worker: lease.worker)
+            let former = former[lease.shard]
+            let part = try source.store(
+              payload, for: definition, attempt: lease.attempt, worker: lease.worker, former: former)
+            if let former, former != part { replaced.append(former) }
             entries.append(
               .recorded(
                 shard: lease.shard, attempt: lease.attempt, worker: lease.worker, part: part,
                 computeNanoseconds: nanoseconds, time: Date().timeIntervalSince1970))
-            completions.append(.stored(lease))
+            completions.append(.stored(lease, part))
           } catch let refusal as InvalidResult {
             completions.append(.refused(lease, reason: refusal.reason))
           }
         }
       }
       try ledger.commit(entries)
+      for part in replaced { source.remove(part) }
     } catch {
       // Nothing of this batch is in the ledger, so nothing of it may be acknowledged.
       completions = [.broken(error)]

@@ -81,7 +81,7 @@ extension PlannedRun {
     return manager.fileExists(atPath: place) ? place : nil
   }
 
-  /// The parts on disk, relative to the run folder, in the order of their names.
+  /// The parts on disk, relative to the run folder, those that took the place of others before them.
   private static func partFiles(in folder: RunFolder, _ summary: inout MendSummary) throws -> [String] {
     let manager = FileManager.default
     var parts: [String] = []
@@ -94,7 +94,12 @@ extension PlannedRun {
         summary.removedLeftovers += 1
       }
     }
-    return parts.sorted()
+    // One that took the place of another (`17-4.h5` that of `17.h5`) comes first, the last such one.
+    return parts.sorted { first, second in
+      let isReplacement = (first.contains("-"), second.contains("-"))
+      guard isReplacement.0 == isReplacement.1 else { return isReplacement.0 }
+      return first.compare(second, options: .numeric) == (isReplacement.0 ? .orderedDescending : .orderedAscending)
+    }
   }
 
   /// Compares every recorded part with its digest. Gives the paths of those that are whole.
@@ -135,7 +140,7 @@ extension PlannedRun {
     for (position, file) in files.enumerated() {
       progress(Double(position) / Double(files.count))
       guard let stored = try? PartFile.readSealed(folder.path + "/" + file),
-        let shard = ledger.definition(of: stored.part.shard), folder.relativePart(shard: shard.id) == file,
+        let shard = ledger.definition(of: stored.part.shard), isPlace(file, of: stored.part, in: folder),
         stored.part.attributes["run_id"] == plan.runID, stored.part.conditionIndex == shard.condition,
         stored.part.group == plan.group(model: shard.model, benchmark: shard.benchmark),
         stored.part.firstImage == shard.firstImage, stored.part.imageCount == shard.imageCount
@@ -144,10 +149,18 @@ extension PlannedRun {
         shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
         worker: stored.part.attributes["worker"] ?? "unknown",
         part: StoredPart(
-          path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count),
+          path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count,
+          unreadableImages: stored.part.failures.count(where: \.isUnreadable)),
         computeNanoseconds: 0, time: Date().timeIntervalSince1970)
       if try isEntered(entry, in: ledger) { summary.takenUp += 1 }
     }
+  }
+
+  /// Whether a part lies where it was written.
+  private static func isPlace(_ file: String, of part: PartContents, in folder: RunFolder) -> Bool {
+    if folder.relativePart(shard: part.shard) == file { return true }
+    guard let attempt = part.attributes["attempt"].flatMap(Int.init) else { return false }
+    return folder.relativePart(shard: part.shard, attempt: attempt) == file
   }
 
   /// Enters a record; false where the ledger knows pieces of the shard instead.

@@ -21,6 +21,13 @@ public final class RunLock: Sendable {
     let path = folder + "/lock"
     let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard opened >= 0 else { throw FileError("write", path) }
+    // Who looks whether the run has a coordinator (`gauntlet status`) shares the lock for an instant.
+    var tries = 100
+    while flock(opened, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK, tries > 0, flock(opened, LOCK_SH | LOCK_NB) == 0
+    {
+      tries -= 1
+      usleep(1_000)
+    }
     guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
       close(opened)

@@ -18,8 +18,8 @@ public struct RunWorkSource: WorkSource {
   public var runID: String { plan.runID }
 
   /// The encoded task of a shard.
-  public func task(for shard: ShardDefinition, attempt: Int) throws -> Data {
-    try ShardTask(shard, of: plan).encoded()
+  public func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data {
+    try ShardTask(shard, of: plan, isLastAttempt: isLast).encoded()
   }
 
   /// Checks a worker's result: that it can be read, and is of just this shard.
@@ -29,10 +29,13 @@ public struct RunWorkSource: WorkSource {
 
   /// Checks a worker's result and writes it as a part: beside its place, synced, renamed, before this returns.
   public func store(
-    _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String
+    _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart? = nil
   ) throws -> StoredPart? {
     let output = try believed(payload, for: shard)
-    let relativePath = folder.relativePart(shard: shard.id)
+    let unreadable = output.failures.count(where: \.isUnreadable)
+    if let former, former.unreadableImages <= unreadable { return former }
+    let relativePath =
+      former == nil ? folder.relativePart(shard: shard.id) : folder.relativePart(shard: shard.id, attempt: attempt)
     var attributes = output.provenance
     attributes["worker"] = worker
     attributes["attempt"] = String(attempt)
@@ -41,13 +44,19 @@ public struct RunWorkSource: WorkSource {
       shard: shard.id, group: plan.group(model: shard.model, benchmark: shard.benchmark),
       conditionIndex: shard.condition, firstImage: shard.firstImage, imageCount: shard.imageCount,
       classCount: output.classCount, logits: output.logits,
-      failures: output.failures.map { PartFailure(offset: $0.offset, reason: $0.reason) }, attributes: attributes)
+      failures: output.failures.map {
+        PartFailure(offset: $0.offset, reason: $0.reason, isUnreadable: $0.isUnreadable)
+      }, attributes: attributes)
     let path = folder.path + "/" + relativePath
     try makeFolder(of: path)
     let written = try PartFile.write(contents, to: path)
     return StoredPart(
-      path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count)
+      path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count,
+      unreadableImages: unreadable)
   }
+
+  /// Removes the part's file.
+  public func remove(_ part: StoredPart) { unlink(folder.path + "/" + part.path) }
 
   /// Makes the folder of a part below the run folder, which is not made anew where it is gone.
   private func makeFolder(of part: String) throws(FileError) {

@@ -11,9 +11,12 @@ public struct StoredPart: Sendable, Hashable {
   public let bytes: Int
   /// Images of the shard that could not be evaluated.
   public let failedImages: Int
+  /// Those of them whose files could not be read: another time they may be.
+  public let unreadableImages: Int
 
   /// Describes a file that is already durable.
-  public init(path: String, sha256: String, bytes: Int, failedImages: Int) {
+  public init(path: String, sha256: String, bytes: Int, failedImages: Int, unreadableImages: Int = 0) {
+    self.unreadableImages = unreadableImages
     self.path = path
     self.sha256 = sha256
     self.bytes = bytes
@@ -43,8 +46,8 @@ public protocol WorkSource: Sendable {
   /// Names the run; a worker of another run is turned away.
   var runID: String { get }
 
-  /// The bytes that a worker needs to compute `shard`.
-  func task(for shard: ShardDefinition, attempt: Int) throws -> Data
+  /// The bytes that a worker needs to compute `shard`, as far as it can where this is the last attempt.
+  func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data
 
   /// Checks `payload` and keeps nothing of it; for results that nobody was asked for.
   ///
@@ -53,7 +56,14 @@ public protocol WorkSource: Sendable {
 
   /// Checks `payload` and makes it durable (written, synced, renamed) before it returns.
   ///
+  /// - Parameter former: the shard's part that lacks images which could not be read, if there is one. It stays as it is,
+  ///   and stays the shard's part where the new result lacks as many.
   /// - Returns: the file, or nil when the shard leaves none.
   /// - Throws: ``InvalidResult`` when the payload is wrong; any other error stops the run.
-  func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) throws -> StoredPart?
+  func store(
+    _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
+  ) throws -> StoredPart?
+
+  /// Another part is in the ledger instead of this one, which is of no use any more.
+  func remove(_ part: StoredPart)
 }

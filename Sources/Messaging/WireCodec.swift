@@ -4,7 +4,8 @@ import SwiftProtobuf
 extension WireMessage {
   /// The version of the protocol that this program speaks; peers of another version are refused.
   /// Raised, too, where programs would compute other bits of the same shard: in 2 noises have other random numbers.
-  public static let protocolVersion: UInt32 = 2
+  /// Since 3 a worker tells what its surroundings did from what a shard is.
+  public static let protocolVersion: UInt32 = 3
 
   /// The message as one frame: a protobuf `Envelope`, see `Protocol/wire.proto`.
   ///

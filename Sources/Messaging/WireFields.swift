@@ -145,7 +145,8 @@ extension WireMessage.FailureKind {
     switch wire {
     case .computation: self = .computation
     case .output: self = .output
-    case .unspecified, .UNRECOGNIZED: throw .field("kind", found: "\(wire.rawValue)", allowed: "1 or 2")
+    case .surroundings: self = .surroundings
+    case .unspecified, .UNRECOGNIZED: throw .field("kind", found: "\(wire.rawValue)", allowed: "1 to 3")
     }
   }
 }
@@ -155,6 +156,7 @@ extension WireFailureKind {
     switch kind {
     case .computation: self = .computation
     case .output: self = .output
+    case .surroundings: self = .surroundings
     }
   }
 }

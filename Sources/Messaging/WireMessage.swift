@@ -104,6 +104,8 @@ public enum WireMessage: Sendable, Equatable {
     case computation
     /// The output cannot be sent: it is larger than a message may be.
     case output
+    /// The worker cannot read the data or the checkpoint that the shard needs, nor what lies beside them.
+    case surroundings
   }
 
   /// What became of a result.

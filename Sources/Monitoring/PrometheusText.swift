@@ -39,6 +39,8 @@ public enum PrometheusText {
     text.sample("gauntlet_images", [], Double(status.total.images))
     text.family("gauntlet_images_recorded_total", .counter, "Images of the shards whose result is on disk.")
     text.sample("gauntlet_images_recorded_total", [], Double(status.total.recordedImages))
+    text.family("gauntlet_images_set_aside", .gauge, "Images without a result that nobody is to compute any more.")
+    text.sample("gauntlet_images_set_aside", [], Double(status.total.setAsideImages + status.total.failedImages))
     text.family("gauntlet_workers_busy", .gauge, "Workers that have a shard.")
     text.sample("gauntlet_workers_busy", [], Double(status.workers.count))
     if let left = status.secondsLeft {

@@ -35,6 +35,8 @@ public struct RunFolder: Sendable, Hashable {
   }
   /// A part's path below the run folder, as the ledger holds it.
   public func relativePart(shard: Int64) -> String { "parts/\(shard / 1000)/\(shard).h5" }
+  /// The path of a part that takes the place of one that lacks images, which stays until the ledger has this one.
+  public func relativePart(shard: Int64, attempt: Int) -> String { "parts/\(shard / 1000)/\(shard)-\(attempt).h5" }
   /// Logs of workers that the run started itself.
   public var logs: String { path + "/logs" }
   /// The merged archive, unless the user names another place.

@@ -18,6 +18,18 @@ public struct ShardTask: Sendable, Hashable, Codable {
   public let paths: [String]
   /// The run's seed, for corruptions made on the fly.
   public let seed: UInt64
+  /// Images all over the benchmark. A worker that can read one of them sees the data, whatever file it misses.
+  public let probes: [ImagePlace]
+  /// The shard will not be handed out again: images that cannot be read are set aside, the others computed.
+  public let isLastAttempt: Bool
+
+  /// An image of a benchmark in one of its conditions.
+  public struct ImagePlace: Sendable, Hashable, Codable {
+    /// The condition.
+    public let condition: Condition
+    /// The path below the condition's folder.
+    public let path: String
+  }
 
   /// The task as it goes over the wire: JSON.
   public func encoded() throws -> Data { try JSONEncoder().encode(self) }
@@ -32,7 +44,7 @@ public struct ShardTask: Sendable, Hashable, Codable {
   }
 
   /// A task for the shard of a plan.
-  public init(_ shard: ShardDefinition, of plan: Plan) throws {
+  public init(_ shard: ShardDefinition, of plan: Plan, isLastAttempt: Bool = false) throws {
     guard plan.manifest.models.indices.contains(shard.model),
       plan.manifest.benchmarks.indices.contains(shard.benchmark),
       let condition = plan.manifest.benchmarks[shard.benchmark].grid.condition(at: shard.condition),
@@ -46,6 +58,15 @@ public struct ShardTask: Sendable, Hashable, Codable {
     firstImage = shard.firstImage
     paths = Array(plan.listings[shard.benchmark].paths[shard.firstImage..<shard.firstImage + shard.imageCount])
     seed = plan.manifest.seed
+    self.isLastAttempt = isLastAttempt
+    let listed = plan.listings[shard.benchmark].paths
+    let grid = benchmark.grid
+    let conditions = [grid.condition(at: 0), grid.condition(at: grid.count - 1), condition].compactMap { $0 }
+    let places = zip(conditions, [listed.first, listed.last, listed.dropFirst(listed.count / 2).first])
+    probes = places.compactMap { condition, path in
+      guard let path, grid.isPlanned(condition.index) else { return nil }
+      return ImagePlace(condition: condition, path: path)
+    }
   }
 }
 
@@ -68,11 +89,14 @@ public struct ImageFailure: Sendable, Hashable, Codable {
   public let offset: Int
   /// One sentence that names the file.
   public let reason: String
+  /// The file could not be read, which says nothing of the picture: another time it may be.
+  public let isUnreadable: Bool
 
   /// A failure at a place of the shard.
-  public init(offset: Int, reason: String) {
+  public init(offset: Int, reason: String, isUnreadable: Bool = false) {
     self.offset = offset
     self.reason = reason
+    self.isUnreadable = isUnreadable
   }
 }
 

@@ -80,8 +80,8 @@ struct PendingShards: Sendable {
 
   /// Removes and returns the shard that `worker` is to compute next: one that others have failed, so that it is soon
   /// known whether shard or worker is to blame; else one of `model`; else the first that nobody has failed; else one
-  /// that every live worker has failed.
-  mutating func take(for worker: String, live: Set<String>, model: Int?) -> Int? {
+  /// that every live worker has failed. Those of the models `avoiding` come behind those of others.
+  mutating func take(for worker: String, live: Set<String>, model: Int?, avoiding: Set<Int> = []) -> Int? {
     var last: Int?
     var position = 0
     while position < failed.count {
@@ -97,16 +97,23 @@ struct PendingShards: Sendable {
       if last == nil, live.count <= failedWorkers.count, live.isSubset(of: failedWorkers) { last = index }
       position += 1
     }
-    guard let index = firstFresh(model) ?? last else { return nil }
+    guard let index = firstFresh(model, avoiding) ?? last else { return nil }
     remove(index)
     return index
   }
 
   /// What came back, and pieces, before what was never given: they belong to ranges that were begun.
-  private mutating func firstFresh(_ model: Int?) -> Int? {
-    if let model, let index = firstReturned(of: model) ?? firstUntouched(of: model) { return index }
-    return fresh.indices.compactMap { firstReturned(of: $0) }.min()
-      ?? fresh.indices.compactMap { firstUntouched(of: $0) }.min()
+  private mutating func firstFresh(_ model: Int?, _ avoided: Set<Int>) -> Int? {
+    if !avoided.isEmpty {
+      let others = fresh.indices.filter { !avoided.contains($0) }
+      if let index = firstFresh(others, model.flatMap { avoided.contains($0) ? nil : $0 }) { return index }
+    }
+    return firstFresh(fresh.indices, model)
+  }
+
+  private mutating func firstFresh(_ models: some Collection<Int>, _ preferred: Int?) -> Int? {
+    if let preferred, let index = firstReturned(of: preferred) ?? firstUntouched(of: preferred) { return index }
+    return models.compactMap { firstReturned(of: $0) }.min() ?? models.compactMap { firstUntouched(of: $0) }.min()
   }
 
   private mutating func firstReturned(of model: Int) -> Int? { Self.first(of: &fresh[model].returned, tickets) }

@@ -12,8 +12,10 @@ public struct Scheduler: Sendable {
   public let graceSeconds: Double
   /// How long after the first event a shard waits for the worker that held it under a former coordinator, in seconds.
   public let reclaimSeconds: Double
-  /// How many failures set a shard aside.
+  /// How many failures set a shard aside, on as many workers; where fewer live, once each of them has failed it.
   public let maximumFailures: Int
+  /// How long nobody may compute anything, while workers cannot read what shards need, before ``Action/stalled(reason:)``.
+  public let stallSeconds: Double
   /// How many shards that a worker failed others must compute, before the worker is rested.
   static let blameBeforeRest = 3
   /// How many rests a worker gets in a row; then it is refused.
@@ -54,12 +56,16 @@ public struct Scheduler: Sendable {
   /// Workers that left while a result of theirs was being stored, or a shard split for them: it counts when they return.
   var departed: [String: UnderWay] = [:]
   var liveWorkers: Set<String> = []
+  /// Those of them that are not in trouble.
+  var ableWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
   var open: [String] = []
   var leaseDeadlines = BinaryHeap<Deadline<Int>>()
   var workerDeadlines = BinaryHeap<Deadline<String>>()
   var serial: UInt64 = 0
   var actions: [Action] = []
+  var stall: Stall?
+  var isStalled = false
   private var recordedCount = 0
   private var setAsideCount = 0
   private var exhausted: [Int] = []
@@ -80,12 +86,13 @@ public struct Scheduler: Sendable {
   ///   - maximumFailures: at least 1.
   ///   - graceSeconds: half of `leaseSeconds` if nil.
   ///   - reclaimSeconds: `graceSeconds` if nil; 0 where no worker can have outlived the former coordinator.
+  ///   - stallSeconds: how long workers may be in trouble, and nobody compute anything, before the run cannot go on.
   public init(
     blocks: [ShardBlock], pieces: [(model: Int, images: Int)] = [], touched: [SchedulerShard] = [],
     recorded: [Int64] = [], pieceSizes: PieceSizes? = nil, leaseSeconds: Double, maximumFailures: Int,
-    graceSeconds: Double? = nil,
-    reclaimSeconds: Double? = nil
+    graceSeconds: Double? = nil, reclaimSeconds: Double? = nil, stallSeconds: Double = .infinity
   ) {
+    self.stallSeconds = stallSeconds
     self.leaseSeconds = leaseSeconds
     self.graceSeconds = graceSeconds ?? leaseSeconds / 2
     self.reclaimSeconds = reclaimSeconds ?? self.graceSeconds
@@ -125,7 +132,8 @@ public struct Scheduler: Sendable {
     case .recorded: recordedCount += 1
     case .setAside: setAsideCount += 1
     case .split: splitCount += 1
-    case .pending where shard.failures >= maximumFailures: exhausted.append(index)
+    case .pending where shard.failures >= maximumFailures && shard.failedWorkers.count >= maximumFailures:
+      exhausted.append(index)
     case .pending:
       if let holder = shard.holder, reclaimSeconds > 0 {
         reserved[index] = holder
@@ -151,7 +159,7 @@ public struct Scheduler: Sendable {
   public var nextDeadline: Double? {
     [
       leaseDeadlines.first?.time, workerDeadlines.first?.time, restDeadlines.first?.time,
-      reserved.isEmpty ? nil : reservedUntil,
+      reserved.isEmpty ? nil : reservedUntil, stall?.due,
     ].compactMap { $0 }.min()
   }
 
@@ -219,13 +227,19 @@ public struct Scheduler: Sendable {
       heard(lease.worker, now)
       receive(lease, computeSeconds, now)
     case .split(let shard): finishSplit(shard, now)
-    case .stored(let lease): finishStore(of: lease, now)
+    case .stored(let lease, let isWhole): finishStore(of: lease, isWhole: isWhole, now)
     case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason)
     case .failed(let lease, let reason):
       heard(lease.worker, now)
-      if let index = endLease(lease) { fail(index, lease, .failed, reason: reason) }
+      if let index = endLease(lease) {
+        setTroubles(0, of: lease.worker)
+        fail(index, lease, .failed, reason: reason)
+      }
+    case .troubled(let lease, let reason):
+      heard(lease.worker, now)
+      if let index = endLease(lease) { trouble(index, lease, reason: reason, now) }
     case .disconnected(let worker, let undelivered):
-      liveWorkers.remove(worker)
+      loseSight(of: worker)
       for held in undelivered {
         let lease = ShardLease(shard: held.shard, attempt: held.attempt, worker: worker)
         giveBack(lease, reason: "the lease could not be sent to the worker")
@@ -296,16 +310,18 @@ extension Scheduler {
     return isHeld
   }
 
-  private mutating func finishStore(of lease: ShardLease, _ now: Double) {
+  private mutating func finishStore(of lease: ShardLease, isWhole: Bool, _ now: Double) {
     guard let index = endStore(of: lease) else { return }
     shards[index].end = .recorded
     recordedCount += 1
     actions.append(.acknowledge(lease, .recorded))
     workers[lease.worker]?.blame = 0
     workers[lease.worker]?.rests = 0
+    endTrouble(of: lease.worker, at: index)
     // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
     let silences = silences.removeValue(forKey: index) ?? [:]
-    for worker in (failedWorkers.removeValue(forKey: index) ?? []).sorted() where worker != lease.worker {
+    let failed = failedWorkers.removeValue(forKey: index) ?? []
+    for worker in failed.sorted() where isWhole && worker != lease.worker {
       blame(worker, silence: silences[worker], now)
     }
   }
@@ -340,7 +356,7 @@ extension Scheduler {
     actions.append(.ended(lease, outcome, reason: reason))
     failedWorkers[index, default: []].insert(lease.worker)
     shards[index].failures += 1
-    if Int(shards[index].failures) >= maximumFailures {
+    if isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []) {
       if let other = leases[index]?.lease, endLease(other) != nil {
         actions.append(.ended(other, .returned, reason: "the shard is set aside"))
         actions.append(.revoke(other))
@@ -349,6 +365,29 @@ extension Scheduler {
     } else {
       requeue(index)
     }
+  }
+
+  /// The attempt does not count, and the shard goes to another worker, if there is one that could still compute it.
+  mutating func requeueTroubled(_ index: Int) {
+    if leases[index] == nil, isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []) {
+      setAside(index, reason: "failed \(shards[index].failures) times, and no other worker can read what it needs")
+    } else {
+      requeue(index)
+    }
+  }
+
+  /// Whether so many failures of these workers set a shard aside. Three failures of one worker are not those of three: as
+  /// long as another one lives, and is not in trouble, it is asked; where none does, nobody can say more.
+  private func isExhausted(_ failures: Int, by failed: Set<String>) -> Bool {
+    guard failures >= maximumFailures else { return false }
+    return failed.count >= maximumFailures
+      || (!ableWorkers.isEmpty && ableWorkers.count <= failed.count && ableWorkers.isSubset(of: failed))
+  }
+
+  /// Whether the shard is set aside if this handing over fails: the worker is to give what it can then.
+  public func isLastAttempt(_ lease: ShardLease) -> Bool {
+    guard let index = index(of: lease.shard), Int(shards[index].failures) + 1 >= maximumFailures else { return false }
+    return isExhausted(Int(shards[index].failures) + 1, by: (failedWorkers[index] ?? []).union([lease.worker]))
   }
 
   /// The attempt does not count, and the shard goes to another worker.

@@ -9,13 +9,18 @@ extension Scheduler {
     /// `computeSeconds` is how long the worker computed it, if that is known.
     case resultReceived(ShardLease, computeSeconds: Double? = nil)
     /// What `Action.store` asked for is on disk and in the ledger.
-    case stored(ShardLease)
+    /// `isWhole` is false where images are missing from it that nobody could read: then it says nothing of those who
+    /// failed the shard before.
+    case stored(ShardLease, isWhole: Bool = true)
     /// What `Action.store` asked for is not valid. It counts as a failure of that attempt.
     case storeRefused(ShardLease, reason: String)
     /// What `Action.split` asked for is in the ledger.
     case split(Int64)
     /// A worker could not compute a shard.
     case failed(ShardLease, reason: String)
+    /// A worker cannot read what the shard needs, data or checkpoint, nor what lies beside it: a matter of the worker's
+    /// machine, which says nothing of the shard.
+    case troubled(ShardLease, reason: String)
     /// A worker's connection is gone. It gets no lease until it is heard again; those that it holds go on until their
     /// time is up. `undelivered` are leases that could not be sent to it; they do not count.
     case disconnected(worker: String, undelivered: [HeldShard])
@@ -48,6 +53,12 @@ extension Scheduler {
     case unknown(worker: String)
     /// Say in the log that the worker gets nothing until that time, because others computed what it failed.
     case rested(worker: String, until: Double)
+    /// Say in the log that the worker gets nothing until that time, because it cannot read what shards need; then it gets
+    /// one shard to try.
+    case troubled(worker: String, until: Double, reason: String)
+    /// Nobody has computed anything for ``Scheduler/stallSeconds``, since no worker can read what shards need, which
+    /// `reason` tells of the last one: the run cannot go on for now. Said once; what waits is still handed out.
+    case stalled(reason: String)
     /// Turn the worker away for good, because others computed what it failed, again and again.
     case refused(worker: String, reason: String)
     /// Every shard is recorded or set aside.
@@ -60,6 +71,8 @@ extension Scheduler {
     case failed
     /// The worker fell silent. Counts: a shard that kills its workers must come to an end.
     case lost
+    /// The worker could not read what the shard needs, nor anything beside it. Does not count.
+    case troubled
     /// The worker gave the shard back, or never had it.
     case returned
     /// Another attempt's result came first.

@@ -59,8 +59,12 @@ extension Scheduler {
     /// Rests since its last result.
     var rests = 0
     var restsUntil = -Double.infinity
+    /// Rests since its last result because it could not read what shards need.
+    var troubles = 0
+    /// Models whose shards it could not read or load last.
+    var avoided: Set<Int> = []
 
-    var hasCredit: Bool { leases.count + storing.count < credits }
+    var hasCredit: Bool { leases.count + storing.count < (troubles > 0 ? 1 : credits) }
   }
 
   /// What a worker that left is still owed.
@@ -105,7 +109,7 @@ extension Scheduler {
         workers[name]?.isOpen = false
         continue
       }
-      guard let index = pending.take(for: name, live: liveWorkers, model: worker.model) else {
+      guard let index = pending.take(for: name, live: ableWorkers, model: worker.model, avoiding: worker.avoided) else {
         open.append(name)
         continue
       }
@@ -273,6 +277,7 @@ extension Scheduler {
     guard let worker = workers[name] else { return }
     workers[name]?.heardAt = now
     liveWorkers.insert(name)
+    if worker.troubles == 0 { ableWorkers.insert(name) }
     offer(name)
     if !worker.isWatched {
       workers[name]?.isWatched = true
@@ -289,8 +294,14 @@ extension Scheduler {
     open.append(name)
   }
 
-  mutating func leave(_ name: String) {
+  /// The worker is not there at present.
+  mutating func loseSight(of name: String) {
     liveWorkers.remove(name)
+    ableWorkers.remove(name)
+  }
+
+  mutating func leave(_ name: String) {
+    loseSight(of: name)
     for lease in leases(of: name) { giveBack(lease, reason: "the worker left") }
     if let worker = workers.removeValue(forKey: name), !worker.storing.isEmpty || worker.awaits != nil {
       departed[name] = UnderWay(storing: worker.storing, awaits: worker.awaits)
@@ -364,6 +375,7 @@ extension Scheduler {
       restDeadlines.removeFirst()
       if workers[deadline.key]?.serial == deadline.serial { offer(deadline.key) }
     }
+    checkStall(now)
     while let deadline = leaseDeadlines.first, deadline.time <= now {
       leaseDeadlines.removeFirst()
       let held = [leases[deadline.key], copies[deadline.key]].compactMap { $0 }
@@ -383,7 +395,7 @@ extension Scheduler {
         workerDeadlines.insert(Deadline(time: time, serial: worker.serial, key: deadline.key))
       } else {
         workers[deadline.key]?.isWatched = false
-        liveWorkers.remove(deadline.key)
+        loseSight(of: deadline.key)
         for lease in leases(of: deadline.key) { lose(lease) }
       }
     }

@@ -13,6 +13,7 @@ package final class ComputeStreams: Sendable {
   /// Why there is none.
   package struct Failure: Error {
     package let reason: String
+    package let kind: WireMessage.FailureKind
   }
 
   private struct State {
@@ -102,7 +103,8 @@ package final class ComputeStreams: Sendable {
             nanoseconds: UInt64(max(0, time.seconds)) &* 1_000_000_000
               &+ UInt64(max(0, time.attoseconds / 1_000_000_000))))
       } catch {
-        result = .failure(Failure(reason: "\(error)"))
+        result = .failure(
+          Failure(reason: "\(error)", kind: error is WorkerTrouble ? .surroundings : .computation))
       }
       state.withLock { $0.finished.append((shard, result)) }
       notify()

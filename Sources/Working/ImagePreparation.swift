@@ -23,12 +23,20 @@ struct ImagePreparation: Sendable {
 
   /// An image's values, height x width x 3.
   ///
-  /// - Throws: what is wrong with the image.
+  /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
   func values(of path: String) throws -> [Float] {
     let image = try image(path)
     var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
     try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
     return values
+  }
+
+  /// Whether one of the task's probes can be read.
+  var canReadAny: Bool {
+    task.probes.contains { probe in
+      let file = task.benchmark.file(of: probe.path, under: probe.condition)
+      return (try? FileTree.contents(of: file)) != nil
+    }
   }
 
   private func image(_ path: String) throws -> RGBImage {

@@ -33,16 +33,17 @@ public final class ShardEvaluator: ShardComputer {
 
   /// Computes the shard of an encoded `ShardTask` and gives an encoded `ShardOutput`.
   ///
-  /// An image that cannot be read, decoded or fitted is set aside with its reason; the others keep their logits.
+  /// An image that cannot be decoded or fitted is set aside with its reason; the others keep their logits. So is one that
+  /// cannot be read, in a shard's last attempt; before, the shard fails.
   ///
-  /// - Throws: what makes the whole shard fail: a checkpoint that is missing, damaged or not the planned one.
+  /// - Throws: what makes the whole shard fail; `WorkerTrouble` where it is this machine that cannot read data or checkpoint.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
-    let loan = try times.measure(.loading) { try models.take(task.model) }
+    let loan = try times.measure(.loading) { try WorkerTrouble.telling { try models.take(task.model) } }
     defer { models.giveBack(loan) }
+    let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.benchmark.making.frost) }
     var evaluation = ShardEvaluation(
-      task: task, frostPictures: try frosts.pictures(of: task.benchmark.making.frost), classifier: loan.classifier,
-      session: loan.session, batch: batch, times: times)
+      task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, batch: batch, times: times)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
@@ -87,19 +88,46 @@ private struct ShardEvaluation {
       try preparation.values(of: task.paths[$0])
     }
     defer { images.end() }
+    var unreadable: [Int] = []
     var pixels = [Float](repeating: 0, count: batch * imageSize)
     var waiting: [Int] = []
-    for offset in task.paths.indices {
-      switch images.next() {
+    func take(_ offset: Int, _ image: Result<[Float], any Error>) {
+      switch image {
       case .success(let values):
         let start = waiting.count * imageSize
         pixels.replaceSubrange(start..<start + imageSize, with: values)
         waiting.append(offset)
-      case .failure(let error): failures.append(ImageFailure(offset: offset, reason: "\(error)"))
+      case .failure(let error):
+        failures.append(
+          ImageFailure(offset: offset, reason: "\(error)", isUnreadable: error is UnreadableFile))
+      }
+    }
+    for offset in task.paths.indices {
+      let image = images.next()
+      if case .failure(let error as UnreadableFile) = image {
+        try weigh(error)
+        unreadable.append(offset)
+      } else {
+        take(offset, image)
       }
       if waiting.count == batch || offset == 0 { try classify(&waiting, pixels) }
     }
+    // What was away may be back.
+    for offset in unreadable {
+      take(offset, Result { try preparation.values(of: task.paths[offset]) })
+      if waiting.count == batch { try classify(&waiting, pixels) }
+    }
     try classify(&waiting, pixels)
+    if let failure = failures.first(where: \.isUnreadable), !preparation.canReadAny {
+      throw WorkerTrouble(failure.reason)
+    }
+  }
+
+  /// A file cannot be read. Where nothing of the data set can, that is this machine's trouble; otherwise the shard is
+  /// tried elsewhere, as long as it is tried at all.
+  private func weigh(_ error: UnreadableFile) throws {
+    guard preparation.canReadAny else { throw WorkerTrouble("\(error)") }
+    guard task.isLastAttempt else { throw UnreadableImage(file: error) }
   }
 
   private mutating func classify(_ waiting: inout [Int], _ pixels: [Float]) throws {

@@ -335,7 +335,7 @@ private struct WorkerSession {
         held[shard] = nil
       case .failure(let failure):
         logger.warning("a shard failed", metadata: ["shard": "\(shard.shard)", "reason": "\(failure.reason)"])
-        message = .failure(shard, reason: failure.reason, kind: .computation)
+        message = .failure(shard, reason: failure.reason, kind: failure.kind)
         held[shard] = nil
       }
       _ = try dealer.send(message)

@@ -46,10 +46,14 @@ enum Collecting {
     }
     progress.finish()
     if summary.missingImages > 0 {
+      let again =
+        summary.unreadableImages > 0
+        ? ", and gauntlet resume \(run.folder.path) --failed tries again the \(summary.unreadableImages) images that could "
+          + "not be read" : ""
       Terminal.complain(
         "gauntlet: \(summary.missingImages) of \(summary.images) results are missing "
           + "(\(summary.failedImages) images set aside, \(summary.missingShards) shards without a result); "
-          + "gauntlet verify \(path) names them")
+          + "gauntlet verify \(path) names them\(again)")
     }
     return Outcome(path: path, summary: summary)
   }

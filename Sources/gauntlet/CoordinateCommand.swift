@@ -12,7 +12,8 @@ struct CoordinateCommand: ParsableCommand {
     commandName: "coordinate",
     abstract: "Plans a manifest and hands its shards to the workers that connect.",
     discussion: """
-      Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. A run folder that was \
+      Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. Exit status 1 says that \
+      shards or images were set aside, 3 that it could not go on. A run folder that was \
       begun goes on from its ledger, also without the manifest. SIGTERM drains: what workers have finished is recorded.
       Example: gauntlet coordinate manifests/imagenet-c.yaml --run /shared/runs/r1 --listen tcp://0.0.0.0:5757
       """)
@@ -22,7 +23,7 @@ struct CoordinateCommand: ParsableCommand {
   @Option(name: .customLong("run"), help: "The run folder, made if it is not there.") var folder: String
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
-  @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @Flag(help: "Also take up the shards that were set aside, and the images that could not be read.") var failed = false
   @OptionGroup var log: LogArguments
   @Option(help: "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read.")
   var metrics: String?
@@ -64,12 +65,14 @@ struct CoordinateCommand: ParsableCommand {
       Terminal.complain(
         "listening on \(session.coordinator.reachableAddress); workers: gauntlet work --run \(run.folder.path)")
       let monitoring = try place.map { try monitor(run, session.coordinator, at: $0) }
-      try session.throwIfDrained(session.perform())
+      try session.throwIfUnfinished(session.perform())
       withExtendedLifetime(monitoring) {}
     }
-    let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
-    print("\(total.recorded) shards recorded, \(total.setAside) set aside; next: gauntlet collect \(run.folder.path)")
-    if total.setAside > 0 { throw ExitStatus.setAside }
+    let status = try run.ledger.status(now: Date().timeIntervalSince1970)
+    print(
+      "\(status.total.recorded) shards recorded, \(status.total.setAside) set aside, \(status.total.failedImages) images "
+        + "set aside in recorded shards; next: gauntlet collect \(run.folder.path)")
+    if !status.isWhole { throw ExitStatus.setAside }
   }
 }
 
@@ -108,7 +111,11 @@ struct CoordinatorSession {
     logger = Logs.stderrLogger("gauntlet.coordinator", format: logFormat)
     let lock = try run.lock ?? RunLock(folder: run.folder.path)
     self.lock = lock
-    if takeUpFailed { _ = try run.ledger.takeUpSetAside() }
+    if takeUpFailed {
+      let takenUp = try run.ledger.takeUpSetAside()
+      Terminal.complain(
+        "taken up: \(takenUp.shards) shards that were set aside, and \(takenUp.images) images that could not be read")
+    }
     let keys = KeyStore(folder: folder ?? run.folder.keys)
     if folder == nil, !keys.exists { try keys.create() }
     let sharding = run.plan.manifest.sharding
@@ -143,8 +150,12 @@ struct CoordinatorSession {
     return try coordinator.run()
   }
 
-  func throwIfDrained(_ outcome: RunOutcome) throws {
+  /// Throws where the run did not come to its end.
+  func throwIfUnfinished(_ outcome: RunOutcome) throws {
     let total = try run.ledger.status(now: Date().timeIntervalSince1970).total
+    if case .stalled(let reason) = outcome, total.pending > 0 {
+      throw RunEnd.stalled(folder: run.folder.path, left: total.pending, reason: reason)
+    }
     if total.pending > 0 { throw RunEnd.drained(folder: run.folder.path, left: total.pending) }
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 
 /// What the program ends with, as `docs/reference.md` says.
 enum ExitStatus {
-  /// The run ended, but some shards or images were set aside.
+  /// The run ended, but some shards or images were set aside, or results are missing from an archive.
   static let setAside = ExitCode(1)
   /// The command line or the manifest cannot be used.
   static let badUsage = ExitCode(2)

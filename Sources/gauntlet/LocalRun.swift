@@ -45,7 +45,7 @@ struct LocalRun {
     defer { local.stop(grace: .seconds(20)) }
     let outcome = try session.perform()
     if let reason = givingUp.withLock({ $0 }) { throw RunEnd.workersGaveUp(reason) }
-    try session.throwIfDrained(outcome)
+    try session.throwIfUnfinished(outcome)
   }
 }
 
@@ -53,12 +53,16 @@ struct LocalRun {
 enum RunEnd: Error, CustomStringConvertible {
   case workersGaveUp(String)
   case drained(folder: String, left: Int)
+  case stalled(folder: String, left: Int, reason: String)
 
   var description: String {
     switch self {
     case .workersGaveUp(let reason): reason
     case .drained(let folder, let left):
       "stopped with \(left) shards left; nothing is lost, go on with gauntlet resume \(folder)"
+    case .stalled(let folder, let left, let reason):
+      "no worker could read what its shards need for long: \(reason.prefix(300)); \(left) shards are left and nothing is "
+        + "lost: once it can be read, go on with gauntlet resume \(folder)"
     }
   }
 }

@@ -38,7 +38,7 @@ struct ResumeCommand: ParsableCommand {
       """)
 
   @Argument(help: "The run folder.") var folder: String
-  @Flag(help: "Also take up the shards that were set aside.") var failed = false
+  @Flag(help: "Also take up the shards that were set aside, and the images that could not be read.") var failed = false
   @OptionGroup var local: LocalWorkerArguments
 
   func run() throws {

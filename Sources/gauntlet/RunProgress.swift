@@ -47,6 +47,10 @@ final class RunProgress: Sendable {
     if let rate = status.imagesPerSecond { remark += String(format: ", %.0f/s", rate) }
     if let left = status.secondsLeft, left > 0 { remark += ", " + Terminal.duration(left) + " left" }
     if status.total.setAside > 0 { remark += ", \(status.total.setAside) shards set aside" }
+    if status.total.failedImages > 0 { remark += ", \(status.total.failedImages) images set aside" }
+    if let trouble = status.troubles.first, status.imagesPerSecond == nil || trouble.time > status.lastRecord ?? 0 {
+      remark += ", " + trouble.reason.prefix(120)
+    }
     line.report(fraction: Double(status.total.recordedImages) / Double(status.total.images), remark: remark)
   }
 }

@@ -7,7 +7,7 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Checks an archive: every checksum, every cell, every part's digest.",
     discussion: """
-      Exit status 0: whole and sound; 1: sound, but cells are incomplete (each is named); 3: damaged.
+      Exit status 0: whole and sound; 1: sound, but results are missing (each image is named); 3: damaged.
       Example: gauntlet verify runs/miniature/archive.h5
       """)
 

@@ -15,15 +15,18 @@ import Working
     let stored = Mutex<[Int64: [Data]]>([:])
     let refused: Int64?
     init(refused: Int64? = nil) { self.refused = refused }
-    func task(for shard: ShardDefinition, attempt: Int) -> Data { Data("\(shard.id)".utf8) }
+    func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data { Data("\(shard.id)".utf8) }
     func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
       if shard.id == refused || payload.isEmpty { throw InvalidResult(reason: "not believed") }
     }
-    func store(_ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String) throws -> StoredPart? {
+    func store(
+      _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
+    ) throws -> StoredPart? {
       try check(payload, for: shard)
       stored.withLock { $0[shard.id, default: []].append(payload) }
       return nil
     }
+    func remove(_ part: StoredPart) {}
   }
 
   private struct Doubler: ShardComputer {
@@ -115,7 +118,46 @@ import Working
     let status = try place.ledger.status(now: 0)
     #expect(status.total.recorded == 19)
     #expect(status.total.setAside == 1)
-    #expect(status.recentErrors.filter { $0.kind == "failed" }.count == 3)
+    // One more where the second worker comes while the first is at its third attempt.
+    #expect([3, 4].contains(status.recentErrors.filter { $0.kind == "failed" }.count))
+  }
+
+  /// A worker whose machine does not see the data.
+  private struct Blind: ShardComputer {
+    func compute(task: Data) throws -> Data { throw WorkerTrouble("cannot read /data/1.jpg: no such file") }
+  }
+
+  @Test(.timeLimit(.minutes(30))) func aWorkerThatSeesNoDataCostsNoShardAnAttempt() throws {
+    let place = try Place(shards: 200)
+    defer { withExtendedLifetime(place) {} }
+    let coordinator = try place.coordinator(Source())
+    let group = runWorkers([try place.worker(coordinator.boundAddress, Blind())])
+    let able = try place.worker(coordinator.boundAddress, Doubler())
+    group.enter()
+    Thread.detachNewThread { [ledger = place.ledger] in
+      // It is alone for a while.
+      while (try? ledger.errors(limit: 9).count) ?? 4 < 4 { usleep(2_000) }
+      _ = try? able.run()
+      group.leave()
+    }
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    let status = try place.ledger.status(now: Date().timeIntervalSince1970)
+    #expect(status.isWhole && status.total.recorded == 200)
+    #expect(try place.ledger.errors(limit: 100).allSatisfy { $0.kind == "troubled" })
+  }
+
+  @Test(.timeLimit(.minutes(30))) func whereNoWorkerSeesTheDataTheRunEndsAndNothingIsSetAside() throws {
+    let place = try Place(shards: 20)
+    defer { withExtendedLifetime(place) {} }
+    let coordinator = try place.coordinator(Source(), leaseSeconds: 0.3, keepsWorkers: true)
+    let group = runWorkers(try (0..<2).map { _ in try place.worker(coordinator.boundAddress, Blind()) })
+    #expect(try coordinator.run() == .stalled(reason: "cannot read /data/1.jpg: no such file"))
+    // Nobody takes over, so they are sent home.
+    group.wait()
+    let status = try place.ledger.status(now: Date().timeIntervalSince1970)
+    #expect(status.total.pending == 20 && status.total.setAside == 0)
+    #expect(status.troubles.first?.reason == "cannot read /data/1.jpg: no such file" && status.troubles.count == 2)
   }
 
   @Test func anotherVersionIsTurnedAway() throws {

@@ -66,7 +66,8 @@ import Testing
     #expect(status.imagesPerSecond.map { abs($0 - 3.5) < 1e-9 } == true)
     #expect(status.secondsLeft.map { abs($0 - 4 / 3.5) < 1e-9 } == true)
     #expect(try reopened.parts().map(\.definition) == [Self.table[0], Self.table[2]])
-    #expect(try ledger.takeUpSetAside() == 1)
+    let takenUp = try ledger.takeUpSetAside()
+    #expect(takenUp == (1, 0))
     let again = try reopened.status(now: 3).cells[0].counts
     #expect((again.pending, again.setAside, again.setAsideImages) == (1, 0, 0))
     for file in ["", "-wal", "-shm"] {
@@ -147,7 +148,7 @@ import Testing
     // The version that SQLite keeps for its users, at offset 60.
     other.replaceSubrange(60..<64, with: [0, 0, 0, 1])
     try other.write(to: URL(fileURLWithPath: copy))
-    #expect(throws: LedgerError.version(path: copy, found: 1, expected: 2)) { try Ledger.open(at: copy) }
+    #expect(throws: LedgerError.version(path: copy, found: 1, expected: 3)) { try Ledger.open(at: copy) }
     // Numbers that no plan has would be memory without bound.
     let vast = ShardTable(cells: [
       ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: 1 << 41, shardImages: 1)
@@ -167,5 +168,32 @@ import Testing
     #expect(throws: LedgerError.exists(path: path)) {
       try Ledger.create(at: path, run: ["id": "b"], shards: Self.table)
     }
+  }
+
+  @Test("Images that could not be read are taken up with their shard, whose part stays until there is another")
+  func unreadableImages() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func record(_ shard: Int64, _ path: String, failed: Int, unreadable: Int) -> LedgerEntry {
+      let part = StoredPart(
+        path: path, sha256: path, bytes: 1, failedImages: failed, unreadableImages: unreadable)
+      return .recorded(shard: shard, attempt: 1, worker: "w", part: part, computeNanoseconds: 1, time: 0)
+    }
+    try ledger.commit([
+      record(0, "parts/0", failed: 3, unreadable: 2), record(1, "parts/1", failed: 1, unreadable: 0),
+    ])
+    var counts = try ledger.status(now: 0).total
+    #expect((counts.failedImages, counts.unreadableImages, counts.recorded) == (4, 2, 2))
+    let takenUp = try ledger.takeUpSetAside()
+    #expect(takenUp == (0, 2))
+    counts = try ledger.status(now: 0).total
+    #expect((counts.failedImages, counts.recorded, counts.pending) == (1, 1, 3))
+    #expect(try ledger.parts().compactMap(\.part?.path) == ["parts/0", "parts/1"])
+    try ledger.commit([record(0, "parts/0-2", failed: 1, unreadable: 0)])
+    #expect(throws: LedgerError.notRecordable(shard: 0)) {
+      try ledger.commit([record(0, "parts/0-3", failed: 1, unreadable: 0)])
+    }
+    #expect(try ledger.parts().compactMap(\.part?.path) == ["parts/0-2", "parts/1"])
+    counts = try ledger.status(now: 0).total
+    #expect((counts.failedImages, counts.unreadableImages, counts.recorded) == (2, 0, 2))
   }
 }

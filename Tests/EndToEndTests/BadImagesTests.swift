@@ -49,13 +49,25 @@ import Testing
       #expect(reasons.count == (bad[name] == nil ? 0 : 1), "\(name)")
       #expect(reasons.allSatisfy { $0.contains(name) }, "\(reasons)")
     }
-    for command in ["verify", "inspect", "report"] {
+    // Each of them is missing for whoever asks, and is named.
+    for (command, status) in [("verify", 1), ("inspect", 0), ("report", 0)] as [(String, Int32)] {
       // The folder of a run stands for its archive.
       let (byFile, byFolder) = (
         try CommandLineTool.run([command, run + "/archive.h5"]), try CommandLineTool.run([command, run])
       )
-      #expect(byFile.status == 0 && byFolder.status == 0 && byFile.output == byFolder.output, "\(byFolder.errors)")
+      #expect(byFile.status == status && byFolder.status == status, "\(byFolder.errors)")
+      #expect(byFile.output == byFolder.output)
+      guard command == "verify" else { continue }
+      #expect(byFile.output.hasSuffix("sound, but incomplete\n"), "\(byFile.output)")
+      for name in bad.keys { #expect(byFile.output.contains(name), "\(name)") }
     }
+    #expect(try CommandLineTool.run(["collect", run]).status == 1)
+    #expect(try CommandLineTool.run(["coordinate", "--run", run]).status == 1)
+    let status = try CommandLineTool.run(["status", run])
+    #expect(status.output.contains("4 images set aside"), "\(status.output)")
+    // What is wrong with a picture is so for good: there is nothing to take up.
+    let resumed = try CommandLineTool.run(["resume", run, "--failed"])
+    #expect(resumed.status == 1 && resumed.errors.contains("0 images that could not be read"), "\(resumed.errors)")
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {

@@ -176,7 +176,7 @@ struct ClusterChecker {
     case .split(let shard):
       splitting[shard] = nil
       ownSplits.insert(shard)
-    case .resultReceived(let lease, _), .failed(let lease, _):
+    case .resultReceived(let lease, _), .failed(let lease, _), .troubled(let lease, _):
       if credits[lease.worker] != nil { heardAt[lease.worker] = time }
     case .disconnected(let worker, _): heardAt[worker] = nil
     case .left(let worker): heardAt[worker] = nil
@@ -214,6 +214,8 @@ struct ClusterChecker {
       if isHeld { held[lease.worker, default: 0] += 1 }
     case .acknowledge(let lease, let outcome): checkAcknowledgement(lease, outcome)
     case .unknown(let worker): if credits[worker] != nil { violate("does not know \(worker)") }
+    case .stalled: violate("is stalled")
+    case .troubled(let worker, let until, _): restsUntil[worker] = until
     case .rested(let worker, let until):
       restsUntil[worker] = until
       tally["rested", default: 0] += 1
@@ -304,7 +306,7 @@ struct ClusterChecker {
 
   private mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Scheduler.Acknowledgement) {
     switch (outcome, current) {
-    case (.recorded, .stored(lease)), (.refused, .storeRefused(lease, _)):
+    case (.recorded, .stored(lease, _)), (.refused, .storeRefused(lease, _)):
       guard let store = storing.removeValue(forKey: lease.shard), store.lease == lease else {
         return violate("acknowledges what was not stored: \(lease)")
       }

@@ -389,4 +389,97 @@ import Testing
     }
     #expect(scheduler.counts.recorded == 100_000)
   }
+
+  @Test("Three failures of one worker are not those of three: as long as another one lives, it is asked")
+  func failuresOfOneWorker() {
+    var scheduler = Self.scheduler(shards: 2, maximumFailures: 3)
+    _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    _ = scheduler.handle(.failed(Self.lease(0, 1, "a"), reason: "no"), at: 1)
+    _ = scheduler.handle(.failed(Self.lease(1, 1, "a"), reason: "no"), at: 1)
+    let third = Self.lease(0, 3, "a")
+    #expect(scheduler.handle(.failed(Self.lease(0, 2, "a"), reason: "no"), at: 1).leases == [third])
+    #expect(scheduler.isLastAttempt(third), "it is alone")
+    let other = Self.lease(1, 2, "b")
+    #expect(scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 2) == [.lease(other)])
+    #expect(!scheduler.isLastAttempt(third))
+    let actions = scheduler.handle(.failed(third, reason: "no"), at: 3)
+    #expect(!actions.contains { if case .setAside = $0 { true } else { false } }, "\(actions)")
+    _ = scheduler.handle(.resultReceived(other), at: 4)
+    let fourth = Self.lease(0, 4, "b")
+    #expect(scheduler.handle(.stored(other), at: 4).contains(.lease(fourth)))
+    #expect(scheduler.isLastAttempt(fourth))
+    let last = scheduler.handle(.failed(fourth, reason: "never"), at: 5)
+    #expect(last.contains(.setAside(shard: 0, reason: "failed 4 times, at last on b: never")), "\(last)")
+  }
+
+  @Test("A worker that cannot read what shards need rests, tries one shard at a time, and costs no shard an attempt")
+  func trouble() {
+    var scheduler = Self.scheduler(shards: 9, maximumFailures: 1)
+    _ = scheduler.handle(.joined(worker: "blind", credits: 4, held: []), at: 0)
+    var rests: [Double] = []
+    var held = (0..<4).map { Self.lease($0, 1, "blind") }
+    var time = 0.0
+    for _ in 0..<6 {
+      var until = time
+      for lease in held {
+        let actions = scheduler.handle(.troubled(lease, reason: "no such file"), at: time)
+        #expect(actions.contains(.ended(lease, .troubled, reason: "no such file")))
+        for case .troubled("blind", let end, reason: "no such file") in actions {
+          rests.append(end - time)
+          until = end
+        }
+        #expect(!actions.contains { if case .lease = $0 { true } else { false } }, "it rests")
+      }
+      time = until
+      let beat = scheduler.handle(.heartbeat(worker: "blind", held: []), at: time)
+      held = beat.compactMap { if case .lease(let lease) = $0 { lease } else { nil } }
+      #expect(held.count == 1)
+    }
+    #expect(rests == [0.625, 1.25, 2.5, 5, 10, 10])
+    #expect(scheduler.counts.setAside == 0 && scheduler.counts.pending == 8)
+    // It can read again: all that it may hold is given to it.
+    _ = scheduler.handle(.resultReceived(held[0]), at: time)
+    let actions = scheduler.handle(.stored(held[0]), at: time)
+    #expect(actions.count { if case .lease = $0 { true } else { false } } == 4)
+  }
+
+  @Test("Where no worker can read what shards need, and none computes anything for long, the run is stalled")
+  func stall() {
+    var scheduler = Scheduler(
+      blocks: [ShardBlock(count: 2)], leaseSeconds: Self.leaseSeconds, maximumFailures: 3, stallSeconds: 100)
+    var held = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0).leases
+    func course(_ times: StrideTo<Double>) -> [Double] {
+      times.filter { time in
+        var actions: [Scheduler.Action] = []
+        for lease in held { actions += scheduler.handle(.troubled(lease, reason: "gone"), at: time) }
+        actions += scheduler.handle(.heartbeat(worker: "a", held: []), at: time)
+        held = actions.leases
+        return actions.contains(.stalled(reason: "gone"))
+      }
+    }
+    #expect(course(stride(from: 0, to: 50, by: 1)).isEmpty)
+    // One that computes something puts it off.
+    if held.isEmpty { held = scheduler.handle(.heartbeat(worker: "a", held: []), at: 60).leases }
+    _ = scheduler.handle(.resultReceived(held[0]), at: 60)
+    held = scheduler.handle(.stored(held[0]), at: 60).leases
+    #expect(course(stride(from: 60, to: 400, by: 1)) == [160])
+  }
+
+  @Test("Who failed a shard is not blamed where the result of another lacks images, too")
+  func unreadableImages() {
+    var scheduler = Self.scheduler(shards: 8, maximumFailures: 3)
+    _ = scheduler.handle(.joined(worker: "a", credits: 8, held: []), at: 0)
+    _ = scheduler.handle(.joined(worker: "b", credits: 8, held: []), at: 0)
+    for shard in 0..<8 as Range<Int64> {
+      let again = scheduler.handle(.failed(Self.lease(shard, 1, "a"), reason: "no such file"), at: 1).leases
+      #expect(again == [Self.lease(shard, 2, "b")])
+      _ = scheduler.handle(.resultReceived(again[0]), at: 2)
+      let actions = scheduler.handle(.stored(again[0], isWhole: false), at: 2)
+      #expect(!actions.contains { if case .rested = $0 { true } else { false } }, "\(actions)")
+    }
+  }
+}
+
+extension [Scheduler.Action] {
+  fileprivate var leases: [ShardLease] { compactMap { if case .lease(let lease) = $0 { lease } else { nil } } }
 }

@@ -31,6 +31,8 @@ struct SimulatedCluster {
     var lives = true
     /// It computes, but nothing comes in or goes out before.
     var cutUntil = 0.0
+    /// It cannot read what shards need before.
+    var blindUntil = 0.0
     var held: [Int64: (attempt: Int, sentAt: Double?)] = [:]
     var queue: [ShardLease] = []
     var atWork: ShardLease?
@@ -142,7 +144,7 @@ struct SimulatedCluster {
       case .unknown(let worker), .refused(let worker, _): post(action, to: worker)
       case .store(let lease): queue.add(.stored(lease, epoch: epoch), after: 0.005 + 0.02 * random.unit())
       case .split(let shard, _, _, _): queue.add(.split(shard, epoch: epoch), after: 0.005 + 0.02 * random.unit())
-      case .adopted, .ended, .setAside, .rested, .finished: break
+      case .adopted, .ended, .setAside, .rested, .troubled, .stalled, .finished: break
       }
     }
     if let deadline = scheduler.nextDeadline, deadline != before {
@@ -257,8 +259,12 @@ struct SimulatedCluster {
     guard machines[machine].lives, machines[machine].atWork == lease else { return }
     let now = time
     machines[machine].atWork = nil
-    computed += 1
     defer { work(machine) }
+    if machines[machine].blindUntil > now {
+      guard machines[machine].held.removeValue(forKey: lease.shard) != nil else { return }
+      return say(.troubled(lease, reason: "no such file"), machine)
+    }
+    computed += 1
     guard machines[machine].held[lease.shard]?.attempt == lease.attempt else { return }
     let isBad = !settings.isHarmless && lease.shard % 100_003 == 17
     if machines[machine].isBroken || isBad {
@@ -274,7 +280,12 @@ struct SimulatedCluster {
 
   private mutating func fault() {
     let machine = random.below(machines.count)
-    switch random.below(8) {
+    switch random.below(9) {
+    case 8 where random.chance(0.05):
+      // A file server: a twentieth of all machines.
+      let first = random.below(machines.count)
+      let end = time + 4 * Self.leaseSeconds * random.unit()
+      for offset in 0..<machines.count / 20 { machines[(first + offset) % machines.count].blindUntil = end }
     case 0, 1:
       machines[machine].lives = false
       addMachine()

@@ -23,6 +23,8 @@ struct SimulatedRun {
     var isBroken = false
     var lives = true
     var silentUntil = 0.0
+    /// It cannot read what shards need until then.
+    var blindUntil = 0.0
     var lastHeartbeat = 0.0
     var held: [Int64: Held] = [:]
     var inbox: [Scheduler.Action] = []
@@ -75,6 +77,10 @@ struct SimulatedRun {
   var blame: [String: Int] = [:]
   var restsUntil: [String: Double] = [:]
   var refused: Set<String> = []
+  /// Workers that could not read what a shard needs, and have computed nothing since.
+  var troubled: Set<String> = []
+  /// Models of such shards.
+  var avoided: [String: Set<Int>] = [:]
   /// How often the rarer decisions were taken: a simulation that never takes them proves nothing of them.
   var tally: [String: Int] = [:]
   /// Shards that are being split, and for whom.
@@ -128,9 +134,11 @@ struct SimulatedRun {
     blame.removeAll()
     restsUntil.removeAll()
     refused.removeAll()
+    troubled.removeAll()
+    avoided.removeAll()
     reserved.removeAll()
     for (index, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside && !row.isSplit {
-      if row.failures < Self.maximumFailures { reserved[Int64(index)] = holder(index) }
+      if min(row.failures, row.failedWorkers.count) < Self.maximumFailures { reserved[Int64(index)] = holder(index) }
     }
     reservedUntil = time + Self.leaseSeconds / 2
     stores.removeAll()
@@ -169,7 +177,7 @@ struct SimulatedRun {
     current = event
     hear(event)
     if time >= reservedUntil { reserved.removeAll() }
-    if case .stored(let lease) = event {
+    if case .stored(let lease, _) = event {
       journal.append(.acknowledge(lease, .recorded))
       commit()
     }
@@ -187,7 +195,7 @@ struct SimulatedRun {
       reserved = reserved.filter { $0.value.worker != worker || claimed.contains($0.key) }
       seen[worker] = Seen(credits: credits, heardAt: time)
     case .heartbeat(let worker, _): hear(worker)
-    case .resultReceived(let lease, _), .failed(let lease, _): hear(lease.worker)
+    case .resultReceived(let lease, _), .failed(let lease, _), .troubled(let lease, _): hear(lease.worker)
     case .split(let shard):
       splitting[shard] = nil
       ended.insert(shard)
@@ -196,6 +204,8 @@ struct SimulatedRun {
       seen[worker] = nil
       // Who comes back under its name is another process, with no model loaded.
       lastModel[worker] = nil
+      troubled.remove(worker)
+      avoided[worker] = nil
       reserved = reserved.filter { $0.value.worker != worker }
     case .stored, .storeRefused, .tick: break
     }

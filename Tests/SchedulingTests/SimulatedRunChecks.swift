@@ -7,6 +7,9 @@ extension SimulatedRun {
     return seen.isConnected && seen.heardAt + Self.leaseSeconds > time
   }
 
+  /// It lives, and could read what the last shard needed.
+  func isAble(_ worker: String) -> Bool { isLive(worker) && !troubled.contains(worker) }
+
   func held(by worker: String) -> Int {
     leases.values.count { $0.worker == worker } + copies.values.count { $0.worker == worker }
       + stores.values.count { $0.isHeld && $0.lease.worker == worker }
@@ -43,6 +46,11 @@ extension SimulatedRun {
       if failures[Int(shard)] < Self.maximumFailures {
         violate("sets shard \(shard) aside after \(failures[Int(shard)]) failures")
       }
+      let failed = failedWorkers[Int(shard)]
+      if failed.count < Self.maximumFailures, let other = seen.keys.first(where: { isAble($0) && !failed.contains($0) })
+      {
+        violate("sets shard \(shard) aside after failures of \(failed.sorted()), though there is \(other)")
+      }
       if leases[shard] != nil || !ended.insert(shard).inserted { violate("sets shard \(shard) aside out of turn") }
       journal.append(action)
     case .split(let shard, let sizes, let firstPiece, let worker):
@@ -69,7 +77,16 @@ extension SimulatedRun {
       blame[worker] = 0
       restsUntil[worker] = until
       tally["rested", default: 0] += 1
+    case .troubled(let worker, let until, _):
+      if restsUntil[worker] ?? 0 > time { violate("rests \(worker), which rests") }
+      if until > time + Self.leaseSeconds { violate("rests \(worker) for too long") }
+      restsUntil[worker] = until
+      troubled.insert(worker)
+      tally["troubled", default: 0] += 1
+    case .stalled: violate("is stalled")
     case .refused(let worker, _):
+      troubled.remove(worker)
+      avoided[worker] = nil
       if refused.insert(worker).inserted, blame[worker, default: 0] < 3 { violate("refuses \(worker) without blame") }
       seen[worker] = nil
       post(action, to: worker)
@@ -92,12 +109,12 @@ extension SimulatedRun {
     if !isLive(lease.worker) { violate("leases to \(lease.worker), which is not there") }
     let failed = failedWorkers[Int(lease.shard)]
     if leases[lease.shard] == nil, failed.isEmpty, let model = lastModel[lease.worker],
-      model != models[Int(lease.shard)],
+      model != models[Int(lease.shard)], avoided[lease.worker]?.contains(model) != true,
       let other = natures.indices.first(where: { models[$0] == model && waits($0) && failedWorkers[$0].isEmpty })
     {
       violate("\(lease.worker) changes its model, though shard \(other) of model \(model) waits")
     }
-    if failed.contains(lease.worker), let other = seen.keys.first(where: { isLive($0) && !failed.contains($0) }) {
+    if failed.contains(lease.worker), let other = seen.keys.first(where: { isAble($0) && !failed.contains($0) }) {
       violate("leases shard \(lease.shard) to \(lease.worker), which failed it, though there is \(other)")
     }
   }
@@ -172,17 +189,22 @@ extension SimulatedRun {
     case .failed, .lost:
       failures[Int(lease.shard)] += 1
       failedWorkers[Int(lease.shard)].insert(lease.worker)
+    case .troubled: avoided[lease.worker, default: []].insert(models[Int(lease.shard)])
     case .returned, .superseded: break
     }
+    if outcome == .failed, case .failed = current { troubled.remove(lease.worker) }
   }
 
   mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Scheduler.Acknowledgement) {
     switch (outcome, current) {
-    case (.recorded, .stored(lease)):
+    case (.recorded, .stored(lease, let isWhole)):
+      troubled.remove(lease.worker)
+      avoided[lease.worker]?.remove(models[Int(lease.shard)])
       stores[lease.shard] = nil
       ended.insert(lease.shard)
       blame[lease.worker] = 0
-      for worker in failedWorkers[Int(lease.shard)] where worker != lease.worker && restsUntil[worker] ?? 0 <= time {
+      for worker in failedWorkers[Int(lease.shard)]
+      where isWhole && worker != lease.worker && restsUntil[worker] ?? 0 <= time {
         blame[worker, default: 0] += 1
       }
       if !rows[Int(lease.shard)].isRecorded { violate("acknowledges what is not on disk: \(lease)") }
@@ -200,7 +222,8 @@ extension SimulatedRun {
   /// No shard waits that somebody who has not failed it could compute.
   mutating func checkNothingWaits() {
     for worker in seen.keys
-    where isLive(worker) && restsUntil[worker] ?? 0 <= time && held(by: worker) < seen[worker]?.credits ?? 0
+    where isLive(worker) && restsUntil[worker] ?? 0 <= time
+      && held(by: worker) < (troubled.contains(worker) ? 1 : seen[worker]?.credits ?? 0)
       && !splitting.values.contains(where: { $0.worker == worker })
     {
       for shard in natures.indices {

@@ -48,7 +48,10 @@ extension SimulatedRun {
     let lease = ShardLease(shard: shard, attempt: held.attempt, worker: machines[index].name)
     // A shard that a former coordinator had split and did not bring to disk is unknown to this one.
     let nature = natures.indices.contains(Int(shard)) ? natures[Int(shard)] : .sound
-    if nature == .kills {
+    if machines[index].blindUntil > time {
+      machines[index].held[shard] = nil
+      machines[index].outbox.append(.troubled(lease, reason: "no such file"))
+    } else if nature == .kills {
       machines[index].lives = false
     } else if machines[index].isBroken || nature == .failsAlways || (nature == .failsSometimes && random.chance(0.5)) {
       machines[index].held[shard] = nil
@@ -89,7 +92,7 @@ extension SimulatedRun {
     if hasFaults, random.chance(0.1) {
       handle(.storeRefused(store.lease, reason: "the payload is wrong"))
     } else {
-      handle(.stored(store.lease))
+      handle(.stored(store.lease, isWhole: !random.chance(0.1)))
     }
   }
 
@@ -115,7 +118,12 @@ extension SimulatedRun {
     case 83..<85: finishSplit()
     case 85..<90: handle(.tick)
     case 90..<92: commit()
-    case 92: machines[index].silentUntil = time + Double.random(in: 0..<30, using: &random)
+    case 92:
+      if random.chance(0.5) {
+        machines[index].silentUntil = time + Double.random(in: 0..<30, using: &random)
+      } else {
+        machines[index].blindUntil = time + Double.random(in: 0..<60, using: &random)
+      }
     case 93: handle(.disconnected(worker: machines[index].name, undelivered: dropSent(index)))
     case 94: if isAwake { Self.hello(&machines[index]) }
     case 95: machines[index].lives = false
@@ -152,7 +160,10 @@ extension SimulatedRun {
   /// No more faults but the shards' own: everything must come to an end.
   mutating func settle(rounds: Int) {
     hasFaults = false
-    for index in machines.indices { machines[index].silentUntil = 0 }
+    for index in machines.indices {
+      machines[index].silentUntil = 0
+      machines[index].blindUntil = 0
+    }
     for _ in 0..<rounds where !isFinished {
       time += 0.5
       if machines.count(where: \.lives) < 2 { addMachine() }

@@ -26,7 +26,7 @@ import Testing
       tally.merge(run.tally, uniquingKeysWith: +)
     }
     if Self.setting("SEED") != nil { return }
-    for decision in ["copied", "first result counted", "rested", "split"] {
+    for decision in ["copied", "first result counted", "rested", "split", "troubled"] {
       #expect(tally[decision, default: 0] > 0, "no seed of block \(block): \(decision); found \(tally)")
     }
   }
@@ -58,7 +58,7 @@ import Testing
           separator: "; ")
       }
     }
-    for decision in ["copied", "adopted", "rested", "lost", "superseded", "returned", "failed", "split"] {
+    for decision in ["copied", "adopted", "rested", "lost", "superseded", "returned", "failed", "split", "troubled"] {
       #expect(tally[decision, default: 0] > 0, "no seed: \(decision); found \(tally)")
     }
   }

@@ -45,6 +45,9 @@ nonisolated enum WireFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// The output cannot be sent.
   case output // = 2
+
+  /// The worker cannot read the data or the checkpoint, nor what lies beside them.
+  case surroundings // = 3
   case UNRECOGNIZED(Int)
 
   init() {
@@ -56,6 +59,7 @@ nonisolated enum WireFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 0: self = .unspecified
     case 1: self = .computation
     case 2: self = .output
+    case 3: self = .surroundings
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -65,6 +69,7 @@ nonisolated enum WireFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .unspecified: return 0
     case .computation: return 1
     case .output: return 2
+    case .surroundings: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -74,6 +79,7 @@ nonisolated enum WireFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .unspecified,
     .computation,
     .output,
+    .surroundings,
   ]
 
 }
@@ -471,7 +477,7 @@ nonisolated struct WireEnvelope: Sendable {
 fileprivate nonisolated let _protobuf_package = "gauntlet.wire"
 
 nonisolated extension WireFailureKind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_KIND_UNSPECIFIED\0\u{1}FAILURE_KIND_COMPUTATION\0\u{1}FAILURE_KIND_OUTPUT\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_KIND_UNSPECIFIED\0\u{1}FAILURE_KIND_COMPUTATION\0\u{1}FAILURE_KIND_OUTPUT\0\u{1}FAILURE_KIND_SURROUNDINGS\0")
 }
 
 nonisolated extension WireOutcome: SwiftProtobuf._ProtoNameProviding {
