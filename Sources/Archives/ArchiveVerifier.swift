@@ -12,6 +12,11 @@ public struct ArchiveReport: Sendable, Encodable {
   public var missing: [String] = []
   /// Images that were set aside with a reason.
   public var setAside: [String] = []
+  /// Images that other models, or `verify --data`, read as other bytes.
+  public var changed: [String] = []
+
+  /// Parts whose images lie as they were read where `verify --data` looked; nil where it did not look.
+  public var partsOfSameImages: Int?
 
   /// Nothing is damaged.
   public var isSound: Bool { damage.isEmpty }
@@ -23,9 +28,10 @@ public struct ArchiveReport: Sendable, Encodable {
 
   /// The report in words.
   public var lines: [String] {
-    ["\(soundParts) parts have the logits that were recorded"] + damage.map { "damaged: " + $0 }
-      + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
-      + setAside.map { "set aside: " + $0 }
+    ["\(soundParts) parts have the logits that were recorded"]
+      + (partsOfSameImages.map { ["\($0) parts were computed from the images that lie there now"] } ?? [])
+      + damage.map { "damaged: " + $0 } + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
+      + setAside.map { "set aside: " + $0 } + changed.map { "changed: " + $0 }
       + [isSound ? (isComplete ? "whole and sound" : "sound, but incomplete") : "damaged"]
   }
 }
@@ -44,6 +50,7 @@ public enum ArchiveVerifier {
     let archive = try ArchiveReader(path: path)
     try checkLeftOut(archive, &report)
     let covered = try checkParts(archive, &report)
+    if report.isSound { report.changed += try differingImages(archive) }
     for group in archive.groups {
       let failures = try archive.failures(group: group.path)
       report.setAside += failures.map { failure in
@@ -65,6 +72,29 @@ public enum ArchiveVerifier {
       }
     }
     return report
+  }
+
+  /// Ranges of images that two models read other bytes of: the data changed while the run was computed.
+  private static func differingImages(_ archive: ArchiveReader) throws -> [String] {
+    var first: [String: ArchivePart] = [:]
+    var failures: [String: [ArchiveFailure]] = [:]
+    for group in archive.groups { failures[group.path] = try archive.failures(group: group.path) }
+    return try archive.parts().compactMap { part in
+      // An image that could not be read in one of two parts says nothing of its bytes.
+      let isWhole =
+        failures[part.group]?.contains { $0.condition == part.condition && part.images.contains($0.image) } == false
+      guard isWhole, let digest = part.imagesSHA256, !digest.isEmpty,
+        let slash = part.group.firstIndex(of: "/")
+      else { return nil }
+      let key = "\(part.group[slash...]) \(part.condition) \(part.images)"
+      guard let other = first[key] else {
+        first[key] = part
+        return nil
+      }
+      return other.imagesSHA256 == digest
+        ? nil
+        : "\(part.group) and \(other.group), condition \(part.condition), images \(part.images) were read as other bytes"
+    }
   }
 
   /// Files that a data set's folders held are images, or named as left out. Archives of before say nothing of it.

@@ -196,6 +196,9 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     return folder + "/" + path
   }
 
+  /// Whether two conditions have their files in one folder.
+  public func sharesFiles(_ one: Condition, _ other: Condition) -> Bool { folder(of: one) == folder(of: other) }
+
   /// The first part of a path, and what follows it.
   static func split(_ path: String) -> (first: String, rest: String) { path.firstPathPart }
 

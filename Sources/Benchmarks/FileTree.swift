@@ -159,6 +159,19 @@ public enum FileTree {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
   }
 
+  /// Whether a folder's files are read as they lie, not from an archive.
+  static func isPlain(_ folder: String) -> Bool { WebDataset(root: folder) == nil && archivePath(folder) == nil }
+
+  /// Size and time of a file, perhaps in an archive.
+  ///
+  /// - Throws: `ListingError` for an archive that is missing or damaged.
+  static func stamp(of path: String) throws(ListingError) -> FileStamp {
+    if let file = WebDataset.file(of: path) { return try stamp(of: file) }
+    guard let (archive, inner) = archivePath(path) else { return FileStamp(path) }
+    guard let entry = try TarIndexes.shared.index(of: archive).files[ExactText(inner)] else { return .missing }
+    return FileStamp(byteCount: Int64(clamping: entry.byteCount), modified: FileStamp(archive).modified)
+  }
+
   /// The bytes of a file.
   ///
   /// - Throws: ``UnreadableFile``; `ImageError.unreadable` for what is no file, which it is everywhere and always.

@@ -61,6 +61,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case changedPictures(String)
   /// A tar archive cannot be read.
   case damagedArchive(String, reason: String)
+  /// A file is not the one that was listed.
+  case changedFile(String, reason: String)
   /// A sample of a WebDataset has no class.
   case unclassedSample(String, key: String)
   /// Two class folders have one number.
@@ -82,6 +84,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "the pictures in \(path) are no longer those that the run was planned with; restore them, or start another run"
     case .damagedArchive(let path, let reason):
       "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
+    case .changedFile(let path, let reason):
+      "\(path) changed since the run was planned: \(reason); restore it or start a new run"
     case .unclassedSample(let shard, let key):
       "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
     case .twoFoldersOfOneNumber(let one, let other):

@@ -145,6 +145,9 @@ public struct Collector {
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)
     attributes["published_files"] = publishedFiles
+    if !benchmark.subsets.isEmpty {
+      attributes["data_folders"] = benchmark.subsets.map { "\($0.name)\t\($0.folder)" }.joined(separator: "\n")
+    }
     if case .madeFrom = benchmark.origin {
       attributes[benchmark.kind == .imagenetP ? "perturbations" : "corruptions"] =
         "made on the fly, seed \(run.plan.manifest.seed)"

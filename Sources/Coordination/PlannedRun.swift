@@ -98,13 +98,15 @@ public struct PlannedRun: Sendable {
 
   private static func resume(_ folder: RunFolder, _ lock: RunLock) throws -> PlannedRun {
     let plan = try Plan.read(from: folder)
-    try plan.checkInputsUnchanged()
+    let touched = try plan.checkInputsUnchanged()
     if !FileManager.default.fileExists(atPath: folder.ledger) {
       guard !FileManager.default.fileExists(atPath: folder.path + "/parts") else {
         throw RunFolderError.lostLedger(folder.path)
       }
       try createLedger(of: plan, in: folder).close()
     }
-    return try open(folder, readOnly: false, lock: lock)
+    let run = try open(folder, readOnly: false, lock: lock)
+    try run.compareRecorded(touched)
+    return run
   }
 }

@@ -57,7 +57,7 @@ extension ImageListing {
     return sorted.prefix(5).map { reason, found in
       found.count == 0
         ? "\(found.example) is passed over: \(reason)"
-        : "left out \(found.count) of \(filesFound) files, as \(found.example): \(reason)"
-    } + (rest.isEmpty ? [] : ["left out for other reasons: \(rest.reduce(0) { $0 + $1.value.count }) files"])
+        : "\(found.count) of \(filesFound) files are left out, as \(found.example): \(reason)"
+    } + (rest.isEmpty ? [] : ["\(rest.reduce(0) { $0 + $1.value.count }) files are left out for other reasons"])
   }
 }

@@ -15,6 +15,8 @@ public struct Plan: Sendable {
   public let manifestText: String
   /// The images of each benchmark, in the manifest's order.
   public let listings: [ImageListing]
+  /// What tells whether the images' files are those of before, for each benchmark.
+  let stamps: PlannedStamps
   /// The size of the images that each model's network takes.
   public let inputs: [PictureSize]
   /// Of each benchmark the different sizes of the first pictures of its folders, as they are in their files.
@@ -43,18 +45,22 @@ public struct Plan: Sendable {
       note("listing \(benchmark.origin.root)")
       return try benchmark.listing()
     }
+    let stamps = try zip(manifest.benchmarks, listings).map { benchmark, listing in
+      note("reading a sample of \(benchmark.origin.root)")
+      return try benchmark.stamps(of: listing)
+    }
     let resolved = Manifest(
       run: manifest.run, seed: manifest.seed, models: models, benchmarks: manifest.benchmarks,
       sharding: manifest.sharding, output: manifest.output)
     let plan = Plan(
       runID: UUID().uuidString.lowercased(), manifest: resolved,
       manifestText: try String(contentsOfFile: manifestPath, encoding: .utf8), listings: listings,
+      stamps: .made(stamps),
       inputs: try models.map(input(of:)),
       pictures: try zip(manifest.benchmarks, listings).map { try FirstPictures(benchmark: $0, listing: $1).sizes() },
       created: Date().formatted(.iso8601))
     try plan.checkFit()
     try plan.checkScorable(manifestPath)
-    plan.assumptions.forEach(note)
     return plan
   }
 
@@ -93,6 +99,7 @@ extension Plan {
     let created: String
     let manifest: Manifest
     let listingDigests: [String]
+    let stampDigests: [String]
     let inputs: [PictureSize]
     let pictures: [[PictureSize]]
   }
@@ -111,9 +118,15 @@ extension Plan {
     for (benchmark, listing) in zip(manifest.benchmarks, listings) {
       try RunFolder.writeAtomically(try encoder.encode(listing), to: folder.listing(of: benchmark.name))
     }
+    var stampDigests: [String] = []
+    for (benchmark, stamps) in zip(manifest.benchmarks, try stamps.all()) {
+      let data = try stamps.encoded()
+      stampDigests.append(FileDigest.sha256(of: data))
+      try RunFolder.writeAtomically(data, to: folder.stamps(of: benchmark.name))
+    }
     let stored = Stored(
-      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest), inputs: inputs,
-      pictures: pictures)
+      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest),
+      stampDigests: stampDigests, inputs: inputs, pictures: pictures)
     encoder.outputFormatting.insert(.prettyPrinted)
     try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
   }
@@ -141,11 +154,15 @@ extension Plan {
       listings.append(listing)
     }
     guard listings.count == stored.manifest.benchmarks.count, stored.pictures.count == listings.count,
+      stored.stampDigests.count == listings.count,
       stored.inputs.count == stored.manifest.models.count
     else { throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs") }
     let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
     return Plan(
-      runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings, inputs: stored.inputs,
+      runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings,
+      stamps: .stored(
+        zip(stored.manifest.benchmarks, stored.stampDigests).map { (folder.stamps(of: $0.name), $1) }),
+      inputs: stored.inputs,
       pictures: stored.pictures, created: stored.created)
   }
 
@@ -157,17 +174,36 @@ extension Plan {
   }
 
   /// Refuses to go on where a data set or a checkpoint is no longer what was planned.
-  public func checkInputsUnchanged() throws {
+  ///
+  /// - Returns: files that have another time than when the run was planned, and contents that nobody read then.
+  @discardableResult
+  public func checkInputsUnchanged() throws -> [TouchedData] {
     for model in manifest.models where try FileDigest.checkpoint(model.checkpoint) != model.checkpointDigest {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
-    for (benchmark, listing) in zip(manifest.benchmarks, listings) {
+    let stamps = try stamps.all()
+    var touched: [TouchedData] = []
+    for (index, (benchmark, listing)) in zip(manifest.benchmarks, listings).enumerated() {
       guard try benchmark.listing().hasSameImages(as: listing) else {
         throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
       }
       _ = try benchmark.making.frost?.pictures()
+      do {
+        touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
+      } catch ListingError.changedFile(let path, let reason) {
+        throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)
+      }
     }
+    return touched
   }
+}
+
+/// Files of a benchmark that have other times than when the run was planned, and perhaps other contents.
+public struct TouchedData: Sendable, Equatable {
+  /// The benchmark's position in the manifest.
+  public let benchmark: Int
+  /// The files.
+  public let files: TouchedFiles
 }
 
 /// SHA-256 of files, in blocks, so that a large checkpoint is never in memory whole.
@@ -177,6 +213,11 @@ public enum FileDigest {
     let digests = try CheckpointReader.files(of: path).map { try sha256(of: $0) }
     guard digests.count > 1 else { return digests.first ?? "" }
     return SHA256.hash(data: Data(digests.joined().utf8)).map { String(format: "%02x", $0) }.joined()
+  }
+
+  /// The digest of bytes in memory.
+  static func sha256(of data: Data) -> String {
+    SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
   }
 
   /// The digest in hexadecimal.

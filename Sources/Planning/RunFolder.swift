@@ -17,6 +17,8 @@ public struct RunFolder: Sendable, Hashable {
   public var plan: String { path + "/plan.json" }
   /// One JSON file a benchmark: the images in the archive's order.
   public func listing(of benchmark: String) -> String { path + "/listings/\(benchmark).json" }
+  /// One file a benchmark: sizes and times of the images' files.
+  public func stamps(of benchmark: String) -> String { path + "/listings/\(benchmark).stamps" }
   /// The coordinator's journal.
   public var ledger: String { path + "/ledger.sqlite" }
   /// CURVE keys, folder mode 0700.
@@ -127,6 +129,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case othersFiles(String, names: [String])
   /// The data set changed since the run was planned.
   case changedData(benchmark: String, root: String)
+  /// An image's file changed since the run was planned.
+  case changedFile(benchmark: String, path: String, reason: String)
   /// A model's checkpoint changed since the run was planned.
   case changedCheckpoint(model: String, path: String)
 
@@ -144,6 +148,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
         + "among; choose a new or an empty --run folder"
     case .changedData(let benchmark, let root):
       "the images of \(benchmark) below \(root) changed since the run was planned; restore them or start a new run"
+    case .changedFile(let benchmark, let path, let reason):
+      "\(path) of \(benchmark) changed since the run was planned: \(reason); restore it or start a new run"
     case .changedCheckpoint(let model, let path):
       "the checkpoint of \(model), \(path), changed since the run was planned; restore it or start a new run"
     }

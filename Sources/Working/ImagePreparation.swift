@@ -10,6 +10,8 @@ struct ImagePreparation: Sendable {
   let frostPictures: [RGBImage]
   let inputHeight: Int
   let inputWidth: Int
+  /// What tells the bytes that were read.
+  let readBytes: ReadBytes
   /// The condition's folder, looked for once.
   private let folder: String
 
@@ -18,14 +20,15 @@ struct ImagePreparation: Sendable {
     self.frostPictures = frostPictures
     self.inputHeight = inputHeight
     self.inputWidth = inputWidth
+    readBytes = ReadBytes(imageCount: task.paths.count)
     folder = task.benchmark.folder(of: task.condition)
   }
 
-  /// An image's values, height x width x 3.
+  /// The values of the shard's image at an offset, height x width x 3.
   ///
   /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
-  func values(of path: String) throws -> [Float] {
-    let image = try image(path)
+  func values(of offset: Int) throws -> [Float] {
+    let image = try image(task.paths[offset], offset)
     var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
     try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
     return values
@@ -39,9 +42,9 @@ struct ImagePreparation: Sendable {
     }
   }
 
-  private func image(_ path: String) throws -> RGBImage {
+  private func image(_ path: String, _ offset: Int) throws -> RGBImage {
     let file = task.benchmark.file(of: path, in: folder)
-    let image = try fitted(file, path)
+    let image = try fitted(file, path, offset)
     guard image.width == inputWidth, image.height == inputHeight else {
       throw EvaluationError.wrongSize(
         path: file, width: image.width, height: image.height, expectedWidth: inputWidth, expectedHeight: inputHeight)
@@ -57,8 +60,9 @@ struct ImagePreparation: Sendable {
   }
 
   /// A picture at the network's size; a perturbation made on the fly moves the picture before it is cropped.
-  private func fitted(_ file: String, _ path: String) throws -> RGBImage {
+  private func fitted(_ file: String, _ path: String, _ offset: Int) throws -> RGBImage {
     let bytes = try FileTree.contents(of: file)
+    readBytes.note(bytes, of: offset)
     let (benchmark, preprocessing) = (task.benchmark, task.model.preprocessing)
     let input = PictureSize(width: inputWidth, height: inputHeight)
     let kept = benchmark.mayFitAlready ? input : nil

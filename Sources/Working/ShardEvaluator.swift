@@ -84,8 +84,8 @@ private struct ShardEvaluation {
   /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
   /// alone, so that the network does not wait for a batch at the start of every shard; logits do not depend on it.
   mutating func run() throws {
-    let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times) { [preparation, task] in
-      try preparation.values(of: task.paths[$0])
+    let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times) { [preparation] in
+      try preparation.values(of: $0)
     }
     defer { images.end() }
     var unreadable: [Int] = []
@@ -114,7 +114,7 @@ private struct ShardEvaluation {
     }
     // What was away may be back.
     for offset in unreadable {
-      take(offset, Result { try preparation.values(of: task.paths[offset]) })
+      take(offset, Result { try preparation.values(of: offset) })
       if waiting.count == batch { try classify(&waiting, pixels) }
     }
     try classify(&waiting, pixels)
@@ -155,7 +155,9 @@ private struct ShardEvaluation {
   }
 
   func output(provenance: [String: String]) -> ShardOutput {
-    ShardOutput(
+    var provenance = provenance
+    provenance[ShardBytes.attribute] = preparation.readBytes.sha256
+    return ShardOutput(
       shard: task.shard, subject: ShardSubject(task), classCount: classifier.classCount, logits: logits,
       failures: failures, provenance: provenance)
   }

@@ -141,6 +141,7 @@ struct CoordinatorSession {
   func perform() throws -> RunOutcome {
     let coordinator = coordinator
     for line in run.plan.preparation { logger.info("pictures of \(line)") }
+    for line in run.plan.assumptions { logger.info("data of \(line)") }
     let signals = TerminationSignals { coordinator.drain() }
     let progress = RunProgress(run: run)
     defer {

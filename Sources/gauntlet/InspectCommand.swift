@@ -44,6 +44,7 @@ struct InspectCommand: ParsableCommand {
     print("run \(manifest.run), seed \(manifest.seed)")
     for model in manifest.models { print("model \(model.name): \(model.architecture), \(model.checkpoint)") }
     for line in plan.preparation { print("pictures of \(line)") }
+    for line in plan.assumptions { print("data of \(line)") }
     var total = 0
     for (benchmark, listing) in zip(manifest.benchmarks, plan.listings) {
       let images = listing.paths.count

@@ -129,6 +129,7 @@ extension LaunchCommand {
     if dryRun {
       let plan = try PlannedRun.rehearse(manifest: manifest, folder: folder) { Terminal.complain($0) }
       for line in plan.preparation { Terminal.complain("pictures of \(line)") }
+      for line in plan.assumptions { Terminal.complain("data of \(line)") }
       let commands =
         try engine == .slurm
         ? [slurm.coordinatorCommand] + slurm.workersCommands(count: workers).map(\.command)
