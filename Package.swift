@@ -140,7 +140,7 @@ let package = Package(
       dependencies: ["gauntlet", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
       exclude: ["Fixtures"]),
     tests("Archives", ["Durable", "CHDF5", "CHDF5Output"]),
-    tests("Reporting", ["Benchmarks"]),
+    tests("Reporting", ["Archives", "Benchmarks"]),
     tests("Coordination", ["Messaging", "Planning", "Working", logging]),
   ],
   swiftLanguageModes: [.v6]

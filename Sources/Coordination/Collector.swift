@@ -154,7 +154,11 @@ public struct Collector {
       attributes["jpeg_quality"] = benchmark.making.jpegQuality.map(String.init)
       attributes["frost_folder"] = benchmark.making.frost?.path
       attributes["frost_sha256"] = benchmark.making.frost?.digest
+      if !benchmark.differencesFromPublished.isEmpty {
+        attributes["differs_from_published"] = benchmark.differencesFromPublished.joined(separator: "; ")
+      }
     }
+    if benchmark.kind == .occlusion { attributes["patch_grid"] = String(benchmark.patchGrid) }
     return attributes
   }
 

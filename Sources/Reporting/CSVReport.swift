@@ -6,31 +6,35 @@ public struct CSVReport: Sendable {
   public let files: [(name: String, text: String)]
 
   /// `conditions.csv`, a line a condition, `series.csv`, a line a value of a metric over one axis, and `summary.csv`, a
-  /// line a single figure.
+  /// line a single figure; each with the ends of its confidence interval, how many results it rests on, and how many
+  /// were planned.
   public static func render(_ model: ReportModel) -> CSVReport {
-    var conditions = ["model,benchmark,condition,top1,top5,evaluated,images"]
-    var series = ["model,benchmark,metric,axis,place,value"]
-    var summary = ["model,benchmark,metric,value"]
+    var conditions = [
+      "run,model,benchmark,condition,top1,top1_low,top1_high,top5,top5_low,top5_high,evaluated,images"
+    ]
+    var series = ["run,model,benchmark,metric,axis,place,value,low,high,evaluated,images"]
+    var summary = ["run,model,benchmark,metric,value,low,high,evaluated,images"]
     for section in model.sections {
-      for condition in Grid(axes: section.axes).conditions where section.isPlanned(condition.index) {
-        let evaluated = section.metrics["evaluated"]?.values[condition.index] ?? 0
-        conditions.append(
-          row([
-            section.model, section.benchmark, condition.description,
-            text(section, "top1", condition.index), text(section, "top5", condition.index), "\(Int(evaluated))",
-            "\(section.imageCount)",
-          ]))
+      let keys = [section.run, section.model, section.benchmark]
+      for condition in section.conditions {
+        let values = ["top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high"].map {
+          text(section.value($0, condition))
+        }
+        let count = section.sets.isEmpty ? section.count([condition]) : section.count(of: "top1")
+        conditions.append(row(keys + [section.name(of: condition)] + values + cells(count)))
       }
-      for metric in section.metrics.values.sorted(by: { $0.name < $1.name }) where metric.axes.count == 1 {
-        guard let axis = section.axes.first(where: { $0.name == metric.axes[0] }) else { continue }
-        for (place, value) in zip(axis.values, metric.values) {
+      for metric in section.figures where metric.axes.count == 1 {
+        guard let place = section.axes.firstIndex(where: { $0.name == metric.axes[0] }) else { continue }
+        let axis = section.axes[place]
+        for (index, value) in axis.values.enumerated() {
+          let count = section.count(section.conditions(along: place) { $0 == value })
           series.append(
-            row([section.model, section.benchmark, metric.name, axis.name, place, value.isNaN ? "" : "\(value)"]))
+            row(keys + [metric.name, axis.name, value] + ends(section, metric.name, index) + cells(count)))
         }
       }
-      for metric in section.metrics.values.sorted(by: { $0.name < $1.name }) where metric.axes.isEmpty {
-        let value = section.scalar(metric.name).map { "\($0)" } ?? ""
-        summary.append(row([section.model, section.benchmark, metric.name, value]))
+      for metric in section.figures where metric.axes.isEmpty {
+        summary.append(
+          row(keys + [metric.name] + ends(section, metric.name, 0) + cells(section.count(of: metric.name))))
       }
     }
     return CSVReport(files: [
@@ -40,16 +44,31 @@ public struct CSVReport: Sendable {
     ])
   }
 
-  /// A condition's value, empty where there is none.
-  private static func text(_ section: ReportSection, _ metric: String, _ condition: Int) -> String {
-    guard let values = section.metrics[metric]?.values, values.indices.contains(condition), !values[condition].isNaN
-    else { return "" }
-    return "\(values[condition])"
+  /// A value and both ends of its interval.
+  private static func ends(_ section: ReportSection, _ name: String, _ place: Int) -> [String] {
+    [name, name + "_low", name + "_high"].map { text(section.value($0, place)) }
   }
+
+  private static func cells(_ count: ReportedCount) -> [String] { ["\(count.evaluated)", "\(count.planned)"] }
+
+  /// A value, empty where there is none.
+  private static func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
 
   private static func row(_ fields: [String]) -> String {
     fields.map { field in
       field.contains { ",\"\r\n".contains($0) } ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
     }.joined(separator: ",")
+  }
+}
+
+extension ReportSection {
+  /// The metrics that are figures: not the ends of intervals, nor what figures are of.
+  fileprivate var figures: [MetricSeries] {
+    metrics.values.filter { metric in
+      let isEnd = ["_low", "_high"].contains { suffix in
+        metric.name.hasSuffix(suffix) && metrics[String(metric.name.dropLast(suffix.count))] != nil
+      }
+      return !isEnd && metric.name != "planned" && !metric.name.hasPrefix("evaluated")
+    }.sorted { $0.name < $1.name }
   }
 }

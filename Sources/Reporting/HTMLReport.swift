@@ -13,8 +13,9 @@ public enum HTMLReport {
     </head>
     <body>
     <h1>\(escaped(model.title))</h1>
-    \(ModelComparison(model).map(Plots.comparison) ?? "")
-    \(model.sections.map(section).joined(separator: "\n"))
+    \(model.legend.map { "<p class=\"quiet\">\(escaped($0))</p>" }.joined(separator: "\n"))
+    \(ModelComparison(model).map(comparison) ?? "")
+    \(model.sections.map { section($0, heading: model.heading(of: $0)) }.joined(separator: "\n"))
     </body>
     </html>
 
@@ -33,36 +34,69 @@ public enum HTMLReport {
     th { text-align: left; padding-right: .8rem; font-weight: normal; color: var(--quiet); }
     table { border-collapse: collapse; font-size: .85rem; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
     td:first-child { color: var(--quiet); } td:last-child { overflow-wrap: anywhere; }
+    .quiet { color: var(--quiet); }
     .figure { font-size: 2rem; font-variant-numeric: tabular-nums; }
     """
 
-  private static func section(_ section: ReportSection) -> String {
-    var parts = ["<h2>\(escaped(section.model)) on \(escaped(section.benchmark))</h2>"]
+  private static func comparison(_ comparison: ModelComparison) -> String {
+    let rows = comparison.rows.map { row in
+      [row.benchmark, row.measure, row.images]
+        + row.cells.map { cell in
+          cell.map { $0.text + ($0.figure.interval.map { " " + $0 } ?? "") } ?? "-"
+        }
+    }
+    return "<h2>The models side by side</h2>"
+      + table(head: ["benchmark", "in %", ""] + comparison.models, rows: rows)
+      + comparison.lines.map { "<p>\(escaped($0))</p>" }.joined() + Plots.comparison(comparison)
+  }
+
+  private static func section(_ section: ReportSection, heading: String) -> String {
+    var parts = ["<h2>\(escaped(heading))</h2>"]
+    parts.append(
+      "<p class=\"quiet\">" + escaped([section.size, section.preparation].compactMap { $0 }.joined(separator: "; "))
+        + "</p>")
+    if let headline = section.headline {
+      let of = [headline.extent, headline.images].filter { !$0.isEmpty }.joined(separator: "; ")
+      parts.append(
+        "<p><span class=\"figure\">\(Percent.text(headline.value)) %</span> \(escaped(headline.interval ?? "")) "
+          + escaped("\(headline.name)\(headline.extent.isEmpty ? "," : "") \(of)") + "</p>")
+    }
     if section.isTable {
       parts.append(Plots.heatMap(section))
       if section.axes[1].isNumeric { parts.append(Plots.curves(section)) }
-    } else {
-      let value = section.headline.map { Percent.text($0.value) + " %" } ?? "nothing evaluated"
-      let name = section.headline?.name ?? "top-1"
-      parts.append("<p><span class=\"figure\">\(value)</span> \(name), \(section.imageCount) images</p>")
-      parts.append("<p>\(escaped(section.figures))</p>")
-      if !section.stability.isEmpty {
-        parts.append(stability(section))
-        parts.append(Plots.curves(section))
-      }
+      if !section.shownErrors.isEmpty { parts.append(errors(section)) }
     }
-    parts += section.summary.map { "<p>\(escaped($0))</p>" }
+    parts += section.linesBelowHeadline.map { "<p>\(escaped($0))</p>" }
+    if !section.stability.isEmpty { parts += [stability(section), Plots.curves(section)] }
+    let rows = section.rows
+    if !rows.isEmpty {
+      parts.append(
+        table(
+          head: [section.axes.first?.name ?? "images", "top-1", ""], rows: rows.map { [$0.name, $0.top1, $0.images] }))
+    }
+    parts += section.notes.map { "<p>\(escaped($0))</p>" }
     let facts = section.facts.map { "<tr><td>\(escaped($0.name))</td><td>\(escaped($0.value))</td></tr>" }
     parts.append("<details><summary>Where it came from</summary><table>\(facts.joined())</table></details>")
     return parts.joined(separator: "\n")
   }
 
-  private static func stability(_ section: ReportSection) -> String {
-    let rows = section.stability.map { row in
-      "<tr>" + ([row.perturbation] + row.cells).map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+  /// A row a corruption.
+  private static func errors(_ section: ReportSection) -> String {
+    let shown = section.shownErrors
+    let rows = section.axes[0].values.enumerated().map { row, name in
+      [name] + shown.map { section.value($0.name, row).map { Percent.text($0) } ?? "-" }
     }
-    let head = ([section.axes[0].name] + StabilityRow.titles).map { "<th>\(escaped($0))</th>" }.joined()
-    return "<table><tr>\(head)</tr>\(rows.joined())</table>"
+    return table(head: [section.axes[0].name] + shown.map(\.title), rows: rows)
+  }
+
+  private static func table(head: [String], rows: [[String]]) -> String {
+    let rows = rows.map { "<tr>" + $0.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>" }
+    return "<table><tr>\(head.map { "<th>\(escaped($0))</th>" }.joined())</tr>\(rows.joined())</table>"
+  }
+
+  private static func stability(_ section: ReportSection) -> String {
+    table(
+      head: [section.axes[0].name] + StabilityRow.titles, rows: section.stability.map { [$0.perturbation] + $0.cells })
   }
 
   /// Text as HTML shows it, in elements and attributes.

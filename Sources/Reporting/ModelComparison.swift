@@ -1,50 +1,137 @@
-/// One figure of each model on each benchmark, side by side: what a study's first table shows.
+import Benchmarks
+
+/// Figures of each model on each benchmark, side by side: what a study's first table shows. Figures that are not of the
+/// same thing are marked.
 struct ModelComparison: Sendable {
   /// The models' names, in the report's order.
   let models: [String]
-  /// A row a benchmark.
+  /// A row a benchmark and measure.
   let rows: [Row]
+  /// What marks stand for: a letter and its sentence.
+  let notes: [(mark: String, text: String)]
 
   struct Row: Sendable {
     let benchmark: String
-    /// What the figures are: top-1, mean top-1, AUPR, or a flip rate.
+    /// What the figures are: top-1, mean top-1, mCE, AUPR, mFR or a flip rate.
     let measure: String
+    /// What the figures are over, unless they are marked; empty where that is one list of images.
+    let extent: String
+    /// What they are of, such as `500 images`.
+    let images: String
     /// Whether a larger figure is a worse one.
     let isError: Bool
-    /// A share of each model; nil where it has none.
-    let values: [Double?]
-    /// Of each model, whether images are missing.
-    let isIncomplete: [Bool]
+    /// Whether no figure can be more than 100 %.
+    let isShare: Bool
+    /// Of each model; nil where it has none.
+    let cells: [Cell?]
+  }
+
+  struct Cell: Sendable {
+    let figure: ReportFigure
+    /// The letter of the note that says why it is not comparable with the row's first figure; empty where it is.
+    let mark: String
+
+    /// `94.4*a`: an asterisk where images are missing.
+    var text: String { Percent.text(figure.value) + (figure.results.isWhole ? "" : "*") + mark }
   }
 
   /// nil where there are not two models to compare.
   init?(_ model: ReportModel) {
-    models = model.sections.map(\.model).firstOccurrences
-    guard models.count > 1 else { return nil }
-    let names = models
-    rows = model.sections.map(\.benchmark).firstOccurrences.map { benchmark in
-      let sections = names.map { name in
-        model.sections.first { $0.model == name && $0.benchmark == benchmark }
+    let keys = model.models
+    guard keys.count > 1 else { return nil }
+    var notes: [(mark: String, text: String)] = []
+    var rows: [Row] = []
+    for benchmark in model.sections.map(\.benchmark).firstOccurrences {
+      let sections = keys.map { key in model.sections.first { $0.key == key && $0.benchmark == benchmark } }
+      let measures = sections.flatMap { $0?.comparedFigures.map(\.name) ?? [] }.firstOccurrences
+      for measure in measures {
+        let row = Self.row(benchmark, measure, sections, keys.map(model.name), &notes)
+        if let row { rows.append(row) }
       }
-      return Row(
-        benchmark: benchmark, measure: sections.compactMap { $0?.comparedFigure?.name }.first ?? "top-1",
-        isError: sections.contains { $0?.stability.isEmpty == false },
-        values: sections.map { $0?.comparedFigure?.value }, isIncomplete: sections.map { $0?.isIncomplete ?? false })
     }
+    models = keys.map(model.name)
+    self.rows = rows
+    self.notes = notes
+  }
+
+  private static func row(
+    _ benchmark: String, _ measure: String, _ sections: [ReportSection?], _ names: [String],
+    _ notes: inout [(mark: String, text: String)]
+  ) -> Row? {
+    let figures = sections.map { section in section?.comparedFigures.first { $0.name == measure } }
+    guard let first = figures.firstIndex(where: { $0 != nil }), let reference = figures[first],
+      let origin = sections[first]
+    else { return nil }
+    let cells = zip(sections, figures).map { section, figure -> Cell? in
+      guard let section, let figure else { return nil }
+      let differences = section.differences(from: origin, measure)
+      guard !differences.isEmpty else { return Cell(figure: figure, mark: "") }
+      return Cell(
+        figure: figure,
+        mark: mark("not comparable with \(names[first]): " + differences.joined(separator: "; "), &notes))
+    }
+    return Row(
+      benchmark: benchmark, measure: measure, extent: reference.extent, images: reference.images,
+      isError: reference.isError, isShare: reference.isShare, cells: cells)
+  }
+
+  /// The letter of a note, a new one for a new sentence: a, b, ..., z, aa.
+  private static func mark(_ text: String, _ notes: inout [(mark: String, text: String)]) -> String {
+    if let known = notes.first(where: { $0.text == text }) { return known.mark }
+    let letter = String(UnicodeScalar(UInt8(97 + notes.count % 26)))
+    let mark = String(repeating: letter, count: 1 + notes.count / 26)
+    notes.append((mark, text))
+    return mark
+  }
+
+  /// What the rows are over, and what the marks mean.
+  var lines: [String] {
+    var lines = rows.filter { !$0.extent.isEmpty }.map { "\($0.benchmark), \($0.measure): \($0.extent)" }
+    let incomplete = rows.flatMap { row in
+      zip(models, row.cells).compactMap { model, cell -> String? in
+        guard let results = cell?.figure.results, !results.isWhole else { return nil }
+        return "\(model) on \(row.benchmark) \(results.evaluated) of \(results.planned)"
+      }
+    }.firstOccurrences
+    if !incomplete.isEmpty {
+      let rest = incomplete.count - 4
+      lines.append(
+        "* incomplete: results of " + incomplete.prefix(4).joined(separator: ", ")
+          + (rest > 0 ? " and \(rest) more" : ""))
+    }
+    return lines + notes.map { "\($0.mark): \($0.text)" }
   }
 }
 
 extension ReportSection {
-  /// The figure that models are compared by: out-of-distribution benchmarks have AUPR, sequences mFR or flip rate,
-  /// tables their mean.
-  var comparedFigure: (name: String, value: Double)? {
-    if !stability.isEmpty {
-      if let mfr = scalar("mfr") { return ("mFR", mfr) }
-      return scalar("mean_flip_rate").map { ("flip rate", $0) }
+  /// In what the figures of one measure are not of the same thing as another section's.
+  fileprivate func differences(from other: ReportSection, _ measure: String) -> [String] {
+    guard kind == other.kind else { return ["another kind of benchmark"] }
+    var differences: [String] = []
+    let variable = measure == "mCE" ? "mce" : coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
+    let theirs = measure == "mCE" ? "mce" : other.coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
+    if Set(conditions(of: variable).map(name)) != Set(other.conditions(of: theirs).map(other.name)) {
+      let (extent, otherExtent) = (headline?.extent ?? "", other.headline?.extent ?? "")
+      differences.append(
+        extent == otherExtent || extent.isEmpty ? "other conditions of the grid" : "\(extent), not \(otherExtent)")
     }
-    if let aupr = scalar("aupr") { return ("AUPR", aupr) }
-    if axes.isEmpty { return top1(0).map { ("top-1", $0) } }
-    return scalar("mean_top1").map { ("mean top-1", $0) }
+    if attributes["data_sha256"] != other.attributes["data_sha256"] { differences.append("other images") }
+    if isMadeOnTheFly != other.isMadeOnTheFly {
+      differences.append(
+        isMadeOnTheFly ? "made on the fly, not published files" : "published files, not made on the fly")
+    } else {
+      let makings = [
+        ("jpeg_quality", "JPEG quality"), ("frost_sha256", "pictures of frost"), ("patch_grid", "patches"),
+      ]
+      differences += makings.compactMap { name, title in
+        attributes[name] == other.attributes[name] ? nil : "other \(title)"
+      }
+      let isDrawn = isMadeOnTheFly || kind == .occlusion
+      if isDrawn, attributes["seed"] != other.attributes["seed"] {
+        differences.append("seed \(attributes["seed"] ?? "unknown"), not \(other.attributes["seed"] ?? "unknown")")
+      }
+    }
+    return differences
   }
 }
 

@@ -3,11 +3,13 @@ enum Plots {
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes tell repeats apart.
   private static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
 
-  /// A row a benchmark, a dot a model.
+  /// A row a benchmark, a dot a model, of measures that are never more than 100 %; figures that are not comparable carry
+  /// their marks.
   static func comparison(_ comparison: ModelComparison) -> String {
+    let rows = comparison.rows.filter(\.isShare)
     let (left, width, height) = (200, 420, 26)
     let top = 30 + 18 * comparison.models.count
-    let bottom = top + height * comparison.rows.count
+    let bottom = top + height * rows.count
     func x(_ value: Double) -> Int { left + Int((value * Double(width)).rounded()) }
     var parts: [String] = []
     for tick in stride(from: 0, through: 100, by: 20) {
@@ -20,16 +22,19 @@ enum Plots {
       parts.append(mark(left + 8, line, place))
       parts.append(text(left + 22, line + 4, HTMLReport.escaped(name), "start", ""))
     }
-    for (row, line) in comparison.rows.enumerated() {
+    for (row, line) in rows.enumerated() {
       let y = top + height * row + height / 2
-      parts.append(text(left - 12, y + 4, HTMLReport.escaped("\(line.benchmark), \(line.measure)"), "end", ""))
+      let title = "\(line.benchmark), \(line.measure)" + (line.isError ? " (less is better)" : "")
+      parts.append(text(left - 12, y + 4, HTMLReport.escaped(title), "end", ""))
       parts.append("<path class=\"rule\" d=\"M\(left) \(y)H\(left + width)\"/>")
-      for (place, value) in line.values.enumerated() {
-        if let value { parts.append(mark(x(max(0, min(1, value))), y, place)) }
+      for (place, cell) in line.cells.enumerated() {
+        guard let cell else { continue }
+        let point = x(max(0, min(1, cell.figure.value)))
+        parts.append(mark(point, y, place))
+        if !cell.mark.isEmpty { parts.append(text(point + 8, y - 4, cell.mark, "start", "quiet")) }
       }
     }
-    return "<h2>The models side by side</h2>"
-      + svg((left + width + 30, bottom + 44), "One figure a model and benchmark, in per cent", parts)
+    return svg((left + width + 30, bottom + 44), "One figure a model and benchmark, in per cent", parts)
   }
 
   /// A circle, a square or a diamond in the model's colour, so that colour alone tells nothing.

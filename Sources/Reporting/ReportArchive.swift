@@ -7,21 +7,93 @@ extension ReportModel {
   /// - Throws: `ArchiveError` for a damaged archive.
   public init(archives: [ArchiveReader]) throws {
     var sections: [ReportSection] = []
-    for archive in archives {
-      for group in archive.groups {
-        let metrics = try archive.metrics(group: group.path).map {
-          MetricSeries(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
-        }
-        let facts = archive.attributes.merging(group.attributes) { $1 }.filter { !$0.value.contains("\n") }
-        sections.append(
-          ReportSection(
-            model: group.attributes["model"] ?? group.path,
-            benchmark: group.attributes["benchmark"] ?? group.path,
-            axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
-            metrics: metrics, imageCount: group.imageCount,
-            facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
+    for (archive, run) in zip(archives, Self.runLabels(archives)) {
+      for group in archive.groups { sections.append(try Self.section(group, of: archive, run: run)) }
+    }
+    let names = Set(archives.map { $0.attributes["run"] ?? "" })
+    let titles = names.count > 1 ? "Robustness evaluation \(names.sorted().joined(separator: ", "))" : nil
+    self.init(title: titles ?? archives.first?.attributes["title"] ?? "Robustness evaluation", sections: sections)
+  }
+
+  private static func section(
+    _ group: ArchiveReader.Group, of archive: ArchiveReader, run: String
+  ) throws -> ReportSection {
+    let metrics = try archive.metrics(group: group.path).map {
+      MetricSeries(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
+    }
+    let sets = sets(of: group)
+    var attributes = group.attributes
+    attributes["seed"] = archive.attributes["seed"]
+    let hidden: Set<String> = ["metrics", "axes", "title"]
+    let facts = archive.attributes.merging(group.attributes) { $1 }
+      .filter { !$0.value.contains("\n") && !hidden.contains($0.key) }
+    return ReportSection(
+      run: run, model: group.attributes["model"] ?? group.path,
+      benchmark: group.attributes["benchmark"] ?? group.path,
+      axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
+      metrics: withWilsonIntervals(
+        metrics, sets: sets,
+        headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.recipe.headline),
+      imageCount: group.imageCount, sets: sets, attributes: attributes,
+      facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+  }
+
+  /// Metrics with Wilson's intervals of shares, which older archives have not: theirs were resampled, and of single figures
+  /// only.
+  ///
+  /// - Parameter headline: the set that `top1` is of.
+  private static func withWilsonIntervals(
+    _ metrics: [MetricSeries], sets: [ReportedSet], headline: String?
+  ) -> [MetricSeries] {
+    if metrics.contains(where: { $0.name == "top1_low" && $0.description.contains("Wilson") }) { return metrics }
+    let evaluated = metrics.first { $0.name == "evaluated" }?.values ?? []
+    // Older archives do not count each set's images: where one is missing, sets have no interval.
+    let isWhole = evaluated == [Double(sets.reduce(0) { $0 + $1.imageCount })]
+    let added = metrics.flatMap { metric -> [MetricSeries] in
+      guard metric.name == "top1" || metric.name == "top5" || metric.name.hasPrefix("top1_") else { return [] }
+      var counts = evaluated
+      if !sets.isEmpty {
+        let name = metric.name == "top1" ? headline : String(metric.name.dropFirst("top1_".count))
+        guard isWhole, let set = sets.first(where: { $0.name == name }) else { return [] }
+        counts = [Double(set.imageCount)]
+      }
+      guard metric.values.count == counts.count, !metric.name.hasSuffix("_low"), !metric.name.hasSuffix("_high")
+      else { return [] }
+      let intervals = zip(metric.values, counts).map {
+        ConfidenceInterval.wilson(share: $0, of: Int(exactly: $1) ?? 0)
+      }
+      return [("_low", \ConfidenceInterval.low), ("_high", \.high)].map { end, value in
+        MetricSeries(
+          name: metric.name + end, description: "Wilson's", axes: metric.axes,
+          values: intervals.map { $0[keyPath: value] })
       }
     }
-    self.init(title: archives.first?.attributes["title"] ?? "Robustness evaluation", sections: sections)
+    let names = Set(added.map(\.name))
+    return metrics.filter { !names.contains($0.name) } + added
+  }
+
+  /// The named sets that a group's images belong to, which start their paths; in the catalogue's order.
+  private static func sets(of group: ArchiveReader.Group) -> [ReportedSet] {
+    let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)
+    let names = kind?.recipe.subsets.map(\.name) ?? []
+    guard !names.isEmpty else { return [] }
+    var counts: [Substring: Int] = [:]
+    for path in group.imagePaths { counts[path.prefix { $0 != "/" }, default: 0] += 1 }
+    return names.compactMap { name in
+      counts[name[...]].map { ReportedSet(name: name, imageCount: $0) }
+    }
+  }
+
+  /// What tells archives' runs apart: the run's name; where several have it, with the start of the run's id; for an
+  /// archive that is there twice, with its place.
+  private static func runLabels(_ archives: [ArchiveReader]) -> [String] {
+    func isUnique(_ label: String, _ labels: [String]) -> Bool { labels.count { $0 == label } == 1 }
+    let names = archives.map { $0.attributes["run"] ?? $0.path }
+    let withIDs = zip(archives, names).map { archive, name in
+      isUnique(name, names) ? name : "\(name), \(archive.attributes["run_id"]?.prefix(8) ?? "no id")"
+    }
+    return withIDs.enumerated().map { place, label in
+      isUnique(label, withIDs) ? label : "\(label), file \(place + 1)"
+    }
   }
 }

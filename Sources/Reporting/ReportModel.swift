@@ -1,21 +1,77 @@
 import Benchmarks
 
-/// What a report shows: one section a model and benchmark.
+/// What a report shows: one section a run, model and benchmark.
 public struct ReportModel: Sendable {
   /// The report's title.
   public let title: String
   /// In the archives' order.
   public let sections: [ReportSection]
+  /// Names of models that several runs have, which therefore say their run.
+  private let repeated: Set<String>
 
   /// A report.
   public init(title: String, sections: [ReportSection]) {
     self.title = title
     self.sections = sections
+    let runs = Dictionary(grouping: sections, by: \.model).mapValues { Set($0.map(\.run)) }
+    repeated = Set(runs.filter { $0.value.count > 1 }.keys)
+  }
+
+  /// Models of runs, each once, in the report's order.
+  var models: [ReportedModel] {
+    var seen: Set<ReportedModel> = []
+    return sections.map(\.key).filter { seen.insert($0).inserted }
+  }
+
+  /// A model's name, with its run where several runs have one of this name.
+  func name(of model: ReportedModel) -> String {
+    repeated.contains(model.name) ? "\(model.name) (\(model.run))" : model.name
+  }
+
+  /// A section's heading: `vit on imagenet-c`, with the run where names repeat.
+  func heading(of section: ReportSection) -> String {
+    "\(section.model) on \(section.benchmark)" + (repeated.contains(section.model) ? " (run \(section.run))" : "")
+  }
+
+  /// What holds for all sections, said once.
+  var legend: [String] {
+    var lines: [String] = []
+    if sections.contains(where: \.hasIntervals) {
+      lines.append(
+        "[low, high]: 95 % confidence interval, Wilson's for shares of one list of images, else by resampling images")
+    }
+    if sections.contains(where: { !$0.shownErrors.isEmpty }) {
+      lines.append(
+        "CE: error over AlexNet's, in %; relative CE: the same of what the errors exceed the clean ones by")
+    }
+    return lines
+  }
+}
+
+/// A model of a run.
+struct ReportedModel: Hashable, Sendable {
+  let run: String
+  let name: String
+}
+
+/// A named set of a benchmark's images.
+public struct ReportedSet: Sendable, Equatable {
+  /// Its name.
+  public let name: String
+  /// Images of it.
+  public let imageCount: Int
+
+  /// A set.
+  public init(name: String, imageCount: Int) {
+    self.name = name
+    self.imageCount = imageCount
   }
 }
 
 /// One model on one benchmark.
 public struct ReportSection: Sendable {
+  /// What tells the run from the report's others.
+  public let run: String
   /// The model's name.
   public let model: String
   /// The benchmark's name.
@@ -26,33 +82,47 @@ public struct ReportSection: Sendable {
   public let metrics: [String: MetricSeries]
   /// Images of each condition.
   public let imageCount: Int
+  /// The sets that the images belong to; none where they have no names.
+  public let sets: [ReportedSet]
+  /// The group's attributes in the archive, and the run's seed.
+  public let attributes: [String: String]
   /// What is known of the origin: digests, versions.
   public let facts: [(name: String, value: String)]
 
   /// A section.
   public init(
-    model: String, benchmark: String, axes: [GridAxis], metrics: [MetricSeries], imageCount: Int,
-    facts: [(name: String, value: String)]
+    run: String = "", model: String, benchmark: String, axes: [GridAxis], metrics: [MetricSeries], imageCount: Int,
+    sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)]
   ) {
+    self.run = run
     self.model = model
     self.benchmark = benchmark
     self.axes = axes
     self.metrics = Dictionary(metrics.map { ($0.name, $0) }) { first, _ in first }
     self.imageCount = imageCount
+    self.sets = sets
+    self.attributes = attributes
     self.facts = facts
+  }
+
+  var key: ReportedModel { ReportedModel(run: run, name: model) }
+
+  /// Which benchmark it is; nil where the archive does not say.
+  var kind: BenchmarkKind? { attributes["benchmark_kind"].flatMap(BenchmarkKind.init) }
+
+  /// What a grid of corruptions and severities covers; nil for other grids.
+  var coverage: CorruptionCoverage? {
+    stability.isEmpty ? CorruptionCoverage(axes: axes) : nil
   }
 
   /// Rows and columns of a benchmark with two axes.
   var isTable: Bool { axes.count == 2 && stability.isEmpty }
 
-  /// The figure of a benchmark that is no table: its only condition's accuracy, or the mean over its one axis.
-  var headline: (value: Double, name: String)? {
-    if !stability.isEmpty { return scalar("mean_flip_rate").map { ($0, "mean flip rate") } }
-    return (axes.isEmpty ? top1(0) : scalar("mean_top1")).map { ($0, "top-1") }
-  }
-
   /// Whether some condition lacks images.
-  var isIncomplete: Bool { (0..<axes.reduce(1) { $0 * $1.values.count }).contains(where: isIncomplete) }
+  var isIncomplete: Bool { conditions.contains(where: isIncomplete) }
+
+  /// The places of the grid that are conditions.
+  var conditions: [Int] { (0..<axes.reduce(1) { $0 * $1.values.count }).filter(isPlanned) }
 
   /// Whether a place of the grid is a condition; in a grid of rows of different lengths some are not.
   func isPlanned(_ condition: Int) -> Bool {
@@ -60,84 +130,43 @@ public struct ReportSection: Sendable {
     return values[condition] != 0
   }
 
+  /// A condition's values, such as `fog/3`.
+  func name(of condition: Int) -> String {
+    Grid(axes: axes).condition(at: condition)?.description ?? "condition \(condition)"
+  }
+
   /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
-  func top1(_ condition: Int) -> Double? {
-    guard let values = metrics["top1"]?.values, values.indices.contains(condition), !values[condition].isNaN else {
-      return nil
-    }
-    return values[condition]
+  func top1(_ condition: Int) -> Double? { value("top1", condition) }
+
+  /// A value of a metric at a place of its axes; nil where there is none.
+  func value(_ name: String, _ place: Int) -> Double? {
+    guard let values = metrics[name]?.values, values.indices.contains(place), !values[place].isNaN else { return nil }
+    return values[place]
   }
 
   /// Whether a condition lacks images.
   func isIncomplete(_ condition: Int) -> Bool {
-    guard isPlanned(condition) else { return false }
-    guard let values = metrics["evaluated"]?.values, values.indices.contains(condition) else { return true }
-    return values[condition] < Double(imageCount)
+    isPlanned(condition) && evaluated(condition) < imageCount
   }
+
+  /// Images of a condition that were evaluated.
+  func evaluated(_ condition: Int) -> Int { value("evaluated", condition).flatMap { Int(exactly: $0) } ?? 0 }
 
   func scalar(_ name: String) -> Double? {
-    metrics[name]?.values.first.flatMap { $0.isNaN ? nil : $0 }
+    guard let metric = metrics[name], metric.axes.isEmpty else { return nil }
+    return metric.values.first.flatMap { $0.isNaN ? nil : $0 }
   }
 
-  /// A single figure in per cent with its 95 % confidence interval where it has one: `94.4 % [92.2, 96.4]`.
-  func figure(_ name: String) -> String? {
-    scalar(name).map { Percent.text($0) + " %" + (interval(name).map { " " + $0 } ?? "") }
+  /// Whether any figure has an interval.
+  var hasIntervals: Bool {
+    metrics.values.contains { $0.name.hasSuffix("_low") && $0.axes.isEmpty && !($0.values.first?.isNaN ?? true) }
   }
 
-  func interval(_ name: String) -> String? {
-    guard let low = scalar(name + "_low"), let high = scalar(name + "_high") else { return nil }
-    return "[\(Percent.text(low)), \(Percent.text(high))]"
-  }
-
-  /// The figures of a benchmark that is no table, in words.
-  var figures: String {
-    if !stability.isEmpty { return stabilityFigures.map { "\($0.title) \($0.text)" }.joined(separator: ", ") }
-    guard let top1 = figure(axes.isEmpty ? "top1" : "mean_top1") else { return "nothing evaluated" }
-    guard axes.isEmpty else { return "mean top-1 \(top1)" }
-    return "top-1 \(top1)" + (figure("top5").map { ", top-5 \($0)" } ?? "")
-  }
-
-  /// The lines below a table, in words.
-  var summary: [String] {
-    var lines: [String] = []
-    if isTable, let mean = figure("mean_top1") { lines.append("mean top-1 \(mean)") }
-    if let mce = figure("mce") {
-      lines.append("mCE \(mce)" + (figure("relative_mce").map { ", relative mCE \($0)" } ?? ""))
-    } else if let partial = figure("partial_mce") {
-      let count = metrics["ce"]?.values.filter { !$0.isNaN }.count ?? 0
-      lines.append("mean corruption error \(partial) of AlexNet's, over \(count) of the 15 (no mCE)")
+  /// A corruption's errors that the archive holds: `ce`, `relative_ce`, with their titles.
+  var shownErrors: [(name: String, title: String)] {
+    [("ce", "CE"), ("relative_ce", "rel. CE")].filter { name, _ in
+      isTable && metrics[name]?.values.contains { !$0.isNaN } == true
     }
-    if metrics.keys.contains(where: { interval($0) != nil }) {
-      lines.append("[low, high]: 95 % confidence interval, by resampling images")
-    }
-    if axes.count == 1 {
-      for (condition, value) in axes[0].values.enumerated() {
-        let share = top1(condition).map { Percent.text($0) + " %" } ?? "-"
-        lines.append("\(axes[0].name) \(value): top-1 \(share)" + (isIncomplete(condition) ? " *" : ""))
-      }
-    }
-    let subsets = metrics.values.filter { $0.name.hasPrefix("top1_") && $0.values.count == 1 }
-      .filter { !$0.name.hasSuffix("_low") && !$0.name.hasSuffix("_high") }
-      .sorted { $0.name < $1.name }
-    for subset in subsets {
-      let value = subset.values[0].isNaN ? "-" : Percent.text(subset.values[0]) + " %"
-      lines.append("\(subset.name.dropFirst(5)): top-1 \(value)")
-    }
-    for (name, title) in [("aupr", "AUPR"), ("auroc", "AUROC"), ("fpr95", "FPR95")] {
-      if let text = figure(name) { lines.append("\(title) \(text)") }
-    }
-    for (name, title) in [("bg_gap", "BG-gap"), ("val_gap", "gap to val")] {
-      if let gap = scalar(name) {
-        lines.append("\(title) \(Percent.text(gap)) points" + (interval(name).map { " " + $0 } ?? ""))
-      }
-    }
-    let calibration = [("rms_calibration_error", "RMS calibration error"), ("aurra", "AURRA"), ("ece", "ECE")]
-      .compactMap { name, title in figure(name).map { "\(title) \($0)" } }
-    if !calibration.isEmpty { lines.append(calibration.joined(separator: ", ")) }
-    if isIncomplete {
-      lines.append("* incomplete: some images of the condition have no result")
-    }
-    return lines
   }
 }
 
@@ -145,7 +174,8 @@ enum Percent {
   /// 0.9437 as `94.4`, -0.0031 as `-0.3`.
   static func text(_ share: Double, decimals: Int = 1) -> String {
     let unit = decimals == 1 ? 10 : 100
-    let parts = Int((share * 100 * Double(unit)).rounded())
+    let scaled = (share * 100 * Double(unit)).rounded()
+    guard let parts = Int(exactly: scaled) else { return "-" }
     let digits = String(abs(parts) % unit)
     let zeros = String(repeating: "0", count: decimals - digits.count)
     return "\(parts < 0 ? "-" : "")\(abs(parts) / unit).\(zeros)\(digits)"

@@ -43,19 +43,19 @@ extension ReportSection {
   }
 
   /// Means over the perturbations, with their confidence intervals.
-  var stabilityFigures: [(title: String, text: String)] {
-    var figures: [(title: String, text: String)] = []
-    for (name, title) in [("mfr", "mFR"), ("mean_flip_rate", "mean flip rate")] {
-      if let text = figure(name) { figures.append((title, text)) }
+  var stabilityLines: [String] {
+    var lines: [String] = []
+    if let mfr = figure("mfr", "mFR") {
+      lines.append("mFR \(mfr.text)" + (text("mt5d").map { ", mT5D \($0)" } ?? "") + " \(mfr.extent)")
     }
-    if let ratio = figure("mt5d") { figures.append(("mT5D", ratio)) }
+    guard let flips = figure("mean_flip_rate", "mean flip rate") else { return lines + ["nothing evaluated"] }
+    var line = "mean flip rate \(flips.text)"
     if let distance = scalar("mean_top5_distance") {
-      var text = Percent.text(distance / 100, decimals: 2)
+      line += ", mean top-5 distance \(Percent.text(distance / 100, decimals: 2))"
       if let low = scalar("mean_top5_distance_low"), let high = scalar("mean_top5_distance_high") {
-        text += " [\(Percent.text(low / 100, decimals: 2)), \(Percent.text(high / 100, decimals: 2))]"
+        line += " [\(Percent.text(low / 100, decimals: 2)), \(Percent.text(high / 100, decimals: 2))]"
       }
-      figures.append(("mean top-5 distance", text))
     }
-    return figures.isEmpty ? [("nothing evaluated", "")] : figures
+    return lines + ["\(line) \(flips.extent); \(flips.images)"]
   }
 }

@@ -30,11 +30,15 @@ import Testing
 
   @Test func theTableShowsEveryCellAndMarksWhatIsMissing() {
     let table = ReportTable.render(model(), colour: false, width: 80)
+    let words = table.split { $0 == " " || $0 == "\n" }.joined(separator: " ")
     for text in [
-      "94.4", "50.0", "25.0*", "-*", "72.2", "mean top-1 56.5 % [50.0, 61.1]", "mCE 125.0 %, relative mCE -0.3 %",
-      "incomplete",
+      "94.4", "50.0", "25.0*", "-*", "72.2",
+      "mean top-1 56.5 % [50.0, 61.1] over 2 corruptions, 2 severities (1, 2); 0 to 10 of 10 images each",
+      "mCE 125.0 %", "relative mCE -0.3 %",
+      "* incomplete: of 10 images evaluated: snow, \"wet\"/1 9, snow, \"wet\"/2 0",
+      "[low, high]: 95 % confidence interval",
     ] {
-      #expect(table.contains(text), "\(text)")
+      #expect(words.contains(text), "\(text)")
     }
     #expect(!table.contains("\u{1B}"))
     #expect(table.split(separator: "\n").allSatisfy { $0.count <= 80 })
@@ -74,16 +78,19 @@ import Testing
   }
 
   @Test func severalModelsAreComparedInOneTableAndOnePlot() throws {
-    let lines = ReportTable.render(comparison(), colour: false, width: 80).split(separator: "\n").suffix(4)
+    let lines = ReportTable.render(comparison(), colour: false, width: 80).split(separator: "\n").suffix(5)
     #expect(lines.first == "The models side by side, in %")
     let rows = lines.dropFirst().map { $0.split(separator: " ").map(String.init) }
     #expect(
-      rows == [
-        ["benchmark", "large", "small"], ["val", "top-1", "90.0", "80.0*"], ["imagenet-o", "AUPR", "23.4", "-"],
+      rows.prefix(3) == [
+        ["benchmark", "images", "large", "small"], ["val", "top-1", "10", "90.0", "80.0*"],
+        ["imagenet-o", "AUPR", "10", "23.4", "-"],
       ])
+    #expect(lines.last == "  * incomplete: results of small on val 7 of 10")
     let page = HTMLReport.render(comparison())
     let plot = try #require(
       page.components(separatedBy: "The models side by side").last?.components(separatedBy: "</svg>").first)
+    #expect(plot.contains("<td>80.0*</td>"))
     // A legend's mark and a mark a figure.
     #expect(plot.components(separatedBy: "<circle").count - 1 == 3)
     #expect(plot.components(separatedBy: "<rect").count - 1 == 2)
@@ -93,8 +100,11 @@ import Testing
   @Test func valuesAreQuotedAndGapsEmpty() throws {
     let files = Dictionary(uniqueKeysWithValues: CSVReport.render(model()).files.map { ($0.name, $0.text) })
     let conditions = try #require(files["conditions.csv"]).components(separatedBy: "\r\n")
-    #expect(conditions[1] == "net,imagenet-c,fog <b>/1,0.944,1.0,10,10")
-    #expect(conditions[4] == "net,imagenet-c,\"snow, \"\"wet\"\"/2\",,,0,10")
-    #expect(files["summary.csv"]?.contains("net,imagenet-c,mean_top1,0.5647\r\n") == true)
+    #expect(
+      conditions[0] == "run,model,benchmark,condition,top1,top1_low,top1_high,top5,top5_low,top5_high,evaluated,images")
+    #expect(conditions[1] == ",net,imagenet-c,fog <b>/1,0.944,,,1.0,,,10,10")
+    #expect(conditions[4] == ",net,imagenet-c,\"snow, \"\"wet\"\"/2\",,,,,,,0,10")
+    #expect(files["summary.csv"]?.contains(",net,imagenet-c,mean_top1,0.5647,0.5,0.611,29,40\r\n") == true)
+    #expect(files["summary.csv"]?.contains("_low") == false)
   }
 }
