@@ -88,7 +88,7 @@ package struct AntialiasedDisk {
   /// The sums over the sharp disk around every pixel and `blur` more on each side, times a scale.
   private func sums(_ image: RGBImage, scale: Float) -> Raster {
     let (width, height, border) = (image.width, image.height, radius + blur)
-    let kernel = InstructionSet.best.pixelKernel
+    let kernel = InstructionSet.chosen.pixelKernel
     // Each row with its border, and the sums of each channel from its start.
     let stride = 3 * (width + 2 * border + 1)
     var rows = [Int32](repeating: 0, count: stride * height)

@@ -23,7 +23,7 @@ struct LiquidMap {
       bytes.withUnsafeMutableBufferPointer { bytes in
         guard let values = values.baseAddress, let bytes = bytes.baseAddress else { return }
         for row in 0..<height {
-          InstructionSet.best.pixelKernel.drops(
+          InstructionSet.chosen.pixelKernel.drops(
             values + row * width, threshold: threshold, count: width, into: bytes + (row + 1) * (width + 2) + 1)
         }
       }
@@ -41,7 +41,7 @@ struct LiquidMap {
           }
           for row in 0..<height {
             let start = (row + 1) * stride + 1
-            InstructionSet.best.pixelKernel.products(
+            InstructionSet.chosen.pixelKernel.products(
               first + start, second + start, count: width, into: target + row * width)
           }
         }
@@ -85,7 +85,7 @@ struct LiquidMap {
 
   /// What is made of distances: equalised, lit from the lower right, smoothed.
   func light() -> LiquidMap {
-    let kernel = InstructionSet.best.pixelKernel
+    let kernel = InstructionSet.chosen.pixelKernel
     return equalized()
       .passed(.reflect101) { kernel.emboss($0, $1, $2, count: $3, into: $4) }
       .passed(.reflect101) { kernel.boxOfBytes($0, $1, $2, count: $3, into: $4) }
@@ -143,7 +143,7 @@ extension LiquidMap {
         guard let first = states.baseAddress else { return }
         for row in 0..<height {
           let start = (row + 1) * stride + 1
-          InstructionSet.best.pixelKernel.thin(
+          InstructionSet.chosen.pixelKernel.thin(
             norm + start, stride: stride, across: across + start, down: down + start, count: width, low: low,
             high: high, into: first + start)
           for index in start..<start + width where states[index] == 2 { open.append(index) }
@@ -178,7 +178,7 @@ extension LiquidMap {
           guard let bytes = bytes.baseAddress, let norm = numbers.baseAddress else { return }
           for row in 0..<map.height {
             let (above, start) = (bytes + row * stride, (row + 1) * stride + 1)
-            InstructionSet.best.pixelKernel.sobel(
+            InstructionSet.chosen.pixelKernel.sobel(
               above, above + stride, above + 2 * stride, count: map.width, across: norm + count + start,
               down: norm + 2 * count + start, norm: norm + start)
           }
@@ -204,7 +204,7 @@ extension LiquidMap {
   /// - Parameter edges: what ``cannyEdges(low:high:)`` gives.
   func distances(to edges: [UInt8]) -> LiquidMap {
     precondition(edges.count == bytes.count, "edges of another size")
-    let kernel = InstructionSet.best.pixelKernel
+    let kernel = InstructionSet.chosen.pixelKernel
     // Two pixels of border on each side, from which nothing is near.
     let wide = width + 4
     let far: Int32 = 1 << 29

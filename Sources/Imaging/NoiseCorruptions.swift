@@ -17,7 +17,7 @@ extension Corruption {
     _ image: RGBImage, deviation: Double, multiplies: Bool, _ random: CounterRandom
   ) -> RGBImage {
     changing(image) { pixels, count in
-      InstructionSet.best.noiseKernel.gaussian(
+      InstructionSet.chosen.noiseKernel.gaussian(
         pixels, count: count, scale: Float(multiplies ? deviation : 255 * deviation), multiplies: multiplies,
         random.noiseSource)
     }
@@ -26,7 +26,7 @@ extension Corruption {
   /// Salt and pepper, half each, of `amount` of all channel values, as scikit-image's `random_noise`.
   static func impulseNoise(_ image: RGBImage, amount: Double, _ random: CounterRandom) -> RGBImage {
     changing(image) { pixels, count in
-      InstructionSet.best.noiseKernel.impulse(
+      InstructionSet.chosen.noiseKernel.impulse(
         pixels, count: count, white: UInt32(amount / 2 * 0x1p32), changed: UInt32(amount * 0x1p32), random.noiseSource)
     }
   }
@@ -42,7 +42,7 @@ extension Corruption {
     return changing(image) { pixels, count in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * groups) { words in
         guard let start = words.baseAddress else { return }
-        InstructionSet.best.noiseKernel.words(start, groups: groups, random.noiseSource)
+        InstructionSet.chosen.noiseKernel.words(start, groups: groups, random.noiseSource)
         table.apply(UnsafeMutableBufferPointer(start: pixels, count: count), words: UnsafeBufferPointer(words))
       }
     }

@@ -31,7 +31,7 @@ struct Normaliser {
   }
 
   /// Writes the numbers of RGB pixels, as many as there are bytes.
-  func write(_ pixels: [UInt8], into buffer: UnsafeMutableBufferPointer<Float>, with set: InstructionSet = .best) {
+  func write(_ pixels: [UInt8], into buffer: UnsafeMutableBufferPointer<Float>, with set: InstructionSet = .chosen) {
     precondition(buffer.count == pixels.count && pixels.count % 3 == 0)
     guard let into = buffer.baseAddress else { return }
     let kernel = set.preprocessingKernel

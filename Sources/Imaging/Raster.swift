@@ -31,8 +31,8 @@ struct Raster {
     var numbers = [Float](repeating: 0, count: 64 * groups)
     numbers.withUnsafeMutableBufferPointer {
       guard let start = $0.baseAddress else { return }
-      InstructionSet.best.noiseKernel.normals(start, groups: groups, random.noiseSource)
-      InstructionSet.best.rowKernel.map(
+      InstructionSet.chosen.noiseKernel.normals(start, groups: groups, random.noiseSource)
+      InstructionSet.chosen.rowKernel.map(
         .affine(scale: Float(deviation), shift: Float(mean)), start, count: count, into: start)
     }
     numbers.removeLast(numbers.count - count)
@@ -47,7 +47,7 @@ extension CounterRandom {
     return [Float](unsafeUninitializedCapacity: count) { target, initialized in
       words.withUnsafeBufferPointer { words in
         guard let words = words.baseAddress, let target = target.baseAddress else { return }
-        InstructionSet.best.pixelKernel.uniforms(words, count: count, into: target)
+        InstructionSet.chosen.pixelKernel.uniforms(words, count: count, into: target)
       }
       initialized = count
     }
@@ -58,7 +58,7 @@ extension CounterRandom {
     let groups = (count + 63) / 64
     return [UInt32](unsafeUninitializedCapacity: 64 * groups) { words, initialized in
       guard let start = words.baseAddress else { return }
-      InstructionSet.best.noiseKernel.words(start, groups: groups, noiseSource)
+      InstructionSet.chosen.noiseKernel.words(start, groups: groups, noiseSource)
       initialized = 64 * groups
     }
   }
@@ -72,7 +72,7 @@ extension Raster {
       values: [Float](unsafeUninitializedCapacity: image.pixels.count) { target, initialized in
         image.pixels.withUnsafeBufferPointer { pixels in
           guard let pixels = pixels.baseAddress, let target = target.baseAddress else { return }
-          InstructionSet.best.pixelKernel.shares(pixels, count: image.pixels.count, into: target)
+          InstructionSet.chosen.pixelKernel.shares(pixels, count: image.pixels.count, into: target)
         }
         initialized = image.pixels.count
       })
@@ -89,7 +89,7 @@ extension RGBImage {
       pixels: [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
         raster.values.withUnsafeBufferPointer { values in
           guard let values = values.baseAddress, let target = target.baseAddress else { return }
-          InstructionSet.best.pixelKernel.levels(values, count: count, into: target)
+          InstructionSet.chosen.pixelKernel.levels(values, count: count, into: target)
         }
         initialized = count
       })
@@ -105,7 +105,7 @@ extension RGBImage {
           layer.withUnsafeBufferPointer { layer in
             guard let pixels = pixels.baseAddress, let layer = layer.baseAddress, let target = target.baseAddress
             else { return }
-            InstructionSet.best.pixelKernel.veil(
+            InstructionSet.chosen.pixelKernel.veil(
               pixels, layer, pixels: width * height, share: share, tint: tint, into: target)
           }
         }

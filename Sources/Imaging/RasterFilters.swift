@@ -49,7 +49,7 @@ extension Raster {
   func separated(_ weights: [Float], _ border: Border) -> Raster {
     let radius = weights.count - 1
     let (count, channels) = (lineCount, channels)
-    let kernel = InstructionSet.best.pixelKernel
+    let kernel = InstructionSet.chosen.pixelKernel
     let outside = Array(-radius..<0) + Array(width..<width + radius)
     var line = [Float](repeating: 0, count: count + 2 * radius * channels)
     var result = Raster(width: width, height: height, channels: channels)
@@ -96,7 +96,7 @@ extension Raster {
     let padded = padded(by: reach, border)
     var result = Raster(width: width, height: height, channels: channels)
     let (count, stride) = (lineCount, padded.lineCount)
-    let kernel = InstructionSet.best.rowKernel
+    let kernel = InstructionSet.chosen.rowKernel
     let weights = taps.map(\.weight)
     padded.values.withUnsafeBufferPointer { source in
       result.values.withUnsafeMutableBufferPointer { target in

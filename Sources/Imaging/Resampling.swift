@@ -49,7 +49,7 @@ package struct Resampler {
   /// - Precondition: the window lies in the resized picture.
   package static func resize(
     _ image: RGBImage, width: Int, height: Int, interpolation: Interpolation, window: Window? = nil,
-    with set: InstructionSet = .best
+    with set: InstructionSet = .chosen
   ) -> RGBImage {
     guard image.width > 0, image.height > 0, width > 0, height > 0 else {
       return RGBImage(width: width, height: height, pixels: [])
@@ -63,7 +63,7 @@ package struct Resampler {
   /// Resizes a picture, of which at least ``place`` is there.
   ///
   /// - Precondition: it is of the size that this was made for.
-  package func apply(_ part: ImagePart, with set: InstructionSet = .best) -> RGBImage {
+  package func apply(_ part: ImagePart, with set: InstructionSet = .chosen) -> RGBImage {
     let image = part.image
     precondition(
       part.width == sourceWidth && part.height == sourceHeight && part.left <= place.columns.lowerBound

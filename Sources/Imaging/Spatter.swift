@@ -37,7 +37,7 @@ extension Corruption {
     let drops = LiquidMap(liquid, threshold: threshold)
     let shine = drops.times(drops.distances(to: drops.cannyEdges(low: 50, high: 150)).light())
     let brightest = shine.withUnsafeBufferPointer { shine in
-      shine.baseAddress.map { InstructionSet.best.pixelKernel.range($0, count: shine.count).largest } ?? 0
+      shine.baseAddress.map { InstructionSet.chosen.pixelKernel.range($0, count: shine.count).largest } ?? 0
     }
     guard brightest > 0 else { return image }
     let scale = strength / brightest

@@ -80,7 +80,7 @@ extension Corruption {
   /// The first amplitude is 100; each round multiplies amplitude by a uniform number of [-amplitude, amplitude), as the
   /// public code does, and then divides it by `decay`.
   static func plasma(width: Int, height: Int, decay: Double, _ random: CounterRandom) -> [Float] {
-    let kernel = InstructionSet.best.pixelKernel
+    let kernel = InstructionSet.chosen.pixelKernel
     var side = 2
     while side < max(width, height) { side *= 2 }
     let uniforms = random.uniforms(side * side)

@@ -105,7 +105,8 @@ public struct Attention: Sendable {
       errorFunction: places.zeros)
     product.multiply(scratch: places.product)
     Normalisation.softmax(
-      UnsafeMutableBufferPointer(start: places.scores, count: size * size), rows: size, columns: size)
+      UnsafeMutableBufferPointer(start: places.scores, count: size * size), rows: size, columns: size,
+      instructionSet: instructionSet)
   }
 
   /// Lays a head's queries, scaled, out as rows and its keys and values as panels of weights.
@@ -190,7 +191,7 @@ public struct Attention: Sendable {
         } else {
           keyMatrix.multiply(UnsafeBufferPointer(queries), rows: size, into: scores)
         }
-        Normalisation.softmax(scores, rows: size, columns: size)
+        Normalisation.softmax(scores, rows: size, columns: size, instructionSet: instructionSet)
         matrix(values, inner: size, columns: headSize)
           .multiply(UnsafeBufferPointer(scores), rows: size, into: gathered)
         for (place, row) in rows.enumerated() {

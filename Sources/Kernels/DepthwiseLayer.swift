@@ -28,7 +28,7 @@ public final class DepthwiseLayer: Sendable {
   /// - Precondition: the counts fit the shape, the kernel is odd, and this processor has `instructionSet`.
   public init(
     weights: [Float], bias: [Float], channels: Int, kernel: Int, stride: Int = 1,
-    mapSize: (height: Int, width: Int)? = nil, instructionSet: InstructionSet = .best
+    mapSize: (height: Int, width: Int)? = nil, instructionSet: InstructionSet
   ) {
     precondition(channels > 0 && kernel > 0 && kernel % 2 == 1 && stride > 0, "no such convolution")
     precondition(weights.count == channels * kernel * kernel && bias.count == channels, "shape and storage differ")

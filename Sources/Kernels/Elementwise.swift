@@ -27,7 +27,7 @@ package enum ElementwiseFunction: Sendable, Hashable {
   ///
   /// - Parameter input: may be `output`.
   package func apply(
-    _ input: UnsafeBufferPointer<Float>, count: Int, instructionSet: InstructionSet = .best,
+    _ input: UnsafeBufferPointer<Float>, count: Int, instructionSet: InstructionSet,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(input.count >= count && output.count >= count, "shape and storage differ")

@@ -1,19 +1,35 @@
 import KernelInterfaces
 
-/// Two linear layers with GELU between them, added to what they take: x + project(GELU(expand(x))).
+/// Two linear layers with GELU between them, perhaps after a layer normalisation, added to a residual:
+/// residual + project(GELU(expand(normalise(x)))).
 ///
-/// The hidden layer is computed for a few rows at a time, which stay in the cache; in bfloat16 it is kept as the second
-/// product takes it, half as large.
+/// All is computed for a few rows at a time, which stay in the cache; in bfloat16 the hidden layer is kept as the second
+/// product takes it, half as large. The bits are those of the layers one after the other.
 public struct FeedForward: Sendable {
+  /// (x - mean) / sqrt(variance + epsilon) x weight + bias over each row.
+  public struct RowNormalisation: Sendable {
+    let weight: [Float]
+    let bias: [Float]
+    let epsilon: Float
+
+    /// A normalisation by weights and biases, [inner] each.
+    public init(weight: [Float], bias: [Float], epsilon: Float) {
+      (self.weight, self.bias, self.epsilon) = (weight, bias, epsilon)
+    }
+  }
+
+  private let normalisation: RowNormalisation?
   private let expand: PackedMatrix
   private let project: PackedMatrix
 
-  /// - Precondition: `project` takes what `expand` gives, and gives what that takes.
-  public init(expand: PackedMatrix, project: PackedMatrix) {
+  /// - Precondition: `project` takes what `expand` gives, and gives as many columns as that takes.
+  public init(normalisation: RowNormalisation? = nil, expand: PackedMatrix, project: PackedMatrix) {
     precondition(
       expand.columns == project.inner && expand.inner == project.columns && expand.precision == project.precision
         && expand.backend == project.backend
         && expand.instructionSet == project.instructionSet, "layers that do not fit")
+    precondition((normalisation?.weight.count ?? expand.inner) == expand.inner, "layers that do not fit")
+    self.normalisation = normalisation
     self.expand = expand
     self.project = project
   }
@@ -28,44 +44,65 @@ public struct FeedForward: Sendable {
     return expand.splits > 1 ? 816 : 384
   }
 
-  /// Elements that `compute` needs to work in.
-  public var hiddenCount: Int {
+  private var hiddenCount: Int {
     expand.roundedCount(rows: rowsTogether, numbers: expand.columns) ?? rowsTogether * expand.columns
   }
 
-  /// Elements that the products of `rows` rows work in.
+  private var normalisedCount: Int { normalisation == nil ? 0 : rowsTogether * expand.inner }
+
+  /// Elements that `compute` of `rows` rows works in.
   public func scratchCount(rows: Int) -> Int {
-    [min(rows, rowsTogether), rows % rowsTogether].map {
+    let products = [min(rows, rowsTogether), rows % rowsTogether].map {
       max(expand.scratchCount(rows: $0), project.scratchCount(rows: $0))
-    }.reduce(0, max)
+    }
+    return Self.aligned(hiddenCount) + Self.aligned(normalisedCount) + products.reduce(0, max)
   }
 
-  /// Adds the layers' result to `values`; the bits do not depend on the instruction set.
+  /// Whole cache lines, so that each part of the scratch begins on one.
+  private static func aligned(_ count: Int) -> Int { (count + 15) / 16 * 16 }
+
+  /// Writes the block's result; the bits do not depend on the instruction set.
   ///
   /// - Parameters:
-  ///   - values: [rows, inner], row-major.
-  ///   - hidden: `hiddenCount` elements to work in.
+  ///   - input: [rows, inner], row-major.
+  ///   - residual: [rows, inner].
   ///   - scratch: `scratchCount(rows:)` elements to work in.
+  ///   - output: [rows, inner]; may be `input`, `residual` or both.
   /// - Precondition: the storage fits, and `rows` is a multiple of 2^splits.
   public func compute(
-    _ values: UnsafeMutableBufferPointer<Float>, rows: Int, hidden: UnsafeMutableBufferPointer<Float>,
-    scratch: UnsafeMutableBufferPointer<Float>
+    _ input: UnsafeBufferPointer<Float>, residual: UnsafeBufferPointer<Float>, rows: Int,
+    scratch: UnsafeMutableBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
   ) {
-    precondition(rows >= 0 && values.count >= rows * expand.inner, "shape and storage differ")
-    precondition(hidden.count >= hiddenCount, "the memory is too small")
+    let width = expand.inner
+    precondition(
+      rows >= 0 && min(input.count, residual.count, output.count) >= rows * width, "shape and storage differ")
+    precondition(scratch.count >= scratchCount(rows: rows), "the memory is too small")
     let isRounded = expand.roundedCount(rows: rowsTogether, numbers: expand.columns) != nil
+    let (start, between) = (Self.aligned(hiddenCount), Self.aligned(hiddenCount) + Self.aligned(normalisedCount))
+    let hidden = UnsafeMutableBufferPointer(rebasing: scratch[..<start])
+    let normalised = UnsafeMutableBufferPointer(rebasing: scratch[start..<between])
+    let products = UnsafeMutableBufferPointer(rebasing: scratch[between...])
     for start in stride(from: 0, to: rows, by: rowsTogether) {
       let count = min(rowsTogether, rows - start)
-      let part = UnsafeMutableBufferPointer(rebasing: values[(start * expand.inner)...])
-      let input = UnsafeBufferPointer(part)
-      let between = UnsafeBufferPointer(hidden)
+      let part = (start * width)..<((start + count) * width)
+      var left = UnsafeBufferPointer(rebasing: input[part])
+      if let normalisation {
+        Normalisation.layer(
+          left, rows: count, channels: width, weight: normalisation.weight, bias: normalisation.bias,
+          epsilon: normalisation.epsilon, instructionSet: expand.instructionSet, into: normalised)
+        left = UnsafeBufferPointer(normalised)
+      }
+      let sum = UnsafeBufferPointer(rebasing: residual[part])
+      let target = UnsafeMutableBufferPointer(rebasing: output[part])
       if isRounded {
-        expand.multiply(input, rows: count, activation: .gelu, rounded: .output, scratch: scratch, into: hidden)
+        expand.multiply(left, rows: count, activation: .gelu, rounded: .output, scratch: products, into: hidden)
         project.multiply(
-          between, rows: count, activation: .none, residual: input, rounded: .left, scratch: scratch, into: part)
+          UnsafeBufferPointer(hidden), rows: count, activation: .none, residual: sum, rounded: .left,
+          scratch: products, into: target)
       } else {
-        expand.multiply(input, rows: count, activation: .gelu, scratch: scratch, into: hidden)
-        project.multiply(between, rows: count, residual: input, scratch: scratch, into: part)
+        expand.multiply(left, rows: count, activation: .gelu, scratch: products, into: hidden)
+        project.multiply(
+          UnsafeBufferPointer(hidden), rows: count, residual: sum, scratch: products, into: target)
       }
     }
   }

@@ -1,4 +1,5 @@
 import CProcessor
+import Foundation
 import KernelInterfaces
 import Kernels128
 import KernelsAVX2
@@ -28,6 +29,35 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
 
   /// The fastest that this processor can run.
   public static let best: InstructionSet = available.last ?? .scalar
+
+  /// The environment's variable that names an instruction set, so that anyone can compare them.
+  public static let variable = "GAUNTLET_INSTRUCTION_SET"
+
+  /// What this process computes with: the best, or the one that `variable` names, if this processor has it.
+  public static let chosen: InstructionSet = (try? named(by: ProcessInfo.processInfo.environment[variable])) ?? best
+
+  /// The instruction set of a name; the best where none is given.
+  ///
+  /// - Throws: `InstructionSetError` for a name that there is not, or a set that this processor lacks.
+  public static func named(by name: String?) throws(InstructionSetError) -> InstructionSet {
+    guard let name, !name.isEmpty else { return best }
+    guard let set = InstructionSet(rawValue: name), available.contains(set) else {
+      throw InstructionSetError(name: name)
+    }
+    return set
+  }
+}
+
+/// An instruction set that cannot be used.
+public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
+  /// What was asked for.
+  public let name: String
+
+  /// What was found and what to do.
+  public var description: String {
+    "this processor has no instruction set \"\(name)\"; choose one of "
+      + InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+  }
 }
 
 extension InstructionSet {

@@ -43,7 +43,7 @@ public enum KernelBenchmark {
     let output = AlignedBuffer(count: rows * columns)
     let matrix = PackedMatrix(
       weights: Array(repeating: 0.25, count: inner * columns), bias: nil, inner: inner, columns: columns,
-      rowsTogether: rowsTogether, precision: precision)
+      rowsTogether: rowsTogether, precision: precision, instructionSet: .chosen)
     guard rowsTogether == 1 || matrix.splits > 0 else { return }
     let seconds = median(repeats) {
       matrix.multiply(UnsafeBufferPointer(left.elements), rows: rows, activation: activation, into: output.elements)
@@ -65,7 +65,7 @@ public enum KernelBenchmark {
     let output = AlignedBuffer(count: input.count)
     let layer = DepthwiseLayer(
       weights: Array(repeating: 0.25, count: channels * kernel * kernel), bias: Array(repeating: 0, count: channels),
-      channels: channels, kernel: kernel)
+      channels: channels, kernel: kernel, instructionSet: .chosen)
     let scratch = AlignedBuffer(count: layer.scratchCount(height: side, width: side))
     let seconds = median(repeats) {
       layer.convolve(
@@ -93,9 +93,9 @@ public enum KernelBenchmark {
   private static func peakRate(repeats: Int) -> Double {
     let rounds = 4_000_000
     var sink: Float = 0
-    let operations = InstructionSet.best.peakKernel?.operationsPerRound ?? 2
+    let operations = InstructionSet.chosen.peakKernel?.operationsPerRound ?? 2
     let seconds = median(repeats) {
-      if let kernel = InstructionSet.best.peakKernel {
+      if let kernel = InstructionSet.chosen.peakKernel {
         sink += kernel.run(rounds: rounds, factor: 0.5)
       } else {
         for _ in 0..<rounds { sink = sink.addingProduct(0.5, 0.5) }
@@ -107,7 +107,7 @@ public enum KernelBenchmark {
 
   /// nil where the processor has no instruction for it.
   private static func bf16PeakRate(repeats: Int) -> Double? {
-    guard InstructionSet.best == .avx512, PackedMatrix.hasBF16 else { return nil }
+    guard InstructionSet.chosen == .avx512, PackedMatrix.hasBF16 else { return nil }
     let rounds = 4_000_000
     var sink: Float = 0
     let seconds = median(repeats) { sink += KernelsAVX512.PeakRate.runBF16(rounds: rounds) }

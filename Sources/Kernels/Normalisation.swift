@@ -10,7 +10,7 @@ public enum Normalisation {
   ///   - weight, bias: [channels].
   public static func layer(
     _ input: UnsafeBufferPointer<Float>, rows: Int, channels: Int, weight: [Float], bias: [Float], epsilon: Float,
-    instructionSet: InstructionSet = .best, into output: UnsafeMutableBufferPointer<Float>
+    instructionSet: InstructionSet, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(channels > 0 && weight.count == channels && bias.count == channels, "shape and storage differ")
     precondition(input.count >= rows * channels && output.count >= rows * channels, "shape and storage differ")
@@ -35,7 +35,7 @@ public enum Normalisation {
   /// - Parameter input: [count, pixels, channels]; may be `output`.
   public static func group(
     _ input: UnsafeBufferPointer<Float>, count: Int, pixels: Int, channels: Int, groups: Int, weight: [Float],
-    bias: [Float], epsilon: Float, relu: Bool, instructionSet: InstructionSet = .best,
+    bias: [Float], epsilon: Float, relu: Bool, instructionSet: InstructionSet,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(groups > 0 && pixels > 0 && channels % groups == 0, "the groups do not divide the channels")
@@ -86,7 +86,7 @@ public enum Normalisation {
   ///
   /// - Parameter values: [rows, columns].
   public static func softmax(
-    _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, instructionSet: InstructionSet = .best
+    _ values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, instructionSet: InstructionSet
   ) {
     precondition(values.count >= rows * columns, "shape and storage differ")
     guard columns > 0, let start = values.baseAddress else { return }

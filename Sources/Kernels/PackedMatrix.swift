@@ -30,7 +30,7 @@ public final class PackedMatrix: Sendable {
   /// - Precondition: the counts fit the shape, and this processor has `instructionSet`.
   public init(
     weights: [Float], bias: [Float]?, inner: Int, columns: Int, rowsTogether: Int = 1, precision: Precision = .fp32,
-    instructionSet: InstructionSet = .best, backend: GEMMBackend = .native
+    instructionSet: InstructionSet, backend: GEMMBackend = .native
   ) {
     precondition(inner >= 0 && columns >= 0 && weights.count == inner * columns, "shape and storage differ")
     precondition((bias?.count ?? columns) == columns, "shape and storage differ")

@@ -132,7 +132,7 @@ public struct Windows: Sendable, Hashable {
   ///
   /// - Parameter countsPadding: whether the zeros around the image take part.
   public func maximum(
-    _ image: UnsafeBufferPointer<Float>, countsPadding: Bool, instructionSet: InstructionSet = .best,
+    _ image: UnsafeBufferPointer<Float>, countsPadding: Bool, instructionSet: InstructionSet,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(image.count >= height * width * channels, "shape and storage differ")

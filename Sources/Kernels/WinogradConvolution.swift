@@ -28,7 +28,7 @@ public final class WinogradConvolution: Sendable {
   /// - Precondition: the counts fit, both counts of channels are multiples of 16, and this processor has
   ///   `instructionSet`.
   public init(
-    weights: [Float], bias: [Float], inputs: Int, outputs: Int, instructionSet: InstructionSet = .best,
+    weights: [Float], bias: [Float], inputs: Int, outputs: Int, instructionSet: InstructionSet,
     backend: GEMMBackend = .native
   ) {
     precondition(weights.count == 9 * inputs * outputs && bias.count == outputs, "shape and storage differ")

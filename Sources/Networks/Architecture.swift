@@ -15,7 +15,7 @@ public struct Architecture: Sendable, Hashable {
   let isResized: Bool
 
   package init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
-    self.init(name, side: side, classCount: classCount, family: .replknet(design))
+    self.init(name, side: side, classCount: classCount, family: .graph(.replknet(design)))
   }
 
   package init(_ name: String, side: Int = 224, classCount: Int = 1000, graph design: GraphDesign) {
@@ -85,7 +85,7 @@ public struct Architecture: Sendable, Hashable {
   public func resized(to side: Int) -> Architecture? {
     guard (16...2048).contains(side) else { return nil }
     switch family {
-    case .replknet, .slak, .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt), .graph(.slak): break
+    case .slak, .graph(.replknet), .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt), .graph(.slak): break
     case .graph(.visionTransformer(let design)): guard side % design.patch == 0 else { return nil }
     case .graph(.swin), .onnx: return nil
     }
@@ -119,30 +119,4 @@ public struct Architecture: Sendable, Hashable {
       design: RepLKNetDesign(
         kernels: [13, 9, 7, 5], blocks: [2, 2, 2, 2], channels: [32, 64, 96, 128], smallKernel: 3)),
   ]
-}
-
-/// The numbers that make one RepLKNet of the family; one entry a stage.
-package struct RepLKNetDesign: Sendable, Hashable {
-  /// The side of each stage's large depthwise kernel; odd.
-  package let kernels: [Int]
-  /// The pairs of a large-kernel block and a feed-forward block in each stage.
-  package let blocks: [Int]
-  /// The channels of each stage.
-  package let channels: [Int]
-  /// The side of the small kernel trained beside each large one; nil if there is none.
-  package let smallKernel: Int?
-  /// Twice the ratio of a large-kernel block's inner channels to its outer ones, so that 1.5 is a whole number.
-  package let depthwiseHalves: Int
-
-  /// A design with one entry a stage in each list.
-  package init(
-    kernels: [Int], blocks: [Int], channels: [Int], smallKernel: Int?, depthwiseHalves: Int = 2
-  ) {
-    precondition(!channels.isEmpty && kernels.count == channels.count && blocks.count == channels.count)
-    self.kernels = kernels
-    self.blocks = blocks
-    self.channels = channels
-    self.smallKernel = smallKernel
-    self.depthwiseHalves = depthwiseHalves
-  }
 }

@@ -10,18 +10,11 @@ extension Checkpoint {
 
   /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
   public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
-    guard case .replknet(let design) = architecture.family else {
-      if case .graph(let design) = architecture.family { try checkFits(design, of: architecture) }
-      if case .slak = architecture.family, let found = try Architecture.named(architecture.name, checkpoint: path) {
-        try checkFits(found)
-      }
-      if case .onnx = architecture.family { throw .malformed(file: path, reason: "it is no ONNX model") }
-      return
+    switch architecture.family {
+    case .graph(let design): try checkFits(design.stored(in: self), of: architecture)
+    case .slak: if let found = try Architecture.named(architecture.name, checkpoint: path) { try checkFits(found) }
+    case .onnx: throw .malformed(file: path, reason: "it is no ONNX model")
     }
-    var parameters = design.parameters(isMerged: contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight"))
-    let classes = max(1, shape(of: "head.bias")?.first ?? architecture.classCount)
-    parameters += [("head.weight", [classes, design.channels.last ?? 0]), ("head.bias", [classes])]
-    try checkFits(parameters, of: architecture)
   }
 }
 
@@ -35,11 +28,12 @@ extension Checkpoint {
   }
 
   private func checkFits(
-    _ parameters: [(name: String, shape: [Int])], of architecture: Architecture
+    _ parameters: [Parameter], of architecture: Architecture
   ) throws(CheckpointError) {
     var expected: Set<String> = []
     var problems: [String] = []
-    for (name, shape) in parameters {
+    for parameter in parameters {
+      let (name, shape) = (parameter.name, parameter.shape)
       expected.insert(name)
       guard let found = self.shape(of: name) else {
         problems.append("\(name) is missing")
@@ -101,53 +95,5 @@ extension Checkpoint {
   /// Counters and index tables that follow from the architecture.
   private static func isBookkeeping(_ name: String) -> Bool {
     [".num_batches_tracked", ".relative_position_index", ".attn_mask"].contains { name.hasSuffix($0) }
-  }
-}
-
-extension RepLKNetDesign {
-  /// Names and shapes of the parameters but for the head, whose size is the checkpoint's to choose.
-  func parameters(isMerged: Bool) -> [(name: String, shape: [Int])] {
-    var parameters: [(name: String, shape: [Int])] = []
-    func normalisation(_ prefix: String, _ channels: Int) {
-      for name in ["weight", "bias", "running_mean", "running_var"] {
-        parameters.append((prefix + "." + name, [channels]))
-      }
-    }
-    func convolution(_ prefix: String, _ shape: [Int]) {
-      parameters.append((prefix + ".conv.weight", shape))
-      normalisation(prefix + ".bn", shape[0])
-    }
-    let first = channels[0]
-    for (index, shape) in [[first, 3, 3, 3], [first, 1, 3, 3], [first, first, 1, 1], [first, 1, 3, 3]].enumerated() {
-      convolution("stem.\(index)", shape)
-    }
-    for (stage, width) in channels.enumerated() {
-      let inner = width * depthwiseHalves / 2
-      for pair in 0..<blocks[stage] {
-        let large = "stages.\(stage).blocks.\(2 * pair)"
-        normalisation(large + ".prelkb_bn", width)
-        convolution(large + ".pw1", [inner, width, 1, 1])
-        let kernel = kernels[stage]
-        if isMerged {
-          parameters.append((large + ".large_kernel.lkb_reparam.weight", [inner, 1, kernel, kernel]))
-          parameters.append((large + ".large_kernel.lkb_reparam.bias", [inner]))
-        } else {
-          convolution(large + ".large_kernel.lkb_origin", [inner, 1, kernel, kernel])
-          if let smallKernel {
-            convolution(large + ".large_kernel.small_conv", [inner, 1, smallKernel, smallKernel])
-          }
-        }
-        convolution(large + ".pw2", [width, inner, 1, 1])
-        let feedForward = "stages.\(stage).blocks.\(2 * pair + 1)"
-        normalisation(feedForward + ".preffn_bn", width)
-        convolution(feedForward + ".pw1", [4 * width, width, 1, 1])
-        convolution(feedForward + ".pw2", [width, 4 * width, 1, 1])
-      }
-      guard stage + 1 < channels.count else { continue }
-      convolution("transitions.\(stage).0", [channels[stage + 1], width, 1, 1])
-      convolution("transitions.\(stage).1", [channels[stage + 1], 1, 3, 3])
-    }
-    normalisation("norm", channels.last ?? 0)
-    return parameters
   }
 }

@@ -46,48 +46,17 @@ struct RandomWeights: WeightSource {
   }
 }
 
-/// Folding of batch normalisations and small kernels into convolutions, in float64, rounded once at the end.
-struct Folding<Source: WeightSource>: Sendable {
-  let source: Source
+/// Folding of batch normalisations into the layers beside them, in float64.
+struct Folding: Sendable {
+  let source: any WeightSource
 
-  /// Added to a variance before its root is taken; PyTorch's default, which all of RepLKNet uses.
+  /// Added to a variance before its root is taken; PyTorch's default.
   private var epsilon: Double { 1e-5 }
 
   /// What a batch normalisation does to channel c in evaluation: x scale[c] + shift[c].
   struct Affine {
     var scale: [Double]
     var shift: [Double]
-  }
-
-  /// A convolution's weights, [outputs, inner], as they are stored, what they are multiplied with, and its bias.
-  struct Linear {
-    var weights: [Float]
-    /// Of each output.
-    var outputScale: [Double]
-    /// Of each inner number; nil for 1.
-    var inputScale: [Double]?
-    var bias: [Double]
-
-    var outputs: Int { bias.count }
-    var inner: Int { bias.isEmpty ? 0 : weights.count / bias.count }
-    var roundedBias: [Float] { bias.map { Float($0) } }
-
-    /// The weights with both factors.
-    var roundedWeights: [Float] {
-      let inner = inner
-      return [Float](unsafeUninitializedCapacity: weights.count) { target, initialized in
-        for output in 0..<outputs {
-          let scale = outputScale[output]
-          let row = output * inner
-          if let inputScale {
-            for k in 0..<inner { target[row + k] = Float(Double(weights[row + k]) * scale * inputScale[k]) }
-          } else {
-            for k in 0..<inner { target[row + k] = Float(Double(weights[row + k]) * scale) }
-          }
-        }
-        initialized = outputs * inner
-      }
-    }
   }
 
   func values(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Double] {
@@ -101,57 +70,6 @@ struct Folding<Source: WeightSource>: Sendable {
     let variance = try values(prefix + ".running_var", [channels])
     let scale = zip(weight, variance).map { $0 / ($1 + epsilon).squareRoot() }
     return Affine(scale: scale, shift: (0..<channels).map { bias[$0] - mean[$0] * scale[$0] })
-  }
-
-  /// `PREFIX.conv` and `PREFIX.bn` as one convolution.
-  func convolution(_ prefix: String, _ shape: [Int]) throws(CheckpointError) -> Linear {
-    let weights = try source.values(prefix + ".conv.weight", shape: shape)
-    let affine = try normalisation(prefix + ".bn", shape[0])
-    return Linear(weights: weights, outputScale: affine.scale, bias: affine.shift)
-  }
-
-  /// A linear layer after an affine map of its inputs.
-  func absorbing(_ before: Affine, into linear: Linear) -> Linear {
-    var result = linear
-    let inner = linear.inner
-    for output in 0..<linear.outputs {
-      let scale = linear.outputScale[output]
-      var sum = linear.bias[output]
-      for k in 0..<inner { sum += Double(linear.weights[output * inner + k]) * scale * before.shift[k] }
-      result.bias[output] = sum
-    }
-    result.inputScale = before.scale
-    return result
-  }
-
-  /// A large kernel with the small one beside it, merged if it is not yet: weights [channels, kernel, kernel].
-  func largeKernel(
-    _ prefix: String, channels: Int, kernel: Int, smallKernel: Int?
-  ) throws(CheckpointError) -> Linear {
-    let plain = [Double](repeating: 1, count: channels)
-    if source.contains(prefix + ".lkb_reparam.weight") {
-      return Linear(
-        weights: try source.values(prefix + ".lkb_reparam.weight", shape: [channels, 1, kernel, kernel]),
-        outputScale: plain, bias: try values(prefix + ".lkb_reparam.bias", [channels]))
-    }
-    let large = try convolution(prefix + ".lkb_origin", [channels, 1, kernel, kernel])
-    guard let smallKernel else { return large }
-    let small = try convolution(prefix + ".small_conv", [channels, 1, smallKernel, smallKernel])
-    var merged = Linear(
-      weights: large.roundedWeights, outputScale: plain, bias: zip(large.bias, small.bias).map { $0 + $1 })
-    let margin = (kernel - smallKernel) / 2
-    for channel in 0..<channels {
-      for row in 0..<smallKernel {
-        for column in 0..<smallKernel {
-          let place = (channel * kernel + row + margin) * kernel + column + margin
-          merged.weights[place] = Float(
-            Double(large.weights[place]) * large.outputScale[channel]
-              + Double(small.weights[(channel * smallKernel + row) * smallKernel + column])
-              * small.outputScale[channel])
-        }
-      }
-    }
-    return merged
   }
 }
 

@@ -9,11 +9,10 @@ extension Architecture {
     // The shortest side after resizing, for images of 224 pixels; larger ones are not cropped from more.
     let (resize, interpolation, statistics): (Int, Interpolation, ImageStatistics.Kind) =
       switch family {
-      case .replknet: (256, .bicubic, .imageNet)
       case .graph(.resnet), .onnx: (256, .bilinear, .imageNet)
       case .graph(.bigTransfer): (224, .bilinear, .half)
       case .graph(.visionTransformer): (248, .bicubic, name.hasPrefix("deit") ? .imageNet : .half)
-      case .graph(.convNeXt), .graph(.slak), .slak: (256, .bicubic, .imageNet)
+      case .graph(.replknet), .graph(.convNeXt), .graph(.slak), .slak: (256, .bicubic, .imageNet)
       case .graph(.swin): (248, .bicubic, .imageNet)
       }
     return Preprocessing(

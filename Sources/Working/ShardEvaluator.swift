@@ -27,7 +27,7 @@ public final class ShardEvaluator: ShardComputer {
     frosts = FrostStore { models.charge($0) }
     provenance = [
       "host": ProcessInfo.processInfo.hostName, "process": String(ProcessInfo.processInfo.processIdentifier),
-      "instruction_set": InstructionSet.best.rawValue, "version": version,
+      "instruction_set": InstructionSet.chosen.rawValue, "version": version,
     ]
   }
 

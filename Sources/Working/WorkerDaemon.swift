@@ -252,7 +252,7 @@ private struct WorkerSession {
           workerID: workerID, host: ProcessInfo.processInfo.hostName,
           processID: Int(ProcessInfo.processInfo.processIdentifier),
           credits: configuration.streams + configuration.prefetch, version: configuration.version,
-          instructionSet: InstructionSet.best.rawValue, runID: runID, held: Array(held.keys))))
+          instructionSet: InstructionSet.chosen.rawValue, runID: runID, held: Array(held.keys))))
   }
 
   /// Follows a coordinator that listens elsewhere now: introduces itself there, with what it holds.

@@ -24,7 +24,7 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
-      print("instruction set \(InstructionSet.best.rawValue), one thread, median of \(repeats)")
+      print("instruction set \(InstructionSet.chosen.rawValue), one thread, median of \(repeats)")
       KernelBenchmark.run(repeats: repeats, only: only) { print($0) }
     }
   }

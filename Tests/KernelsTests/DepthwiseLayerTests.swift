@@ -98,7 +98,8 @@ import Testing
     let weights = Self.values(columns * inner, stream: 8)
     let bias = Self.values(columns, stream: 9)
     let residual = Self.values(rows * columns, stream: 10)
-    let layer = PackedMatrix(weights: weights, bias: bias, inner: inner, columns: columns, backend: .openblas)
+    let layer = PackedMatrix(
+      weights: weights, bias: bias, inner: inner, columns: columns, instructionSet: .best, backend: .openblas)
     // In place: the residual is what the output holds.
     var output = residual
     left.withUnsafeBufferPointer { left in

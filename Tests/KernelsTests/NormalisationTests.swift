@@ -18,7 +18,8 @@ import Testing
     input.withUnsafeBufferPointer { input in
       output.withUnsafeMutableBufferPointer {
         Normalisation.layer(
-          input, rows: 3, channels: channels, weight: weight, bias: bias, epsilon: 1e-3, into: $0)
+          input, rows: 3, channels: channels, weight: weight, bias: bias, epsilon: 1e-3,
+          instructionSet: .best, into: $0)
       }
     }
     for row in 0..<3 {
@@ -62,7 +63,7 @@ import Testing
   @Test func softmaxIsTheFormula() {
     var values = numbers(5 * 37, stream: 4).map { $0 * 5 }
     let before = values
-    values.withUnsafeMutableBufferPointer { Normalisation.softmax($0, rows: 5, columns: 37) }
+    values.withUnsafeMutableBufferPointer { Normalisation.softmax($0, rows: 5, columns: 37, instructionSet: .best) }
     for row in 0..<5 {
       let exponentials = before[(row * 37)..<((row + 1) * 37)].map { exp(Double($0)) }
       let total = exponentials.reduce(0, +)
@@ -128,7 +129,9 @@ import Testing
     for (countsPadding, expected) in [(true, Float(0)), (false, -1)] {
       var output: [Float] = [.nan]
       image.withUnsafeBufferPointer { image in
-        output.withUnsafeMutableBufferPointer { windows.maximum(image, countsPadding: countsPadding, into: $0) }
+        output.withUnsafeMutableBufferPointer {
+          windows.maximum(image, countsPadding: countsPadding, instructionSet: .best, into: $0)
+        }
       }
       #expect(output == [expected])
     }

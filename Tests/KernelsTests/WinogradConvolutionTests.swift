@@ -69,7 +69,8 @@ import Testing
       input, weights, count: 1, height: 9, width: 10, channels: 64, outputs: 64, kernel: 3,
       epilogue: .init(bias: [Float](repeating: 0, count: 64)))
     let layer = WinogradConvolution(
-      weights: weights, bias: [Float](repeating: 0, count: 64), inputs: 64, outputs: 64)
+      weights: weights, bias: [Float](repeating: 0, count: 64), inputs: 64, outputs: 64,
+      instructionSet: .best)
     let found = Self.convolve(layer, input, shape, activation: .none, residual: nil)
     let largest = direct.map { abs($0) }.max() ?? 0
     let error = zip(found, direct).map { abs($0 - $1) }.max() ?? .infinity
@@ -83,7 +84,8 @@ import Testing
     )
     let input = Self.values(3 * 13 * 14 * 16, stream: 7)
     let layer = WinogradConvolution(
-      weights: Self.values(9 * 256, stream: 8), bias: Self.values(16, stream: 9), inputs: 16, outputs: 16)
+      weights: Self.values(9 * 256, stream: 8), bias: Self.values(16, stream: 9), inputs: 16, outputs: 16,
+      instructionSet: .best)
     let size = 13 * 14 * 16
     let alone = (0..<3).flatMap {
       Self.convolve(layer, Array(input[$0 * size..<($0 + 1) * size]), one, activation: .relu, residual: nil)

@@ -7,7 +7,7 @@ extension CheckpointReader {
     switch architecture.family {
     case .onnx: return architecture.classCount
     case .graph(let design): head = design.head
-    case .replknet, .slak: head = "head"
+    case .slak: head = "head"
     }
     guard let count = try open(path).shape(of: head + ".bias")?.first, count > 0 else {
       throw .missing(name: head + ".bias", file: path)

@@ -17,7 +17,7 @@ package struct BigTransferDesign: Sendable, Hashable {
     // The widest, whose 152 layers make errors some hundredfold, are left those of a plain product.
     graph.takesProductsInBlocks = width < 256
     var value = convolution("stem.conv", 0, width, kernel: 7, stride: 2, in: &graph)
-    value = graph.append(.maxPool(WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: true), value)
+    value = graph.append(Pooling(.maximum, WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: true), value)
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
         let prefix = "stages.\(stage).blocks.\(block)"
@@ -32,26 +32,28 @@ package struct BigTransferDesign: Sendable, Hashable {
         inner = normalisation(prefix + ".norm2", inner, in: &graph)
         inner = convolution(prefix + ".conv2", inner, outputs / 4, kernel: 3, stride: stride, in: &graph)
         inner = normalisation(prefix + ".norm3", inner, in: &graph)
+        let input = value
         value = convolution(prefix + ".conv3", inner, outputs, kernel: 1, residual: shortcut, in: &graph)
+        graph.nameBlock(prefix, from: input, to: value)
       }
     }
     value = normalisation("norm", value, in: &graph)
-    value = graph.append(.globalAverage, value)
-    let head = Operation.Convolution(name: "head.fc", inputs: graph.extents[value].channels, outputs: classCount)
-    _ = graph.append(.convolution(head), value)
+    value = graph.append(GlobalAverage(), value)
+    let head = Convolution(name: "head.fc", inputs: graph.extents[value].channels, outputs: classCount)
+    graph.outputs = [graph.append(head, value)]
   }
 
   private func normalisation(_ name: String, _ input: Graph.Value, in graph: inout Graph) -> Graph.Value {
-    graph.append(.groupNorm(name: name, channels: graph.extents[input].channels, groups: 32), input)
+    graph.append(GroupNorm(name: name, channels: graph.extents[input].channels, groups: 32), input)
   }
 
   private func convolution(
     _ name: String, _ input: Graph.Value, _ outputs: Int, kernel: Int, stride: Int = 1,
     residual: Graph.Value? = nil, in graph: inout Graph
   ) -> Graph.Value {
-    let layer = Operation.Convolution(
+    let layer = Convolution(
       name: name, inputs: graph.extents[input].channels, outputs: outputs,
       shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false, isStandardised: true)
-    return graph.append(.convolution(layer), input, residual: residual)
+    return graph.append(layer, input, residual: residual)
   }
 }

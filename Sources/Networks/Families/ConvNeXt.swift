@@ -22,12 +22,12 @@ package struct ConvNeXtDesign: Sendable, Hashable {
       }
       for block in 0..<blocks[stage] {
         let name = prefix + ".blocks.\(block)"
-        let inner = graph.append(.depthwise(name: name + ".conv_dw", channels: width, kernel: 7), value)
+        let inner = graph.append(DepthwiseConvolution(name + ".conv_dw", channels: width, kernel: 7), value)
         value = graph.invertedBottleneck(name, inner, names: ("mlp.fc1", "mlp.fc2"), residual: value, epsilon: epsilon)
       }
     }
-    value = graph.append(.globalAverage, value)
+    value = graph.append(GlobalAverage(), value)
     value = graph.layerNorm("head.norm", value, epsilon: epsilon)
-    _ = graph.linear("head.fc", value, outputs: classCount)
+    graph.outputs = [graph.linear("head.fc", value, outputs: classCount)]
   }
 }

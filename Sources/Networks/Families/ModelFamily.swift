@@ -1,8 +1,7 @@
 import Kernels
 
-/// What builds a network: RepLKNet on a path of its own, every other family as a graph.
+/// What builds a network.
 package enum ModelFamily: Sendable, Hashable {
-  case replknet(RepLKNetDesign)
   case graph(GraphDesign)
   /// Told by an ONNX model.
   case onnx
@@ -12,6 +11,7 @@ package enum ModelFamily: Sendable, Hashable {
 
 /// The numbers that make one network of a family that is computed as a graph.
 package enum GraphDesign: Sendable, Hashable {
+  case replknet(RepLKNetDesign)
   case resnet(ResNetDesign)
   case bigTransfer(BigTransferDesign)
   case visionTransformer(VisionTransformerDesign)
@@ -23,15 +23,21 @@ package enum GraphDesign: Sendable, Hashable {
   var head: String {
     switch self {
     case .resnet: "fc"
-    case .visionTransformer, .slak: "head"
+    case .replknet, .visionTransformer, .slak: "head"
     case .bigTransfer, .convNeXt, .swin: "head.fc"
     }
+  }
+
+  /// The same network as a checkpoint holds it.
+  func stored(in weights: any WeightSource) -> GraphDesign {
+    if case .replknet(let design) = self { .replknet(design.stored(in: weights)) } else { self }
   }
 
   /// The network for images of a size, in pixels.
   func graph(height: Int, width: Int, classCount: Int) -> Graph {
     var graph = Graph(height: height, width: width)
     switch self {
+    case .replknet(let design): design.describe(in: &graph, classCount: classCount)
     case .resnet(let design): design.describe(in: &graph, classCount: classCount)
     case .bigTransfer(let design): design.describe(in: &graph, classCount: classCount)
     case .visionTransformer(let design): design.describe(in: &graph, classCount: classCount)
@@ -49,23 +55,22 @@ extension Graph {
     _ name: String, _ input: Value, outputs: Int, gelu: Bool = false, hasBias: Bool = true, scale: String? = nil,
     residual: Value? = nil
   ) -> Value {
-    let layer = Operation.Convolution(
+    let layer = Convolution(
       name: name, inputs: extents[input].channels, outputs: outputs, hasBias: hasBias, isLinear: true, scale: scale,
       activation: gelu ? .gelu : .none)
-    return append(.convolution(layer), input, residual: residual)
+    return append(layer, input, residual: residual)
   }
 
   mutating func layerNorm(_ name: String, _ input: Value, epsilon: Float) -> Value {
-    append(.layerNorm(name: name, channels: extents[input].channels, epsilon: epsilon), input)
+    append(LayerNorm(name: name, channels: extents[input].channels, epsilon: epsilon), input)
   }
 
   /// Non-overlapping patches of a side as tokens or pixels, with bias.
   mutating func patches(_ name: String, _ input: Value, side: Int, outputs: Int) -> Value {
     append(
-      .convolution(
-        Operation.Convolution(
-          name: name, inputs: extents[input].channels, outputs: outputs,
-          shape: WindowShape(kernel: side, stride: side))), input)
+      Convolution(
+        name: name, inputs: extents[input].channels, outputs: outputs, shape: WindowShape(kernel: side, stride: side)),
+      input)
   }
 
   /// x + fc2(gelu(fc1(norm(x)))), four times as wide within: `PREFIX.norm2` and `PREFIX.mlp`.
@@ -73,7 +78,9 @@ extension Graph {
     let channels = extents[input].channels
     let normalised = layerNorm(prefix + ".norm2", input, epsilon: epsilon)
     let hidden = linear(prefix + ".mlp.fc1", normalised, outputs: 4 * channels, gelu: true)
-    return linear(prefix + ".mlp.fc2", hidden, outputs: channels, residual: input)
+    let output = linear(prefix + ".mlp.fc2", hidden, outputs: channels, residual: input)
+    nameBlock(prefix + ".mlp", from: input, to: output)
+    return output
   }
 
   /// residual + gamma fc2(gelu(fc1(norm(x)))), four times as wide within: `PREFIX.norm`, two linear layers, `PREFIX.gamma`.
@@ -83,18 +90,22 @@ extension Graph {
     let channels = extents[input].channels
     let normalised = layerNorm(prefix + ".norm", input, epsilon: epsilon)
     let hidden = linear("\(prefix).\(names.0)", normalised, outputs: 4 * channels, gelu: true)
-    return linear(
+    let output = linear(
       "\(prefix).\(names.1)", hidden, outputs: channels, scale: prefix + ".gamma", residual: residual)
+    nameBlock(prefix, from: residual, to: output)
+    return output
   }
 
   /// x + proj(attention(qkv(norm(x)))): `PREFIX.norm1` and `PREFIX.attn`.
   mutating func selfAttention(
-    _ prefix: String, _ input: Value, heads: Int, window: Operation.AttentionWindow? = nil, epsilon: Float
+    _ prefix: String, _ input: Value, heads: Int, window: SelfAttention.Window? = nil, epsilon: Float
   ) -> Value {
     let channels = extents[input].channels
     let normalised = layerNorm(prefix + ".norm1", input, epsilon: epsilon)
     let projected = linear(prefix + ".attn.qkv", normalised, outputs: 3 * channels)
-    let gathered = append(.attention(heads: heads, window.map { .windows($0) } ?? .whole), projected)
-    return linear(prefix + ".attn.proj", gathered, outputs: channels, residual: input)
+    let gathered = append(SelfAttention(heads: heads, scope: window.map { .windows($0) } ?? .whole), projected)
+    let output = linear(prefix + ".attn.proj", gathered, outputs: channels, residual: input)
+    nameBlock(prefix + ".attn", from: input, to: output)
+    return output
   }
 }

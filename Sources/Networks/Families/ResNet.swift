@@ -21,15 +21,15 @@ package struct ResNetDesign: Sendable, Hashable {
 
   func describe(in graph: inout Graph, classCount: Int) {
     var value = convolution("conv1", "bn1", 0, stem, kernel: 7, stride: 2, relu: true, in: &graph)
-    value = graph.append(.maxPool(WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: false), value)
+    value = graph.append(Pooling(.maximum, WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: false), value)
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
         let stride = stage > 0 && block == 0 ? 2 : 1
         value = self.block("layer\(stage + 1).\(block)", value, width << stage, stride: stride, in: &graph)
       }
     }
-    value = graph.append(.globalAverage, value)
-    _ = graph.linear("fc", value, outputs: classCount)
+    value = graph.append(GlobalAverage(), value)
+    graph.outputs = [graph.linear("fc", value, outputs: classCount)]
   }
 
   private func block(
@@ -57,17 +57,19 @@ package struct ResNetDesign: Sendable, Hashable {
       value = layer(1, input, channels, kernel: 3, stride: stride)
       value = layer(2, value, outputs, kernel: 3, isLast: true)
     }
-    return graph.append(.relu, value)
+    value = graph.append(ReLU(), value)
+    graph.nameBlock(prefix, from: input, to: value)
+    return value
   }
 
   private func convolution(
     _ name: String, _ normalisation: String, _ input: Graph.Value, _ outputs: Int, kernel: Int, stride: Int = 1,
     relu: Bool = false, residual: Graph.Value? = nil, in graph: inout Graph
   ) -> Graph.Value {
-    let layer = Operation.Convolution(
+    let layer = Convolution(
       name: name, inputs: graph.extents[input].channels, outputs: outputs,
       shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false,
       normalisation: normalisation, activation: relu ? .relu : .none)
-    return graph.append(.convolution(layer), input, residual: residual)
+    return graph.append(layer, input, residual: residual)
   }
 }

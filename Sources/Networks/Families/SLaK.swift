@@ -57,48 +57,23 @@ package struct SLaKDesign: Sendable, Hashable {
       }
       for block in 0..<blocks[stage] {
         let name = "stages.\(stage).\(block)"
-        let inner = graph.append(.depthwiseSum(kernels(name, stage)), value)
+        let inner = graph.append(kernels(name, stage), value)
         value = graph.invertedBottleneck(name, inner, names: ("pwconv1", "pwconv2"), residual: value, epsilon: epsilon)
       }
     }
-    value = graph.append(.globalAverage, value)
+    value = graph.append(GlobalAverage(), value)
     value = graph.layerNorm("norm", value, epsilon: epsilon)
-    _ = graph.linear("head", value, outputs: classCount)
+    graph.outputs = [graph.linear("head", value, outputs: classCount)]
   }
 
-  private func kernels(_ name: String, _ stage: Int) -> Operation.DepthwiseSum {
+  private func kernels(_ name: String, _ stage: Int) -> DepthwiseConvolution {
     let large = name + ".large_kernel."
     let side = kernels[stage]
-    var parts = [
-      Operation.DepthwiseSum.Part(name: large + branches + "1", rows: side, columns: smallKernel),
-      Operation.DepthwiseSum.Part(name: large + branches + "2", rows: smallKernel, columns: side),
-    ]
-    if smallKernel < side { parts.append(.init(name: large + "small_conv", rows: smallKernel, columns: smallKernel)) }
-    return Operation.DepthwiseSum(channels: channels[stage], kernel: side, parts: parts)
-  }
-}
-
-extension Operation {
-  /// Depthwise convolutions of one input, each followed by a batch normalisation, added: one convolution with all
-  /// kernels in a square.
-  struct DepthwiseSum: Sendable {
-    let channels: Int
-    /// The side of the square.
-    let kernel: Int
-    let parts: [Part]
-
-    struct Part: Sendable {
-      /// The name before `.conv` and `.bn`.
-      let name: String
-      let rows: Int
-      let columns: Int
+    func part(_ name: String, _ rows: Int, _ columns: Int) -> DepthwiseConvolution.Part {
+      .init(name: large + name + ".conv", rows: rows, columns: columns, normalisation: large + name + ".bn")
     }
-
-    var parameters: [(name: String, shape: [Int])] {
-      parts.flatMap { part in
-        [(part.name + ".conv.weight", [channels, 1, part.rows, part.columns])]
-          + ["weight", "bias", "running_mean", "running_var"].map { (part.name + ".bn." + $0, [channels]) }
-      }
-    }
+    var parts = [part(branches + "1", side, smallKernel), part(branches + "2", smallKernel, side)]
+    if smallKernel < side { parts.append(part("small_conv", smallKernel, smallKernel)) }
+    return DepthwiseConvolution(channels: channels[stage], kernel: side, parts: parts)
   }
 }

@@ -23,7 +23,7 @@ package struct SwinDesign: Sendable, Hashable {
     for stage in blocks.indices {
       let prefix = "layers.\(stage)"
       if stage > 0 {
-        value = graph.append(.mergePatches, value)
+        value = graph.append(MergePatches(), value)
         value = graph.layerNorm(prefix + ".downsample.norm", value, epsilon: epsilon)
         value = graph.linear(prefix + ".downsample.reduction", value, outputs: width << stage, hasBias: false)
       }
@@ -32,14 +32,16 @@ package struct SwinDesign: Sendable, Hashable {
       for block in 0..<blocks[stage] {
         let name = prefix + ".blocks.\(block)"
         let shift = block % 2 == 1 && graph.extents[value].height > window ? window / 2 : 0
-        let layout = Operation.AttentionWindow(
+        let layout = SelfAttention.Window(
           side: side, shift: shift, table: name + ".attn.relative_position_bias_table")
+        let input = value
         value = graph.selfAttention(name, value, heads: heads[stage], window: layout, epsilon: epsilon)
         value = graph.perceptron(name, value, epsilon: epsilon)
+        graph.nameBlock(name, from: input, to: value)
       }
     }
     value = graph.layerNorm("norm", value, epsilon: epsilon)
-    value = graph.append(.globalAverage, value)
-    _ = graph.linear("head.fc", value, outputs: classCount)
+    value = graph.append(GlobalAverage(), value)
+    graph.outputs = [graph.linear("head.fc", value, outputs: classCount)]
   }
 }

@@ -19,14 +19,16 @@ package struct VisionTransformerDesign: Sendable, Hashable {
     let epsilon: Float = 1e-6
     var value = graph.patches("patch_embed.proj", 0, side: patch, outputs: width)
     let count = graph.extents[value].pixels + 1
-    value = graph.append(.tokens(token: "cls_token", position: "pos_embed", count: count, channels: width), value)
+    value = graph.append(Tokens(token: "cls_token", position: "pos_embed", count: count, channels: width), value)
     for block in 0..<depth {
-      value = graph.selfAttention("blocks.\(block)", value, heads: heads, epsilon: epsilon)
-      value = graph.perceptron("blocks.\(block)", value, epsilon: epsilon)
+      let (name, input) = ("blocks.\(block)", value)
+      value = graph.selfAttention(name, value, heads: heads, epsilon: epsilon)
+      value = graph.perceptron(name, value, epsilon: epsilon)
+      graph.nameBlock(name, from: input, to: value)
     }
     // The class token alone goes on: the last normalisation works on each token for itself.
-    value = graph.append(.firstToken, value)
+    value = graph.append(FirstToken(), value)
     value = graph.layerNorm("norm", value, epsilon: epsilon)
-    _ = graph.linear("head", value, outputs: classCount)
+    graph.outputs = [graph.linear("head", value, outputs: classCount)]
   }
 }

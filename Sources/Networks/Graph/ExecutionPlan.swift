@@ -27,7 +27,7 @@ package struct ExecutionPlan: Sendable {
     operations = graph.nodes.count
     operationsImageByImage = storage.batchStart
     multiplyAdds = graph.multiplyAdds
-    uses = graph.nodes.enumerated().map { index, node in
+    uses = graph.nodes.enumerated().filter { storage.placement[$0.element.output] >= 0 }.map { index, node in
       Use(buffer: storage.placement[node.output], written: index, lastRead: lastUses[node.output])
     }
     func bytes(_ isOfOneImage: Bool) -> Int {
@@ -37,13 +37,8 @@ package struct ExecutionPlan: Sendable {
   }
 }
 
-extension Graph {
-  /// The same logits from fewer operations.
-  var optimised: Graph { keepingWhatTheFirstTokenNeeds().fusingActivations() }
-}
-
 extension Architecture {
-  /// How the network runs; nil for RepLKNet, which has a path of its own.
+  /// How the network runs; nil for what a file tells.
   package var executionPlan: ExecutionPlan? {
     guard case .graph(let design) = family else { return nil }
     return ExecutionPlan(design.graph(height: inputHeight, width: inputWidth, classCount: classCount))

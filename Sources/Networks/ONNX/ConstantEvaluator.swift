@@ -119,7 +119,7 @@ enum ConstantEvaluator {
     return ConstantTensor(
       shape: shape,
       floats: values.withUnsafeBufferPointer { values in
-        (0..<values.count / count).map { TensorStep.reduce(reduction, values, $0 * count, count) }
+        (0..<values.count / count).map { PreparedTensorLayer.reduce(reduction, values, $0 * count, count) }
       })
   }
 

@@ -6,35 +6,37 @@ extension ProgramLowering {
     if isWhole(input), isMine(input.value), let place = nodes.lastIndex(where: { $0.output == input.value }),
       let fused = Self.fused(function, nodes[place])
     {
-      nodes[place].operation = fused
+      nodes[place].layer = fused
       return input
     }
     let input = isWhole(input) ? input : contiguous(input, input.order)
-    let operation: Operation
+    let layer: any Layer
     if case .row(.relu) = function {
-      operation = .relu
+      layer = ReLU()
     } else {
-      operation = .tensor(.map(function), extents[input.value])
+      layer = TensorLayer(.map(function), extents[input.value])
     }
-    let value = add(operation, [input.value])
+    let value = add(layer, [input.value])
     return TensorView(value: value, shape: input.shape, strides: input.strides, offset: input.offset)
   }
 
   /// The layer with the function done at its end; nil where it has no such end.
-  static func fused(_ function: ElementwiseFunction, _ node: Node) -> Operation? {
-    switch (node.operation, function) {
-    case (.convolution(var layer), .row(.relu)) where layer.activation == .none:
+  static func fused(_ function: ElementwiseFunction, _ node: Node) -> (any Layer)? {
+    switch (node.layer, function) {
+    case (var layer as Convolution, .row(.relu)) where layer.activation == .none:
       guard node.inputs.count == 1 || layer.groups == 1 else { return nil }
       layer.activation = node.inputs.count == 1 ? .relu : .reluOfSum
-      return .convolution(layer)
-    case (.convolution(var layer), .gelu)
-    where layer.activation == .none && node.inputs.count == 1 && layer.shape.isPointwise && layer.groups == 1:
+      return layer
+    case (var layer as Convolution, .gelu)
+    where layer.activation == .none && node.inputs.count == 1 && layer.isPointwise:
       layer.activation = .gelu
-      return .convolution(layer)
-    case (.depthwise(let name, let channels, let kernel, let stride, false), .row(.relu)):
-      return .depthwise(name: name, channels: channels, kernel: kernel, stride: stride, relu: true)
-    case (.groupNorm(let name, let channels, let groups, let epsilon, false), .row(.relu)):
-      return .groupNorm(name: name, channels: channels, groups: groups, epsilon: epsilon, relu: true)
+      return layer
+    case (var layer as DepthwiseConvolution, .row(.relu)):
+      layer.hasReLU = true
+      return layer
+    case (var layer as GroupNorm, .row(.relu)):
+      layer.hasReLU = true
+      return layer
     default: return nil
     }
   }
@@ -60,7 +62,7 @@ extension ProgramLowering {
     guard layer.liesLike(other), isWhole(layer), isWhole(other), isMine(layer.value),
       layer.value != other.value, extents[layer.value].count == extents[other.value].count,
       let place = nodes.lastIndex(where: { $0.output == layer.value }), nodes[place].inputs.count == 1,
-      case .convolution(let convolution) = nodes[place].operation, convolution.activation == .none,
+      let convolution = nodes[place].layer as? Convolution, convolution.activation == .none,
       convolution.groups == 1
     else { return nil }
     var node = nodes.remove(at: place)
@@ -79,9 +81,9 @@ extension ProgramLowering {
       let place = nodes.lastIndex(where: { $0.output == input.value }), nodes[place].inputs.count == 1
     else { return nil }
     let name: String
-    switch nodes[place].operation {
-    case .convolution(let layer) where layer.activation == .none: name = layer.name
-    case .depthwise(let depthwise, _, _, _, false): name = depthwise
+    switch nodes[place].layer {
+    case let layer as Convolution where layer.activation == .none: name = layer.name
+    case let layer as DepthwiseConvolution where !layer.hasReLU: name = layer.parts[0].name
     default: return nil
     }
     let channels = extents[input.value].channels
@@ -133,7 +135,7 @@ extension ProgramLowering {
       offsets: [left.offset, right.offset, 0])
     let channels = order.last { target[$0] != 1 }.map { target[$0] } ?? 1
     let value = add(
-      .tensor(.combine(function, walk, constant: constant), plain(target.reduce(1, *), channels)),
+      TensorLayer(.combine(function, walk, constant: constant), plain(target.reduce(1, *), channels)),
       inputs.map(\.value))
     return dense(value, target, order)
   }
@@ -147,20 +149,20 @@ extension ProgramLowering {
       !axes.contains(fastest), kept.allSatisfy({ $0 == fastest || input.shape[$0] == 1 })
     {
       let channels = input.shape[fastest]
-      let value = add(.globalAverage, [input.value], from: plain(input.count, channels))
+      let value = add(GlobalAverage(), [input.value], from: plain(input.count, channels))
       return dense(value, target, Array(target.indices))
     }
     let rows = contiguous(input, kept + axes)
     let count = reduced.reduce(1) { $0 * input.shape[$1] }
     let inner = kept.last { input.shape[$0] != 1 }.map { input.shape[$0] } ?? 1
-    let value = add(.tensor(.reduce(reduction, count: count), plain(target.reduce(1, *), inner)), [rows.value])
+    let value = add(TensorLayer(.reduce(reduction, count: count), plain(target.reduce(1, *), inner)), [rows.value])
     return dense(value, target, Array(target.indices))
   }
 
   mutating func softmax(_ input: TensorView, _ axis: Int) -> TensorView {
     let order = input.shape.indices.filter { $0 != axis } + [axis]
     let rows = contiguous(input, order)
-    let value = add(.tensor(.softmax(count: input.shape[axis]), extents[rows.value]), [rows.value])
+    let value = add(TensorLayer(.softmax(count: input.shape[axis]), extents[rows.value]), [rows.value])
     return dense(value, input.shape, order)
   }
 

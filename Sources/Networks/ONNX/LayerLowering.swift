@@ -15,16 +15,14 @@ extension ProgramLowering {
     weights[name + ".weight"] = ProgramWeights.Parameter(tensor: weight, shape: weight.shape)
     weights[name + ".bias"] = ProgramWeights.Parameter(
       tensor: ConstantTensor(shape: [target[1]], floats: bias), shape: [target[1]])
-    let operation: Operation
+    let layer: any Layer
     if groups == from.channels, target[1] == groups, groups > 1, windows.isSquare {
-      operation = .depthwise(
-        name: name, channels: groups, kernel: windows.rows.kernel, stride: windows.rows.stride)
+      layer = DepthwiseConvolution(
+        name, channels: groups, kernel: windows.rows.kernel, stride: windows.rows.stride)
     } else {
-      operation = .convolution(
-        Operation.Convolution(
-          name: name, inputs: from.channels, outputs: target[1], shape: windows, groups: groups))
+      layer = Convolution(name: name, inputs: from.channels, outputs: target[1], shape: windows, groups: groups)
     }
-    let value = add(operation, [input.value], from: from)
+    let value = add(layer, [input.value], from: from)
     return TensorView(value: value, shape: target, strides: Self.channelsLast(target), offset: 0)
   }
 
@@ -39,9 +37,9 @@ extension ProgramLowering {
         tensor: weight, shape: [outputs, inner], isTransposed: true)
       weights[name + ".bias"] = ProgramWeights.Parameter(
         tensor: ConstantTensor(shape: [outputs], floats: [Float](repeating: 0, count: outputs)), shape: [outputs])
-      let layer = Operation.Convolution(name: name, inputs: inner, outputs: outputs, isLinear: true)
+      let layer = Convolution(name: name, inputs: inner, outputs: outputs, isLinear: true)
       let shape = input.shape.count < target.count ? input.reshaped(target.dropLast() + [inner]) ?? input : input
-      return rows(add(.convolution(layer), [input.value], from: from), like: shape, target)
+      return rows(add(layer, [input.value], from: from), like: shape, target)
     }
     return multiply(try view(node, 0), try view(node, 1), target)
   }
@@ -57,7 +55,7 @@ extension ProgramLowering {
     let second = contiguous(right.expanded(batch + [inner, columns]), Array(turned))
     let product = TensorOperation.product(
       batch: batch.reduce(1, *), rows: rows, inner: inner, columns: columns)
-    let value = add(.tensor(product, plain(target.reduce(1, *), columns)), [first.value, second.value])
+    let value = add(TensorLayer(product, plain(target.reduce(1, *), columns)), [first.value, second.value])
     return dense(value, target, order)
   }
 
@@ -72,16 +70,16 @@ extension ProgramLowering {
   mutating func constantView(_ constant: ConstantTensor, _ name: String) -> TensorView {
     weights[name] = ProgramWeights.Parameter(tensor: constant, shape: constant.shape)
     let extents = plain(constant.count, constant.shape.last ?? 1)
-    let zeros = add(.tensor(.copy([], fill: 0), extents), [0])
+    let zeros = add(TensorLayer(.copy([], fill: 0), extents), [0])
     let walk = StridedWalk(shape: [constant.count], strides: [[1], [1], [1]], offsets: [0, 0, 0])
     let operand = TensorOperation.Constant(name: name, shape: constant.shape, isLeft: false)
-    let value = add(.tensor(.combine(.add, walk, constant: operand), extents), [zeros])
+    let value = add(TensorLayer(.combine(.add, walk, constant: operand), extents), [zeros])
     return dense(value, constant.shape, Array(constant.shape.indices))
   }
 
-  mutating func pool(_ operation: Operation, _ input: TensorView, _ target: [Int]) -> TensorView {
+  mutating func pool(_ layer: Pooling, _ input: TensorView, _ target: [Int]) -> TensorView {
     let (input, from) = map(input)
-    let value = add(operation, [input.value], from: from)
+    let value = add(layer, [input.value], from: from)
     return TensorView(value: value, shape: target, strides: Self.channelsLast(target), offset: 0)
   }
 
@@ -90,7 +88,7 @@ extension ProgramLowering {
   ) throws -> TensorView {
     let (input, from) = rows(input)
     let name = try addWeights(node, count: input.shape.last ?? 1)
-    let value = add(.layerNorm(name: name, channels: from.channels, epsilon: epsilon), [input.value], from: from)
+    let value = add(LayerNorm(name: name, channels: from.channels, epsilon: epsilon), [input.value], from: from)
     return TensorView(value: value, shape: input.shape, strides: input.strides, offset: 0)
   }
 
@@ -104,7 +102,7 @@ extension ProgramLowering {
     let (found, from) = map(four)
     let name = try addWeights(node, count: from.channels)
     let value = add(
-      .groupNorm(name: name, channels: from.channels, groups: groups, epsilon: epsilon, relu: false), [found.value],
+      GroupNorm(name: name, channels: from.channels, groups: groups, epsilon: epsilon, hasReLU: false), [found.value],
       from: from)
     let result = TensorView(value: value, shape: four.shape, strides: Self.channelsLast(four.shape), offset: 0)
     guard let shaped = result.reshaped(input.shape) else { throw TranslationProblem("it cannot be laid out") }
@@ -135,7 +133,7 @@ extension ProgramLowering {
     weights[name + ".token"] = ProgramWeights.Parameter(tensor: token, shape: token.shape)
     weights[name + ".positions"] = ProgramWeights.Parameter(tensor: positions, shape: positions.shape)
     let value = add(
-      .tokens(token: name + ".token", position: name + ".positions", count: target[1], channels: target[2]),
+      Tokens(token: name + ".token", position: name + ".positions", count: target[1], channels: target[2]),
       [patches.value], from: patches.value == input.value ? from : plain(patches.count, target[2]))
     return dense(value, target, [0, 1, 2])
   }
@@ -148,7 +146,7 @@ extension ProgramLowering {
     let bias = node.inputs.count > 3 ? program.constant(node.inputs[3]) : nil
     let (groups, heads, tokens, size) = (target[0], target[1], target[2], target[3])
     if isOneProjection(inputs, target), abs(scale * Float(size).squareRoot() - 1) < 1e-5 {
-      var scope = Operation.AttentionScope.whole
+      var scope = SelfAttention.Scope.whole
       if groups > 1 || bias != nil {
         var name: String?
         var count = 1
@@ -160,7 +158,7 @@ extension ProgramLowering {
         }
         scope = .groups(size: tokens, bias: name, biasCount: count)
       }
-      let value = add(.attention(heads: heads, scope), [inputs[0].value])
+      let value = add(SelfAttention(heads: heads, scope: scope), [inputs[0].value])
       return TensorView(
         value: value, shape: target, strides: [tokens * heads * size, size, heads * size, 1], offset: 0)
     }

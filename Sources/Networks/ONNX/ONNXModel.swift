@@ -8,12 +8,12 @@ package struct ONNXModel: Sendable {
   package let output: ModelOutput
 
   /// Logits an image.
-  package var classCount: Int { graph.extents[graph.output].count }
+  package var classCount: Int { graph.extents[graph.logits].count }
   /// How it runs.
   package var executionPlan: ExecutionPlan { ExecutionPlan(graph) }
   /// Attentions that are computed by one kernel.
   package var attentionCount: Int {
-    graph.nodes.count { if case .attention = $0.operation { true } else { false } }
+    graph.nodes.count { $0.layer is SelfAttention }
   }
 
   /// Every operator that is known.

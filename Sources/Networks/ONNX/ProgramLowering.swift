@@ -18,7 +18,7 @@ struct ProgramLowering {
 
   /// A node of the graph to be.
   struct Node {
-    var operation: Operation
+    var layer: any Layer
     var inputs: [Graph.Value]
     var from: Graph.Extents?
     let output: Graph.Value
@@ -60,8 +60,9 @@ struct ProgramLowering {
       guard inputs.count == node.inputs.count else {
         throw TranslationProblem("an operation would read what is computed after it")
       }
-      values[node.output] = graph.append(node.operation, inputs, from: node.from)
+      values[node.output] = graph.append(node.layer, inputs, from: node.from)
     }
+    graph.outputs = [graph.extents.count - 1]
     return graph
   }
 
@@ -106,15 +107,15 @@ struct ProgramLowering {
     case .reduce(let reduction, let axes): return reduce(reduction, inputs[0], axes, target)
     case .softmax(let axis): return softmax(inputs[0], axis)
     case .maxPool(let windows, let countsPadding):
-      return pool(.maxPool(windows, countsPadding: countsPadding), inputs[0], target)
+      return pool(Pooling(.maximum, windows, countsPadding: countsPadding), inputs[0], target)
     case .averagePool(let windows, let countsPadding):
-      return pool(.averagePool(windows, countsPadding: countsPadding), inputs[0], target)
+      return pool(Pooling(.average, windows, countsPadding: countsPadding), inputs[0], target)
     case .layerNorm(let epsilon): return try layerNormalise(node, inputs[0], epsilon)
     case .groupNorm(let groups, let epsilon): return try groupNormalise(node, inputs[0], groups, epsilon)
     case .standardise(let axes, let epsilon):
       let rows = contiguous(inputs[0], Array(target.indices))
       let count = target.suffix(axes).reduce(1, *)
-      let value = add(.tensor(.standardise(count: count, epsilon: epsilon), plain(rows.count, count)), [rows.value])
+      let value = add(TensorLayer(.standardise(count: count, epsilon: epsilon), plain(rows.count, count)), [rows.value])
       return dense(value, target, Array(target.indices))
     case .attention(let scale): return try attend(node, inputs, scale, target)
     case .tokens: return try addTokens(node, inputs[0], target)
@@ -128,12 +129,12 @@ struct ProgramLowering {
   // MARK: - Values and layouts
 
   /// Appends a node to the graph.
-  mutating func add(_ operation: Operation, _ inputs: [Graph.Value], from: Graph.Extents? = nil) -> Graph.Value {
-    extents.append(operation.extents(of: from ?? extents[inputs[0]]))
+  mutating func add(_ layer: any Layer, _ inputs: [Graph.Value], from: Graph.Extents? = nil) -> Graph.Value {
+    extents.append(layer.extents(of: from ?? extents[inputs[0]]))
     unread.append(0)
     reads.append(0)
     for input in inputs { reads[input] += 1 }
-    nodes.append(Node(operation: operation, inputs: inputs, from: from, output: extents.count - 1))
+    nodes.append(Node(layer: layer, inputs: inputs, from: from, output: extents.count - 1))
     return extents.count - 1
   }
 
@@ -167,7 +168,7 @@ struct ProgramLowering {
     let own = extents[view.value]
     if view.offset == 0, view.count == own.channels, own.pixels > 1, view.isDense {
       // The first of several rows, such as the class token.
-      return dense(add(.firstToken, [view.value]), view.shape, order)
+      return dense(add(FirstToken(), [view.value]), view.shape, order)
     }
     return copy([view], order: order, shape: view.shape, starts: [0])
   }
@@ -187,7 +188,7 @@ struct ProgramLowering {
     }
     let channels = order.last { shape[$0] != 1 }.map { shape[$0] } ?? 1
     let extents = plain(shape.reduce(1, *), channels)
-    let value = add(.tensor(.copy(walks, fill: fill), extents), parts.map(\.value))
+    let value = add(TensorLayer(.copy(walks, fill: fill), extents), parts.map(\.value))
     return dense(value, shape, order)
   }
 

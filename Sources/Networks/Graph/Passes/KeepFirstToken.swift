@@ -1,5 +1,5 @@
 extension Graph {
-  /// The same logits where the class token alone goes on at the end: what treats each row for itself, after the last
+  /// The same outputs where the class token alone goes on at the end: what treats each row for itself, after the last
   /// attention, is left with that row.
   ///
   /// For ViT-B/16 these are the last block's projection and perceptron, 1/16 of all multiply-adds.
@@ -12,39 +12,37 @@ extension Graph {
     func firstRow(of value: Value) -> Value? {
       if let known = first[value] { return known }
       guard let source = whole[value] else { return nil }
-      let row = result.append(.firstToken, source)
+      let row = result.append(FirstToken(), source)
       first[value] = row
       return row
     }
     for node in nodes {
-      if case .firstToken = node.operation, needed[node.inputs[0]] {
+      if node.layer is FirstToken, needed[node.inputs[0]] {
         whole[node.output] = firstRow(of: node.inputs[0])
       } else if needed[node.output] {
         guard let input = firstRow(of: node.inputs[0]) else { return self }
         let residual = node.inputs.count > 1 ? firstRow(of: node.inputs[1]) : nil
-        first[node.output] = result.append(node.operation, input, residual: residual)
+        first[node.output] = result.append(node.layer, [input] + (residual.map { [$0] } ?? []))
       } else {
         let inputs = node.inputs.compactMap { whole[$0] }
         guard inputs.count == node.inputs.count else { return self }
-        whole[node.output] = result.append(node.operation, inputs, from: node.from)
+        whole[node.output] = result.append(node.layer, inputs, from: node.from)
       }
     }
-    return whole[output] == result.output ? result : self
+    result.outputs = outputs.compactMap { whole[$0] }
+    return result.outputs.count == outputs.count ? result : self
   }
 
   /// For each value, whether it is made row by row and only its first row is read.
   private var valuesOfWhichTheFirstRowIsNeeded: [Bool] {
     var isReadWhole = [Bool](repeating: false, count: extents.count)
     var isReadFirst = [Bool](repeating: false, count: extents.count)
-    isReadWhole[output] = true
+    for output in outputs { isReadWhole[output] = true }
     for node in nodes.reversed() {
-      var isFirst: Bool
-      switch node.operation {
-      case .firstToken: isFirst = true
-      case .convolution(let layer) where layer.isLinear: isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
-      case .layerNorm: isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
-      default:
-        isFirst = false
+      var isFirst = node.layer is FirstToken
+      if node.layer.isRowByRow {
+        isFirst = isReadFirst[node.output] && !isReadWhole[node.output]
+      } else if !isFirst {
         // Made of other rows too, so it is computed whole whoever reads it.
         isReadWhole[node.output] = true
       }

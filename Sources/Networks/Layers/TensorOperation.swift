@@ -30,12 +30,57 @@ enum TensorOperation: Sendable {
   }
 }
 
+/// A tensor operation as a layer that gives a value of some extents.
+struct TensorLayer: Layer {
+  let operation: TensorOperation
+  let output: Graph.Extents
+
+  init(_ operation: TensorOperation, _ output: Graph.Extents) { (self.operation, self.output) = (operation, output) }
+
+  private var constant: Parameter? {
+    guard case .combine(_, _, let constant?) = operation else { return nil }
+    return Parameter(constant.name, constant.shape)
+  }
+
+  var parameters: [Parameter] { constant.map { [$0] } ?? [] }
+  var hasResiduals: Bool { false }
+  func extents(of input: Graph.Extents) -> Graph.Extents { output }
+
+  func multiplyAdds(from input: Graph.Extents, to output: Graph.Extents) -> Int {
+    guard case .product(let batch, let rows, let inner, let columns) = operation else { return 0 }
+    return batch * rows * inner * columns
+  }
+
+  func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
+    PreparedTensorLayer(
+      operation: operation,
+      constant: try constant.map { (parameter) throws(CheckpointError) in try preparation.values(parameter) } ?? [],
+      outputCount: output.count, instructionSet: preparation.options.instructionSet,
+      backend: preparation.options.gemm)
+  }
+}
+
 /// A tensor operation with its constant.
-struct TensorStep: Sendable {
+struct PreparedTensorLayer: PreparedLayer {
   let operation: TensorOperation
   let constant: [Float]
+  let outputCount: Int
   let instructionSet: InstructionSet
   let backend: GEMMBackend
+
+  var byteCount: Int { 4 * constant.count }
+
+  func compute(_ work: LayerWork) {
+    let counts = work.inputs.map { $0.count / max(1, work.count) }
+    for image in 0..<work.count {
+      let parts = zip(work.inputs, counts).map { input, count in
+        UnsafeBufferPointer(rebasing: input[(image * count)..<((image + 1) * count)])
+      }
+      compute(
+        parts, outputCount: outputCount,
+        into: UnsafeMutableBufferPointer(rebasing: work.output[(image * outputCount)..<((image + 1) * outputCount)]))
+    }
+  }
 
   /// Computes one image's output.
   func compute(
