@@ -12,6 +12,7 @@ import Testing
     defer { withExtendedLifetime(scratch) {} }
     let plan = try Plan.make(manifestPath: try scratch.miniature(images: 10, shardImages: 5))
     let folder = RunFolder(scratch.path + "/run")
+    try folder.create()
     let source = RunWorkSource(plan: plan, folder: folder)
     let shard = try #require(plan.shards.first { $0.benchmark == 1 && $0.condition == 3 && $0.firstImage == 5 })
 

@@ -49,7 +49,8 @@ import Testing
     #expect(page.contains("mean flip rate"))
     let series = try String(contentsOfFile: scratch.path + "/tables/series.csv", encoding: .utf8)
     #expect(series.contains("replknet-nano,folder,flip_rate,perturbation,rotate,0."))
-    #expect(try CommandLineTool.run(["verify", archive.path]).status == 0)
+    let verified = try CommandLineTool.run(["verify", archive.path])
+    #expect(verified.status == 0, "\(verified.output)")
   }
 
   private func checkMetrics(_ archive: ArchiveReader) throws {

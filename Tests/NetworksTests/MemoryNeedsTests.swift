@@ -30,7 +30,8 @@ import Testing
     func needs(_ batch: Int, _ precision: Precision) throws -> MemoryNeeds {
       try architecture.estimatedMemory(checkpoint: "", maximumBatch: batch, precision: precision)
     }
-    #expect(try needs(8, .fp32).session > 4 * needs(1, .fp32).session)
+    // What layers work in is as large for one image.
+    #expect(try needs(8, .fp32).session > 3 * needs(1, .fp32).session)
     #expect(try needs(1, .bf16).weights < needs(1, .fp32).weights * 6 / 10)
     // 86.6 million parameters.
     #expect((340_000_000...360_000_000).contains(try needs(1, .fp32).weights))

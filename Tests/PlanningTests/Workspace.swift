@@ -46,7 +46,7 @@ final class Workspace {
     var data = Data()
     withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { data.append(contentsOf: $0) }
     data += Data(header.utf8) + Data(count: 4 * classes)
-    try data.write(to: URL(fileURLWithPath: path + "/" + name))
+    try write(data, to: name)
   }
 
   static let manifest = """

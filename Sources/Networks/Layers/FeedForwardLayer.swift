@@ -18,7 +18,7 @@ struct FeedForwardLayer: Layer {
   }
 
   /// The hidden features of some hundred rows.
-  func estimatedWorkspaceCount(_ precision: Precision) -> Int { 384 * expand.outputs }
+  func estimatedWorkspaceCount(_ precision: Precision) -> Int { precision == .bf16 ? 1 << 18 : 384 * expand.outputs }
 
   /// A group of rows is read before it is written.
   var overwritableInputs: Set<Int> { [0, 1] }
