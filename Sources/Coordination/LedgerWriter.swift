@@ -102,6 +102,16 @@ final class LedgerWriter: Sendable {
     }
   }
 
+  /// Where the run folder is gone, that is why something could not be written.
+  private func cause(of error: any Error) -> any Error {
+    do {
+      try ledger.checkPlace()
+      return error
+    } catch let gone {
+      return gone
+    }
+  }
+
   private func perform(_ batch: [Task]) {
     var entries: [LedgerEntry] = []
     var completions: [Completion] = []
@@ -134,7 +144,7 @@ final class LedgerWriter: Sendable {
       for part in replaced { source.remove(part) }
     } catch {
       // Nothing of this batch is in the ledger, so nothing of it may be acknowledged.
-      completions = [.broken(error)]
+      completions = [.broken(cause(of: error))]
     }
     state.withLock { state in
       if case .broken = completions.first { state.isBroken = true }

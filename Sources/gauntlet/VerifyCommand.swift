@@ -13,7 +13,7 @@ struct VerifyCommand: ParsableCommand {
       they lie now is said as the folder that holds all of the benchmarks' roots (of one benchmark its root), or as \
       BENCHMARK=ROOT for each.
       Example: gauntlet verify runs/miniature/archive.h5
-               gauntlet verify runs/miniature/archive.h5 --data data/miniature
+               gauntlet verify runs/miniature/archive.h5 --data runs/data/miniature
       """)
 
   @Argument(help: "The archive, or the folder of its run.") var file: String

@@ -50,7 +50,8 @@ import Testing
     let series = try String(contentsOfFile: scratch.path + "/tables/series.csv", encoding: .utf8)
     #expect(series.contains("replknet-nano,folder,flip_rate,perturbation,rotate,0."))
     let verified = try CommandLineTool.run(["verify", archive.path])
-    #expect(verified.status == 0, "\(verified.output)")
+    // A video is cut short.
+    #expect(verified.status == 1 && verified.output.contains("sound, but incomplete"), "\(verified.output)")
   }
 
   private func checkMetrics(_ archive: ArchiveReader) throws {

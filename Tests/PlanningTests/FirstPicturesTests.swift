@@ -66,6 +66,7 @@ import Testing
       let twin = name.hasPrefix("vit") ? "deit_base_patch16_224" : "vit_base_patch16_224"
       #expect(architecture.recipeNote(for: architecture.defaultPreprocessing)?.contains(twin) == true)
     }
+    try workspace.writeHead(classes: 2, tensor: "fc.bias")
     try workspace.write(
       Workspace.manifest.replacing("architecture: replknet-nano", with: "architecture: resnet18@64"), to: "m.yaml")
     let lines = try Plan.make(manifestPath: workspace.path + "/m.yaml").preparation

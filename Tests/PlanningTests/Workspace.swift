@@ -41,8 +41,8 @@ final class Workspace {
   }
 
   /// A checkpoint's head, from which its class count is told, and nothing else.
-  func writeHead(classes: Int, to name: String = "nano.safetensors") throws {
-    let header = #"{"head.bias":{"dtype":"F32","shape":[\#(classes)],"data_offsets":[0,\#(4 * classes)]}}"#
+  func writeHead(classes: Int, tensor: String = "head.bias", to name: String = "nano.safetensors") throws {
+    let header = #"{"\#(tensor)":{"dtype":"F32","shape":[\#(classes)],"data_offsets":[0,\#(4 * classes)]}}"#
     var data = Data()
     withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { data.append(contentsOf: $0) }
     data += Data(header.utf8) + Data(count: 4 * classes)
