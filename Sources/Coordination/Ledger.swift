@@ -172,11 +172,21 @@ public final class Ledger: Sendable {
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws(LedgerError) -> Value {
-    try Self.storage(path) { try database.read(body) }
+    try whereItIs { () throws(LedgerError) in try Self.storage(path) { try database.read(body) } }
   }
 
   func write<Value>(_ body: (Database) throws -> Value) throws(LedgerError) -> Value {
-    try Self.storage(path) { try database.write(body) }
+    try whereItIs { () throws(LedgerError) in try Self.storage(path) { try database.write(body) } }
+  }
+
+  /// Where the run folder is gone, that is why something could not be read or written.
+  private func whereItIs<Value>(_ body: () throws(LedgerError) -> Value) throws(LedgerError) -> Value {
+    do {
+      return try body()
+    } catch {
+      if case .storage = error { try checkPlace() }
+      throw error
+    }
   }
 
   /// Gives every error of SQLite and of the file system the ledger's own words.

@@ -54,7 +54,7 @@ import Testing
       try put(models + "/replknet-nano.safetensors", "ckpt/RepLKNet-31B.pth")
       try put(fixtures + "onnx-efficientnet.onnx", "efficientnet_b0.onnx")
       try put(data + "/val/arrow/val_00000001.JPEG", "photograph.jpg")
-      for (name, script) in [("sbatch", "echo $$"), ("squeue", "echo RUNNING")] {
+      for (name, script) in [("sbatch", "echo $$"), ("squeue", "echo PENDING")] {
         let file = "\(path)/bin/\(name)"
         try FileManager.default.createDirectory(atPath: path + "/bin", withIntermediateDirectories: true)
         try "#!/bin/sh\n\(script)\n".write(toFile: file, atomically: true, encoding: .utf8)
