@@ -78,11 +78,12 @@ struct FullDiskTests {
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let quiet = scratch.path + "/quiet"
     #expect(try CommandLineTool.run(["run", manifest, "--run", quiet]).status == 0)
+    // Half of a kilobyte each: room for SQLite's shared memory of 32 kB, and none for the archive.
     let errors = try TemporaryFile()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     process.arguments = [
-      "-c", "ulimit -f 40; exec \"$0\" collect \"$1\" -o \"$2\"", CommandLineTool.executable.path, quiet,
+      "-c", "ulimit -f 100; exec \"$0\" collect \"$1\" -o \"$2\"", CommandLineTool.executable.path, quiet,
       scratch.path + "/a.h5",
     ]
     process.standardOutput = FileHandle.nullDevice
