@@ -1,4 +1,5 @@
 import Crypto
+import Durable
 import Foundation
 
 /// A line at the end of an archive or a part, beyond what HDF5 reads, that holds the SHA-256 of all before it.
@@ -49,7 +50,7 @@ enum Seal {
         left -= block.count
       }
     } catch {
-      throw .unreadable(path: path, reason: "\(error)")
+      throw .unreadable(path: path, reason: error.sentence)
     }
     return Digest.text(hash.finalize())
   }

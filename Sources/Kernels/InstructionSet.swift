@@ -36,6 +36,15 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
   /// What this process computes with: the best, or the one that `variable` names, if this processor has it.
   public static let chosen: InstructionSet = (try? named(by: ProcessInfo.processInfo.environment[variable])) ?? best
 
+  /// Lets this process and those that it starts compute with an instruction set, before anything is computed.
+  ///
+  /// - Parameter name: of the set; nil for what `variable` says.
+  /// - Throws: `InstructionSetError` for a name that there is not, or a set that this processor lacks.
+  public static func choose(_ name: String?) throws(InstructionSetError) {
+    _ = try named(by: name ?? ProcessInfo.processInfo.environment[variable])
+    if let name { setenv(variable, name, 1) }
+  }
+
   /// The instruction set of a name; the best where none is given.
   ///
   /// - Throws: `InstructionSetError` for a name that there is not, or a set that this processor lacks.

@@ -37,12 +37,16 @@ public final class Classifier: Sendable {
 
   /// With random weights, the same ones each time: for benchmarks and tests.
   package convenience init(
-    randomly architecture: Architecture, options: ComputeOptions = ComputeOptions()
+    randomly architecture: Architecture, options: ComputeOptions = ComputeOptions(), isOptimised: Bool = true
   ) throws(CheckpointError) {
-    try self.init(architecture, weights: RandomWeights(classCount: architecture.classCount), options: options)
+    try self.init(
+      architecture, weights: RandomWeights(classCount: architecture.classCount), options: options,
+      isOptimised: isOptimised)
   }
 
-  init(_ architecture: Architecture, weights: any WeightSource, options: ComputeOptions) throws(CheckpointError) {
+  init(
+    _ architecture: Architecture, weights: any WeightSource, options: ComputeOptions, isOptimised: Bool = true
+  ) throws(CheckpointError) {
     self.architecture = architecture
     inputHeight = architecture.inputHeight
     inputWidth = architecture.inputWidth
@@ -53,7 +57,8 @@ public final class Classifier: Sendable {
       throw .missing(name: design.head + ".bias", file: weights.origin)
     }
     let graph = design.stored(in: weights).graph(height: inputHeight, width: inputWidth, classCount: classes)
-    program = try Program(graph, weights: weights, options: options, store: WeightStore())
+    program = try Program(
+      graph, weights: weights, options: options, store: WeightStore(), isOptimised: isOptimised)
     classCount = classes
   }
 

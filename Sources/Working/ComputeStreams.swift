@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Messaging
 import Synchronization
@@ -104,7 +105,7 @@ package final class ComputeStreams: Sendable {
               &+ UInt64(max(0, time.attoseconds / 1_000_000_000))))
       } catch {
         result = .failure(
-          Failure(reason: "\(error)", kind: error is WorkerTrouble ? .surroundings : .computation))
+          Failure(reason: error.sentence, kind: error is WorkerTrouble ? .surroundings : .computation))
       }
       state.withLock { $0.finished.append((shard, result)) }
       notify()

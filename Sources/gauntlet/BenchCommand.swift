@@ -20,10 +20,13 @@ struct BenchCommand: ParsableCommand {
       discussion: "Example: gauntlet bench kernels --only depthwise --repeats 3")
 
     @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
+    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512; the fastest otherwise.")
+    var instructionSet: String?
     @Option(help: "Only the kernels whose name has this in it, such as depthwise.") var only: String?
 
     func run() throws {
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
+      try InstructionSet.choose(instructionSet)
       print("instruction set \(InstructionSet.chosen.rawValue), one thread, median of \(repeats)")
       KernelBenchmark.run(repeats: repeats, only: only) { print($0) }
     }
@@ -41,6 +44,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Times that it is run; the median counts.") var repeats = 5
     @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
     @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
+    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512; the fastest otherwise.")
+    var instructionSet: String?
     @Option(help: "The checkpoint whose weights are computed with; random ones otherwise.") var checkpoint: String?
 
     func run() throws {
@@ -56,6 +61,7 @@ struct BenchCommand: ParsableCommand {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")
       }
       let arithmetic = try Usage.precision(precision)
+      try InstructionSet.choose(instructionSet)
       let result = try ModelBenchmark.run(
         architecture: found, checkpoint: checkpoint, threads: threads, batch: batch, repeats: repeats,
         options: ComputeOptions(gemm: backend, precision: arithmetic))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Durable
 import Foundation
+import Kernels
 
 /// What the program ends with, as `docs/reference.md` says.
 enum ExitStatus {
@@ -49,6 +50,7 @@ struct Gauntlet: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     StandardOutput.holdPlaces()
     do {
+      try InstructionSet.choose(nil)
       try CommandName.check(arguments)
       var command = try parseAsRoot(arguments)
       do { try command.run() } catch let code as ExitCode {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Machine
 import Planning
 
@@ -16,11 +17,14 @@ struct ComputeArguments: ParsableArguments {
   var batch = usualBatch
   @Option(help: "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed].")
   var memory: String?
+  @Option(help: "The instruction set, to compare them: scalar, simd128, avx2 or avx512 [default: the fastest].")
+  var instructionSet: String?
 
   /// The options, with their defaults for one of `workers` workers that share what this process is allowed.
   func validated(workers: Int = 1) throws -> Computation {
     if let streams { try Usage.check(streams, in: 1...1024, option: "--streams") }
     try Usage.check(batch, in: 1...1024, option: "--batch")
+    try InstructionSet.choose(instructionSet)
     let bytes = try memory.map { text in
       guard let bytes = ClusterValue.bytes(text) else {
         throw UsageError("--memory is \(text), but must be like 8G: digits and K, M, G or T")

@@ -10,6 +10,7 @@ enum Usage {
   static func isMistake(_ error: Error) -> Bool {
     if case .notARun? = error as? RunFolderError { return true }
     return error is UsageError || error is ManifestError || error is ListingError || error is PlanningError
+      || error is InstructionSetError
   }
 
   /// Refuses a count outside its range in words of the option.

@@ -40,6 +40,22 @@ import Testing
     #expect(outcome.output.isEmpty)
   }
 
+  @Test("an instruction set is chosen by option or by the environment; one that there is not is refused with status 2")
+  func instructionSet() throws {
+    let bench = ["bench", "model", "replknet-nano", "--batch", "1", "--repeats", "1"]
+    #expect(try CommandLineTool.run(bench + ["--instruction-set", "scalar"]).output.contains(", scalar, "))
+    let scalar = try CommandLineTool.run(bench, environment: ["GAUNTLET_INSTRUCTION_SET": "scalar"])
+    #expect(scalar.output.contains(", scalar, "))
+    for outcome in [
+      try CommandLineTool.run(bench + ["--instruction-set", "mmx"]),
+      try CommandLineTool.run(["models"], environment: ["GAUNTLET_INSTRUCTION_SET": "mmx"]),
+      try CommandLineTool.run(["work", "--run", "nowhere", "--instruction-set", "mmx"]),
+    ] {
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains("has no instruction set \"mmx\"; choose one of scalar"), "\(outcome.errors)")
+    }
+  }
+
   @Test("help of what exists is given in every order", arguments: [["help", "bench", "model"], ["bench", "--help"]])
   func helpInOrder(_ arguments: [String]) throws {
     let outcome = try CommandLineTool.run(arguments)

@@ -13,9 +13,13 @@ enum CommandLineTool {
     .resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("gauntlet")
 
   /// Runs the tool to its end.
-  static func run(_ arguments: [String], in folder: String? = nil) throws -> Outcome {
+  static func run(
+    _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:]
+  ) throws -> Outcome {
     let files = try (0..<2).map { _ in try TemporaryFile() }
-    let process = try start(arguments, output: files[0].handle, errors: files[1].handle, in: folder)
+    let process = try start(
+      arguments, output: files[0].handle, errors: files[1].handle, in: folder,
+      environment: environment)
     process.waitUntilExit()
     return Outcome(
       status: process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus,
@@ -25,12 +29,13 @@ enum CommandLineTool {
   /// Starts the tool and gives the process.
   static func start(
     _ arguments: [String], output: FileHandle = .nullDevice, errors: FileHandle = .nullDevice,
-    in folder: String? = nil
+    in folder: String? = nil, environment: [String: String] = [:]
   ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder, isDirectory: true) }
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = errors

@@ -49,4 +49,51 @@ import Testing
     let others = Set(plan.uses.dropFirst(max(0, plan.operationsImageByImage - 1)).map(\.buffer))
     #expect(first.isDisjoint(with: others))
   }
+
+  /// Passes against the graph as it is described: a fusion changes no bit; an absorbed normalisation and a product of one
+  /// row instead of many round otherwise.
+  @Test(arguments: [
+    ("tiny-resnet", true), ("tiny-bit", true), ("tiny-convnext", true), ("tiny-swin", true), ("tiny-vit", false),
+    ("tiny", false), ("tiny-xl", false),
+  ])
+  func passesKeepTheLogits(name: String, keepsBits: Bool) throws {
+    let architecture = try #require(
+      FamilyTests.architectures.first { $0.name == name } ?? Fixture.designs[name])
+    let images = (0..<3 * architecture.inputHeight * architecture.inputWidth * 3).map { Float($0 % 251) / 125 - 1 }
+    let (fast, plain) = (
+      try Fixture.logits(Classifier(randomly: architecture), images, count: 3, batch: 3),
+      try Fixture.logits(Classifier(randomly: architecture, isOptimised: false), images, count: 3, batch: 3)
+    )
+    let largest = plain.reduce(0) { max($0, abs($1)) }
+    let difference = zip(fast, plain).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    #expect(largest > 0.01 && difference <= 1e-5 * largest, "\(difference) of \(largest)")
+    if keepsBits { #expect(fast.map(\.bitPattern) == plain.map(\.bitPattern)) }
+  }
+
+  /// What descriptions name are the residual units that would be found without, halves of a block apart; and a model that
+  /// was exported has as many as its native family.
+  @Test(arguments: [
+    ("resnet50", 16, 12), ("resnetv2_50x1_bit", 16, 12), ("replknet-31b", 48, 48), ("convnext_base", 36, 36),
+    ("vit_base_patch16_224", 36, 36), ("swin_base_patch4_window7_224", 72, 72),
+  ])
+  func blocksAreResidualUnits(name: String, named: Int, keepingTheirShape: Int) throws {
+    let plan = try plan(name).plan
+    #expect(plan.blocks.count == named)
+    #expect(Set(plan.blocks.map(\.path)).count == named)
+    let whole = plan.blocks.filter(\.keepsItsShape)
+    #expect(whole.count == keepingTheirShape)
+    for unit in plan.residualUnits {
+      #expect(plan.blocks.contains { $0.isSamePlace(as: unit) }, "\(unit.path)")
+    }
+    let isInHalves = plan.blocks.contains { $0.path.hasSuffix(".attn") }
+    #expect(plan.residualUnits.count == (isInHalves ? keepingTheirShape * 2 / 3 : keepingTheirShape))
+  }
+
+  @Test(arguments: [("onnx-resnet", "tiny-resnet"), ("onnx-vit", "tiny-vit"), ("onnx-convnext", "tiny-convnext")])
+  func blocksOfModelsAreFound(model: String, native: String) throws {
+    let architecture = try #require(FamilyTests.architectures.first { $0.name == native })
+    let expected = try #require(architecture.executionPlan).residualUnits.count
+    #expect(expected > 0)
+    #expect(try ONNXModel(path: Fixture.path(model + ".onnx")).executionPlan.blocks.count == expected)
+  }
 }

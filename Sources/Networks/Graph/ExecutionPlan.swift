@@ -7,6 +7,20 @@ package struct ExecutionPlan: Sendable {
     package let lastRead: Int
   }
 
+  /// A part of the network that can be named: between values of one shape where it can be left out.
+  package struct Block: Sendable, Hashable {
+    package let path: String
+    package let keepsItsShape: Bool
+    fileprivate let ends: [Int]
+
+    /// The places of what it takes and gives.
+    package func isSamePlace(as other: Block) -> Bool { ends == other.ends }
+  }
+
+  /// The blocks that the network's description names.
+  package let blocks: [Block]
+  /// The residual units that are found where none are named.
+  package let residualUnits: [Block]
   /// Operations in the order in which they run.
   package let operations: Int
   /// Of these, the first that run image by image.
@@ -21,6 +35,15 @@ package struct ExecutionPlan: Sendable {
   package let bytesOfOneImage: Int
 
   init(_ graph: Graph) {
+    func blocks(_ found: [Graph.Block]) -> [Block] {
+      found.map {
+        Block(
+          path: $0.path, keepsItsShape: graph.extents[$0.input] == graph.extents[$0.output],
+          ends: [$0.input, $0.output])
+      }
+    }
+    self.blocks = blocks(graph.namedBlocks)
+    residualUnits = blocks(graph.residualUnits)
     let graph = graph.optimised
     let storage = StoragePlan(graph)
     let lastUses = graph.lastUses

@@ -8,12 +8,15 @@ struct Program: Sendable {
   let layers: [any PreparedLayer]
   let storage: StoragePlan
 
-  /// - Parameter store: keeps packed weights for other programs of the same source.
+  /// - Parameters:
+  ///   - store: keeps packed weights for other programs of the same source.
+  ///   - isOptimised: whether passes rewrite the graph; without, it is computed as it is described, the slow reference.
   /// - Throws: `CheckpointError` for a parameter that is missing, damaged or of another shape.
   init(
-    _ graph: Graph, weights: any WeightSource, options: ComputeOptions, store: WeightStore
+    _ graph: Graph, weights: any WeightSource, options: ComputeOptions, store: WeightStore,
+    isOptimised: Bool = true
   ) throws(CheckpointError) {
-    let graph = graph.optimised
+    let graph = isOptimised ? graph.optimised : graph
     self.graph = graph
     layers = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
       let node = graph.nodes[index]

@@ -29,7 +29,4 @@ final class WeightStore: Sendable {
       return made
     }
   }
-
-  /// How much was packed; for tests.
-  var count: Int { packed.withLock { $0.count } }
 }
