@@ -61,7 +61,7 @@ public struct PlannedRun: Sendable {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
         continue
       }
-      try CheckpointReader.check(model.checkpoint, fits: architecture)
+      try architecture.check(model.checkpoint)
     }
     return plan
   }

@@ -1,5 +1,5 @@
 /// A network that Gauntlet can build, by name.
-public struct Architecture: Sendable, Hashable {
+public struct Architecture: Sendable {
   /// The name that manifests use, such as `replknet-31b`.
   public let name: String
   /// The height of the images that the network takes, in pixels.
@@ -8,36 +8,61 @@ public struct Architecture: Sendable, Hashable {
   public let inputWidth: Int
   /// The number of classes of the published weights; a checkpoint's own head decides when it is loaded.
   public let classCount: Int
-  package let family: ModelFamily
+  /// How pictures were prepared for its published weights, the usual way first.
+  public let recipes: [PictureRecipe]
+  /// The architecture that has the same parameters but other pictures, so that names and shapes cannot tell them apart.
+  public let twin: String?
+  /// Networks of timm's whose tensors have the same names and shapes, and which compute otherwise: they differ in layers
+  /// without weights.
+  public let lookalikes: [String]
   /// What becomes of an ONNX model's output where that is no plain logits, such as the last softmax that is left out.
   public let outputNote: String?
   /// Whether it is for images of another size than its own, so that a checkpoint's positions are resampled.
   let isResized: Bool
+  let design: any Design
 
-  package init(_ name: String, side: Int, classCount: Int, design: RepLKNetDesign) {
-    self.init(name, side: side, classCount: classCount, family: .graph(.replknet(design)))
-  }
-
-  package init(_ name: String, side: Int = 224, classCount: Int = 1000, graph design: GraphDesign) {
-    self.init(name, side: side, classCount: classCount, family: .graph(design))
-  }
-
-  private init(_ name: String, side: Int, classCount: Int, family: ModelFamily) {
-    self.init(name, height: side, width: side, classCount: classCount, family: family)
+  /// A size of a family.
+  package init<Member: Family>(
+    _ name: String, side: Int = 224, classCount: Int = 1000, _ design: Member, recipes: [PictureRecipe]? = nil,
+    twin: String? = nil, lookalikes: [String] = []
+  ) {
+    self.init(
+      name, height: side, width: side, classCount: classCount, design, recipes: recipes ?? [Member.pictures],
+      twin: twin,
+      lookalikes: lookalikes)
   }
 
   init(
-    _ name: String, height: Int, width: Int, classCount: Int, family: ModelFamily, isResized: Bool = false,
-    outputNote: String? = nil
+    _ name: String, height: Int, width: Int, classCount: Int, _ design: any Design, recipes: [PictureRecipe],
+    twin: String? = nil, lookalikes: [String] = [], isResized: Bool = false, outputNote: String? = nil
   ) {
-    self.outputNote = outputNote
-    self.isResized = isResized
-    self.name = name
-    inputHeight = height
-    inputWidth = width
-    self.classCount = classCount
-    self.family = family
+    (self.name, inputHeight, inputWidth, self.classCount) = (name, height, width, classCount)
+    (self.design, self.recipes, self.twin, self.lookalikes) = (design, recipes, twin, lookalikes)
+    (self.isResized, self.outputNote) = (isResized, outputNote)
   }
+
+  /// The same network with another number of classes.
+  package func of(classes: Int) -> Architecture {
+    Architecture(
+      name, height: inputHeight, width: inputWidth, classCount: classes, design, recipes: recipes, twin: twin,
+      lookalikes: lookalikes, isResized: isResized, outputNote: outputNote)
+  }
+
+  private func with(_ design: any Design) -> Architecture {
+    Architecture(
+      name, height: inputHeight, width: inputWidth, classCount: classCount, design, recipes: recipes, twin: twin,
+      lookalikes: lookalikes, isResized: isResized, outputNote: outputNote)
+  }
+}
+
+// MARK: - By name
+
+extension Architecture {
+  /// Every architecture, family by family; those that timm has carry timm's names.
+  public static let all: [Architecture] = Families.all.flatMap { $0.published }
+
+  /// What manifests call the architecture of an ONNX model.
+  public static let onnxName = "onnx"
 
   /// The architecture called `name`, perhaps for images of another size, as in `vit_base_patch16_224@384`; nil if there
   /// is none.
@@ -55,27 +80,12 @@ public struct Architecture: Sendable, Hashable {
   /// - Throws: `CheckpointError` where that model cannot be computed.
   public static func named(_ name: String, checkpoint: String) throws(CheckpointError) -> Architecture? {
     if name == onnxName { return try onnx(checkpoint) }
-    guard let found = named(name), found.family == .slak else { return named(name) }
-    guard let design = SLaKDesign(try CheckpointReader.open(checkpoint)) else {
-      throw .unfit(
-        architecture: name, problems: ["stages.0.0.large_kernel.LoRA1.conv.weight is missing"], file: checkpoint)
-    }
-    return Architecture(
-      name, height: found.inputHeight, width: found.inputWidth, classCount: found.classCount,
-      family: .graph(.slak(design)), isResized: found.isResized)
+    guard let found = named(name) else { return nil }
+    return try found.told(by: checkpoint)
   }
 
-  /// What manifests call the architecture of an ONNX model.
-  public static let onnxName = "onnx"
-
-  /// The network that an ONNX model describes.
-  ///
-  /// - Throws: `CheckpointError` for a file that is damaged, or has an operator that is not supported.
-  public static func onnx(_ path: String) throws(CheckpointError) -> Architecture {
-    let model = try ONNXModel(ONNXFile(CheckpointFile(path)))
-    return Architecture(
-      onnxName, height: model.inputHeight, width: model.inputWidth, classCount: model.classCount, family: .onnx,
-      outputNote: model.output.note)
+  private func told(by checkpoint: String) throws(CheckpointError) -> Architecture {
+    with(try design.told(by: checkpoint, as: self))
   }
 
   /// The same network for square images of another side; nil where it takes no such.
@@ -83,40 +93,45 @@ public struct Architecture: Sendable, Hashable {
   /// Convolutional networks take any side from 16 on; ViT's patches must fill it, and its positions are resampled. Swin's
   /// windows and position tables are made for one side.
   public func resized(to side: Int) -> Architecture? {
-    guard (16...2048).contains(side) else { return nil }
-    switch family {
-    case .slak, .graph(.replknet), .graph(.resnet), .graph(.bigTransfer), .graph(.convNeXt), .graph(.slak): break
-    case .graph(.visionTransformer(let design)): guard side % design.patch == 0 else { return nil }
-    case .graph(.swin), .onnx: return nil
-    }
+    guard (16...2048).contains(side), design.takes(side: side) else { return nil }
     return Architecture(
-      "\(name)@\(side)", height: side, width: side, classCount: classCount, family: family, isResized: true)
+      "\(name)@\(side)", height: side, width: side, classCount: classCount, design, recipes: Array(recipes.prefix(1)),
+      twin: twin.map { "\($0)@\(side)" }, lookalikes: lookalikes, isResized: true)
+  }
+}
+
+// MARK: - What it is, and what a checkpoint makes of it
+
+extension Architecture {
+  /// Numbers to be learnt, with the published number of classes, before anything is merged.
+  public var parameterCount: Int { graph.parameterCount }
+
+  /// Multiply-adds an image, taps outside the image counted as well.
+  public var multiplyAdds: Int { graph.multiplyAdds }
+
+  var graph: Graph { design.graph(height: inputHeight, width: inputWidth, classCount: classCount) }
+
+  /// How many outputs a checkpoint gives the network; its own head says so, no numbers are read.
+  ///
+  /// - Throws: `CheckpointError` for a file that is damaged or does not fit.
+  public func classCount(of checkpoint: String) throws(CheckpointError) -> Int {
+    try design.classCount(of: checkpoint, as: self)
   }
 
-  /// Every architecture, family by family; those that timm has carry timm's names.
-  public static let all: [Architecture] =
-    replknets + resnets + bigTransfers + transformers + deits + convNeXts + swins + slaks + miniatures
+  /// Refuses a checkpoint that is not one of the architecture, or whose weights are not all numbers. Reads them all.
+  public func check(_ checkpoint: String) throws(CheckpointError) { try design.check(checkpoint, as: self) }
+}
 
-  /// The published sizes are those of Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design
-  /// in CNNs", CVPR 2022, table 5 and section 4. `replknet-nano` is the miniature's, trained by
-  /// `tools/train_miniature.py`.
-  private static let replknets: [Architecture] = [
-    Architecture(
-      "replknet-31b", side: 224, classCount: 1000,
-      design: RepLKNetDesign(
-        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [128, 256, 512, 1024], smallKernel: 5)),
-    Architecture(
-      "replknet-31l", side: 384, classCount: 1000,
-      design: RepLKNetDesign(
-        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [192, 384, 768, 1536], smallKernel: 5)),
-    Architecture(
-      "replknet-xl", side: 320, classCount: 1000,
-      design: RepLKNetDesign(
-        kernels: [27, 27, 27, 13], blocks: [2, 2, 18, 2], channels: [256, 512, 1024, 2048], smallKernel: nil,
-        depthwiseHalves: 3)),
-    Architecture(
-      "replknet-nano", side: 64, classCount: 10,
-      design: RepLKNetDesign(
-        kernels: [13, 9, 7, 5], blocks: [2, 2, 2, 2], channels: [32, 64, 96, 128], smallKernel: 3)),
-  ]
+extension Checkpoint {
+  /// The architectures whose parameters the checkpoint holds, judged by names and shapes; merged or not.
+  public func matchingArchitectures() -> [Architecture] { Architecture.all.compactMap { try? $0.fitted(to: self) } }
+
+  /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
+  public func checkFits(_ architecture: Architecture) throws(CheckpointError) { _ = try architecture.fitted(to: self) }
+}
+
+extension Architecture {
+  fileprivate func fitted(to checkpoint: Checkpoint) throws(CheckpointError) -> Architecture {
+    with(try design.fitted(to: checkpoint, as: self))
+  }
 }

@@ -60,16 +60,3 @@ extension Checkpoint {
     return (json as? [String: Any])?["architecture"] as? String
   }
 }
-
-/// Networks of timm's that names and shapes of tensors cannot tell from others: they differ in layers without weights.
-public enum Lookalike {
-  private static let twins = ["resnet18": ["resnetblur18"], "resnet50": ["resnetblur50", "resnetaa50"]]
-
-  /// Networks that a checkpoint of an architecture could as well be of.
-  public static func names(of architecture: String) -> [String] { twins[architecture] ?? [] }
-
-  /// The lookalike of an architecture that one of some names is of.
-  static func named(by names: [String], instead architecture: String) -> String? {
-    twins[architecture]?.first { twin in names.contains { $0.lowercased().contains(twin) } }
-  }
-}

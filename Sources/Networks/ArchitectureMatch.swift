@@ -1,35 +1,6 @@
 extension Checkpoint {
-  /// The architectures whose parameters the checkpoint holds, judged by names and shapes; merged or not.
-  public func matchingArchitectures() -> [Architecture] {
-    Architecture.all.compactMap { architecture in
-      guard architecture.family == .slak else { return (try? checkFits(architecture)) == nil ? nil : architecture }
-      guard let found = try? Architecture.named(architecture.name, checkpoint: path) else { return nil }
-      return (try? checkFits(found)) == nil ? nil : found
-    }
-  }
-
-  /// Refuses a checkpoint that lacks a parameter of the architecture, or has one of another shape; reads no numbers.
-  public func checkFits(_ architecture: Architecture) throws(CheckpointError) {
-    switch architecture.family {
-    case .graph(let design): try checkFits(design.stored(in: self), of: architecture)
-    case .slak: if let found = try Architecture.named(architecture.name, checkpoint: path) { try checkFits(found) }
-    case .onnx: throw .malformed(file: path, reason: "it is no ONNX model")
-    }
-  }
-}
-
-extension Checkpoint {
   /// Lists all that is missing, of another shape, or more than the architecture has.
-  private func checkFits(_ design: GraphDesign, of architecture: Architecture) throws(CheckpointError) {
-    let classes = shape(of: design.head + ".bias")?.first ?? architecture.classCount
-    let graph = design.graph(
-      height: architecture.inputHeight, width: architecture.inputWidth, classCount: max(1, classes))
-    try checkFits(graph.parameters, of: architecture)
-  }
-
-  private func checkFits(
-    _ parameters: [Parameter], of architecture: Architecture
-  ) throws(CheckpointError) {
+  func checkFits(_ parameters: [Parameter], of architecture: Architecture) throws(CheckpointError) {
     var expected: Set<String> = []
     var problems: [String] = []
     for parameter in parameters {
@@ -51,7 +22,8 @@ extension Checkpoint {
       if let origin = namesOrigin { problems.insert(origin, at: 0) }
       throw .unfit(architecture: architecture.name, problems: problems, file: path)
     }
-    if let other = Lookalike.named(by: [record.architecture ?? "", fileName], instead: architecture.name) {
+    let names = [record.architecture ?? "", fileName].map { $0.lowercased() }
+    if let other = architecture.lookalikes.first(where: { twin in names.contains { $0.contains(twin) } }) {
       throw .foreign(
         file: path,
         what: "by its name a \(other), whose tensors are called like those of \(architecture.name) but which computes "

@@ -19,54 +19,24 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
-    if architecture.family == .slak {
-      guard let found = try Architecture.named(architecture.name, checkpoint: checkpoint) else {
-        throw .unreadable(file: checkpoint, reason: "it tells no design")
-      }
-      try self.init(architecture: found, checkpoint: checkpoint, options: options)
-      return
-    }
-    if architecture.family == .onnx {
-      try self.init(ONNXModel(ONNXFile(CheckpointFile(checkpoint))), architecture, options: options)
-      return
-    }
-    let file = try CheckpointReader.open(checkpoint)
-    try file.checkFits(architecture)
-    try self.init(architecture, weights: file, options: options)
+    try self.init(architecture, architecture.design.open(checkpoint, as: architecture), options)
   }
 
   /// With random weights, the same ones each time: for benchmarks and tests.
   package convenience init(
     randomly architecture: Architecture, options: ComputeOptions = ComputeOptions(), isOptimised: Bool = true
   ) throws(CheckpointError) {
-    try self.init(
-      architecture, weights: RandomWeights(classCount: architecture.classCount), options: options,
-      isOptimised: isOptimised)
+    try self.init(architecture, architecture.design.drawn(as: architecture), options, isOptimised: isOptimised)
   }
 
-  init(
-    _ architecture: Architecture, weights: any WeightSource, options: ComputeOptions, isOptimised: Bool = true
+  private init(
+    _ architecture: Architecture, _ network: StoredNetwork, _ options: ComputeOptions, isOptimised: Bool = true
   ) throws(CheckpointError) {
     self.architecture = architecture
-    inputHeight = architecture.inputHeight
-    inputWidth = architecture.inputWidth
-    guard case .graph(let design) = architecture.family else {
-      throw .malformed(file: weights.origin, reason: "a file tells the design of \(architecture.name)")
-    }
-    guard let classes = weights.shape(of: design.head + ".bias")?.first, classes > 0 else {
-      throw .missing(name: design.head + ".bias", file: weights.origin)
-    }
-    let graph = design.stored(in: weights).graph(height: inputHeight, width: inputWidth, classCount: classes)
+    (inputHeight, inputWidth) = (architecture.inputHeight, architecture.inputWidth)
+    classCount = network.graph.extents[network.graph.logits].count
     program = try Program(
-      graph, weights: weights, options: options, store: WeightStore(), isOptimised: isOptimised)
-    classCount = classes
-  }
-
-  private init(_ model: ONNXModel, _ architecture: Architecture, options: ComputeOptions) throws(CheckpointError) {
-    self.architecture = architecture
-    (inputHeight, inputWidth) = (model.inputHeight, model.inputWidth)
-    classCount = model.classCount
-    program = try Program(model.graph, weights: model.weights, options: options, store: WeightStore())
+      network.graph, weights: network.weights, options: options, store: WeightStore(), isOptimised: isOptimised)
   }
 
   /// Multiply-adds an image, as the layers are defined.

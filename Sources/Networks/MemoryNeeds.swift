@@ -21,35 +21,13 @@ extension Classifier {
 extension Architecture {
   /// What a model will take, about, without its weights.
   ///
-  /// - Parameters:
-  ///   - checkpoint: of an ONNX model and a SLaK, which tell their design.
-  ///   - maximumBatch: images of a session.
-  /// - Throws: `CheckpointError` where the checkpoint tells no design.
-  public func estimatedMemory(
-    checkpoint: String, maximumBatch: Int, precision: Precision
-  ) throws(CheckpointError) -> MemoryNeeds {
-    let batch = max(1, maximumBatch)
-    switch family {
-    case .graph(let design):
-      return Self.estimatedMemory(
-        design.graph(height: inputHeight, width: inputWidth, classCount: classCount), batch, precision)
-    case .onnx:
-      let model = try ONNXModel(ONNXFile(CheckpointFile(checkpoint)))
-      return Self.estimatedMemory(model.graph, batch, precision)
-    case .slak:
-      guard let found = try Self.named(name, checkpoint: checkpoint), found.family != .slak else {
-        throw .unreadable(file: checkpoint, reason: "it tells no design")
-      }
-      return try found.estimatedMemory(checkpoint: checkpoint, maximumBatch: batch, precision: precision)
-    }
-  }
-
-  private static func estimatedMemory(_ graph: Graph, _ batch: Int, _ precision: Precision) -> MemoryNeeds {
+  /// - Parameter maximumBatch: images of a session.
+  public func estimatedMemory(maximumBatch: Int, precision: Precision) -> MemoryNeeds {
     let graph = graph.optimised
     let workspace = graph.nodes.reduce(0) { max($0, $1.layer.estimatedWorkspaceCount(precision)) }
     return MemoryNeeds(
       weights: graph.nodes.reduce(0) { $0 + $1.layer.estimatedByteCount(of: $1.from, precision) },
-      session: 4 * (StoragePlan(graph).count(maximumBatch: batch) + workspace))
+      session: 4 * (StoragePlan(graph).count(maximumBatch: max(1, maximumBatch)) + workspace))
   }
 }
 

@@ -3,7 +3,7 @@ import Synchronization
 import Tensors
 
 /// Where a network's parameters come from.
-protocol WeightSource: Sendable {
+package protocol WeightSource: Sendable {
   /// Names the source in errors.
   var origin: String { get }
   func contains(_ name: String) -> Bool
@@ -14,9 +14,9 @@ protocol WeightSource: Sendable {
 }
 
 extension Checkpoint: WeightSource {
-  var origin: String { path }
+  package var origin: String { path }
 
-  func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
+  package func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     guard let found = self.shape(of: name) else { throw .missing(name: name, file: path) }
     guard found == shape else { throw .shape(name: name, expected: shape, found: found, file: path) }
     return try finiteValues(name)
@@ -25,12 +25,13 @@ extension Checkpoint: WeightSource {
 
 /// Parameters drawn at random, of a size that keeps features near 1: for timing, where values do not matter.
 struct RandomWeights: WeightSource {
+  /// The layer that gives the logits.
+  let head: String
   let classCount: Int
   let origin = "random weights"
-  private static let heads = ["head.bias", "head.fc.bias", "fc.bias"]
 
   func contains(_ name: String) -> Bool { !name.contains("small_conv") && !name.contains("lkb_origin") }
-  func shape(of name: String) -> [Int]? { Self.heads.contains(name) ? [classCount] : nil }
+  func shape(of name: String) -> [Int]? { name == head + ".bias" ? [classCount] : nil }
 
   func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     let count = shape.reduce(1, *)

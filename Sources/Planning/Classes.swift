@@ -9,7 +9,7 @@ extension ModelSpecification {
     guard let architecture = try Architecture.named(self.architecture, checkpoint: checkpoint) else {
       throw ShardExchangeError.malformed("there is no architecture \(self.architecture)")
     }
-    return try CheckpointReader.classCount(of: checkpoint, as: architecture)
+    return try architecture.classCount(of: checkpoint)
   }
 }
 

@@ -86,7 +86,9 @@ extension Plan {
   public var preparation: [String] {
     manifest.models.enumerated().flatMap { index, model in
       var lines = ["\(model.name): \(model.preprocessing)"]
-      if let note = Architecture.recipeNote(of: model.architecture, for: model.preprocessing) {
+      if let note = (try? Architecture.named(model.architecture, checkpoint: model.checkpoint))?.recipeNote(
+        for: model.preprocessing)
+      {
         lines.append("\(model.name): \(note)")
       }
       for benchmark in manifest.benchmarks.indices {

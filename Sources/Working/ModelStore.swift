@@ -124,7 +124,7 @@ final class ModelStore: Sendable {
 
   private static func estimate(_ specification: ModelSpecification, batch: Int) throws -> Plan.Needs {
     let needs = try architecture(of: specification).estimatedMemory(
-      checkpoint: specification.checkpoint, maximumBatch: batch, precision: specification.precision)
+      maximumBatch: batch, precision: specification.precision)
     return Plan.Needs(model: needs.weights, session: needs.session)
   }
 

@@ -20,8 +20,7 @@ public enum WorkerMemory {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
         continue
       }
-      let needs = try architecture.estimatedMemory(
-        checkpoint: model.checkpoint, maximumBatch: batch, precision: model.precision)
+      let needs = architecture.estimatedMemory(maximumBatch: batch, precision: model.precision)
       // Two batches are ready ahead, one is computed.
       let images = 3 * batch * architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride
       largest = max(largest, needs.weights + streams * (needs.session + images))

@@ -53,7 +53,10 @@ struct BenchCommand: ParsableCommand {
       try Usage.check(batch, in: 1...1024, option: "--batch")
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
       if architecture == Architecture.onnxName, checkpoint == nil { throw UsageError("onnx needs a --checkpoint") }
-      guard let found = try Architecture.named(architecture, checkpoint: checkpoint ?? "") else {
+      guard
+        let found = try checkpoint.map({ try Architecture.named(architecture, checkpoint: $0) })
+          ?? Architecture.named(architecture)
+      else {
         throw UsageError(
           "there is no architecture \(architecture); known are \(Architecture.all.map(\.name).joined(separator: ", "))")
       }

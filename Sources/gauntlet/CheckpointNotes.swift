@@ -19,7 +19,7 @@ enum CheckpointNotes {
     lines.append("fits \(matching.map(\.name).joined(separator: ", "))")
     if let choice = checkpoint.likeliestArchitecture(), let note = note(on: choice) { lines.append(note) }
     for architecture in matching {
-      let twins = Lookalike.names(of: architecture.name)
+      let twins = architecture.lookalikes
       guard !twins.isEmpty else { continue }
       lines.append(
         "names and shapes do not tell \(architecture.name) from timm's \(twins.joined(separator: " and ")), which compute "

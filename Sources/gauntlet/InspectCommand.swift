@@ -86,7 +86,8 @@ struct InspectCommand: ParsableCommand {
       }
     }
     guard reference != nil else { return }
-    guard let chosen = architecture.flatMap({ Architecture.named($0) }) ?? matching.first else {
+    guard let chosen = try architecture.flatMap({ try Architecture.named($0, checkpoint: file) }) ?? matching.first
+    else {
       throw UsageError(
         "no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
     }

@@ -12,7 +12,7 @@ struct ModelsCommand: ParsableCommand {
       Parameters in millions, multiply-adds an image in thousands of millions, the side of the images in pixels, and \
       what a manifest does to pictures unless it says otherwise: the shortest side after resizing, the filter, and the \
       mean that is subtracted.
-      Of a SLaK, and of an ONNX model (architecture `onnx`), the file tells the rest. NAME@SIDE stands for images of \
+      Of a SLaK the file tells the design (SLaK-T's is shown), of an ONNX model (architecture `onnx`) everything. NAME@SIDE stands for images of \
       another side, such as vit_base_patch16_224@384 or replknet-31b@384.
       Example: gauntlet models
       """)
@@ -29,10 +29,8 @@ struct ModelsCommand: ParsableCommand {
     }
   }
 
-  /// Of a design that its file tells, nothing is known before.
   private static func sizes(_ architecture: Architecture) -> String {
-    guard architecture.parameterCount > 0 else { return "   of file  of file" }
-    return String(
+    String(
       format: "  %8.1f  %6.2f", Double(architecture.parameterCount) / 1e6, Double(architecture.multiplyAdds) / 1e9)
   }
 }

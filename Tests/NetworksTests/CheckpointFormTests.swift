@@ -128,7 +128,7 @@ import Testing
       #expect(checkpoint.matchingArchitectures().isEmpty)
       #expect(checkpoint.whyNothingFits?.contains("resnetblur18") == true)
     }
-    try withWhole("resnet18", named: "resnet18.safetensors") { try CheckpointReader.check($0, fits: resnet) }
+    try withWhole("resnet18", named: "resnet18.safetensors") { try resnet.check($0) }
   }
 
   @Test(arguments: [(Float.nan, "NaN"), (Float.infinity, "infinite numbers")])
@@ -140,7 +140,7 @@ import Testing
           try CheckpointReader.open(path).values(tensor.name).contains { !$0.isFinite }
         }?.name)
       for use in [
-        { try CheckpointReader.check(path, fits: resnet) },
+        { try resnet.check(path) },
         { _ = try Classifier(architecture: resnet, checkpoint: path) },
       ] {
         #expect(throws: CheckpointError.self) { try use() }
@@ -157,7 +157,7 @@ import Testing
     let vit = try #require(Architecture.named("vit_tiny_patch16_224"))
     try withWhole("resnet18", named: "other.safetensors") { path in
       #expect {
-        try CheckpointReader.check(path, fits: vit)
+        try vit.check(path)
       } throws: {
         "\($0)".count <= 600 && "\($0)".contains(" more")
       }

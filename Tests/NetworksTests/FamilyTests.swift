@@ -7,19 +7,19 @@ import Testing
   static let architectures = [
     Architecture(
       "tiny-resnet-basic", side: 32,
-      graph: .resnet(ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: false, width: 8))),
+      ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: false, width: 8)),
     Architecture(
-      "tiny-resnet", side: 33, graph: .resnet(ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: true, width: 8))),
-    Architecture("tiny-bit", side: 32, graph: .bigTransfer(BigTransferDesign(blocks: [1, 2], width: 32))),
+      "tiny-resnet", side: 33, ResNetDesign(blocks: [1, 2, 1, 1], isBottleneck: true, width: 8)),
+    Architecture("tiny-bit", side: 32, BigTransferDesign(blocks: [1, 2], width: 32)),
     Architecture(
       "tiny-vit", side: 32,
-      graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 48, depth: 2, heads: 3))),
+      VisionTransformerDesign(patch: 8, width: 48, depth: 2, heads: 3)),
     Architecture(
       "tiny-convnext", side: 64,
-      graph: .convNeXt(ConvNeXtDesign(blocks: [1, 1, 2, 1], channels: [8, 16, 24, 32]))),
+      ConvNeXtDesign(blocks: [1, 1, 2, 1], channels: [8, 16, 24, 32])),
     Architecture(
       "tiny-swin", side: 64,
-      graph: .swin(SwinDesign(width: 16, blocks: [2, 2, 2], heads: [2, 4, 8], window: 4))),
+      SwinDesign(width: 16, blocks: [2, 2, 2], heads: [2, 4, 8], window: 4)),
   ]
 
   @Test(arguments: architectures, [".pth", ".safetensors"])
@@ -96,7 +96,7 @@ import Testing
   @Test func spareRowsCarryNothingOver() throws {
     let architecture = Architecture(
       "wide-vit", side: 32,
-      graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 512, depth: 2, heads: 8)))
+      VisionTransformerDesign(patch: 8, width: 512, depth: 2, heads: 8))
     let images: [Float] = (0..<9216).map { Float($0 % 251) / 125 }
     var expected: [UInt32]?
     for set in InstructionSet.available where set != .scalar {
@@ -129,13 +129,13 @@ import Testing
 
   @Test func everyMisfitIsNamedAtOnce() throws {
     let other = Architecture(
-      "other", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 4, width: 48, depth: 3, heads: 3)))
+      "other", side: 32, VisionTransformerDesign(patch: 4, width: 48, depth: 3, heads: 3))
     let problems = misfits(of: other)
     for start in ["patch_embed.proj.weight is [48, 3, 8, 8]", "pos_embed is", "blocks.2.norm1.weight is missing"] {
       #expect(problems.contains { $0.hasPrefix(start) })
     }
     let shallow = Architecture(
-      "shallow", side: 32, graph: .visionTransformer(VisionTransformerDesign(patch: 8, width: 48, depth: 1, heads: 3)))
+      "shallow", side: 32, VisionTransformerDesign(patch: 8, width: 48, depth: 1, heads: 3))
     #expect(misfits(of: shallow).contains("blocks.1.mlp.fc2.bias is not one of its tensors"))
   }
 

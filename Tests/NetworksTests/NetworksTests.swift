@@ -8,10 +8,10 @@ enum Fixture {
   static let designs = [
     "tiny": Architecture(
       "tiny", side: 32, classCount: 10,
-      design: RepLKNetDesign(kernels: [7, 5, 5, 3], blocks: [1, 1, 2, 1], channels: [8, 16, 24, 32], smallKernel: 3)),
+      RepLKNetDesign(kernels: [7, 5, 5, 3], blocks: [1, 1, 2, 1], channels: [8, 16, 24, 32], smallKernel: 3)),
     "tiny-xl": Architecture(
       "tiny-xl", side: 40, classCount: 7,
-      design: RepLKNetDesign(
+      RepLKNetDesign(
         kernels: [9, 7, 5, 3], blocks: [1, 1, 1, 1], channels: [8, 16, 16, 24], smallKernel: nil, depthwiseHalves: 3)),
   ]
 
@@ -64,7 +64,7 @@ enum Fixture {
   func bitsOfWideNetworksDependOnNothing(side: Int) throws {
     let architecture = Architecture(
       "wide", side: side, classCount: 5,
-      design: RepLKNetDesign(kernels: [9, 5], blocks: [1, 1], channels: [64, 256], smallKernel: nil))
+      RepLKNetDesign(kernels: [9, 5], blocks: [1, 1], channels: [64, 256], smallKernel: nil))
     try expectOneResult(architecture) { set in
       try Classifier(randomly: architecture, options: ComputeOptions(instructionSet: set))
     }

@@ -45,9 +45,7 @@ import Testing
   ])
   func modelsAreFusedToTheNativeLayers(model: String, native: String) throws {
     let architecture = try #require(FamilyTests.architectures.first { $0.name == native })
-    guard case .graph(let design) = architecture.family else { return }
-    let small = Architecture(native, side: architecture.inputHeight, classCount: 10, graph: design)
-    let expected = try #require(small.executionPlan)
+    let expected = architecture.of(classes: 10).executionPlan
     let found = try ONNXModel(path: Fixture.path(model + ".onnx")).executionPlan
     #expect(found.operations == expected.operations)
     #expect(found.multiplyAdds == expected.multiplyAdds)

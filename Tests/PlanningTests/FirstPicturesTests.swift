@@ -74,9 +74,10 @@ import Testing
     // The first recipe is the one that is taken, and a note fits a terminal.
     for architecture in Architecture.all {
       let usual = architecture.defaultPreprocessing
-      if let first = architecture.recipes.first {
-        #expect(usual.resize == first.resize && usual.interpolation == first.interpolation, "\(architecture.name)")
-      }
+      let first = architecture.recipes[0]
+      #expect(usual.interpolation == first.interpolation, "\(architecture.name)")
+      #expect(usual.resize == (architecture.inputHeight == 224 ? first.resize : architecture.inputHeight))
+      if let twin = architecture.twin { #expect(Architecture.named(twin)?.twin == architecture.name) }
       #expect((architecture.recipeNote(for: usual)?.count ?? 0) < 400)
     }
   }

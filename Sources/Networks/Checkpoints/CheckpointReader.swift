@@ -58,15 +58,4 @@ public enum CheckpointReader {
     guard ONNXFile.isLikely(try file.read(offset: 0, count: min(16, file.size))) else { return [path] }
     return [path] + (try ONNXFile(file).externalFiles())
   }
-
-  /// Refuses a checkpoint that is not one of the architecture, or whose weights are not all numbers. Reads them all.
-  public static func check(_ path: String, fits architecture: Architecture) throws(CheckpointError) {
-    if architecture.family == .onnx {
-      try ONNXModel(ONNXFile(CheckpointFile(path))).weights.checkNumbers()
-    } else {
-      let checkpoint = try open(path)
-      try checkpoint.checkFits(architecture)
-      try checkpoint.checkNumbers()
-    }
-  }
 }

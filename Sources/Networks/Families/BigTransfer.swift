@@ -2,7 +2,7 @@ import Kernels
 
 /// BiT (Kolesnikov et al., "Big Transfer", ECCV 2020): ResNet with normalisation before each convolution, GroupNorm of
 /// 32 groups and weight standardisation, with timm's names of `resnetv2_*_bit`.
-package struct BigTransferDesign: Sendable, Hashable {
+package struct BigTransferDesign: Family {
   /// Blocks a stage.
   package let blocks: [Int]
   /// Channels of the stem, a quarter of the first stage's; doubled from stage to stage. 64 times the paper's factor.
@@ -13,7 +13,10 @@ package struct BigTransferDesign: Sendable, Hashable {
     self.width = width
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package static let pictures = PictureRecipe("Google's BiT-M at 224", resize: 224, .bilinear, .half)
+  package static let head = "head.fc"
+
+  package func describe(in graph: inout Graph, classCount: Int) {
     // The widest, whose 152 layers make errors some hundredfold, are left those of a plain product.
     graph.takesProductsInBlocks = width < 256
     var value = convolution("stem.conv", 0, width, kernel: 7, stride: 2, in: &graph)
@@ -55,5 +58,21 @@ package struct BigTransferDesign: Sendable, Hashable {
       name: name, inputs: graph.extents[input].channels, outputs: outputs,
       shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false, isStandardised: true)
     return graph.append(layer, input, residual: residual)
+  }
+}
+
+extension BigTransferDesign {
+  package static let published = [
+    size(
+      "resnetv2_50x1_bit", [3, 4, 6, 3], widening: 1,
+      others: [PictureRecipe("timm's goog_distilled_in1k", resize: 256, .bicubic, .half)]),
+    size("resnetv2_101x1_bit", [3, 4, 23, 3], widening: 1), size("resnetv2_101x3_bit", [3, 4, 23, 3], widening: 3),
+    size("resnetv2_152x4_bit", [3, 8, 36, 3], widening: 4),
+  ]
+
+  private static func size(
+    _ name: String, _ blocks: [Int], widening: Int, others: [PictureRecipe] = []
+  ) -> Architecture {
+    Architecture(name, BigTransferDesign(blocks: blocks, width: 64 * widening), recipes: [pictures] + others)
   }
 }

@@ -1,5 +1,5 @@
 /// ConvNeXt (Liu et al., "A ConvNet for the 2020s", CVPR 2022) with timm's names.
-package struct ConvNeXtDesign: Sendable, Hashable {
+package struct ConvNeXtDesign: Family {
   /// Blocks and channels a stage.
   package let blocks: [Int]
   package let channels: [Int]
@@ -10,7 +10,10 @@ package struct ConvNeXtDesign: Sendable, Hashable {
     self.channels = channels
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package static let pictures = PictureRecipe(resize: 256, .bicubic)
+  package static let head = "head.fc"
+
+  package func describe(in graph: inout Graph, classCount: Int) {
     let epsilon: Float = 1e-6
     var value = graph.patches("stem.0", 0, side: 4, outputs: channels[0])
     value = graph.layerNorm("stem.1", value, epsilon: epsilon)
@@ -29,5 +32,24 @@ package struct ConvNeXtDesign: Sendable, Hashable {
     value = graph.append(GlobalAverage(), value)
     value = graph.layerNorm("head.norm", value, epsilon: epsilon)
     graph.outputs = [graph.linear("head.fc", value, outputs: classCount)]
+  }
+}
+
+extension ConvNeXtDesign {
+  package static let published = [
+    size("tiny", [3, 3, 9, 3], [96, 192, 384, 768], recipes: severalRecipes),
+    size("small", [3, 3, 27, 3], [96, 192, 384, 768], recipes: severalRecipes),
+    size("base", [3, 3, 27, 3], [128, 256, 512, 1024]), size("large", [3, 3, 27, 3], [192, 384, 768, 1536]),
+  ]
+
+  private static let severalRecipes = [
+    PictureRecipe("the authors' (timm's fb_in1k)", resize: 256, .bicubic),
+    PictureRecipe("timm's in12k_ft_in1k", resize: 235, .bicubic),
+  ]
+
+  private static func size(
+    _ name: String, _ blocks: [Int], _ channels: [Int], recipes: [PictureRecipe]? = nil
+  ) -> Architecture {
+    Architecture("convnext_" + name, ConvNeXtDesign(blocks: blocks, channels: channels), recipes: recipes)
   }
 }

@@ -2,7 +2,7 @@ import Kernels
 
 /// RepLKNet (Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design in CNNs", CVPR 2022) with the
 /// names of its authors' code; one entry a stage.
-package struct RepLKNetDesign: Sendable, Hashable {
+package struct RepLKNetDesign: Family {
   /// The side of each stage's large depthwise kernel; odd.
   package let kernels: [Int]
   /// The pairs of a large-kernel block and a feed-forward block in each stage.
@@ -16,8 +16,10 @@ package struct RepLKNetDesign: Sendable, Hashable {
   /// Whether the checkpoint holds each large kernel with the small one and their normalisations merged in.
   var isMerged = false
 
+  package static let pictures = PictureRecipe(resize: 256, .bicubic)
+
   /// The same network as a checkpoint holds it.
-  func stored(in weights: any WeightSource) -> RepLKNetDesign {
+  package func stored(in weights: any WeightSource) -> RepLKNetDesign? {
     var result = self
     result.isMerged = weights.contains("stages.0.blocks.0.large_kernel.lkb_reparam.weight")
     return result
@@ -35,7 +37,7 @@ package struct RepLKNetDesign: Sendable, Hashable {
     self.depthwiseHalves = depthwiseHalves
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package func describe(in graph: inout Graph, classCount: Int) {
     var value = stem(in: &graph)
     for (stage, width) in channels.enumerated() {
       for pair in 0..<blocks[stage] {
@@ -117,4 +119,27 @@ package struct RepLKNetDesign: Sendable, Hashable {
         name + ".conv", channels: graph.extents[input].channels, kernel: 3, stride: stride, normalisation: name + ".bn",
         hasReLU: true), input)
   }
+}
+
+extension RepLKNetDesign {
+  /// The sizes of the paper's table 5 and section 4. `replknet-nano` is the miniature's, trained by
+  /// `tools/train_miniature.py`.
+  package static let published = [
+    Architecture(
+      "replknet-31b",
+      RepLKNetDesign(
+        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [128, 256, 512, 1024], smallKernel: 5)),
+    Architecture(
+      "replknet-31l", side: 384,
+      RepLKNetDesign(
+        kernels: [31, 29, 27, 13], blocks: [2, 2, 18, 2], channels: [192, 384, 768, 1536], smallKernel: 5)),
+    Architecture(
+      "replknet-xl", side: 320,
+      RepLKNetDesign(
+        kernels: [27, 27, 27, 13], blocks: [2, 2, 18, 2], channels: [256, 512, 1024, 2048], smallKernel: nil,
+        depthwiseHalves: 3)),
+    Architecture(
+      "replknet-nano", side: 64, classCount: 10,
+      RepLKNetDesign(kernels: [13, 9, 7, 5], blocks: [2, 2, 2, 2], channels: [32, 64, 96, 128], smallKernel: 3)),
+  ]
 }

@@ -2,7 +2,7 @@ import Kernels
 
 /// ResNet (He et al., "Deep Residual Learning", CVPR 2016) with the step in the 3x3 convolution, as torchvision and
 /// timm have it, with their names.
-package struct ResNetDesign: Sendable, Hashable {
+package struct ResNetDesign: Family {
   /// Blocks a stage.
   package let blocks: [Int]
   /// Whether a block is 1x1, 3x3, 1x1 with four times the channels, not 3x3, 3x3.
@@ -19,7 +19,11 @@ package struct ResNetDesign: Sendable, Hashable {
     self.width = width
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package static let pictures = PictureRecipe(
+    "torchvision's IMAGENET1K_V1 (timm's tv_in1k)", resize: 256, .bilinear)
+  package static let head = "fc"
+
+  package func describe(in graph: inout Graph, classCount: Int) {
     var value = convolution("conv1", "bn1", 0, stem, kernel: 7, stride: 2, relu: true, in: &graph)
     value = graph.append(Pooling(.maximum, WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: false), value)
     for (stage, count) in blocks.enumerated() {
@@ -71,5 +75,29 @@ package struct ResNetDesign: Sendable, Hashable {
       shape: WindowShape(kernel: kernel, stride: stride, padding: kernel / 2), hasBias: false,
       normalisation: normalisation, activation: relu ? .relu : .none)
     return graph.append(layer, input, residual: residual)
+  }
+}
+
+extension ResNetDesign {
+  /// `resnet-nano` is a rival of `replknet-nano`, trained by `tools/train_miniature.py` on the same pictures.
+  package static let published = [
+    size("resnet18", [2, 2, 2, 2], isBottleneck: false, lookalikes: ["resnetblur18"]),
+    size("resnet34", [3, 4, 6, 3], isBottleneck: false),
+    size("resnet50", [3, 4, 6, 3], isBottleneck: true, lookalikes: ["resnetblur50", "resnetaa50"]),
+    size("resnet101", [3, 4, 23, 3], isBottleneck: true), size("resnet152", [3, 8, 36, 3], isBottleneck: true),
+    Architecture(
+      "resnet-nano", side: 64, classCount: 10, ResNetDesign(blocks: [1, 1, 1, 1], isBottleneck: false, width: 24)),
+  ]
+
+  private static func size(
+    _ name: String, _ blocks: [Int], isBottleneck: Bool, lookalikes: [String] = []
+  ) -> Architecture {
+    let second = PictureRecipe("torchvision's IMAGENET1K_V2 (tv2_in1k)", resize: 232, .bilinear)
+    return Architecture(
+      name, ResNetDesign(blocks: blocks, isBottleneck: isBottleneck),
+      recipes: [pictures] + (isBottleneck ? [second] : []) + [
+        PictureRecipe("timm's a1_in1k and a2_in1k", resize: 235, .bicubic),
+        PictureRecipe("timm's gluon_in1k", resize: 256, .bicubic),
+      ], lookalikes: lookalikes)
   }
 }

@@ -6,7 +6,7 @@ import Kernels
 ///
 /// Published weights differ in width (the paper widens by 1.3, and sparsity fills the rest with zeros) and in what the
 /// long kernels are called, so that the design is read from the file.
-package struct SLaKDesign: Sendable, Hashable {
+package struct SLaKDesign: Family {
   /// Blocks, channels and the long side of the kernels, a stage.
   package let blocks: [Int]
   package let channels: [Int]
@@ -22,10 +22,13 @@ package struct SLaKDesign: Sendable, Hashable {
     (self.smallKernel, self.branches) = (smallKernel, branches)
   }
 
+  package static let pictures = PictureRecipe(resize: 256, .bicubic)
+  package static let isToldByFile = true
+
   /// The design of the weights in a checkpoint; nil where they are none of a SLaK.
-  init?(_ checkpoint: Checkpoint) {
+  package func stored(in weights: any WeightSource) -> SLaKDesign? {
     func long(_ stage: Int, _ block: Int, _ name: String) -> [Int]? {
-      checkpoint.shape(of: "stages.\(stage).\(block).large_kernel.\(name)1.conv.weight")
+      weights.shape(of: "stages.\(stage).\(block).large_kernel.\(name)1.conv.weight")
     }
     guard let name = ["LoRA", "Decom"].first(where: { long(0, 0, $0) != nil }) else { return nil }
     var (blocks, channels, kernels): ([Int], [Int], [Int]) = ([], [], [])
@@ -40,10 +43,10 @@ package struct SLaKDesign: Sendable, Hashable {
       small = shape[3]
     }
     guard kernels.allSatisfy({ $0 >= small }) else { return nil }
-    self.init(blocks: blocks, channels: channels, kernels: kernels, smallKernel: small, branches: name)
+    return SLaKDesign(blocks: blocks, channels: channels, kernels: kernels, smallKernel: small, branches: name)
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package func describe(in graph: inout Graph, classCount: Int) {
     let epsilon: Float = 1e-6
     var value: Graph.Value = 0
     for (stage, width) in channels.enumerated() {
@@ -76,4 +79,15 @@ package struct SLaKDesign: Sendable, Hashable {
     if smallKernel < side { parts.append(part("small_conv", smallKernel, smallKernel)) }
     return DepthwiseConvolution(channels: channels[stage], kernel: side, parts: parts)
   }
+}
+
+extension SLaKDesign {
+  /// The name for every SLaK. Unless a file says otherwise it is SLaK-T with the paper's kernels, widened by 1.3.
+  package static let published = [
+    Architecture(
+      "slak",
+      SLaKDesign(
+        blocks: [3, 3, 9, 3], channels: [124, 249, 499, 998], kernels: [51, 49, 47, 13], smallKernel: 5,
+        branches: "LoRA"))
+  ]
 }

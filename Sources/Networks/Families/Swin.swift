@@ -1,5 +1,5 @@
 /// Swin (Liu et al., "Swin Transformer", ICCV 2021) with timm's names.
-package struct SwinDesign: Sendable, Hashable {
+package struct SwinDesign: Family {
   /// Channels of the first stage; doubled from stage to stage.
   package let width: Int
   /// Blocks and heads a stage.
@@ -16,7 +16,13 @@ package struct SwinDesign: Sendable, Hashable {
     self.window = window
   }
 
-  func describe(in graph: inout Graph, classCount: Int) {
+  package static let pictures = PictureRecipe(resize: 248, .bicubic)
+  package static let head = "head.fc"
+
+  /// Windows and position tables are made for one side.
+  package func takes(side: Int) -> Bool { false }
+
+  package func describe(in graph: inout Graph, classCount: Int) {
     let epsilon: Float = 1e-5
     var value = graph.patches("patch_embed.proj", 0, side: 4, outputs: width)
     value = graph.layerNorm("patch_embed.norm", value, epsilon: epsilon)
@@ -43,5 +49,18 @@ package struct SwinDesign: Sendable, Hashable {
     value = graph.layerNorm("norm", value, epsilon: epsilon)
     value = graph.append(GlobalAverage(), value)
     graph.outputs = [graph.linear("head.fc", value, outputs: classCount)]
+  }
+}
+
+extension SwinDesign {
+  package static let published = [
+    size("tiny", SwinDesign(width: 96, blocks: [2, 2, 6, 2], heads: [3, 6, 12, 24])),
+    size("small", SwinDesign(width: 96, blocks: [2, 2, 18, 2], heads: [3, 6, 12, 24])),
+    size("base", SwinDesign(width: 128, blocks: [2, 2, 18, 2], heads: [4, 8, 16, 32])),
+    size("large", SwinDesign(width: 192, blocks: [2, 2, 18, 2], heads: [6, 12, 24, 48])),
+  ]
+
+  private static func size(_ name: String, _ design: SwinDesign) -> Architecture {
+    Architecture("swin_\(name)_patch4_window7_224", design)
   }
 }

@@ -61,9 +61,6 @@ package struct ExecutionPlan: Sendable {
 }
 
 extension Architecture {
-  /// How the network runs; nil for what a file tells.
-  package var executionPlan: ExecutionPlan? {
-    guard case .graph(let design) = family else { return nil }
-    return ExecutionPlan(design.graph(height: inputHeight, width: inputWidth, classCount: classCount))
-  }
+  /// How the network runs.
+  package var executionPlan: ExecutionPlan { ExecutionPlan(graph) }
 }

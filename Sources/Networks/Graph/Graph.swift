@@ -2,7 +2,7 @@
 ///
 /// A value is one image's features, [height, width, channels]; a sequence of tokens is [tokens, 1, channels]. Value 0 is
 /// the image. Layers name the checkpoint's tensors, so that a graph says what a checkpoint must hold.
-struct Graph: Sendable {
+package struct Graph: Sendable {
   /// Extents of one image's features.
   struct Extents: Sendable, Hashable {
     var height: Int

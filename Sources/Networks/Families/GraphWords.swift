@@ -1,54 +1,6 @@
 import Kernels
 
-/// What builds a network.
-package enum ModelFamily: Sendable, Hashable {
-  case graph(GraphDesign)
-  /// Told by an ONNX model.
-  case onnx
-  /// A SLaK of which the checkpoint has yet to tell the design.
-  case slak
-}
-
-/// The numbers that make one network of a family that is computed as a graph.
-package enum GraphDesign: Sendable, Hashable {
-  case replknet(RepLKNetDesign)
-  case resnet(ResNetDesign)
-  case bigTransfer(BigTransferDesign)
-  case visionTransformer(VisionTransformerDesign)
-  case convNeXt(ConvNeXtDesign)
-  case swin(SwinDesign)
-  case slak(SLaKDesign)
-
-  /// The name before `.weight` and `.bias` of the layer that gives the logits.
-  var head: String {
-    switch self {
-    case .resnet: "fc"
-    case .replknet, .visionTransformer, .slak: "head"
-    case .bigTransfer, .convNeXt, .swin: "head.fc"
-    }
-  }
-
-  /// The same network as a checkpoint holds it.
-  func stored(in weights: any WeightSource) -> GraphDesign {
-    if case .replknet(let design) = self { .replknet(design.stored(in: weights)) } else { self }
-  }
-
-  /// The network for images of a size, in pixels.
-  func graph(height: Int, width: Int, classCount: Int) -> Graph {
-    var graph = Graph(height: height, width: width)
-    switch self {
-    case .replknet(let design): design.describe(in: &graph, classCount: classCount)
-    case .resnet(let design): design.describe(in: &graph, classCount: classCount)
-    case .bigTransfer(let design): design.describe(in: &graph, classCount: classCount)
-    case .visionTransformer(let design): design.describe(in: &graph, classCount: classCount)
-    case .convNeXt(let design): design.describe(in: &graph, classCount: classCount)
-    case .swin(let design): design.describe(in: &graph, classCount: classCount)
-    case .slak(let design): design.describe(in: &graph, classCount: classCount)
-    }
-    return graph
-  }
-}
-
+// What the families' descriptions are written in.
 extension Graph {
   /// A linear layer with bias, as PyTorch's `Linear` stores it.
   mutating func linear(
