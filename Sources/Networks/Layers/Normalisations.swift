@@ -53,7 +53,6 @@ struct GroupNorm: Layer, Hashable {
   private var weight: Parameter { Parameter(name + ".weight", [channels]) }
   private var bias: Parameter { Parameter(name + ".bias", [channels]) }
   var parameters: [Parameter] { [weight, bias] }
-  var overwritableInputs: Set<Int> { [0] }
 
   func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
     Prepared(
