@@ -47,10 +47,12 @@ struct CoordinatorLoop {
     scheduler = Scheduler(
       blocks: ledger.shards.cells.map { cell in
         ShardBlock(
-          count: cell.shardCount, model: cell.model, images: cell.shardImages,
+          count: cell.shardCount, model: cell.model, benchmark: cell.benchmark, images: cell.shardImages,
           lastImages: cell.imageCount - (cell.shardCount - 1) * cell.shardImages)
       },
-      pieces: ledger.allPieces.map { ($0.model, $0.imageCount) },
+      pieces: ledger.allPieces.map {
+        ShardBlock(count: 1, model: $0.model, benchmark: $0.benchmark, images: $0.imageCount)
+      },
       touched: standing.others.map { row in
         let state: SchedulerShard.State =
           switch row.state {

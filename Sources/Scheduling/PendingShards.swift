@@ -1,5 +1,5 @@
-/// The shards that wait for a worker: those that nobody has failed by their model, the others by the set of workers
-/// that have failed them; of each kind the lowest position first.
+/// The shards that wait for a worker: those that nobody has failed by their group, the others by the set of workers
+/// that have failed them, too; of each kind the lowest position first.
 ///
 /// A shard is pushed and removed in constant time but for a heap's logarithm: an entry whose ticket is no longer its
 /// shard's stays in its heap until it comes to the top. Shards that never left cost nothing but their ticket.
@@ -11,7 +11,7 @@ struct PendingShards: Sendable {
     static func < (left: Entry, right: Entry) -> Bool { left.index < right.index }
   }
 
-  /// The shards of one model that nobody has failed.
+  /// The shards of one group that nobody has failed.
   private struct Fresh: Sendable {
     /// Those that were there from the beginning, in rising order; some have left since.
     var first: [Range<Int>] = []
@@ -21,9 +21,21 @@ struct PendingShards: Sendable {
     var returned = BinaryHeap<Entry>()
   }
 
-  private struct Bucket: Sendable {
+  private struct BucketKey: Sendable, Hashable {
     let failedWorkers: Set<String>
+    /// Its position in `groups`.
+    let group: Int
+  }
+
+  private struct Bucket: Sendable {
+    let key: BucketKey
     var entries: BinaryHeap<Entry>
+  }
+
+  /// A shard that may be taken.
+  private struct Candidate {
+    let index: Int
+    let rank: Suspicion.Rank
   }
 
   /// The ticket of a shard that was there from the beginning and never left; 0 is that of one that does not wait.
@@ -34,19 +46,32 @@ struct PendingShards: Sendable {
 
   private var tickets: [UInt64]
   private var lastTicket = firstTicket
-  private var fresh: [Fresh]
+  private var groups: [ShardGroup] = []
+  private var groupPositions: [ShardGroup: Int] = [:]
+  /// The positions of each model's groups.
+  private var ofModel: [Int: [Int]] = [:]
+  /// By the groups' positions.
+  private var fresh: [Fresh] = []
   // An array and not a dictionary alone, because a dictionary's order differs from process to process.
   private var failed: [Bucket] = []
-  private var positions: [Set<String>: Int] = [:]
+  private var positions: [BucketKey: Int] = [:]
 
   /// All shards of the blocks wait, and nobody has failed one.
   init(blocks: [ShardBlock]) {
-    fresh = Array(repeating: Fresh(), count: (blocks.map(\.model).max() ?? 0) + 1)
+    tickets = Array(repeating: Self.firstTicket, count: blocks.reduce(0) { $0 + $1.count })
     for block in blocks where block.count > 0 {
-      fresh[block.model].first.append(count..<count + block.count)
+      fresh[position(of: block.group)].first.append(count..<count + block.count)
       count += block.count
     }
-    tickets = Array(repeating: Self.firstTicket, count: count)
+  }
+
+  private mutating func position(of group: ShardGroup) -> Int {
+    if let position = groupPositions[group] { return position }
+    groupPositions[group] = groups.count
+    ofModel[group.model, default: []].append(groups.count)
+    groups.append(group)
+    fresh.append(Fresh())
+    return groups.count - 1
   }
 
   /// There are more shards; they do not wait yet.
@@ -55,20 +80,21 @@ struct PendingShards: Sendable {
   func contains(_ index: Int) -> Bool { tickets[index] != 0 }
 
   /// The shard waits; it does not yet.
-  mutating func insert(_ index: Int, model: Int, failedWorkers: Set<String>) {
+  mutating func insert(_ index: Int, group: ShardGroup, failedWorkers: Set<String>) {
     lastTicket += 1
     tickets[index] = lastTicket
     count += 1
     let entry = Entry(index: index, ticket: lastTicket)
+    let key = BucketKey(failedWorkers: failedWorkers, group: position(of: group))
     if failedWorkers.isEmpty {
-      fresh[model].returned.insert(entry)
-    } else if let position = positions[failedWorkers] {
+      fresh[key.group].returned.insert(entry)
+    } else if let position = positions[key] {
       failed[position].entries.insert(entry)
     } else {
-      positions[failedWorkers] = failed.count
+      positions[key] = failed.count
       var entries = BinaryHeap<Entry>()
       entries.insert(entry)
-      failed.append(Bucket(failedWorkers: failedWorkers, entries: entries))
+      failed.append(Bucket(key: key, entries: entries))
     }
   }
 
@@ -80,53 +106,69 @@ struct PendingShards: Sendable {
 
   /// Removes and returns the shard that `worker` is to compute next: one that others have failed, so that it is soon
   /// known whether shard or worker is to blame; else one of `model`; else the first that nobody has failed; else one
-  /// that every live worker has failed. Those of the models `avoiding` come behind those of others.
-  mutating func take(for worker: String, live: Set<String>, model: Int?, avoiding: Set<Int> = []) -> Int? {
-    var last: Int?
+  /// that every live worker has failed. What is suspected comes behind what is less so.
+  mutating func take(
+    for worker: String, live: Set<String>, model: Int?, suspicion: Suspicion = Suspicion()
+  ) -> Int? {
+    var best: Candidate?
+    var last: Candidate?
     var position = 0
     while position < failed.count {
       guard let index = Self.first(of: &failed[position].entries, tickets) else {
         dropBucket(position)
         continue
       }
-      let failedWorkers = failed[position].failedWorkers
+      let failedWorkers = failed[position].key.failedWorkers
+      let found = Candidate(index: index, rank: suspicion.rank(of: groups[failed[position].key.group]))
       if !failedWorkers.contains(worker) {
-        remove(index)
-        return index
+        if best.map({ found.rank < $0.rank }) ?? true { best = found }
+        if found.rank == .none { break }
+      } else if last.map({ found.rank < $0.rank }) ?? true, live.count <= failedWorkers.count,
+        live.isSubset(of: failedWorkers)
+      {
+        last = found
       }
-      if last == nil, live.count <= failedWorkers.count, live.isSubset(of: failedWorkers) { last = index }
       position += 1
     }
-    guard let index = firstFresh(model, avoiding) ?? last else { return nil }
+    if best?.rank != Suspicion.Rank.none, let fresh = firstFresh(model, suspicion),
+      best.map({ fresh.rank < $0.rank }) ?? true
+    {
+      best = fresh
+    }
+    guard let index = (best ?? last)?.index else { return nil }
     remove(index)
     return index
   }
 
-  /// What came back, and pieces, before what was never given: they belong to ranges that were begun.
-  private mutating func firstFresh(_ model: Int?, _ avoided: Set<Int>) -> Int? {
-    if !avoided.isEmpty {
-      let others = fresh.indices.filter { !avoided.contains($0) }
-      if let index = firstFresh(others, model.flatMap { avoided.contains($0) ? nil : $0 }) { return index }
+  private mutating func firstFresh(_ model: Int?, _ suspicion: Suspicion) -> Candidate? {
+    if suspicion.isEmpty {
+      let own = model.flatMap { ofModel[$0] }.flatMap { first(among: $0) }
+      return (own ?? first(among: groups.indices)).map { Candidate(index: $0, rank: .none) }
     }
-    return firstFresh(fresh.indices, model)
+    let waiting = groups.indices.filter { first(among: CollectionOfOne($0)) != nil }
+    guard let rank = waiting.map({ suspicion.rank(of: groups[$0]) }).min() else { return nil }
+    let least = waiting.filter { suspicion.rank(of: groups[$0]) == rank }
+    let own = model.flatMap { model in first(among: least.filter { groups[$0].model == model }) }
+    return (own ?? first(among: least)).map { Candidate(index: $0, rank: rank) }
   }
 
-  private mutating func firstFresh(_ models: some Collection<Int>, _ preferred: Int?) -> Int? {
-    if let preferred, let index = firstReturned(of: preferred) ?? firstUntouched(of: preferred) { return index }
-    return models.compactMap { firstReturned(of: $0) }.min() ?? models.compactMap { firstUntouched(of: $0) }.min()
+  /// The first shard of these groups that nobody has failed: what came back, and pieces, before what was never given. They
+  /// belong to ranges that were begun.
+  private mutating func first(among positions: some Collection<Int>) -> Int? {
+    positions.compactMap { firstReturned(of: $0) }.min() ?? positions.compactMap { firstUntouched(of: $0) }.min()
   }
 
-  private mutating func firstReturned(of model: Int) -> Int? { Self.first(of: &fresh[model].returned, tickets) }
+  private mutating func firstReturned(of group: Int) -> Int? { Self.first(of: &fresh[group].returned, tickets) }
 
-  private mutating func firstUntouched(of model: Int) -> Int? {
-    while fresh[model].passed < fresh[model].first.count {
-      let range = fresh[model].first[fresh[model].passed]
+  private mutating func firstUntouched(of group: Int) -> Int? {
+    while fresh[group].passed < fresh[group].first.count {
+      let range = fresh[group].first[fresh[group].passed]
       // What has left is looked at once.
       guard let index = range.first(where: { tickets[$0] == Self.firstTicket }) else {
-        fresh[model].passed += 1
+        fresh[group].passed += 1
         continue
       }
-      fresh[model].first[fresh[model].passed] = index..<range.upperBound
+      fresh[group].first[fresh[group].passed] = index..<range.upperBound
       return index
     }
     return nil
@@ -141,10 +183,10 @@ struct PendingShards: Sendable {
   }
 
   private mutating func dropBucket(_ position: Int) {
-    positions[failed[position].failedWorkers] = nil
+    positions[failed[position].key] = nil
     let moved = failed.removeLast()
     guard position < failed.count else { return }
     failed[position] = moved
-    positions[moved.failedWorkers] = position
+    positions[moved.key] = position
   }
 }

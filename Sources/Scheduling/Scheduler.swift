@@ -41,6 +41,8 @@ public struct Scheduler: Sendable {
   var restDeadlines = BinaryHeap<Deadline<String>>()
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
+  /// Shards that were handed out as their last chance, or are to be once more because they were not.
+  var lastChances: Set<Int> = []
   /// How long shards should take; nil leaves them as they are planned.
   let pieceSizes: PieceSizes?
   var splits: [Int: Split] = [:]
@@ -65,6 +67,8 @@ public struct Scheduler: Sendable {
   var serial: UInt64 = 0
   var actions: [Action] = []
   var stall: Stall?
+  /// Troubles so far.
+  var troubleCount = 0
   var isStalled = false
   private var recordedCount = 0
   private var setAsideCount = 0
@@ -77,8 +81,7 @@ public struct Scheduler: Sendable {
   ///
   /// - Parameters:
   ///   - blocks: all shards, pending where nothing else is said.
-  ///   - pieces: shards that took the place of planned ones before, by model and images; they have the numbers after the
-  ///     blocks'.
+  ///   - pieces: shards that took the place of planned ones before; they have the numbers after the blocks'.
   ///   - touched: what became of shards that were handed out before; numbers outside the blocks are passed over.
   ///   - recorded: more shards whose result is in the ledger, by number.
   ///   - pieceSizes: how long shards should take; nil leaves them as they are planned.
@@ -88,7 +91,7 @@ public struct Scheduler: Sendable {
   ///   - reclaimSeconds: `graceSeconds` if nil; 0 where no worker can have outlived the former coordinator.
   ///   - stallSeconds: how long workers may be in trouble, and nobody compute anything, before the run cannot go on.
   public init(
-    blocks: [ShardBlock], pieces: [(model: Int, images: Int)] = [], touched: [SchedulerShard] = [],
+    blocks: [ShardBlock], pieces: [ShardBlock] = [], touched: [SchedulerShard] = [],
     recorded: [Int64] = [], pieceSizes: PieceSizes? = nil, leaseSeconds: Double, maximumFailures: Int,
     graceSeconds: Double? = nil, reclaimSeconds: Double? = nil, stallSeconds: Double = .infinity
   ) {
@@ -99,19 +102,15 @@ public struct Scheduler: Sendable {
     self.maximumFailures = max(1, maximumFailures)
     self.pieceSizes = pieceSizes
     shards = []
-    shards.reserveCapacity(blocks.reduce(0) { $0 + $1.count } + pieces.count)
-    for block in blocks where block.count > 0 {
-      let model = Int32(clamping: block.model)
-      let shard = Shard(model: model, images: Int32(clamping: block.images))
-      shards.append(contentsOf: repeatElement(shard, count: block.count - 1))
-      shards.append(Shard(model: model, images: Int32(clamping: block.lastImages)))
+    shards.reserveCapacity((blocks + pieces).reduce(0) { $0 + $1.count })
+    for (blocks, isPlanned) in [(blocks, true), (pieces, false)] {
+      for block in blocks where block.count > 0 {
+        let shard = Shard(block.group, images: block.images, isPlanned: isPlanned)
+        shards.append(contentsOf: repeatElement(shard, count: block.count - 1))
+        shards.append(Shard(block.group, images: block.lastImages, isPlanned: isPlanned))
+      }
     }
-    let pieceBlocks = pieces.map { ShardBlock(count: 1, model: $0.model, images: $0.images) }
-    for block in pieceBlocks {
-      shards.append(
-        Shard(model: Int32(clamping: block.model), images: Int32(clamping: block.images), isPlanned: false))
-    }
-    pending = PendingShards(blocks: blocks + pieceBlocks)
+    pending = PendingShards(blocks: blocks + pieces)
     for id in recorded {
       guard let index = index(of: id), shards[index].end == .none else { continue }
       shards[index].end = .recorded
@@ -139,7 +138,7 @@ public struct Scheduler: Sendable {
         reserved[index] = holder
         reservedOf[holder.worker, default: []].insert(index)
       } else {
-        pending.insert(index, model: Int(shards[index].model), failedWorkers: shard.failedWorkers)
+        pending.insert(index, group: shards[index].group, failedWorkers: shard.failedWorkers)
       }
     }
   }
@@ -321,7 +320,9 @@ extension Scheduler {
     // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
     let silences = silences.removeValue(forKey: index) ?? [:]
     let failed = failedWorkers.removeValue(forKey: index) ?? []
-    for worker in failed.sorted() where isWhole && worker != lease.worker {
+    lastChances.remove(index)
+    // Of a shard that was taken up with a clean slate it is not known why it failed before.
+    for worker in failed.sorted() where isWhole && shards[index].failures > 0 && worker != lease.worker {
       blame(worker, silence: silences[worker], now)
     }
   }
@@ -356,7 +357,7 @@ extension Scheduler {
     actions.append(.ended(lease, outcome, reason: reason))
     failedWorkers[index, default: []].insert(lease.worker)
     shards[index].failures += 1
-    if isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []) {
+    if isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []), !deservesAnother(index) {
       if let other = leases[index]?.lease, endLease(other) != nil {
         actions.append(.ended(other, .returned, reason: "the shard is set aside"))
         actions.append(.revoke(other))
@@ -367,14 +368,10 @@ extension Scheduler {
     }
   }
 
-  /// The attempt does not count, and the shard goes to another worker, if there is one that could still compute it.
-  mutating func requeueTroubled(_ index: Int) {
-    if leases[index] == nil, isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []) {
-      setAside(index, reason: "failed \(shards[index].failures) times, and no other worker can read what it needs")
-    } else {
-      requeue(index)
-    }
-  }
+  /// Whether a shard that would be set aside is handed out once more, because its worker did not know that it was the last
+  /// to have it: others that could have computed it left meanwhile, or cannot read what it needs. Whoever has a shard for
+  /// the last time gives what it can of it.
+  private mutating func deservesAnother(_ index: Int) -> Bool { lastChances.insert(index).inserted }
 
   /// Whether so many failures of these workers set a shard aside. Three failures of one worker are not those of three: as
   /// long as another one lives, and is not in trouble, it is asked; where none does, nobody can say more.
@@ -386,8 +383,15 @@ extension Scheduler {
 
   /// Whether the shard is set aside if this handing over fails: the worker is to give what it can then.
   public func isLastAttempt(_ lease: ShardLease) -> Bool {
-    guard let index = index(of: lease.shard), Int(shards[index].failures) + 1 >= maximumFailures else { return false }
-    return isExhausted(Int(shards[index].failures) + 1, by: (failedWorkers[index] ?? []).union([lease.worker]))
+    guard let index = index(of: lease.shard) else { return false }
+    return [leases[index], copies[index]].contains { $0?.lease == lease && $0?.isLast == true }
+  }
+
+  /// Whether one more failure, of this worker, sets the shard aside.
+  func isLastChance(_ index: Int, of worker: String) -> Bool {
+    let failures = Int(shards[index].failures) + 1
+    return failures >= maximumFailures
+      && isExhausted(failures, by: (failedWorkers[index] ?? []).union([worker]))
   }
 
   /// The attempt does not count, and the shard goes to another worker.
@@ -400,7 +404,7 @@ extension Scheduler {
   /// The shard waits, unless a second worker has it.
   mutating func requeue(_ index: Int) {
     guard leases[index] == nil else { return }
-    pending.insert(index, model: Int(shards[index].model), failedWorkers: failedWorkers[index] ?? [])
+    pending.insert(index, group: shards[index].group, failedWorkers: failedWorkers[index] ?? [])
   }
 
   private mutating func setAside(_ index: Int, reason: String) {

@@ -18,15 +18,27 @@ extension Scheduler {
     var failures: Int32 = 0
     let model: Int32
     let images: Int32
+    let benchmark: UInt16
     /// It is no piece of another.
-    var isPlanned = true
+    let isPlanned: Bool
     var end = End.none
+
+    init(_ group: ShardGroup, images: Int, isPlanned: Bool) {
+      model = Int32(clamping: group.model)
+      benchmark = UInt16(clamping: group.benchmark)
+      self.images = Int32(clamping: images)
+      self.isPlanned = isPlanned
+    }
+
+    var group: ShardGroup { ShardGroup(model: Int(model), benchmark: Int(benchmark)) }
   }
 
   struct Lease: Sendable {
     let lease: ShardLease
     let serial: UInt64
     let givenAt: Double
+    /// It was handed out as the shard's last chance.
+    let isLast: Bool
     /// When it was given or last named.
     var namedAt: Double
   }
@@ -61,8 +73,8 @@ extension Scheduler {
     var restsUntil = -Double.infinity
     /// Rests since its last result because it could not read what shards need.
     var troubles = 0
-    /// Models whose shards it could not read or load last.
-    var avoided: Set<Int> = []
+    /// What it could not read last.
+    var suspicion = Suspicion()
 
     var hasCredit: Bool { leases.count + storing.count < (troubles > 0 ? 1 : credits) }
   }
@@ -109,7 +121,8 @@ extension Scheduler {
         workers[name]?.isOpen = false
         continue
       }
-      guard let index = pending.take(for: name, live: ableWorkers, model: worker.model, avoiding: worker.avoided) else {
+      guard let index = pending.take(for: name, live: ableWorkers, model: worker.model, suspicion: worker.suspicion)
+      else {
         open.append(name)
         continue
       }
@@ -126,7 +139,9 @@ extension Scheduler {
   mutating func give(_ index: Int, to worker: String, _ now: Double) {
     shards[index].attempts += 1
     let lease = ShardLease(shard: Int64(index), attempt: Int(shards[index].attempts), worker: worker)
-    hold(index, lease, now)
+    let isLast = isLastChance(index, of: worker)
+    if isLast { lastChances.insert(index) }
+    hold(index, lease, isLast: isLast, now)
     load(Int(shards[index].model), on: worker)
     actions.append(.lease(lease))
   }
@@ -185,9 +200,9 @@ extension Scheduler {
   }
 
   /// The worker has the shard from now on.
-  private mutating func hold(_ index: Int, _ lease: ShardLease, _ now: Double) {
+  private mutating func hold(_ index: Int, _ lease: ShardLease, isLast: Bool = false, _ now: Double) {
     serial += 1
-    let held = Lease(lease: lease, serial: serial, givenAt: now, namedAt: now)
+    let held = Lease(lease: lease, serial: serial, givenAt: now, isLast: isLast, namedAt: now)
     if leases[index] == nil {
       leases[index] = held
       while let entry = oldest.first, leases[entry.key]?.serial != entry.serial { oldest.removeFirst() }

@@ -55,7 +55,7 @@ extension Scheduler {
   mutating func split(_ index: Int, into images: [Int], for worker: String) {
     let pieces = shards.count..<shards.count + images.count
     for count in images {
-      shards.append(Shard(model: shards[index].model, images: Int32(clamping: count), isPlanned: false))
+      shards.append(Shard(shards[index].group, images: count, isPlanned: false))
     }
     pending.extend(by: images.count)
     splits[index] = Split(worker: worker, pieces: pieces)

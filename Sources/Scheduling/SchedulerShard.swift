@@ -1,21 +1,35 @@
-/// Shards with consecutive numbers that one model computes.
+/// Shards with consecutive numbers that one model computes over one benchmark.
 public struct ShardBlock: Sendable, Equatable {
   /// How many.
   public let count: Int
   /// The model, as its position in the plan: a worker that has loaded it is preferred.
   public let model: Int
+  /// The benchmark, as its position in the plan: where its data cannot be read, those of others may.
+  public let benchmark: Int
   /// Images of each but the last.
   public let images: Int
   /// Images of the last.
   public let lastImages: Int
 
-  /// `count` shards of a model, of `images` images each, the last one of `lastImages`, as many as the others if nil.
-  public init(count: Int, model: Int = 0, images: Int = 1, lastImages: Int? = nil) {
+  /// `count` shards of a model and a benchmark, of `images` images each, the last one of `lastImages`, as many as the
+  /// others if nil.
+  public init(count: Int, model: Int = 0, benchmark: Int = 0, images: Int = 1, lastImages: Int? = nil) {
     self.count = max(0, count)
     self.model = max(0, model)
+    self.benchmark = min(max(0, benchmark), Int(UInt16.max))
     self.images = max(0, images)
     self.lastImages = max(0, lastImages ?? images)
   }
+}
+
+extension ShardBlock {
+  var group: ShardGroup { ShardGroup(model: model, benchmark: benchmark) }
+}
+
+/// What shards need to be readable: a model's checkpoint and a benchmark's data.
+struct ShardGroup: Sendable, Hashable {
+  let model: Int
+  let benchmark: Int
 }
 
 /// What a scheduler needs to know of a shard that was handed out before it began: the ledger's view of it.

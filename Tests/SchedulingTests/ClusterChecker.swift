@@ -96,7 +96,7 @@ struct ClusterChecker {
     ownSplits = splitShards
     let touched = Set(attempts.keys).union(failures.keys).union(setAside).union(splitShards).sorted()
     return Scheduler(
-      blocks: blocks, pieces: pieces,
+      blocks: blocks, pieces: pieces.map { ShardBlock(count: 1, model: $0.model, images: $0.images) },
       touched: touched.filter { !recorded[Int($0)] }.map { shard in
         SchedulerShard(
           id: shard,

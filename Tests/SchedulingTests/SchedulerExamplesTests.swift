@@ -401,7 +401,6 @@ import Testing
     #expect(scheduler.isLastAttempt(third), "it is alone")
     let other = Self.lease(1, 2, "b")
     #expect(scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 2) == [.lease(other)])
-    #expect(!scheduler.isLastAttempt(third))
     let actions = scheduler.handle(.failed(third, reason: "no"), at: 3)
     #expect(!actions.contains { if case .setAside = $0 { true } else { false } }, "\(actions)")
     _ = scheduler.handle(.resultReceived(other), at: 4)

@@ -156,7 +156,7 @@ struct SimulatedRun {
     failedWorkers = rows.map(\.failedWorkers)
     scheduler = Scheduler(
       blocks: (0..<plannedCount).map { ShardBlock(count: 1, model: models[$0], images: images[$0]) },
-      pieces: (plannedCount..<rows.count).map { (models[$0], images[$0]) },
+      pieces: (plannedCount..<rows.count).map { ShardBlock(count: 1, model: models[$0], images: images[$0]) },
       touched: rows.enumerated().map { index, row in
         SchedulerShard(
           id: Int64(index),
