@@ -22,7 +22,7 @@ extension Ledger {
   private func enter(_ entry: LedgerEntry, in database: Database) throws {
     switch entry {
     case .leased(let shard, let attempt, let worker, let time):
-      try touch(shard, "attempts", attempt, onConflict: "attempts = max(attempts, excluded.attempts)", in: database)
+      try touch(shard, [("attempts", attempt)], onConflict: Self.laterAttempt, in: database)
       try database.cachedStatement(
         sql: """
           INSERT INTO attempts (shard, attempt, worker, leased) VALUES (?, ?, ?, ?)
@@ -31,15 +31,19 @@ extension Ledger {
       ).execute(arguments: [shard, attempt, worker, time])
     case .ended(let shard, let attempt, let worker, let outcome, let reason, let time):
       let failures = outcome == .failed || outcome == .lost ? 1 : 0
-      try touch(shard, "failures", failures, onConflict: "failures = failures + excluded.failures", in: database)
+      try touch(
+        shard, [("attempts", attempt), ("failures", failures)],
+        onConflict: "\(Self.laterAttempt), failures = failures + excluded.failures", in: database)
       try Self.end(shard, attempt, worker, outcome, time, in: database)
       guard failures > 0 || outcome == .troubled else { return }
       try Self.note(shard, attempt, worker, outcome.rawValue, reason, time, in: database)
     case .recorded(let shard, let attempt, let worker, let part, let computeNanoseconds, let time):
       // A late result may belong to a shard that was set aside meanwhile: it is as good as any.
+      // Its number may be none that this ledger handed out: no later attempt may have it again, whose part would have its
+      // name.
       try touch(
-        shard, "state", ShardState.recorded.rawValue, onConflict: "state = excluded.state WHERE state NOT IN (1, 3)",
-        in: database)
+        shard, [("attempts", attempt), ("state", ShardState.recorded.rawValue)],
+        onConflict: "\(Self.laterAttempt), state = excluded.state WHERE state NOT IN (1, 3)", in: database)
       guard database.changesCount == 1 else { throw LedgerError.notRecordable(shard: shard) }
       try database.cachedStatement(
         sql: """
@@ -54,12 +58,13 @@ extension Ledger {
       try Self.end(shard, attempt, worker, .recorded, time, in: database)
     case .setAside(let shard, let reason, let time):
       try touch(
-        shard, "state", ShardState.setAside.rawValue, onConflict: "state = excluded.state WHERE state = 0",
+        shard, [("state", ShardState.setAside.rawValue)], onConflict: "state = excluded.state WHERE state = 0",
         in: database)
       try Self.note(shard, 0, "", "setAside", reason, time, in: database)
     case .split(let shard, let pieces):
       try touch(
-        shard, "state", ShardState.split.rawValue, onConflict: "state = excluded.state WHERE state = 0", in: database)
+        shard, [("state", ShardState.split.rawValue)], onConflict: "state = excluded.state WHERE state = 0",
+        in: database)
       guard database.changesCount == 1, let cell = cellPosition(of: shard) else {
         throw LedgerError.notRecordable(shard: shard)
       }
@@ -75,19 +80,21 @@ extension Ledger {
     }
   }
 
+  private static let laterAttempt = "attempts = max(attempts, excluded.attempts)"
+
   /// Enters a shard that is no longer as planned, or changes the one that is there.
   private func touch(
-    _ shard: Int64, _ column: String, _ value: Int, onConflict update: String, in database: Database
+    _ shard: Int64, _ values: [(column: String, value: Int)], onConflict update: String, in database: Database
   ) throws {
     guard let cell = cellPosition(of: shard), let definition = definition(of: shard) else {
       throw LedgerError.noShard(shard)
     }
     try database.cachedStatement(
       sql: """
-        INSERT INTO shards (id, cell, images, \(column)) VALUES (?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET \(update)
+        INSERT INTO shards (id, cell, images, \(values.map(\.column).joined(separator: ", ")))
+        VALUES (?, ?, ?\(String(repeating: ", ?", count: values.count))) ON CONFLICT (id) DO UPDATE SET \(update)
         """
-    ).execute(arguments: [shard, cell, definition.imageCount, value])
+    ).execute(arguments: [shard, cell, definition.imageCount] + StatementArguments(values.map(\.value)))
   }
 
   /// Ends an attempt. One that the ledger does not know (its lease was lost in a crash) is entered now.
@@ -121,7 +128,7 @@ extension Ledger {
     }
   }
 
-  /// Makes every shard that was set aside pending again, with a clean slate, and those whose part lacks images that could
+  /// Makes every shard that was set aside pending again, with a clean slate but for who failed it, and those whose part lacks images that could
   /// not be read; such a part is replaced once there is a better one.
   ///
   /// - Returns: how many shards had been set aside, and how many images.

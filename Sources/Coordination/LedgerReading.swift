@@ -38,14 +38,15 @@ extension Ledger {
     }
   }
 
-  /// The parts of shards that are computed anew for images that could not be read.
-  func formerParts() throws(LedgerError) -> [Int64: StoredPart] {
+  /// The parts of shards that are, or were to be, computed anew for images that could not be read, and were not yet. Such a
+  /// shard may have been set aside since: a late result of it counts.
+  package func formerParts() throws(LedgerError) -> [Int64: StoredPart] {
     try read { database in
       let rows = try Row.fetchCursor(
         database,
         sql: """
           SELECT parts.* FROM parts CROSS JOIN shards ON shards.id = parts.shard
-          WHERE parts.failed_images > 0 AND shards.state = 0
+          WHERE parts.failed_images > 0 AND shards.state <> 1
           """)
       var parts: [Int64: StoredPart] = [:]
       while let row = try rows.next() { parts[row["shard"]] = StoredPart(row: row) }
@@ -103,14 +104,15 @@ extension Ledger {
     }
   }
 
-  /// Which workers have failed which pending shard, so that a retry goes elsewhere after a restart, too.
-  func failedWorkers() throws(LedgerError) -> [Int64: Set<String>] {
+  /// Which workers have failed which pending shard, so that a retry goes elsewhere after a restart, too, and where it was
+  /// taken up again.
+  package func failedWorkers() throws(LedgerError) -> [Int64: Set<String>] {
     try read { database in
       let rows = try Row.fetchCursor(
         database,
         sql: """
           SELECT attempts.shard, attempts.worker FROM shards CROSS JOIN attempts ON attempts.shard = shards.id
-          WHERE shards.state = 0 AND shards.failures > 0 AND attempts.outcome IN ('failed', 'lost')
+          WHERE shards.state = 0 AND attempts.outcome IN ('failed', 'lost')
           """)
       var workers: [Int64: Set<String>] = [:]
       while let row = try rows.next() { workers[row[0], default: []].insert(row[1]) }

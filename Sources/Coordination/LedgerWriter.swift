@@ -129,7 +129,7 @@ final class LedgerWriter: Sendable {
             let former = former[lease.shard]
             let part = try source.store(
               payload, for: definition, attempt: lease.attempt, worker: lease.worker, former: former)
-            if let former, former != part { replaced.append(former) }
+            if let former, former.path != part?.path { replaced.append(former) }
             entries.append(
               .recorded(
                 shard: lease.shard, attempt: lease.attempt, worker: lease.worker, part: part,

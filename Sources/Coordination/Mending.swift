@@ -81,7 +81,7 @@ extension PlannedRun {
     return manager.fileExists(atPath: place) ? place : nil
   }
 
-  /// The parts on disk, relative to the run folder, those that took the place of others before them.
+  /// The parts on disk, relative to the run folder.
   private static func partFiles(in folder: RunFolder, _ summary: inout MendSummary) throws -> [String] {
     let manager = FileManager.default
     var parts: [String] = []
@@ -94,12 +94,18 @@ extension PlannedRun {
         summary.removedLeftovers += 1
       }
     }
-    // One that took the place of another (`17-4.h5` that of `17.h5`) comes first, the last such one.
-    return parts.sorted { first, second in
-      let isReplacement = (first.contains("-"), second.contains("-"))
-      guard isReplacement.0 == isReplacement.1 else { return isReplacement.0 }
-      return first.compare(second, options: .numeric) == (isReplacement.0 ? .orderedDescending : .orderedAscending)
+    return parts
+  }
+
+  /// The files of each shard together, the shards in order. One that took the place of another (`17-4.h5` that of `17.h5`)
+  /// comes first, the last such one.
+  private static func byShard(_ files: [String]) -> [[String]] {
+    func shard(_ file: String) -> Substring { file.dropLast(".h5".count).prefix { $0 != "-" } }
+    let shards = Dictionary(grouping: files, by: shard).values.map {
+      $0.sorted { $0.compare($1, options: .numeric) == .orderedDescending }
+        .sorted { $0.contains("-") && !$1.contains("-") }
     }
+    return shards.sorted { shard($0[0]).compare(shard($1[0]), options: .numeric) == .orderedAscending }
   }
 
   /// Compares every recorded part with its digest. Gives the paths of those that are whole.
@@ -131,29 +137,55 @@ extension PlannedRun {
     return whole
   }
 
-  /// Enters parts that are whole, of this run, and what the plan asks for. Others are left where they are; computing
-  /// their shards replaces them.
+  /// Enters parts that are whole, of this run, and what the plan asks for: of each shard the one that lacks the fewest images,
+  /// where the ledger has none that lacks as few. Others are left where they are; computing their shards replaces them.
   private static func takeUp(
     _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ summary: inout MendSummary,
     progress: (Double) -> Void
   ) throws {
-    for (position, file) in files.enumerated() {
-      progress(Double(position) / Double(files.count))
-      guard let stored = try? PartFile.readSealed(folder.path + "/" + file),
-        let shard = ledger.definition(of: stored.part.shard), isPlace(file, of: stored.part, in: folder),
-        stored.part.attributes["run_id"] == plan.runID, stored.part.conditionIndex == shard.condition,
-        stored.part.group == plan.group(model: shard.model, benchmark: shard.benchmark),
-        stored.part.firstImage == shard.firstImage, stored.part.imageCount == shard.imageCount
-      else { continue }
-      let entry = LedgerEntry.recorded(
-        shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
-        worker: stored.part.attributes["worker"] ?? "unknown",
-        part: StoredPart(
-          path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count,
-          unreadableImages: stored.part.failures.count(where: \.isUnreadable)),
-        computeNanoseconds: 0, time: Date().timeIntervalSince1970)
-      if try isEntered(entry, in: ledger) { summary.takenUp += 1 }
+    let former = try ledger.formerParts()
+    var done = 0
+    for candidates in byShard(files) {
+      progress(Double(done) / Double(files.count))
+      done += candidates.count
+      var best: WholePart?
+      for file in candidates {
+        guard let part = wholePart(file, of: plan, in: folder, ledger) else { continue }
+        if best.map({ part.lacks < $0.lacks }) ?? true { best = part }
+      }
+      guard let best else { continue }
+      if let former = former[best.shard], former.failedImages <= best.lacks { continue }
+      if try isEntered(best.entry, in: ledger) { summary.takenUp += 1 }
     }
+  }
+
+  /// A part that may be entered.
+  private struct WholePart {
+    let shard: Int64
+    /// Images without a result.
+    let lacks: Int
+    let entry: LedgerEntry
+  }
+
+  /// The part in a file; nil for one that is not whole, or not what the plan asks for.
+  private static func wholePart(
+    _ file: String, of plan: Plan, in folder: RunFolder, _ ledger: Ledger
+  ) -> WholePart? {
+    guard let stored = try? PartFile.readSealed(folder.path + "/" + file),
+      let shard = ledger.definition(of: stored.part.shard), isPlace(file, of: stored.part, in: folder),
+      stored.part.attributes["run_id"] == plan.runID, stored.part.conditionIndex == shard.condition,
+      stored.part.group == plan.group(model: shard.model, benchmark: shard.benchmark),
+      stored.part.firstImage == shard.firstImage, stored.part.imageCount == shard.imageCount
+    else { return nil }
+    let part = StoredPart(
+      path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count,
+      unreadableImages: stored.part.failures.count(where: \.isUnreadable))
+    return WholePart(
+      shard: shard.id, lacks: part.failedImages,
+      entry: .recorded(
+        shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
+        worker: stored.part.attributes["worker"] ?? "unknown", part: part, computeNanoseconds: 0,
+        time: Date().timeIntervalSince1970))
   }
 
   /// Whether a part lies where it was written.

@@ -34,8 +34,7 @@ public struct RunWorkSource: WorkSource {
     let output = try believed(payload, for: shard)
     let unreadable = output.failures.count(where: \.isUnreadable)
     if let former, former.unreadableImages <= unreadable { return former }
-    let relativePath =
-      former == nil ? folder.relativePart(shard: shard.id) : folder.relativePart(shard: shard.id, attempt: attempt)
+    let relativePath = path(for: shard, attempt: attempt, former: former)
     var attributes = output.provenance
     attributes["worker"] = worker
     attributes["attempt"] = String(attempt)
@@ -53,6 +52,14 @@ public struct RunWorkSource: WorkSource {
     return StoredPart(
       path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count,
       unreadableImages: unreadable)
+  }
+
+  /// Another path than the former part's, whatever that is: the ledger names it until it has the new one.
+  private func path(for shard: ShardDefinition, attempt: Int, former: StoredPart?) -> String {
+    let own = folder.relativePart(shard: shard.id)
+    guard let former else { return own }
+    let replacing = folder.relativePart(shard: shard.id, attempt: attempt)
+    return replacing == former.path ? own : replacing
   }
 
   /// Removes the part's file.

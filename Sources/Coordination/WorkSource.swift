@@ -56,8 +56,8 @@ public protocol WorkSource: Sendable {
 
   /// Checks `payload` and makes it durable (written, synced, renamed) before it returns.
   ///
-  /// - Parameter former: the shard's part that lacks images which could not be read, if there is one. It stays as it is,
-  ///   and stays the shard's part where the new result lacks as many.
+  /// - Parameter former: the shard's part that lacks images which could not be read, if there is one. Its file stays as it
+  ///   is, so the new one has another path; and it stays the shard's part where the new result lacks as many.
   /// - Returns: the file, or nil when the shard leaves none.
   /// - Throws: ``InvalidResult`` when the payload is wrong; any other error stops the run.
   func store(

@@ -1,3 +1,4 @@
+import Archives
 import Coordination
 import Foundation
 import Planning
@@ -95,6 +96,53 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: folder.ledger + ".damaged-1") == (damage != "gone"))
     #expect(try total().recorded == shards - 2)
     try expectWhole()
+  }
+
+  /// Writes a part of shard 2 that lacks its first images.
+  private func write(_ attempt: Int, lacking: Int) throws -> StoredPart {
+    let whole = try PartFile.readSealed(RunFolder(quiet).part(shard: 2)).part
+    let name = folder.relativePart(shard: 2, attempt: attempt)
+    let part = PartContents(
+      shard: 2, group: whole.group, conditionIndex: whole.conditionIndex, firstImage: whole.firstImage,
+      imageCount: whole.imageCount, classCount: whole.classCount,
+      logits: Array(repeating: .nan, count: lacking * whole.classCount)
+        + whole.logits.dropFirst(lacking * whole.classCount),
+      failures: (0..<lacking).map { PartFailure(offset: $0, reason: "gone", isUnreadable: true) },
+      attributes: whole.attributes.merging(["attempt": String(attempt)]) { $1 })
+    let written = try PartFile.write(part, to: folder.path + "/" + name)
+    return StoredPart(
+      path: name, sha256: written.sha256, bytes: written.bytes, failedImages: lacking, unreadableImages: lacking)
+  }
+
+  @Test(
+    "Of several parts of a shard that which lacks the fewest images is taken up, and none in the place of a better one",
+    .timeLimit(.minutes(30)), arguments: [true, false])
+  func better(hasLedger: Bool) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    try FileManager.default.removeItem(at: part(2))
+    let parts = try [(3, 2), (4, 1), (5, 3)].map { try write($0, lacking: $1) }
+    if hasLedger {
+      let ledger = try Ledger.open(at: folder.ledger)
+      try ledger.commit([
+        .discarded(shard: 2, reason: "", time: 0),
+        .recorded(shard: 2, attempt: 4, worker: "w", part: parts[1], computeNanoseconds: 0, time: 0),
+      ])
+      _ = try ledger.takeUpSetAside()
+      try ledger.close()
+    } else {
+      for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: folder.ledger + suffix) }
+    }
+    let mended = try CommandLineTool.run(["mend", folder.path])
+    #expect(mended.status == 0, "\(mended.errors)")
+    let ledger = try Ledger.open(at: folder.ledger, readOnly: true)
+    #expect(try ledger.parts().first { $0.definition.id == 2 }?.part == parts[1])
+    #expect(try total().pending == (hasLedger ? 1 : 0))
+    // Taken up at once after mending: the new part has another name than any before.
+    let resumed = try CommandLineTool.run(["resume", folder.path, "--failed"])
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    try expectSameLogits(quiet + "/archive.h5", folder.archive)
+    let verified = try CommandLineTool.run(["verify", folder.path])
+    #expect(verified.status == 0 && verified.output.hasSuffix("whole and sound\n"), "\(verified.output)")
   }
 
   @Test("A sound run is left as it is; one that is coordinated is not touched", .timeLimit(.minutes(30)))
