@@ -174,6 +174,10 @@ public final class Coordinator: Sendable {
       return isDraining.load(ordering: .acquiring)
     }
     if outcome == .finished { try announceEnd() }
+    if case .stalled(let reason) = outcome, let folder = configuration.runFolder {
+      CoordinatorFailure.leave(
+        "no worker could read what its shards need for long: \(reason.prefix(300))", in: RunFolder(folder), ledger)
+    }
     return outcome
   }
 }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Planning
 
@@ -26,9 +27,24 @@ public struct CoordinatorFailure: Sendable, Codable, Equatable, CustomStringConv
     self = failure
   }
 
-  /// Leaves it in the run folder.
+  /// Leaves it in the run folder, which is not made anew where it is gone.
   public func write(to folder: RunFolder) throws {
-    try RunFolder.writeAtomically(try JSONEncoder().encode(self), to: folder.coordinatorFailure)
+    try DurableFile.write(try JSONEncoder().encode(self), to: folder.coordinatorFailure)
+  }
+
+  /// Leaves word in a run's folder why its coordinator ends, as far as that can be written. Not where the folder is gone,
+  /// and another one may be in its place, nor where another process has the run.
+  public static func leave(_ error: any Error, for run: PlannedRun) {
+    switch error as? CoordinationError {
+    case .locked?, .owned?: return
+    default: break
+    }
+    leave("\(error)", in: run.folder, run.ledger)
+  }
+
+  static func leave(_ reason: String, in folder: RunFolder, _ ledger: Ledger) {
+    guard (try? ledger.checkPlace()) != nil else { return }
+    try? CoordinatorFailure(reason: reason, time: Date().timeIntervalSince1970).write(to: folder)
   }
 
   /// Takes away what an earlier coordinator left.

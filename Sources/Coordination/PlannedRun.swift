@@ -97,6 +97,8 @@ public struct PlannedRun: Sendable {
   }
 
   private static func resume(_ folder: RunFolder, _ lock: RunLock) throws -> PlannedRun {
+    // Why an earlier one ended is not why this one does.
+    CoordinatorFailure.clear(in: folder)
     let plan = try Plan.read(from: folder)
     let touched = try plan.checkInputsUnchanged()
     if !FileManager.default.fileExists(atPath: folder.ledger) {

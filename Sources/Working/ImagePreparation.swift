@@ -5,7 +5,7 @@ import Tensors
 import Videos
 
 /// How the images of a shard are read, decoded, changed as their condition says, and made the network's input.
-struct ImagePreparation: Sendable {
+package struct ImagePreparation: Sendable {
   let task: ShardTask
   let frostPictures: [RGBImage]
   let inputHeight: Int
@@ -24,14 +24,20 @@ struct ImagePreparation: Sendable {
     folder = task.benchmark.folder(of: task.condition)
   }
 
-  /// The values of the shard's image at an offset, height x width x 3.
+  /// The values of the shard's image at an offset, height x width x 3. What is wrong with an image is believed when it is
+  /// found a second time: a read that storage cut short once looks like a file that is cut short.
   ///
   /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
   func values(of offset: Int) throws -> [Float] {
-    let image = try image(task.paths[offset], offset)
+    let image: RGBImage = try Self.trusting { try self.image(task.paths[offset], offset) }
     var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
     try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
     return values
+  }
+
+  /// Gives what `body` gives, the second time where it throws the first time.
+  package static func trusting<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch { return try body() }
   }
 
   /// Whether one of the task's probes can be read.

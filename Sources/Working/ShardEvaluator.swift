@@ -119,14 +119,18 @@ private struct ShardEvaluation {
     }
     try classify(&waiting, pixels)
     if let failure = failures.first(where: \.isUnreadable), !preparation.canReadAny {
-      throw WorkerTrouble(failure.reason)
+      throw dataTrouble(failure.reason)
     }
+  }
+
+  private func dataTrouble(_ reason: String) -> WorkerTrouble {
+    WorkerTrouble("the data of \(task.benchmark.name): \(reason)")
   }
 
   /// A file cannot be read. Where nothing of the data set can, that is this machine's trouble; otherwise the shard is
   /// tried elsewhere, as long as it is tried at all.
   private func weigh(_ error: UnreadableFile) throws {
-    guard preparation.canReadAny else { throw WorkerTrouble("\(error)") }
+    guard preparation.canReadAny else { throw dataTrouble("\(error)") }
     guard task.isLastAttempt else { throw UnreadableImage(file: error) }
   }
 

@@ -42,19 +42,10 @@ struct CoordinateCommand: ParsableCommand {
     }
     let run = try plannedRun()
     do { try coordinate(run, listen: listen, metrics: place) } catch {
-      note(error, in: run.folder)
+      // Its workers wait, and its user may look into the run folder first.
+      if !(error is ExitCode || error is RunEnd) { CoordinatorFailure.leave(error, for: run) }
       throw error
     }
-  }
-
-  /// Leaves word in the run folder why the coordinator ends: its workers wait, and its user may look there first.
-  private func note(_ error: any Error, in folder: RunFolder) {
-    switch error as? CoordinationError {
-    case .locked?, .owned?: return
-    default: break
-    }
-    guard !(error is ExitCode || error is RunEnd) else { return }
-    try? CoordinatorFailure(reason: "\(error)", time: Date().timeIntervalSince1970).write(to: folder)
   }
 
   private func coordinate(_ run: PlannedRun, listen: String, metrics place: MonitoringServer.Place?) throws {

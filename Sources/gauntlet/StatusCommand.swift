@@ -33,10 +33,12 @@ struct StatusCommand: ParsableCommand {
         presence = CoordinatorPresence(of: folder)
       }
       if presence != .running { status = status.withoutCoordinator() }
-      let text = StatusText(status: status, presence: presence, plan: plan, folder: folder, now: now)
+      let failure = CoordinatorEndpoint(in: folder) == nil ? CoordinatorFailure(in: folder) : nil
+      let text = StatusText(
+        status: status, presence: presence, plan: plan, folder: folder, now: now, failure: failure)
       if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
       print(json ? try text.json() : text.lines())
-      if !json, CoordinatorEndpoint(in: folder) == nil, let failure = CoordinatorFailure(in: folder) { print(failure) }
+      if !json, let failure { print(failure) }
       guard watch, !status.isComplete, !StandardOutput.isLost else { return }
       sleep(1)
     }

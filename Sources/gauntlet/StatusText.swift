@@ -10,6 +10,8 @@ struct StatusText {
   let plan: Plan
   let folder: RunFolder
   let now: Double
+  /// Why the last coordinator ended before its work, where none has the run.
+  var failure: CoordinatorFailure?
 
   func lines() -> String {
     var lines = ["run \(plan.manifest.run) (\(plan.runID))"]
@@ -79,6 +81,7 @@ struct StatusText {
     /// Every image has a result.
     let whole: Bool
     let coordinator: CoordinatorPresence
+    let coordinatorFailure: CoordinatorFailure?
     /// Seconds since the last result; nil before the first.
     let secondsSinceRecord: Double?
     let models: [String]
@@ -131,7 +134,8 @@ struct StatusText {
     }
     let report = Report(
       run: plan.manifest.run, runID: plan.runID, complete: status.isComplete, whole: status.isWhole,
-      coordinator: presence, secondsSinceRecord: status.lastRecord.map { max(0, now - $0) }, models: models,
+      coordinator: presence, coordinatorFailure: failure,
+      secondsSinceRecord: status.lastRecord.map { max(0, now - $0) }, models: models,
       benchmarks: benchmarks.map { benchmark in
         Benchmark(
           name: benchmark.name, kind: benchmark.kind.rawValue, conditions: benchmark.grid.conditions.map { "\($0)" })

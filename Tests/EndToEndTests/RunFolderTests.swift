@@ -71,6 +71,9 @@ import Testing
     #expect(process.terminationStatus == 3)
     let said = try errors.text()
     #expect(said.contains(isMoved ? "was deleted or moved" : "coordinates \(folder.path), though"), "\(said)")
+    // Nothing is left in a folder that is not there, nor in one that another process has.
+    #expect(FileManager.default.fileExists(atPath: folder.path) == !isMoved)
+    #expect(CoordinatorFailure(in: folder) == nil)
   }
 
   @Test("Of two manifests that are started at once in one folder, one runs and the other is told so")
