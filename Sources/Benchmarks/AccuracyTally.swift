@@ -175,7 +175,7 @@ public struct AccuracyTally: Sendable {
   /// The conditions of the standard 15 corruptions; none where one of them is missing.
   private var standardConditions: [Int] {
     guard CorruptionCoverage(axes: grid.axes)?.hasStandard == true else { return [] }
-    return grid.conditions.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
+    return grid.cells.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
   }
 
   private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {

@@ -1,4 +1,3 @@
-import Foundation
 import Imaging
 
 /// A benchmark that Gauntlet knows how to find on disk and to lay out as a grid.
@@ -23,23 +22,6 @@ public enum BenchmarkKind: String, Sendable, Hashable, Codable, CaseIterable {
   case imageFolder = "image-folder"
 }
 
-/// A named set of a benchmark's images.
-public struct ImageSubset: Sendable, Hashable, Codable {
-  /// Its name, which starts its images' paths in the listing.
-  public let name: String
-  /// The folder that holds its class folders.
-  public let folder: String
-  /// Whether only images of the benchmark's scored classes are taken.
-  public let isRestricted: Bool
-
-  /// A set of the images below a folder.
-  public init(name: String, folder: String, isRestricted: Bool = false) {
-    self.name = name
-    self.folder = folder
-    self.isRestricted = isRestricted
-  }
-}
-
 /// Where a benchmark's images come from.
 public enum ImageOrigin: Sendable, Hashable, Codable {
   /// The published files, already corrupted, under this folder.
@@ -53,6 +35,9 @@ public enum ImageOrigin: Sendable, Hashable, Codable {
     case .published(let root), .madeFrom(let root): root
     }
   }
+
+  /// Whether images are changed on the fly.
+  var isMade: Bool { if case .madeFrom = self { true } else { false } }
 }
 
 /// One benchmark of a run: what is evaluated, over which grid, from which folder.
@@ -61,43 +46,79 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let kind: BenchmarkKind
   /// The name in the archive; unique in a run.
   public let name: String
-  /// Where the images are.
-  public let origin: ImageOrigin
-  /// The conditions.
+  /// Where the pictures are.
+  public let layout: PictureLayout
+  /// The axes of its conditions.
   public let grid: Grid
-  /// The named sets of images, each evaluated under every condition; none: one set without a name.
-  public let subsets: [ImageSubset]
+  /// What is done at each cell of the grid, in their order.
+  public let conditions: [Condition]
   /// The classes' folder names in class-index order; none: told from the folders.
   public let classes: [String]
-  /// Patches a side that occlusion cuts an image into.
-  public let patchGrid: Int
-  /// How corruptions are made on the fly.
-  public let making: CorruptionMaking
+  /// What the archive says of how pictures are changed, by the names of its attributes.
+  public let attributes: [String: String]
   /// Whether accuracies are wanted; otherwise its logits are computed and archived, whatever its classes are.
   public var isScored = true
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
   public let unsteadiness: [String: Unsteadiness]
 
   /// A benchmark of its parts.
+  ///
+  /// - Parameter steps: what is done at a cell; without, pictures come to the network's size and are not changed.
   public init(
-    kind: BenchmarkKind, name: String, origin: ImageOrigin, grid: Grid, subsets: [ImageSubset] = [],
-    classes: [String] = [], patchGrid: Int = 14, making: CorruptionMaking = CorruptionMaking(),
-    unsteadiness: [String: Unsteadiness] = [:]
+    kind: BenchmarkKind, name: String, layout: PictureLayout, grid: Grid = Grid(axes: []), classes: [String] = [],
+    attributes: [String: String] = [:], unsteadiness: [String: Unsteadiness] = [:],
+    steps: (GridCell) -> [PictureStep] = { _ in [.fit] }
   ) {
-    self.making = making
-    self.unsteadiness = unsteadiness
-    self.kind = kind
-    self.name = name
-    self.origin = origin
-    self.grid = grid
-    self.subsets = subsets
-    self.classes = classes
-    self.patchGrid = patchGrid
+    (self.kind, self.name, self.layout, self.grid, self.classes) = (kind, name, layout, grid, classes)
+    (self.attributes, self.unsteadiness) = (attributes, unsteadiness)
+    conditions = grid.cells.map { Condition($0, steps: steps($0)) }
   }
 
+  /// The condition at a place of the grid; nil where it has none.
+  public func condition(at index: Int) -> Condition? {
+    // Conditions lie at their places but for holes before them.
+    guard index >= 0, !conditions.isEmpty else { return nil }
+    var (low, high) = (0, conditions.count - 1)
+    while low <= high {
+      let middle = (low + high) / 2
+      let found = conditions[middle].cell.index
+      if found == index { return conditions[middle] }
+      if found < index { low = middle + 1 } else { high = middle - 1 }
+    }
+    return nil
+  }
+
+  /// Where the pictures of frost lie that conditions need.
+  public var frost: FrostFolder? { conditions.lazy.compactMap(\.frost).first }
+
+  /// The named sets of images; none: one set without a name.
+  public var subsets: [ImageSubset] { layout.subsets }
+
+  /// The folder on disk.
+  public var root: String { layout.root }
+
+  /// Whether the files are videos, each a sequence of images.
+  public var isVideo: Bool { layout.isVideo }
+
+  /// The file of a listed image at a cell.
+  public func file(of path: String, at cell: GridCell) -> String { layout.file(of: path, at: cell) }
+
+  /// The file of a listed image, given its cell's folder.
+  public func file(of path: String, in folder: String) -> String { layout.file(of: path, in: folder) }
+
+  /// The folder that holds a cell's class folders.
+  public func folder(of cell: GridCell) -> String { layout.folder(of: cell) }
+
+  /// The first part of a path, and what follows it.
+  static func split(_ path: String) -> (first: String, rest: String) { path.firstPathPart }
+}
+
+// MARK: - Those with conditions
+
+extension BenchmarkDefinition {
   /// Clean images in class folders.
   public static func clean(name: String, root: String) -> BenchmarkDefinition {
-    BenchmarkDefinition(kind: .imagenetVal, name: name, origin: .published(root: root), grid: Grid(axes: []))
+    BenchmarkDefinition(kind: .imagenetVal, name: name, layout: PictureLayout(root: root))
   }
 
   /// Random occlusion of clean images, percents of the patches.
@@ -106,8 +127,9 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   ) -> BenchmarkDefinition {
     let axis = GridAxis(name: "dropped_percent", values: percents.map(String.init), isNumeric: true)
     return BenchmarkDefinition(
-      kind: .occlusion, name: name, origin: .published(root: root), grid: Grid(axes: [axis]), classes: classes,
-      patchGrid: patchGrid)
+      kind: .occlusion, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
+      attributes: ["patch_grid": String(patchGrid)]
+    ) { cell in [.fit, .drop(PatchDrop(gridSide: patchGrid, percent: percents[cell.index]))] }
   }
 
   /// ImageNet-C over the given corruptions and severities.
@@ -119,8 +141,16 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
       GridAxis(name: "corruption", values: corruptions),
       GridAxis(name: "severity", values: severities.map(String.init), isNumeric: true),
     ]
+    let made = corruptions.map { origin.isMade ? Corruption(rawValue: $0) : nil }
     return BenchmarkDefinition(
-      kind: .imagenetC, name: name, origin: origin, grid: Grid(axes: axes), classes: classes, making: making)
+      kind: .imagenetC, name: name,
+      layout: origin.isMade ? PictureLayout(root: origin.root) : .corruptions(origin.root),
+      grid: Grid(axes: axes), classes: classes,
+      attributes: origin.isMade ? making.attributes(hasFrost: corruptions.contains(Corruption.frost.rawValue)) : [:]
+    ) { cell in
+      guard let corruption = made[cell.index / severities.count] else { return [.fit] }
+      return [.fit, .corrupt(corruption, severity: severities[cell.index % severities.count], making)]
+    }
   }
 
   /// ImageNet-P over the given perturbations.
@@ -138,100 +168,26 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
       GridAxis(name: "frame", values: (0..<longest).map(String.init), isNumeric: true),
     ]
     let isEven = frameCounts.allSatisfy { $0 == longest }
+    let made = perturbations.map { origin.isMade ? Perturbation(rawValue: $0) : nil }
     return BenchmarkDefinition(
-      kind: .imagenetP, name: name, origin: origin, grid: Grid(axes: axes, rowLengths: isEven ? nil : frameCounts),
-      classes: classes, unsteadiness: unsteadiness)
-  }
-
-  /// The perturbation that a condition asks to be made on the fly, with its frame; nil where the files hold it.
-  public func livePerturbation(of condition: Condition) -> (perturbation: Perturbation, frame: Int)? {
-    guard case .madeFrom = origin, let frame = frame(of: condition),
-      let perturbation = Perturbation(rawValue: condition.values[0])
-    else { return nil }
-    return (perturbation, frame)
-  }
-
-  /// The frame of its sequence that a condition shows; nil where images are no sequences.
-  public func frame(of condition: Condition) -> Int? {
-    guard kind == .imagenetP, condition.values.count == 2 else { return nil }
-    return Int(condition.values[1])
-  }
-
-  /// The corruption that a condition asks to be made on the fly, with its severity; nil where the files hold it.
-  public func liveCorruption(of condition: Condition) -> (corruption: Corruption, severity: Int)? {
-    guard case .madeFrom = origin, kind == .imagenetC, condition.values.count == 2,
-      let corruption = Corruption(rawValue: condition.values[0]), let severity = Int(condition.values[1])
-    else { return nil }
-    return (corruption, severity)
-  }
-
-  /// The patches that a condition drops; nil where it drops none.
-  public func patchDrop(of condition: Condition) -> PatchDrop? {
-    guard kind == .occlusion, let percent = condition.values.first.flatMap({ Int($0) }) else { return nil }
-    return PatchDrop(gridSide: patchGrid, percent: percent)
-  }
-
-  /// Whether the files are videos, each a sequence of images.
-  public var isVideo: Bool {
-    guard case .published = origin else { return false }
-    return kind == .imagenetP
-  }
-
-  /// Whether the files were made at a network's input size. Those that have it are taken as they are, since to resize them
-  /// again would blur what they measure; those for networks of another size are resized as any picture.
-  public var mayFitAlready: Bool {
-    guard case .published = origin else { return false }
-    return kind == .imagenetC || kind == .imagenetP
-  }
-
-  /// The file of a listed image under a condition.
-  public func file(of path: String, under condition: Condition) -> String {
-    file(of: path, in: folder(of: condition))
-  }
-
-  /// The file of a listed image, given its condition's folder, which is looked for on disk.
-  public func file(of path: String, in folder: String) -> String {
-    let (name, rest) = Self.split(path)
-    if let subset = subsets.first(where: { $0.name == name }) { return subset.folder + "/" + rest }
-    return folder + "/" + path
-  }
-
-  /// Whether two conditions have their files in one folder.
-  public func sharesFiles(_ one: Condition, _ other: Condition) -> Bool { folder(of: one) == folder(of: other) }
-
-  /// The first part of a path, and what follows it.
-  static func split(_ path: String) -> (first: String, rest: String) { path.firstPathPart }
-
-  /// The folder that holds a condition's class folders.
-  ///
-  /// The public archives of ImageNet-C and ImageNet-P are of a group each (`noise.tar`, `blur.tar`, ...), which may stand
-  /// above the corruption or perturbation: a folder with and without it is found, unpacked or in its archive.
-  public func folder(of condition: Condition) -> String {
-    let places = places(of: condition)
-    return places.first(where: FileTree.isFolder) ?? places[0]
-  }
-
-  /// Throws for an archive that may hold a condition's folder, but is damaged.
-  public func checkArchives(of condition: Condition) throws(ListingError) {
-    for place in places(of: condition) {
-      do throws(ListingError) {
-        try FileTree.checkArchive(of: place)
-      } catch .missingFolder {
-        continue
-      }
+      kind: .imagenetP, name: name, layout: origin.isMade ? PictureLayout(root: origin.root) : .sequences(origin.root),
+      grid: Grid(axes: axes, rowLengths: isEven ? nil : frameCounts), classes: classes,
+      attributes: origin.isMade ? ["perturbations": "made on the fly"] : [:], unsteadiness: unsteadiness
+    ) { cell in
+      guard let perturbation = made[cell.index / max(1, longest)] else { return [.fit] }
+      return [.perturb(perturbation, frame: cell.index % max(1, longest))]
     }
   }
+}
 
-  /// Where a condition's folder may be.
-  private func places(of condition: Condition) -> [String] {
-    guard case .published(let root) = origin, condition.values.count == 2 else { return [origin.root] }
-    let cell: String
-    switch kind {
-    case .imagenetC: cell = condition.values[0] + "/" + condition.values[1]
-    case .imagenetP: cell = condition.values[0]
-    default: return [root]
-    }
-    let groups = ImageNetC.groups.flatMap { [$0, $0 + ".tar", "\($0).tar/\($0)"] }
-    return ["\(root)/\(cell)"] + groups.map { "\(root)/\($0)/\(cell)" }
+extension PictureLayout {
+  /// That of ImageNet-C's published files: `ROOT/CORRUPTION/SEVERITY/CLASS/FILE`.
+  static func corruptions(_ root: String) -> PictureLayout {
+    PictureLayout(root: root, folderAxes: 2, mayFitAlready: true)
+  }
+
+  /// That of ImageNet-P's: `ROOT/PERTURBATION/CLASS/FILE.mp4`.
+  static func sequences(_ root: String) -> PictureLayout {
+    PictureLayout(root: root, folderAxes: 1, isVideo: true, mayFitAlready: true)
   }
 }

@@ -108,7 +108,7 @@ extension BenchmarkDefinition {
   public func compare(_ listing: ImageListing, with before: DataStamps) throws -> [TouchedFiles] {
     let now = try folderStamps(of: listing)
     guard now.map(\.condition) == before.folders.map(\.condition) else {
-      throw ListingError.changedFile(origin.root, reason: "conditions share other folders than before")
+      throw ListingError.changedFile(root, reason: "conditions share other folders than before")
     }
     var touched: [TouchedFiles] = []
     for (folder, (old, new)) in zip(before.folders, now).enumerated() {
@@ -135,14 +135,14 @@ extension BenchmarkDefinition {
   private func changed(
     _ image: Int, _ folder: Int, _ stamps: DataStamps, _ listing: ImageListing, _ reason: String
   ) -> ListingError {
-    let condition = grid.condition(at: stamps.folders[folder].condition)
+    let condition = grid.cell(at: stamps.folders[folder].condition)
     return .changedFile(
-      condition.map { file(of: listing.paths[image], under: $0) } ?? listing.paths[image], reason: reason)
+      condition.map { file(of: listing.paths[image], at: $0) } ?? listing.paths[image], reason: reason)
   }
 
   private func folderStamps(of listing: ImageListing) throws -> [DataStamps.Folder] {
     var seen = Set<String>()
-    let folders = grid.conditions.compactMap { condition -> (condition: Int, folder: String)? in
+    let folders = grid.cells.compactMap { condition -> (condition: Int, folder: String)? in
       let folder = folder(of: condition)
       return seen.insert(folder).inserted ? (condition.index, folder) : nil
     }
@@ -167,8 +167,8 @@ extension BenchmarkDefinition {
   }
 
   fileprivate func digest(of image: Int, in folder: DataStamps.Folder, _ listing: ImageListing) throws -> String {
-    guard let condition = grid.condition(at: folder.condition) else { return "" }
-    return Hexadecimal.sha256(try FileTree.contents(of: file(of: listing.paths[image], under: condition)))
+    guard let condition = grid.cell(at: folder.condition) else { return "" }
+    return Hexadecimal.sha256(try FileTree.contents(of: file(of: listing.paths[image], at: condition)))
   }
 }
 

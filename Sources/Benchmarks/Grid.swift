@@ -16,23 +16,23 @@ public struct GridAxis: Sendable, Hashable, Codable {
 }
 
 /// One cell of a benchmark's grid: a value for each axis, in the order of the axes.
-public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
-  /// The place of the condition in the grid, counted with the last axis running fastest.
+public struct GridCell: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// Its place in the grid, counted with the last axis running fastest.
   public let index: Int
   /// One value an axis, in the order of the grid's axes.
   public let values: [String]
 
-  /// A condition at a place of a grid.
+  /// A cell at a place of a grid.
   public init(index: Int, values: [String]) {
     self.index = index
     self.values = values
   }
 
-  /// The values as people write them: `fog, severity 3` is `fog/3`; a grid without axes has the one condition `all`.
+  /// The values as people write them: `fog, severity 3` is `fog/3`; a grid without axes has the one cell `all`.
   public var description: String { values.isEmpty ? "all" : values.joined(separator: "/") }
 }
 
-/// The product of a benchmark's condition axes. A grid without axes has one condition.
+/// The product of a benchmark's condition axes. A grid without axes has one cell.
 public struct Grid: Sendable, Hashable, Codable {
   /// The axes, slowest first.
   public let axes: [GridAxis]
@@ -47,17 +47,17 @@ public struct Grid: Sendable, Hashable, Codable {
     self.rowLengths = rowLengths
   }
 
-  /// How many places there are, those that are no condition included.
+  /// How many places there are, those that are no cell included.
   public var count: Int { axes.reduce(1) { $0 * $1.values.count } }
 
-  /// Whether a place is a condition: it is not where its row is too short.
+  /// Whether a place is a cell: it is not where its row is too short.
   public func isPlanned(_ index: Int) -> Bool {
     guard let rowLengths, let columns = axes.last?.values.count, columns > 0 else { return true }
     return rowLengths.indices.contains(index / columns) && index % columns < rowLengths[index / columns]
   }
 
-  /// The condition at a place, or nil where the grid has no such place.
-  public func condition(at index: Int) -> Condition? {
+  /// What would be the cell at a place, or nil where the grid has no such place.
+  public func cell(at index: Int) -> GridCell? {
     guard index >= 0, index < count else { return nil }
     var rest = index
     var values: [String] = []
@@ -65,9 +65,9 @@ public struct Grid: Sendable, Hashable, Codable {
       values.append(axis.values[rest % axis.values.count])
       rest /= axis.values.count
     }
-    return Condition(index: index, values: values.reversed())
+    return GridCell(index: index, values: values.reversed())
   }
 
-  /// Every condition, the last axis running fastest.
-  public var conditions: [Condition] { (0..<count).filter(isPlanned).compactMap(condition(at:)) }
+  /// Every cell, the last axis running fastest.
+  public var cells: [GridCell] { (0..<count).filter(isPlanned).compactMap(cell(at:)) }
 }

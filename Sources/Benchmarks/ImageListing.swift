@@ -115,7 +115,7 @@ extension BenchmarkDefinition {
 
   /// What any condition's folder holds; a file that is an image under one condition is no other under the next.
   private func unionOfConditions() throws -> Found {
-    let folders = Set(grid.conditions.map(folder(of:))).sorted()
+    let folders = Set(grid.cells.map(folder(of:))).sorted()
     let all = try Concurrently.map(folders) { folder in
       let found = try files(below: folder)
       if found.images.isEmpty { throw ListingError.noImages(folder) }
@@ -176,7 +176,7 @@ extension BenchmarkDefinition {
 
   /// What each class folder's class is.
   private func classes(of folders: Set<ExactText>) throws(ListingError) -> FolderClasses {
-    if FileTree.isWebDataset(origin.root) { return .stated(folders, names: classes) }
+    if FileTree.isWebDataset(root) { return .stated(folders, names: classes) }
     if case .numberedFolders = kind.recipe.classes { return try .numbered(folders) }
     return classes.isEmpty ? try .told(from: folders) : .listed(classes)
   }

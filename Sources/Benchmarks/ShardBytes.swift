@@ -26,11 +26,11 @@ public struct ShardBytes: Sendable {
   /// The digest in hexadecimal.
   public var sha256: String { Hexadecimal.sha256(digests) }
 
-  /// The digest of the files that now are the images of a condition.
+  /// The digest of the files that now are the images at a cell.
   public static func sha256(
-    of paths: some Sequence<String>, under condition: Condition, of benchmark: BenchmarkDefinition
+    of paths: some Sequence<String>, at cell: GridCell, of benchmark: BenchmarkDefinition
   ) throws -> String {
-    let folder = benchmark.folder(of: condition)
+    let folder = benchmark.folder(of: cell)
     let files = paths.map { benchmark.file(of: $0, in: folder) }
     let found = try Concurrently.map(files) { file in (try? FileTree.contents(of: file)).map { digest(of: $0) } }
     var bytes = ShardBytes(imageCount: files.count)

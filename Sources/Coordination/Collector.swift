@@ -135,7 +135,7 @@ public struct Collector {
     var attributes = [
       "model": model.name, "architecture": model.architecture, "checkpoint": model.checkpoint,
       "checkpoint_sha256": model.checkpointDigest, "precision": model.precision.rawValue, "gemm": model.gemm.rawValue,
-      "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.origin.root,
+      "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.root,
       "data_sha256": listing.digest, "files_found": String(listing.filesFound),
       "preprocess_mean": preprocessing.mean.map { "\($0)" }.joined(separator: " "),
       "preprocess_std": preprocessing.std.map { "\($0)" }.joined(separator: " "),
@@ -148,17 +148,10 @@ public struct Collector {
     if !benchmark.subsets.isEmpty {
       attributes["data_folders"] = benchmark.subsets.map { "\($0.name)\t\($0.folder)" }.joined(separator: "\n")
     }
-    if case .madeFrom = benchmark.origin {
-      attributes[benchmark.kind == .imagenetP ? "perturbations" : "corruptions"] =
-        "made on the fly, seed \(run.plan.manifest.seed)"
-      attributes["jpeg_quality"] = benchmark.making.jpegQuality.map(String.init)
-      attributes["frost_folder"] = benchmark.making.frost?.path
-      attributes["frost_sha256"] = benchmark.making.frost?.digest
-      if !benchmark.differencesFromPublished.isEmpty {
-        attributes["differs_from_published"] = benchmark.differencesFromPublished.joined(separator: "; ")
-      }
+    attributes.merge(benchmark.attributes) { $1 }
+    for made in ["corruptions", "perturbations"] where attributes[made] != nil {
+      attributes[made]? += ", seed \(run.plan.manifest.seed)"
     }
-    if benchmark.kind == .occlusion { attributes["patch_grid"] = String(benchmark.patchGrid) }
     return attributes
   }
 

@@ -77,24 +77,24 @@ public struct DataVerifier {
       progress(Double(position) / Double(max(1, parts.count)))
       guard let recorded = part.imagesSHA256, !recorded.isEmpty,
         let group = archive.groups.first(where: { $0.path == part.group }),
-        let benchmark = definition(of: group), let condition = benchmark.grid.condition(at: part.condition),
+        let benchmark = definition(of: group), let cell = benchmark.grid.cell(at: part.condition),
         part.images.upperBound <= group.imageCount
       else {
         result.unknown += 1
         continue
       }
-      let folder = benchmark.folder(of: condition)
+      let folder = benchmark.folder(of: cell)
       let key = "\(benchmark.name)\t\(folder)\t\(part.images)"
       let digest =
         try found[key]
-        ?? ShardBytes.sha256(of: group.imagePaths[part.images], under: condition, of: benchmark)
+        ?? ShardBytes.sha256(of: group.imagePaths[part.images], at: cell, of: benchmark)
       found[key] = digest
       if digest == recorded {
         result.same += 1
       } else {
         let first = group.imagePaths[part.images].first ?? ""
         result.changed.append(
-          "\(part.group), \(condition): of \(part.images.count) images from \(benchmark.file(of: first, in: folder)) on, "
+          "\(part.group), \(cell): of \(part.images.count) images from \(benchmark.file(of: first, in: folder)) on, "
             + "some are not those that the logits were computed from")
       }
     }
@@ -124,14 +124,15 @@ public struct DataVerifier {
     else { return nil }
     let isLive = group.attributes["corruptions"] != nil || group.attributes["perturbations"] != nil
     let place = now(root, of: name, root: root)
+    let subsets = Self.subsets(of: group).map { subset in
+      ImageSubset(
+        name: subset.name, folder: now(subset.folder, of: name, root: root),
+        isRestricted: kind.recipe.subsets.first { $0.name == subset.name }?.isRestricted ?? false)
+    }
     return BenchmarkDefinition(
-      kind: kind, name: name, origin: isLive ? .madeFrom(root: place) : .published(root: place),
-      grid: Grid(axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) }),
-      subsets: Self.subsets(of: group).map { subset in
-        ImageSubset(
-          name: subset.name, folder: now(subset.folder, of: name, root: root),
-          isRestricted: kind.recipe.subsets.first { $0.name == subset.name }?.isRestricted ?? false)
-      })
+      kind: kind, name: name,
+      layout: kind.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
+      grid: Grid(axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) }))
   }
 
   /// Where a folder of a benchmark is now.

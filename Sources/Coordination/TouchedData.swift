@@ -23,13 +23,13 @@ extension PlannedRun {
       let benchmark = plan.manifest.benchmarks[row.shard.benchmark]
       guard let contents = try? PartFile.read(folder.path + "/" + row.part.path, expectedSHA256: row.part.sha256),
         let recorded = contents.attributes[ShardBytes.attribute],
-        let condition = benchmark.grid.condition(at: row.shard.condition)
+        let cell = benchmark.grid.cell(at: row.shard.condition)
       else { continue }
       let paths = plan.listings[row.shard.benchmark].paths[
         row.shard.firstImage..<row.shard.firstImage + row.shard.imageCount]
-      guard try ShardBytes.sha256(of: paths, under: condition, of: benchmark) != recorded else { continue }
+      guard try ShardBytes.sha256(of: paths, at: cell, of: benchmark) != recorded else { continue }
       throw RunFolderError.changedFile(
-        benchmark: benchmark.name, path: benchmark.file(of: paths.first ?? "", under: condition),
+        benchmark: benchmark.name, path: benchmark.file(of: paths.first ?? "", at: cell),
         reason: "this file or one of the \(row.shard.imageCount - 1) after it has other contents")
     }
   }
@@ -40,9 +40,9 @@ extension TouchedData {
   func touches(_ shard: ShardDefinition, of plan: Plan) -> Bool {
     guard shard.benchmark == benchmark else { return false }
     let definition = plan.manifest.benchmarks[benchmark]
-    guard let its = definition.grid.condition(at: shard.condition),
-      let first = definition.grid.condition(at: files.condition),
-      its.index == first.index || definition.sharesFiles(its, first)
+    guard let its = definition.grid.cell(at: shard.condition),
+      let first = definition.grid.cell(at: files.condition),
+      its.index == first.index || definition.layout.sharesFiles(its, first)
     else { return false }
     return files.holds(anyOf: shard.firstImage..<shard.firstImage + shard.imageCount)
   }

@@ -5,7 +5,7 @@ import Tensors
 /// The patches of a picture are put in one random order, of which each share takes the front: what a smaller share hides,
 /// a larger one hides too. 14 x 14 patches of 16 x 16 pixels with shares of 10 to 90 % are those of Naseer et al.,
 /// "Intriguing properties of vision transformers" (2021).
-public struct PatchDrop: Sendable, Equatable {
+public struct PatchDrop: Sendable, Hashable, Codable {
   /// Patches a side.
   public let gridSide: Int
   /// The share that is dropped, percent, 0 to 100; the count is rounded to the nearest patch.

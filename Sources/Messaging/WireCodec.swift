@@ -4,8 +4,9 @@ import SwiftProtobuf
 extension WireMessage {
   /// The version of the protocol that this program speaks; peers of another version are refused.
   /// Raised, too, where programs would compute other bits of the same shard: in 2 noises have other random numbers.
-  /// Since 3 a worker tells what its surroundings did from what a shard is.
-  public static let protocolVersion: UInt32 = 3
+  /// Since 3 a worker tells what its surroundings did from what a shard is; since 4 a task says step by step what is done to a
+  /// picture.
+  public static let protocolVersion: UInt32 = 4
 
   /// The message as one frame: a protobuf `Envelope`, see `Protocol/wire.proto`.
   ///

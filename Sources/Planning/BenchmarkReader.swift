@@ -47,8 +47,8 @@ extension ManifestReader {
       subsets.append(ImageSubset(name: subset.name, folder: folder, isRestricted: subset.isRestricted))
     }
     return BenchmarkDefinition(
-      kind: kind, name: try keys["name"]?.identifier() ?? kind.rawValue, origin: .published(root: root),
-      grid: Grid(axes: []), subsets: subsets, classes: try classes(keys["classes"]))
+      kind: kind, name: try keys["name"]?.identifier() ?? kind.rawValue,
+      layout: PictureLayout(root: root, subsets: subsets), classes: try classes(keys["classes"]))
   }
 
   private func occlusion(_ node: ManifestNode) throws -> BenchmarkDefinition {
@@ -86,19 +86,19 @@ extension ManifestReader {
       classes: try classes(keys["classes"]),
       making: CorruptionMaking(
         jpegQuality: try keys["jpeg"]?.integer(in: 1...100), frost: try keys["frost"].map(frost)))
-    for condition in definition.grid.conditions where !isLive {
-      _ = try existingFolder(of: condition, in: definition, "\(condition)", node)
+    for cell in definition.grid.cells where !isLive {
+      _ = try existingFolder(of: cell, in: definition, "\(cell)", node)
     }
     return definition
   }
 
-  /// The folder of a condition of published files.
+  /// The folder of a cell of published files.
   private func existingFolder(
-    of condition: Condition, in definition: BenchmarkDefinition, _ name: String, _ node: ManifestNode
+    of cell: GridCell, in definition: BenchmarkDefinition, _ name: String, _ node: ManifestNode
   ) throws -> String {
-    let folder = definition.folder(of: condition)
+    let folder = definition.folder(of: cell)
     guard !FileTree.isFolder(folder) else { return folder }
-    do { try definition.checkArchives(of: condition) } catch { throw node.failure("\(node.path): \(error.sentence)") }
+    do { try definition.layout.checkArchives(of: cell) } catch { throw node.failure("\(node.path): \(error.sentence)") }
     throw node.failure("\(node.path) asks for \(name), but there is no folder \(folder)")
   }
 
@@ -131,8 +131,8 @@ extension ManifestReader {
     }
     let single = try definition(names.map { _ in 1 })
     return try definition(
-      single.grid.conditions.map { condition in
-        let folder = try existingFolder(of: condition, in: single, condition.values[0], node)
+      single.grid.cells.map { cell in
+        let folder = try existingFolder(of: cell, in: single, cell.values[0], node)
         let count = try frameCount(below: folder)
         guard count > 1 else {
           throw node.failure(

@@ -31,7 +31,7 @@ struct FirstPictures {
         return (subset.folder, paths.lazy.map { benchmark.file(of: $0, in: "") })
       }
     }
-    let folders = Set(benchmark.grid.conditions.map(benchmark.folder(of:))).sorted()
+    let folders = Set(benchmark.grid.cells.map(benchmark.folder(of:))).sorted()
     return folders.map { folder in (folder, listing.paths.lazy.map { benchmark.file(of: $0, in: folder) }) }
   }
 
@@ -63,7 +63,7 @@ struct FirstPictures {
 extension BenchmarkDefinition {
   /// The size of what a network is given of a picture of some size.
   func size(of picture: PictureSize, for model: ModelSpecification, taking input: PictureSize) throws -> PictureSize {
-    mayFitAlready && picture == input ? picture : try model.preprocessing.size(of: picture)
+    layout.mayFitAlready && picture == input ? picture : try model.preprocessing.size(of: picture)
   }
 }
 
@@ -71,7 +71,7 @@ extension Plan {
   /// How a model is given a benchmark's published files, which were made at a network's input size; nil for pictures of
   /// any size, which are prepared as usual.
   public func publishedFiles(model: Int, benchmark: Int) -> String? {
-    guard manifest.benchmarks[benchmark].mayFitAlready else { return nil }
+    guard manifest.benchmarks[benchmark].layout.mayFitAlready else { return nil }
     let (input, sizes) = (inputs[model], pictures[benchmark])
     let steps = manifest.models[model].preprocessing.steps
     guard sizes.contains(input) else {

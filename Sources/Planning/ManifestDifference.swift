@@ -20,7 +20,7 @@ extension Manifest {
   public func differences(from planned: Manifest) throws -> [String] {
     guard asRead != planned.asRead else { return [] }
     let (found, expected) = (try asRead.places(), try planned.asRead.places())
-    return Set(found.keys).union(expected.keys).sorted().compactMap { place in
+    let all = Set(found.keys).union(expected.keys).sorted().compactMap { place in
       switch (found[place], expected[place]) {
       case (let now?, let before?): now == before ? nil : "\(place) is \(now) instead of \(before)"
       case (let now?, nil): "\(place) is \(now), which was not there"
@@ -28,6 +28,9 @@ extension Manifest {
       case (nil, nil): nil
       }
     }
+    // What conditions do follows from what the manifest says, which is named where it is known.
+    let stated = all.filter { !$0.contains(".conditions[") }
+    return stated.isEmpty ? all : stated
   }
 
   /// Every value by its place, such as `models[0].precision`.

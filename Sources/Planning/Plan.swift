@@ -42,11 +42,11 @@ public struct Plan: Sendable {
       models.append(model)
     }
     let listings = try manifest.benchmarks.map { benchmark in
-      note("listing \(benchmark.origin.root)")
+      note("listing \(benchmark.root)")
       return try benchmark.listing()
     }
     let stamps = try zip(manifest.benchmarks, listings).map { benchmark, listing in
-      note("reading a sample of \(benchmark.origin.root)")
+      note("reading a sample of \(benchmark.root)")
       return try benchmark.stamps(of: listing)
     }
     let resolved = Manifest(
@@ -69,7 +69,7 @@ public struct Plan: Sendable {
     ShardTable(
       cells: manifest.models.indices.flatMap { model in
         zip(manifest.benchmarks, listings).enumerated().flatMap { benchmark, planned in
-          planned.0.grid.conditions.map {
+          planned.0.grid.cells.map {
             ShardCell(
               model: model, benchmark: benchmark, condition: $0.index, imageCount: planned.1.paths.count,
               shardImages: manifest.sharding.images)
@@ -92,8 +92,8 @@ extension Plan {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
     /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
     /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
-    /// leave out.
-    static let currentVersion = 7
+    /// leave out, since 8 conditions say step by step what is done to a picture.
+    static let currentVersion = 8
     var version = currentVersion
     let runID: String
     let created: String
@@ -185,9 +185,9 @@ extension Plan {
     var touched: [TouchedData] = []
     for (index, (benchmark, listing)) in zip(manifest.benchmarks, listings).enumerated() {
       guard try benchmark.listing().hasSameImages(as: listing) else {
-        throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.origin.root)
+        throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
       }
-      _ = try benchmark.making.frost?.pictures()
+      _ = try benchmark.frost?.pictures()
       do {
         touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
       } catch ListingError.changedFile(let path, let reason) {

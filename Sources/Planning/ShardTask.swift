@@ -8,13 +8,15 @@ public struct ShardTask: Sendable, Hashable, Codable {
   public let shard: Int64
   /// The model to run.
   public let model: ModelSpecification
-  /// The benchmark, for its layout.
-  public let benchmark: BenchmarkDefinition
+  /// The benchmark's name.
+  public let benchmark: String
+  /// Where the benchmark's pictures lie.
+  public let layout: PictureLayout
   /// The condition to evaluate.
   public let condition: Condition
   /// The first image's place in the benchmark's listing.
   public let firstImage: Int
-  /// Paths below the condition's folder.
+  /// Paths below the cell's folder.
   public let paths: [String]
   /// The run's seed, for corruptions made on the fly.
   public let seed: UInt64
@@ -23,11 +25,11 @@ public struct ShardTask: Sendable, Hashable, Codable {
   /// The shard will not be handed out again: images that cannot be read are set aside, the others computed.
   public let isLastAttempt: Bool
 
-  /// An image of a benchmark in one of its conditions.
+  /// An image of a benchmark at a cell of its grid.
   public struct ImagePlace: Sendable, Hashable, Codable {
-    /// The condition.
-    public let condition: Condition
-    /// The path below the condition's folder.
+    /// The cell.
+    public let cell: GridCell
+    /// The path below the cell's folder.
     public let path: String
   }
 
@@ -47,25 +49,26 @@ public struct ShardTask: Sendable, Hashable, Codable {
   public init(_ shard: ShardDefinition, of plan: Plan, isLastAttempt: Bool = false) throws {
     guard plan.manifest.models.indices.contains(shard.model),
       plan.manifest.benchmarks.indices.contains(shard.benchmark),
-      let condition = plan.manifest.benchmarks[shard.benchmark].grid.condition(at: shard.condition),
+      let condition = plan.manifest.benchmarks[shard.benchmark].condition(at: shard.condition),
       shard.firstImage >= 0, shard.imageCount >= 0,
       shard.imageCount <= plan.listings[shard.benchmark].paths.count - shard.firstImage
     else { throw ShardExchangeError.malformed("shard \(shard.id) is not in the plan; the ledger is another run's") }
     self.shard = shard.id
     model = plan.manifest.models[shard.model]
-    benchmark = plan.manifest.benchmarks[shard.benchmark]
+    let definition = plan.manifest.benchmarks[shard.benchmark]
+    benchmark = definition.name
+    layout = definition.layout
     self.condition = condition
     firstImage = shard.firstImage
     paths = Array(plan.listings[shard.benchmark].paths[shard.firstImage..<shard.firstImage + shard.imageCount])
     seed = plan.manifest.seed
     self.isLastAttempt = isLastAttempt
     let listed = plan.listings[shard.benchmark].paths
-    let grid = benchmark.grid
-    let conditions = [grid.condition(at: 0), grid.condition(at: grid.count - 1), condition].compactMap { $0 }
+    let conditions: [Condition?] = [definition.conditions.first, definition.conditions.last, condition]
     let places = zip(conditions, [listed.first, listed.last, listed.dropFirst(listed.count / 2).first])
     probes = places.compactMap { condition, path in
-      guard let path, grid.isPlanned(condition.index) else { return nil }
-      return ImagePlace(condition: condition, path: path)
+      guard let condition, let path else { return nil }
+      return ImagePlace(cell: condition.cell, path: path)
     }
   }
 }
@@ -124,7 +127,7 @@ public struct ShardSubject: Sendable, Hashable, Codable, CustomStringConvertible
   /// What a task asks for.
   public init(_ task: ShardTask) {
     self.init(
-      model: task.model.name, benchmark: task.benchmark.name, condition: task.condition.index,
+      model: task.model.name, benchmark: task.benchmark, condition: task.condition.cell.index,
       firstImage: task.firstImage, imageCount: task.paths.count)
   }
 

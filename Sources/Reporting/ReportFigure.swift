@@ -115,7 +115,7 @@ extension ReportSection {
   /// The conditions whose value of an axis is wanted.
   func conditions(along axis: Int, where isWanted: (String) -> Bool) -> [Int] {
     let grid = Grid(axes: axes)
-    return conditions.filter { isWanted(grid.condition(at: $0)?.values[axis] ?? "") }
+    return conditions.filter { isWanted(grid.cell(at: $0)?.values[axis] ?? "") }
   }
 
   /// The sets of images that a single figure is of.

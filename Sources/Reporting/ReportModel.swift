@@ -132,7 +132,7 @@ public struct ReportSection: Sendable {
 
   /// A condition's values, such as `fog/3`.
   func name(of condition: Int) -> String {
-    Grid(axes: axes).condition(at: condition)?.description ?? "condition \(condition)"
+    Grid(axes: axes).cell(at: condition)?.description ?? "condition \(condition)"
   }
 
   /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.

@@ -41,7 +41,7 @@ public final class ShardEvaluator: ShardComputer {
     let task = try ShardTask(decoding: data)
     let loan = try times.measure(.loading) { try WorkerTrouble.telling { try models.take(task.model) } }
     defer { models.giveBack(loan) }
-    let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.benchmark.making.frost) }
+    let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
     var evaluation = ShardEvaluation(
       task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, batch: batch, times: times)
     try evaluation.run()
@@ -124,7 +124,7 @@ private struct ShardEvaluation {
   }
 
   private func dataTrouble(_ reason: String) -> WorkerTrouble {
-    WorkerTrouble("the data of \(task.benchmark.name): \(reason)")
+    WorkerTrouble("the data of \(task.benchmark): \(reason)")
   }
 
   /// A file cannot be read. Where nothing of the data set can, that is this machine's trouble; otherwise the shard is

@@ -48,9 +48,9 @@ struct InspectCommand: ParsableCommand {
     var total = 0
     for (benchmark, listing) in zip(manifest.benchmarks, plan.listings) {
       let images = listing.paths.count
-      let conditions = benchmark.grid.conditions.count
+      let conditions = benchmark.conditions.count
       total += images * conditions * manifest.models.count
-      print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.origin.root)")
+      print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.root)")
       if let reason = benchmark.whyNoMeanCorruptionError { print("  \(reason)") }
     }
     print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")

@@ -130,7 +130,7 @@ struct StatusText {
       return Cell(
         model: cell.model, benchmark: cell.benchmark, condition: cell.condition, modelName: models[cell.model],
         benchmarkName: benchmark.name,
-        conditionName: benchmark.grid.condition(at: cell.condition).map { "\($0)" } ?? "", counts: cell.counts)
+        conditionName: benchmark.grid.cell(at: cell.condition).map { "\($0)" } ?? "", counts: cell.counts)
     }
     let report = Report(
       run: plan.manifest.run, runID: plan.runID, complete: status.isComplete, whole: status.isWhole,
@@ -138,7 +138,7 @@ struct StatusText {
       secondsSinceRecord: status.lastRecord.map { max(0, now - $0) }, models: models,
       benchmarks: benchmarks.map { benchmark in
         Benchmark(
-          name: benchmark.name, kind: benchmark.kind.rawValue, conditions: benchmark.grid.conditions.map { "\($0)" })
+          name: benchmark.name, kind: benchmark.kind.rawValue, conditions: benchmark.grid.cells.map { "\($0)" })
       },
       status: Status(
         total: status.total, cells: cells, imagesPerSecond: status.imagesPerSecond,

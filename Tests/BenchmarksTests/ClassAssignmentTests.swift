@@ -7,7 +7,7 @@ import Testing
     _ names: [String], _ labels: [Int32], rule: ClassRule? = nil, outputs: Int, kind: BenchmarkKind = .imageFolder,
     isScored: Bool = true
   ) -> Scoring {
-    var benchmark = BenchmarkDefinition(kind: kind, name: "b", origin: .published(root: "/"), grid: Grid(axes: []))
+    var benchmark = BenchmarkDefinition(kind: kind, name: "b", layout: PictureLayout(root: "/"))
     benchmark.isScored = isScored
     return benchmark.scoring(
       of: ImageListing(

@@ -88,8 +88,8 @@ import Testing
   @Test("a shard's digest changes with each file's bytes and with a file that cannot be read")
   func digests() throws {
     let paths = try benchmark.listing().paths
-    let condition = try #require(benchmark.grid.conditions.first)
-    func digest() throws -> String { try ShardBytes.sha256(of: paths, under: condition, of: benchmark) }
+    let condition = try #require(benchmark.grid.cells.first)
+    func digest() throws -> String { try ShardBytes.sha256(of: paths, at: condition, of: benchmark) }
     let whole = try digest()
     var bytes = ShardBytes(imageCount: 20)
     for image in 0..<20 { bytes.set(ShardBytes.digest(of: Array("picture \(image)".utf8)), at: image) }

@@ -153,7 +153,7 @@ import Testing
       name: "c", origin: .published(root: path), corruptions: ["gaussian_noise", "defocus_blur"], severities: [1])
     let listing = try benchmark.listing()
     #expect(listing.paths == ["x/1.JPEG"])
-    let contents = try benchmark.grid.conditions.map { try text(benchmark.file(of: "x/1.JPEG", under: $0)) }
+    let contents = try benchmark.grid.cells.map { try text(benchmark.file(of: "x/1.JPEG", at: $0)) }
     #expect(contents == ["noise", "blur"])
   }
 

@@ -9,10 +9,10 @@ import Testing
       GridAxis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
     ])
     #expect(grid.count == 6)
-    #expect(grid.conditions.map(\.description) == ["fog/1", "fog/2", "fog/3", "snow/1", "snow/2", "snow/3"])
-    for condition in grid.conditions { #expect(grid.condition(at: condition.index) == condition) }
-    #expect(grid.condition(at: 6) == nil)
-    #expect(grid.condition(at: -1) == nil)
+    #expect(grid.cells.map(\.description) == ["fog/1", "fog/2", "fog/3", "snow/1", "snow/2", "snow/3"])
+    for cell in grid.cells { #expect(grid.cell(at: cell.index) == cell) }
+    #expect(grid.cell(at: 6) == nil)
+    #expect(grid.cell(at: -1) == nil)
   }
 
   @Test("rows may end early: what lies beyond is no condition, and other places keep their index")
@@ -22,14 +22,14 @@ import Testing
     ]
     let grid = Grid(axes: axes, rowLengths: [1, 3])
     #expect(grid.count == 6)
-    #expect(grid.conditions.map(\.description) == ["snow/0", "translate/0", "translate/1", "translate/2"])
-    #expect(grid.conditions.map(\.index) == [0, 3, 4, 5])
+    #expect(grid.cells.map(\.description) == ["snow/0", "translate/0", "translate/1", "translate/2"])
+    #expect(grid.cells.map(\.index) == [0, 3, 4, 5])
     #expect((0..<6).map(grid.isPlanned) == [true, false, false, true, true, true])
   }
 
   @Test("a grid without axes has one condition")
   func noAxes() {
-    #expect(Grid(axes: []).conditions.map(\.description) == ["all"])
+    #expect(Grid(axes: []).cells.map(\.description) == ["all"])
   }
 
   @Test("the 1,000 WordNet ids are distinct and sorted, as ImageNet's class index is")

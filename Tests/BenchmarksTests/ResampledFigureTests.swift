@@ -62,8 +62,8 @@ import Testing
     }
     return (
       BenchmarkDefinition(
-        kind: kind, name: "b", origin: .published(root: "/"), grid: Grid(axes: []),
-        subsets: sets.map { ImageSubset(name: $0.name, folder: "/" + $0.name) }),
+        kind: kind, name: "b",
+        layout: PictureLayout(root: "/", subsets: sets.map { ImageSubset(name: $0.name, folder: "/" + $0.name) })),
       ImageListing(paths: paths, labels: labels, classNames: (0..<Self.classes).map(String.init))
     )
   }

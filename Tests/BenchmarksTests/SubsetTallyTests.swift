@@ -7,8 +7,8 @@ import Testing
     _ kind: BenchmarkKind, subsets: [String], images: [(path: String, label: Int32, logits: [Float])]
   ) -> [String: [Double]] {
     let benchmark = BenchmarkDefinition(
-      kind: kind, name: "b", origin: .published(root: "/"), grid: Grid(axes: []),
-      subsets: subsets.map { ImageSubset(name: $0, folder: "/" + $0) })
+      kind: kind, name: "b",
+      layout: PictureLayout(root: "/", subsets: subsets.map { ImageSubset(name: $0, folder: "/" + $0) }))
     let listing = ImageListing(
       paths: images.map(\.path), labels: images.map(\.label), classNames: ["a", "b"])
     var tally = SubsetTally(
@@ -91,7 +91,7 @@ import Testing
 
 @Suite struct ScoringTests {
   private func scoring(_ kind: BenchmarkKind, names: [String]) -> Scoring {
-    BenchmarkDefinition(kind: kind, name: "b", origin: .published(root: "/"), grid: Grid(axes: []))
+    BenchmarkDefinition(kind: kind, name: "b", layout: PictureLayout(root: "/"))
       .scoring(of: ImageListing(paths: ["a/1"], labels: [6], classNames: names), classCount: 1000)
   }
 

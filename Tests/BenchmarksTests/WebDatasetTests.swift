@@ -16,7 +16,7 @@ import Testing
 
   private func benchmark(_ root: String, classes: [String] = []) -> BenchmarkDefinition {
     BenchmarkDefinition(
-      kind: .imagenetVal, name: "v", origin: .published(root: path + "/" + root), grid: Grid(axes: []), classes: classes
+      kind: .imagenetVal, name: "v", layout: PictureLayout(root: path + "/" + root), classes: classes
     )
   }
 
@@ -38,9 +38,9 @@ import Testing
     #expect(listing.paths == ["0/val-10.tar/a_1.png", "3/val-09.tar/deep/b.JPEG", "7/val-09.tar/a_1.jpg"])
     #expect(listing.labels == [0, 3, 7])
     #expect(listing.classNames == (0..<8).map(String.init))
-    let condition = try #require(benchmark.grid.conditions.first)
+    let condition = try #require(benchmark.grid.cells.first)
     let contents = try listing.paths.map {
-      String(decoding: try FileTree.contents(of: benchmark.file(of: $0, under: condition)), as: UTF8.self)
+      String(decoding: try FileTree.contents(of: benchmark.file(of: $0, at: condition)), as: UTF8.self)
     }
     #expect(contents == ["another a1", "image b", "image a1"])
     #expect(FileTree.isFolder(path + "/val-{09..10}.tar") && !FileTree.isFolder(path + "/val-{09..11}.tar"))

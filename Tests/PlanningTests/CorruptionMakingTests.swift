@@ -33,14 +33,20 @@ import Testing
   func options() throws {
     try workspace.write(Self.manifest, to: "m.yaml")
     let plan = try Plan.make(manifestPath: workspace.path + "/m.yaml")
-    let making = plan.manifest.benchmarks[1].making
-    #expect(making.jpegQuality == 85)
-    let folder = try #require(making.frost)
+    let benchmark = plan.manifest.benchmarks[1]
+    #expect(benchmark.attributes["jpeg_quality"] == "85")
+    let folder = try #require(benchmark.frost)
     #expect(folder.path == workspace.path + "/ice" && folder.digest.count == 64)
     #expect(try folder.pictures().map(\.width) == [80])
     let shard = try #require(plan.shards.first { $0.benchmark == 1 })
-    #expect(try ShardTask(decoding: ShardTask(shard, of: plan).encoded()).benchmark.making == making)
-    #expect(plan.manifest.benchmarks[0].making == CorruptionMaking())
+    let condition = try ShardTask(decoding: ShardTask(shard, of: plan).encoded()).condition
+    #expect(condition == benchmark.condition(at: shard.condition) && condition.frost == folder)
+    guard case .corrupt(_, severity: _, let making)? = condition.steps.last else {
+      Issue.record("\(condition.steps)")
+      return
+    }
+    #expect(making == CorruptionMaking(jpegQuality: 85, frost: folder))
+    #expect(plan.manifest.benchmarks[0].conditions.map(\.steps) == [[.fit]])
 
     try plan.checkInputsUnchanged()
     try frost(shade: 201, to: "ice/1.jpg")

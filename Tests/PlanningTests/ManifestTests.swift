@@ -58,14 +58,14 @@ import Videos
     let listing = try foreign.listing()
     #expect(listing.paths.count == 15 && listing.paths.first == "in/apple/0.JPEG")
     #expect(listing.labels.first == -1 && listing.labels[5] == 0)
-    let condition = try #require(foreign.grid.conditions.first)
-    #expect(foreign.file(of: "out/apple/0.JPEG", under: condition) == workspace.path + "/c/weather/fog/1/apple/0.JPEG")
+    let condition = try #require(foreign.grid.cells.first)
+    #expect(foreign.file(of: "out/apple/0.JPEG", at: condition) == workspace.path + "/c/weather/fog/1/apple/0.JPEG")
 
     try workspace.write("[\"pear\", \"apple\"]", to: "classes.json")
     let occlusion = try parse(
       benchmark: "{kind: occlusion, root: val, classes: classes.json, percents: [10, 50], grid: 8}")
     #expect(occlusion.grid.count == 2 && occlusion.classes == ["pear", "apple"])
-    #expect(occlusion.patchDrop(of: try #require(occlusion.grid.condition(at: 1)))?.percent == 50)
+    #expect(occlusion.condition(at: 1)?.steps == [.fit, .drop(PatchDrop(gridSide: 8, percent: 50))])
     #expect(try parse(benchmark: "{kind: imagenet-r, root: val}").subsets.map(\.name) == ["renditions"])
   }
 
@@ -217,7 +217,7 @@ import Videos
   func sequences() throws {
     let benchmark = try #require(try reader.parse(Self.sequenceManifest).benchmarks.first)
     #expect(benchmark.grid.rowLengths == [31, 31, 41])
-    #expect(benchmark.grid.conditions.count == 103)
+    #expect(benchmark.conditions.count == 103)
     #expect(benchmark.unsteadiness == ["tilt": Unsteadiness(flipRate: 0.2, top5Distance: 3)])
     let all = try reader.parse(Self.sequenceManifest.replacing("[snow, tilt, translate]", with: "all"))
     #expect(all.benchmarks.first?.grid.axes.first?.values == ImageNetP.standardPerturbations)

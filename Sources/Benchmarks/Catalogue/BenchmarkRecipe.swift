@@ -55,6 +55,17 @@ extension BenchmarkKind {
   }
 }
 
+extension BenchmarkKind {
+  /// Where pictures lie of a benchmark of which an archive tells the root and the sets.
+  public func layout(of origin: ImageOrigin, _ subsets: [ImageSubset]) -> PictureLayout {
+    switch self {
+    case .imagenetC where !origin.isMade: .corruptions(origin.root)
+    case .imagenetP where !origin.isMade: .sequences(origin.root)
+    default: PictureLayout(root: origin.root, subsets: subsets)
+    }
+  }
+}
+
 extension BenchmarkRecipe {
   static func plain(_ description: String) -> BenchmarkRecipe {
     BenchmarkRecipe(description: description, subsets: [], headline: nil, classes: .all)

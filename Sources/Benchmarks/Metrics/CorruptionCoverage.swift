@@ -88,6 +88,18 @@ extension CorruptionMaking {
     }
     return differences + ["random numbers of their own"]
   }
+
+  /// What the archive says of corruptions that are made so.
+  func attributes(hasFrost: Bool) -> [String: String] {
+    var attributes = ["corruptions": "made on the fly"]
+    attributes["jpeg_quality"] = jpegQuality.map(String.init)
+    attributes["frost_folder"] = frost?.path
+    attributes["frost_sha256"] = frost?.digest
+    attributes["differs_from_published"] = Self.differencesFromPublished(
+      jpegQuality: jpegQuality, hasFrostPictures: hasFrost ? frost != nil : nil
+    ).joined(separator: "; ")
+    return attributes
+  }
 }
 
 extension BenchmarkDefinition {
@@ -96,14 +108,5 @@ extension BenchmarkDefinition {
   public var whyNoMeanCorruptionError: String? {
     guard kind == .imagenetC else { return nil }
     return CorruptionCoverage(axes: grid.axes)?.whyNoMeanCorruptionError
-  }
-
-  /// How pictures of ImageNet-C that are made on the fly differ from the published files, so that figures are not
-  /// comparable; empty for published files and other benchmarks.
-  public var differencesFromPublished: [String] {
-    guard kind == .imagenetC, case .madeFrom = origin else { return [] }
-    let hasFrost = grid.axes.first?.values.contains(Corruption.frost.rawValue) ?? false
-    return CorruptionMaking.differencesFromPublished(
-      jpegQuality: making.jpegQuality, hasFrostPictures: hasFrost ? making.frost != nil : nil)
   }
 }

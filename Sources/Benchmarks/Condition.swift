@@ -1,0 +1,77 @@
+import Imaging
+import Tensors
+
+/// What is evaluated at one cell of a benchmark's grid: what is done to each picture, step by step. It is made once, when a
+/// run is planned.
+public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// The cell of the grid.
+  public let cell: GridCell
+  /// What is done to a picture, from the file's to the network's, in this order.
+  public let steps: [PictureStep]
+
+  /// What is done at a cell of a grid.
+  public init(_ cell: GridCell, steps: [PictureStep]) {
+    self.cell = cell
+    self.steps = steps
+  }
+
+  /// The cell as people write it.
+  public var description: String { cell.description }
+
+  /// Where the pictures of frost lie that the steps need.
+  public var frost: FrostFolder? {
+    steps.lazy.compactMap { if case .corrupt(_, severity: _, let making) = $0 { making.frost } else { nil } }.first
+  }
+}
+
+/// One thing that is done to a picture.
+public enum PictureStep: Sendable, Hashable, Codable {
+  /// It is resized and cropped to the network's size.
+  case fit
+  /// It becomes a frame of a sequence at the network's size: pictures are moved before they are cropped.
+  case perturb(Perturbation, frame: Int)
+  /// It is corrupted.
+  case corrupt(Corruption, severity: Int, CorruptionMaking)
+  /// Patches of it are set to 0.
+  case drop(PatchDrop)
+}
+
+/// What steps need to know of an image besides its picture.
+public struct PictureContext: Sendable {
+  /// How pictures come to the network's size.
+  public let preprocessing: Preprocessing
+  /// Pictures of this size are taken as they are; nil: none are.
+  public let kept: PictureSize?
+  /// The run's seed.
+  public let seed: UInt64
+  /// What ``FrostFolder/pictures()`` gives of the condition's folder.
+  public let frostPictures: [RGBImage]
+
+  /// What is known of the images of a shard.
+  public init(preprocessing: Preprocessing, keeping kept: PictureSize?, seed: UInt64, frostPictures: [RGBImage]) {
+    (self.preprocessing, self.kept, self.seed, self.frostPictures) = (preprocessing, kept, seed, frostPictures)
+  }
+}
+
+extension PictureStep {
+  /// The picture after this step. Random numbers are those of the run's seed, the image's path and what is done, so that
+  /// they are the same wherever and whenever it is done.
+  ///
+  /// - Throws: `ImageError` for a picture that cannot be changed so.
+  public func apply(to picture: RGBImage, at path: String, _ context: PictureContext) throws(ImageError) -> RGBImage {
+    func random(_ what: String) -> CounterRandom {
+      CounterRandom(key: context.seed, stream: StableHash.of("\(path)\t\(what)"))
+    }
+    switch self {
+    case .fit: return picture.size == context.kept ? picture : try context.preprocessing.geometry(picture)
+    case .perturb(let perturbation, let frame):
+      return try perturbation.frame(
+        frame, of: picture, preprocessing: context.preprocessing, random: random(perturbation.rawValue))
+    case .corrupt(let corruption, let severity, let making):
+      return try making.apply(
+        corruption, to: picture, severity: severity, random: random("\(corruption.rawValue)\t\(severity)"),
+        frostPictures: context.frostPictures)
+    case .drop(let drop): return drop.apply(picture, random: random("occlusion"))
+    }
+  }
+}
