@@ -158,6 +158,10 @@ public struct Collector {
         attributes["differs_from_published"] = benchmark.differencesFromPublished.joined(separator: "; ")
       }
     }
+    if !benchmark.unsteadiness.isEmpty {
+      attributes["normalise_by"] = benchmark.unsteadiness.sorted { $0.key < $1.key }
+        .map { "\($0.key) \($0.value.flipRate) \($0.value.top5Distance)" }.joined(separator: "; ")
+    }
     if benchmark.kind == .occlusion { attributes["patch_grid"] = String(benchmark.patchGrid) }
     return attributes
   }
