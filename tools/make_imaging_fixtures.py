@@ -6,6 +6,7 @@ NAME.rgb holds the bytes of `Image.open(NAME).convert("RGB")`; resized/FILTER-WI
 colour.png. parts/ holds larger ones, of which parts are decoded.
 """
 
+import io
 import struct
 from pathlib import Path
 
@@ -60,13 +61,38 @@ def main() -> None:
     }
     for name, (picture, options) in pictures.items():
         picture.save(FOLDER / name, **options)
-    written = write_by_hand(np.asarray(transparent))
+    written = write_by_hand(np.asarray(transparent)) + write_animations(transparent)
     for name in [*pictures, *written]:
         (FOLDER / f"{name}.rgb").write_bytes(Image.open(FOLDER / name).convert("RGB").tobytes())
     for label, kind in [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]:
         for width, height in [(17, 13), (64, 48), (40, 11), (93, 30)]:
             (FOLDER / f"{label}-{width}x{height}.rgb").write_bytes(colour.resize((width, height), kind).tobytes())
     write_parts()
+
+
+def write_animations(picture: Image.Image) -> list[str]:
+    """Animations whose first frame is smaller than the canvas of 40x30."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+    def number(value: int) -> bytes:
+        return struct.pack("<I", value)[:3]
+
+    def frame(options: dict) -> bytes:
+        stream = io.BytesIO()
+        picture.crop((0, 0, 20, 10)).save(stream, "WEBP", **options)
+        body = stream.getvalue()[12:]
+        if body[:4] == b"VP8X":
+            body = body[18:]
+        return chunk(b"ANMF", number(2) + number(3) + number(19) + number(9) + number(100) + b"\0" + body)
+
+    written = {"animated.webp": {"quality": 80}, "animated_lossless.webp": {"lossless": True}}
+    for name, options in written.items():
+        header = chunk(b"VP8X", bytes([0x12, 0, 0, 0]) + number(39) + number(29))
+        body = b"WEBP" + header + chunk(b"ANIM", bytes([9, 8, 7, 255, 0, 0])) + frame(options) * 2
+        (FOLDER / name).write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return list(written)
 
 
 def write_by_hand(rgba: np.ndarray) -> list[str]:

@@ -9,6 +9,8 @@ public struct ArchiveFailure: Sendable, Equatable {
   public let image: Int
   /// One sentence that names the file.
   public let reason: String
+  /// Whether its file could not be read, which says nothing of the picture; nil in archives that do not say.
+  public let isUnreadable: Bool?
 }
 
 /// A file that lay where a benchmark's images do, but is none of them.
@@ -199,13 +201,16 @@ public final class ArchiveReader {
       let conditions = try stored.integers(root + "condition")
       let images = try stored.integers(root + "image")
       let reasons = try stored.strings(root + "reason")
-      guard conditions.count == groups.count, images.count == groups.count, reasons.count == groups.count else {
-        throw stored.failure("the table of failures does not hold together")
-      }
-      return groups.indices.filter { groups[$0] == path }.map {
+      let unreadable = stored.exists(root + "unreadable") ? try stored.integers(root + "unreadable") : nil
+      guard
+        [conditions.count, images.count, reasons.count, unreadable?.count ?? groups.count].allSatisfy({
+          $0 == groups.count
+        })
+      else { throw stored.failure("the table of failures does not hold together") }
+      return groups.indices.filter { groups[$0] == path }.map { row in
         ArchiveFailure(
-          condition: Int(truncatingIfNeeded: conditions[$0]), image: Int(truncatingIfNeeded: images[$0]),
-          reason: reasons[$0])
+          condition: Int(truncatingIfNeeded: conditions[row]), image: Int(truncatingIfNeeded: images[row]),
+          reason: reasons[row], isUnreadable: unreadable.map { $0[row] != 0 })
       }
     }
   }

@@ -216,6 +216,7 @@ public final class ArchiveWriter {
         .strings("group", failures.map(\.0.group)), .integers("condition", failures.map { Int64($0.0.conditionIndex) }),
         .integers("image", failures.map { Int64($0.0.firstImage + $0.1.offset) }),
         .strings("reason", failures.map(\.1.reason)),
+        .integers("unreadable", failures.map { $0.1.isUnreadable ? 1 : 0 }),
       ])
     try written {
       guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }

@@ -13,8 +13,8 @@ final class DraftFile {
   private var isInPlace = false
 
   init(for path: String) throws(FileError) {
-    let temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)"
-    let opened = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    let temporary = path + ".tmp-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
+    let opened = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard opened >= 0 else { throw FileError("write", path) }
     self.path = path
     self.temporary = temporary

@@ -169,10 +169,16 @@ extension BenchmarkDefinition {
     ]
     let isEven = frameCounts.allSatisfy { $0 == longest }
     let made = perturbations.map { origin.isMade ? Perturbation(rawValue: $0) : nil }
+    var attributes: [String: String] = [:]
+    if origin.isMade { attributes["perturbations"] = "made on the fly" }
+    if !unsteadiness.isEmpty {
+      attributes["normalise_by"] = unsteadiness.sorted { $0.key < $1.key }
+        .map { "\($0.key) \($0.value.flipRate) \($0.value.top5Distance)" }.joined(separator: "; ")
+    }
     return BenchmarkDefinition(
       kind: .imagenetP, name: name, layout: origin.isMade ? PictureLayout(root: origin.root) : .sequences(origin.root),
       grid: Grid(axes: axes, rowLengths: isEven ? nil : frameCounts), classes: classes,
-      attributes: origin.isMade ? ["perturbations": "made on the fly"] : [:], unsteadiness: unsteadiness
+      attributes: attributes, unsteadiness: unsteadiness
     ) { cell in
       guard let perturbation = made[cell.index / max(1, longest)] else { return [.fit] }
       return [.perturb(perturbation, frame: cell.index % max(1, longest))]

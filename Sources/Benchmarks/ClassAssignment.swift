@@ -72,7 +72,8 @@ struct ClassAssignment {
         "\(outputs) class folders are WordNet ids: outputs in the order of their names, as ImageFolder has them"
       return (ranks(used), used.map { name($0, names) }, words)
     case .names where names.count == outputs:
-      let words = "\(outputs) class folders: outputs in the order of their names, as ImageFolder has them"
+      let words =
+        "\(outputs) class folders: outputs in the order of their names, as ImageFolder has them" + unpadded(names)
       return (Dictionary(used.map { ($0, $0) }) { first, _ in first }, names, words)
     case .listed: throw Obstacle(words: counts(names.count, "class folders listed in the manifest", outputs))
     default:
@@ -93,20 +94,26 @@ struct ClassAssignment {
       throw Obstacle(words: "no image has a class")
     }
     let plain = (0..<outputs).map(String.init)
-    if let imageNet = ImageNetOutputs(count: outputs), imageNet.offset > 0, least == 0, largest < outputs - 1 {
+    // Some of ImageNet's classes need not hold the first one. Only 1,000 says that the background is counted, too, or a list
+    // of as many names as outputs.
+    if let imageNet = ImageNetOutputs(count: outputs), imageNet.offset > 0, largest < outputs - 1,
+      names.count != outputs
+    {
       let output = zip(used, numbers).map { ($0, Int32($1) + imageNet.offset) }
+      let doubt = least == 0 ? "" : "; where they count the background, list all 1,001 names with the key classes"
       return (
         Dictionary(output) { first, _ in first }, imageNet.names,
-        "the \(what) are numbers from 0 on, taken for ImageNet's" + imageNet.remark
+        "the \(what) are numbers, taken for ImageNet's from 0 on" + imageNet.remark + doubt
       )
     }
+    let order = isStated ? "" : textOrder(names, of: numbers)
     if largest < outputs {
       let isImageNet = isStated && outputs == ImageNetClasses.wordNetIDs.count
       let isNamed = names.count == outputs && used == numbers.map { Int32($0) }
       return (
         Dictionary(zip(used, numbers.map { Int32($0) })) { first, _ in first },
         isNamed ? names : isImageNet ? ImageNetClasses.wordNetIDs : plain,
-        "the \(what) are numbers, which are the outputs"
+        "the \(what) are numbers, which are the outputs" + order
       )
     }
     guard !isStated, names.count == outputs else {
@@ -115,8 +122,34 @@ struct ClassAssignment {
     }
     return (
       Dictionary(used.map { ($0, $0) }) { first, _ in first }, names,
-      "the class folders' names are numbers from \(least) to \(largest): outputs in the numbers' order"
+      "the class folders' names are numbers from \(least) to \(largest): outputs in the numbers' order" + order
     )
+  }
+
+  /// What is said where ImageFolder, which sorts names as text, has another order than their numbers'.
+  private static func textOrder(_ names: [String], of numbers: [Int]) -> String {
+    let sorted = names.filter { FolderClasses.number($0) != nil }.sorted { ExactText($0) < ExactText($1) }
+    let values = sorted.compactMap(FolderClasses.number)
+    guard let place = zip(values, values.dropFirst()).enumerated().first(where: { $1.0 > $1.1 })?.offset else {
+      return ""
+    }
+    return "; ImageFolder sorts them as text, \(sorted[place + 1]) after \(sorted[place]): "
+      + "for a network that was trained so, list them in its order with the key classes"
+  }
+
+  /// What is said of names whose numbers are not in the order of the names, as `class10` before `class2`.
+  private static func unpadded(_ names: [String]) -> String {
+    func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
+    for (one, next) in zip(names, names.dropFirst()) {
+      let (first, second) = (Array(one.utf8), Array(next.utf8))
+      var start = zip(first, second).prefix { $0 == $1 }.count
+      while start > 0, isDigit(first[start - 1]) { start -= 1 }
+      let numbers = [first, second].compactMap {
+        Int(String(decoding: $0[start...].prefix(while: isDigit), as: UTF8.self))
+      }
+      if numbers.count == 2, numbers[0] > numbers[1] { return ", which is that of text: \(one) before \(next)" }
+    }
+    return ""
   }
 
   private static func ranks(_ used: [Int32]) -> [Int32: Int32] {

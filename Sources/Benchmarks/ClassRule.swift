@@ -23,12 +23,19 @@ struct FolderClasses {
   var rule: ClassRule
 
   /// The two digits that start a folder's name are its class: `03_reptile` is 3.
-  static func numbered(_ folders: Set<ExactText>) throws(ListingError) -> FolderClasses {
+  ///
+  /// - Throws: `ListingError.unnumberedFolder` or `.twoFoldersOfOneClass`.
+  static func numbered(_ found: Set<ExactText>) throws(ListingError) -> FolderClasses {
     var index: [ExactText: Int32] = [:]
-    for folder in folders.sorted() {
+    var folders: [Int: ExactText] = [:]
+    for folder in found.sorted() {
       let digits = folder.text.prefix { $0 != "_" }
-      guard digits.count == 2, let number = Int32(digits), number >= 0 else { throw .unnumberedFolder(folder.text) }
-      index[folder] = number
+      guard digits.utf8.count == 2, let number = Self.number(String(digits)) else {
+        throw .unnumberedFolder(folder.text)
+      }
+      if let other = folders[number] { throw .twoFoldersOfOneClass(other.text, folder.text) }
+      folders[number] = folder
+      index[folder] = Int32(number)
     }
     var names = (0...Int(index.values.max() ?? 0)).map(String.init)
     for (folder, number) in index { names[Int(number)] = String(folder.text.dropFirst(3)) }

@@ -108,7 +108,7 @@ extension BenchmarkDefinition {
   public func compare(_ listing: ImageListing, with before: DataStamps) throws -> [TouchedFiles] {
     let now = try folderStamps(of: listing)
     guard now.map(\.condition) == before.folders.map(\.condition) else {
-      throw ListingError.changedFile(root, reason: "conditions share other folders than before")
+      throw ListingError.changedFile(root, reason: "its conditions' folders are no longer the same ones")
     }
     var touched: [TouchedFiles] = []
     for (folder, (old, new)) in zip(before.folders, now).enumerated() {
@@ -124,7 +124,7 @@ extension BenchmarkDefinition {
       let known = before.sample.filter { $0.folder == folder && TouchedFiles.contains(images, $0.image) }
       let digests = try Concurrently.map(known) { [self] in try? digest(of: $0.image, in: old, listing) }
       for (sampled, digest) in zip(known, digests) where digest != sampled.sha256 {
-        throw changed(sampled.image, folder, before, listing, "its contents are others")
+        throw changed(sampled.image, folder, before, listing, "its contents changed")
       }
       let others = Set(images).subtracting(known.map(\.image)).sorted()
       if !others.isEmpty { touched.append(TouchedFiles(condition: old.condition, images: others)) }

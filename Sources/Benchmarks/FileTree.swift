@@ -112,7 +112,7 @@ public enum FileTree {
       isFolder = fstatat(dirfd(folder), name, &facts, 0) == 0 && facts.st_mode & S_IFMT == S_IFDIR
     }
     if let text = String(validating: bytes, as: UTF8.self) { return Listed(name: text, isFolder: isFolder) }
-    return Listed(name: String(decoding: bytes, as: UTF8.self), isFolder: false, isNamed: false)
+    return Listed(name: String(decoding: bytes, as: UTF8.self), isFolder: isFolder, isNamed: false)
   }
 
   /// Entries of a folder in an archive that are no files to be read, such as links to what the archive does not hold.

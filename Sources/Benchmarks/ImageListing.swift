@@ -67,6 +67,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case unclassedSample(String, key: String)
   /// Two class folders have one number.
   case twoFoldersOfOneNumber(String, String)
+  /// Two class folders' names start with one class's number.
+  case twoFoldersOfOneClass(String, String)
   /// A class folder's name does not start with its class's number.
   case unnumberedFolder(String)
 
@@ -90,6 +92,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
     case .twoFoldersOfOneNumber(let one, let other):
       "the class folders \(one) and \(other) are the same number, so that one class has two folders; rename one, or list the folders with the key classes"
+    case .twoFoldersOfOneClass(let one, let other):
+      "the class folders \(one) and \(other) start with the same class's number; rename one, or take it away"
     case .unnumberedFolder(let name):
       "the class folder \(name) does not start with its class's number, as 00_dog does; rename it, or take it away"
     }
@@ -102,13 +106,20 @@ extension BenchmarkDefinition {
   ///
   /// - Throws: `ListingError` for a missing folder or an empty data set.
   public func listing() throws -> ImageListing {
-    let found = subsets.isEmpty ? try unionOfConditions() : try allSubsets()
+    let found = try found()
     let folders = Set(found.images.map { ExactText(classFolder(of: $0)) })
     let classes = try classes(of: folders)
     return ImageListing(
       paths: found.images, labels: found.images.map { classes.index[ExactText(classFolder(of: $0))] ?? -1 },
       classNames: classes.names, rule: classes.rule, leftOut: found.leftOut)
   }
+
+  /// The paths of the images of all conditions, as ``listing()`` has them, whatever their classes are.
+  ///
+  /// - Throws: `ListingError` for a missing folder or an empty data set.
+  public func imagePaths() throws -> [String] { try found().images }
+
+  private func found() throws -> Found { subsets.isEmpty ? try unionOfConditions() : try allSubsets() }
 
   /// Images and other files, each in the order of their paths.
   private typealias Found = (images: [String], leftOut: [LeftOutFile])

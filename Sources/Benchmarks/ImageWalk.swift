@@ -42,8 +42,11 @@ struct ImageWalk {
     let root = try FileTree.list(folder)
     for entry in root.entries {
       let path = folder + "/" + entry.name
-      guard entry.isFolder || (entry.name.ends(with: ".tar") && FileTree.isFolder(path)) else {
-        if entry.isNamed, !entry.name.begins(with: ".") {
+      let damage = entry.isFolder || !entry.name.ends(with: ".tar") ? nil : Self.damage(of: path)
+      guard entry.isNamed, entry.isFolder || (entry.name.ends(with: ".tar") && FileTree.isFolder(path)) else {
+        if let damage {
+          leftOut.append(LeftOutFile(path: entry.name, reason: damage))
+        } else if entry.isNamed, !entry.name.begins(with: ".") {
           leftOut.append(LeftOutFile(path: entry.name, reason: "it lies in no class folder"))
         } else {
           leaveOut(entry.name, entry)
@@ -57,6 +60,20 @@ struct ImageWalk {
       }
     }
     leftOut += try FileTree.unreadableEntries(of: folder)
+  }
+
+  /// Why what is named as an archive of a class is none; nil where it is one.
+  private static func damage(of path: String) -> String? {
+    do {
+      try FileTree.checkArchive(of: path)
+      return nil
+    } catch .damagedArchive(_, let reason) {
+      return "it is no whole tar archive: \(reason)"
+    } catch .missingFolder(_, let reason) {
+      return "it cannot be read: \(reason)"
+    } catch {
+      return "\(error)"
+    }
   }
 
   private mutating func visit(
@@ -73,7 +90,7 @@ struct ImageWalk {
     for entry in contents.entries {
       let path = relative + "/" + entry.name
       let isHidden = isHidden || entry.name.begins(with: ".")
-      if entry.isFolder {
+      if entry.isFolder, entry.isNamed {
         try visit(folder + "/" + entry.name, path, above: above + [contents.identity], isHidden: isHidden)
       } else if isHidden || !entry.isNamed || !extensions.contains(entry.name.fileExtension ?? "") {
         leaveOut(path, entry, isHidden: isHidden)
@@ -91,6 +108,7 @@ struct ImageWalk {
       : isHidden
         ? "it is hidden"
         : entry.name.fileExtension.map { "its extension .\($0) is not that of \(kind)" } ?? "it has no extension"
-    leftOut.append(LeftOutFile(path: path, reason: reason))
+    // How many files a folder holds whose name leads nowhere is not known.
+    leftOut.append(LeftOutFile(path: path, count: entry.isFolder ? 0 : 1, reason: reason))
   }
 }

@@ -80,13 +80,27 @@ extension BenchmarkDefinition {
     } catch {
       return .none(listing, classCount, error.words)
     }
-    var scored: [Int32]?
-    if case .among(let some) = kind.recipe.classes, let imageNet, classes.names == imageNet.names {
-      scored = some.map { $0 + imageNet.offset }
-    }
+    let (scored, words) = answers(among: classes.names)
     return Scoring(
       labels: classes.labels, classNames: classes.names, scored: scored, map: nil, obstacle: nil,
-      assumption: classes.words)
+      assumption: classes.words + words)
+  }
+
+  /// The outputs of these names among which the answer is sought, in whatever order they are; nil for all. And what is said
+  /// where it should not be all, but the names do not tell.
+  private func answers(among names: [String]) -> (scored: [Int32]?, words: String) {
+    guard case .among(let classes) = kind.recipe.classes else { return (nil, "") }
+    let places = Dictionary(zip(names, Int32(0)...)) { first, _ in first }
+    let wanted = classes.map { ImageNetClasses.wordNetIDs[Int($0)] }
+    let found = wanted.compactMap { places[$0] }.sorted()
+    guard found.count == wanted.count else {
+      return (
+        nil,
+        "; the outputs are not known to be the \(wanted.count) WordNet ids of \(kind.rawValue), "
+          + "so that the answer is the largest of all \(names.count), not comparable with published figures"
+      )
+    }
+    return (found.count == names.count ? nil : found, "")
   }
 
   /// Whether its figures need the images' classes; flip rates do without.

@@ -26,15 +26,21 @@ public struct ShardBytes: Sendable {
   /// The digest in hexadecimal.
   public var sha256: String { Hexadecimal.sha256(digests) }
 
-  /// The digest of the files that now are the images at a cell.
-  public static func sha256(
+  /// The digests of the files that now are the images at a cell; nil for one that cannot be read.
+  public static func digests(
     of paths: some Sequence<String>, at cell: GridCell, of benchmark: BenchmarkDefinition
-  ) throws -> String {
+  ) throws -> [[UInt8]?] {
     let folder = benchmark.folder(of: cell)
     let files = paths.map { benchmark.file(of: $0, in: folder) }
-    let found = try Concurrently.map(files) { file in (try? FileTree.contents(of: file)).map { digest(of: $0) } }
-    var bytes = ShardBytes(imageCount: files.count)
-    for (image, digest) in found.enumerated() { if let digest { bytes.set(digest, at: image) } }
-    return bytes.sha256
+    return try Concurrently.map(files) { file in (try? FileTree.contents(of: file)).map { digest(of: $0) } }
+  }
+
+  /// What tells these files' bytes to one who could not read some of them, `unread`.
+  public init(_ digests: [[UInt8]?], unread: some Sequence<Int>) {
+    self.init(imageCount: digests.count)
+    let unread = Set(unread)
+    for (image, digest) in digests.enumerated() where !unread.contains(image) {
+      if let digest { set(digest, at: image) }
+    }
   }
 }

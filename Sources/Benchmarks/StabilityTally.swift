@@ -102,7 +102,8 @@ private struct Figure {
         values: relative))
     return series
       + combined(
-        relativeName, "\(relativeTitle) over that of normalise_by, 1 = as unsteady; NaN without all ten perturbations",
+        relativeName,
+        "\(relativeTitle) over that of normalise_by, mean over the standard ten perturbations, 1 = as unsteady; NaN without all",
         means, isStandard ? weights : [Double](repeating: .nan, count: weights.count), bootstrap)
   }
 

@@ -55,7 +55,19 @@ static struct jpeg_error_mgr *prepare(reporter *errors, gauntlet_jpeg_report *re
 struct gauntlet_jpeg {
   struct jpeg_decompress_struct decoder;
   reporter errors;
+  struct jpeg_progress_mgr progress;
 };
+
+/// A few bytes are a scan of all blocks of a picture, so that a small file with very many takes hours. Those of programs
+/// have some ten.
+static const int most_scans = 100;
+
+static void count_scans(j_common_ptr codec) {
+  reporter *errors = (reporter *)codec->err;
+  if (!codec->is_decompressor || ((j_decompress_ptr)codec)->input_scan_number <= most_scans) return;
+  snprintf(errors->report->text, sizeof errors->report->text, "it has more than %d scans", most_scans);
+  longjmp(errors->jump, 1);
+}
 
 gauntlet_jpeg *gauntlet_jpeg_open(const unsigned char *bytes, size_t count, gauntlet_jpeg_report *report) {
   gauntlet_jpeg *jpeg = calloc(1, sizeof *jpeg);
@@ -70,6 +82,8 @@ gauntlet_jpeg *gauntlet_jpeg_open(const unsigned char *bytes, size_t count, gaun
     return NULL;
   }
   jpeg_create_decompress(&jpeg->decoder);
+  jpeg->progress.progress_monitor = count_scans;
+  jpeg->decoder.progress = &jpeg->progress;
   jpeg_mem_src(&jpeg->decoder, bytes, count);
   jpeg_read_header(&jpeg->decoder, TRUE);
   int isCMYK = jpeg->decoder.jpeg_color_space == JCS_CMYK || jpeg->decoder.jpeg_color_space == JCS_YCCK;

@@ -52,6 +52,9 @@ static inline int gauntlet_png_decode(
     return 1;
   }
   png_set_read_fn(png, source, gauntlet_png_read);
+  // Texts, profiles and the like are passed over: libpng would unpack each, to 8 MB, and up to a thousand of them.
+  static const png_byte passed_over[] = "tEXt\0zTXt\0iTXt\0iCCP\0eXIf\0sPLT\0hIST\0pCAL\0sCAL";
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, passed_over, (int)(sizeof passed_over / 5));
   png_read_info(png, info);
   uint32_t rows = png_get_image_height(png, info);
   *width = png_get_image_width(png, info);

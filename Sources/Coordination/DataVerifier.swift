@@ -71,7 +71,8 @@ public struct DataVerifier {
   /// - Throws: an error of the archive, or `ListingError` where a folder is not there.
   public func verify(progress: (Double) -> Void = { _ in }) throws -> Result {
     var result = Result()
-    var found: [String: String] = [:]
+    var found: [String: [[UInt8]?]] = [:]
+    let failures = try failedImages()
     let parts = try archive.parts()
     for (position, part) in parts.enumerated() {
       progress(Double(position) / Double(max(1, parts.count)))
@@ -85,11 +86,14 @@ public struct DataVerifier {
       }
       let folder = benchmark.folder(of: cell)
       let key = "\(benchmark.name)\t\(folder)\t\(part.images)"
-      let digest =
+      let digests =
         try found[key]
-        ?? ShardBytes.sha256(of: group.imagePaths[part.images], at: cell, of: benchmark)
-      found[key] = digest
-      if digest == recorded {
+        ?? ShardBytes.digests(of: group.imagePaths[part.images], at: cell, of: benchmark)
+      found[key] = digests
+      let failed = failures["\(part.group)\t\(part.condition)"]?.filter { part.images.contains($0.image) } ?? []
+      if Self.unreadSets(failed, from: part.images.lowerBound).contains(where: {
+        ShardBytes(digests, unread: $0).sha256 == recorded
+      }) {
         result.same += 1
       } else {
         let first = group.imagePaths[part.images].first ?? ""
@@ -106,11 +110,31 @@ public struct DataVerifier {
     return result
   }
 
+  /// The images that were set aside, by group and condition.
+  private func failedImages() throws -> [String: [ArchiveFailure]] {
+    var found: [String: [ArchiveFailure]] = [:]
+    for group in archive.groups {
+      for failure in try archive.failures(group: group.path) {
+        found["\(group.path)\t\(failure.condition)", default: []].append(failure)
+      }
+    }
+    return found
+  }
+
+  /// Which images of a part may have gone unread when its digest was made: those that could not be read, whatever lies there
+  /// now. Archives of before do not tell them from those that could not be decoded: either all were of the one kind or
+  /// of the other.
+  private static func unreadSets(_ failures: [ArchiveFailure], from first: Int) -> [[Int]] {
+    let unreadable = failures.filter { $0.isUnreadable == true }.map { $0.image - first }
+    guard failures.contains(where: { $0.isUnreadable == nil }) else { return [unreadable] }
+    return [unreadable, failures.map { $0.image - first }]
+  }
+
   /// What is said of images that lie there now, and are neither in the archive nor named as left out.
   private func added(to group: ArchiveReader.Group, _ benchmark: BenchmarkDefinition) throws -> [String] {
     let known = Set(group.imagePaths.map { Array($0.utf8) })
     let leftOut = Set(try archive.leftOut().filter { $0.benchmark == benchmark.name }.map { Array($0.path.utf8) })
-    let added = try benchmark.listing().paths.filter { path in
+    let added = try benchmark.imagePaths().filter { path in
       !known.contains(Array(path.utf8)) && !leftOut.contains(Array(path.utf8))
     }
     guard let first = added.first else { return [] }

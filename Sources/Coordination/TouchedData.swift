@@ -27,12 +27,19 @@ extension PlannedRun {
       else { continue }
       let paths = plan.listings[row.shard.benchmark].paths[
         row.shard.firstImage..<row.shard.firstImage + row.shard.imageCount]
-      guard try ShardBytes.sha256(of: paths, at: cell, of: benchmark) != recorded else { continue }
+      // What the worker could not read says nothing of its bytes, nor does what cannot be read now.
+      let unread = contents.failures.filter(\.isUnreadable).map(\.offset)
+      let digests = try ShardBytes.digests(of: paths, at: cell, of: benchmark)
+      guard digests.indices.allSatisfy({ digests[$0] != nil || isFailed(contents, $0) }),
+        ShardBytes(digests, unread: unread).sha256 != recorded
+      else { continue }
       throw RunFolderError.changedFile(
         benchmark: benchmark.name, path: benchmark.file(of: paths.first ?? "", at: cell),
         reason: "this file or one of the \(row.shard.imageCount - 1) after it has other contents")
     }
   }
+
+  private func isFailed(_ part: PartContents, _ image: Int) -> Bool { part.failures.contains { $0.offset == image } }
 }
 
 extension TouchedData {

@@ -29,7 +29,7 @@ public struct Disk: Sendable {
   /// Tries to write a little beside a path; gives what the system says to that, nil if it is done. For libraries that do
   /// not tell why they could not write, as SQLite.
   public static func refusal(beside path: String) -> FileError? {
-    let trial = "\(path).trial-\(ProcessInfo.processInfo.processIdentifier)"
+    let trial = "\(path).trial-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
     do throws(FileError) {
       try DurableFile.write(Data(count: 1 << 16), to: trial)
       unlink(trial)

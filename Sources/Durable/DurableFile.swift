@@ -11,8 +11,9 @@ public enum DurableFile {
   /// - Throws: `FileError`; nothing is left then, and what was at `path` stays.
   public static func write(_ data: Data, to path: String, mode: mode_t = 0o600) throws(FileError) {
     let number = writes.add(1, ordering: .relaxed).newValue
-    let temporary = "\(path).tmp-\(ProcessInfo.processInfo.processIdentifier)-\(number)"
-    unlink(temporary)
+    // Processes in containers, and on other machines, may have one number.
+    let random = UInt32.random(in: 0 ... .max)
+    let temporary = "\(path).tmp-\(ProcessInfo.processInfo.processIdentifier)-\(number)-\(random)"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw FileError("write", path) }
     var code: Int32 = writeAll(data, to: descriptor) && fsync(descriptor) == 0 ? 0 : errno

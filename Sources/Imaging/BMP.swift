@@ -6,7 +6,7 @@ struct BMPDecoder {
   static func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
     var decoder = BMPDecoder(bytes: bytes, name: name)
     try decoder.readHeader()
-    try ImageDecoder.check(width: decoder.width, height: decoder.height, name: name)
+    try ImageDecoder.check(width: decoder.width, height: decoder.height, byteCount: bytes.count, name: name)
     return try decoder.picture()
   }
 
@@ -79,17 +79,27 @@ extension BMPDecoder {
   }
 
   private func picture() throws(ImageError) -> RGBImage {
-    let rows: [UInt8]
+    var rows: [UInt8]
     switch compression {
     case .runsOf8, .runsOf4: rows = RGBPixels.looked(up: try runs(), in: palette)
     case .none where bits <= 8: rows = RGBPixels.looked(up: try indices(), in: palette)
     case .none, .bitFields: rows = try colours()
     }
-    guard !isTopDown else { return RGBImage(width: width, height: height, pixels: rows) }
-    var pixels: [UInt8] = []
-    pixels.reserveCapacity(rows.count)
-    for row in (0..<height).reversed() { pixels += rows[row * width * 3..<(row + 1) * width * 3] }
-    return RGBImage(width: width, height: height, pixels: pixels)
+    if !isTopDown { turn(&rows) }
+    return RGBImage(width: width, height: height, pixels: rows)
+  }
+
+  /// Puts the last row first, without a second picture in memory.
+  private func turn(_ rows: inout [UInt8]) {
+    let bytes = width * 3
+    for row in 0..<height / 2 {
+      let (upper, lower) = (row * bytes..<(row + 1) * bytes, (height - 1 - row) * bytes..<(height - row) * bytes)
+      let line = Array(rows[upper])
+      rows.withUnsafeMutableBufferPointer { rows in
+        rows[upper] = rows[lower]
+        _ = rows[lower].update(fromContentsOf: line)
+      }
+    }
   }
 
   /// Where each row starts; rows are of whole words. The last one need not be whole.

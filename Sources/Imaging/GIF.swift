@@ -41,7 +41,7 @@ enum GIFDecoder {
       switch kind {
       case IMAGE_DESC_RECORD_TYPE:
         try check(DGifGetImageDesc(gif), gif, name)
-        return try frame(of: gif, background: transparent ?? 0, name)
+        return try frame(of: gif, background: transparent ?? 0, byteCount: reader.pointee.bytes.count, name)
       case EXTENSION_RECORD_TYPE: transparent = try transparentIndex(of: gif, name) ?? transparent
       default: throw .damaged(name, reason: "the GIF holds no picture")
       }
@@ -62,14 +62,14 @@ enum GIFDecoder {
   }
 
   private static func frame(
-    of gif: UnsafeMutablePointer<GifFileType>, background: UInt8, _ name: String
+    of gif: UnsafeMutablePointer<GifFileType>, background: UInt8, byteCount: Int, _ name: String
   ) throws(ImageError) -> RGBImage {
     let description = gif.pointee.Image
     let (left, top) = (Int(description.Left), Int(description.Top))
     let (columns, rows) = (Int(description.Width), Int(description.Height))
     guard left >= 0, top >= 0, columns > 0, rows > 0 else { throw .damaged(name, reason: "its frame has no pixels") }
     let (width, height) = (max(Int(gif.pointee.SWidth), left + columns), max(Int(gif.pointee.SHeight), top + rows))
-    try ImageDecoder.check(width: width, height: height, name: name)
+    try ImageDecoder.check(width: width, height: height, byteCount: byteCount, name: name)
     var indices = [UInt8](repeating: background, count: width * height)
     var line = [UInt8](repeating: 0, count: columns)
     for row in description.Interlace ? interlaced(rows) : Array(0..<rows) {

@@ -30,9 +30,15 @@ public enum ImageDecoder {
     return part
   }
 
-  static func check(width: Int, height: Int, name: String) throws(ImageError) {
+  /// Whether a picture may be decoded, before memory is taken for it.
+  ///
+  /// - Parameter byteCount: of its file.
+  static func check(width: Int, height: Int, byteCount: Int, name: String) throws(ImageError) {
     guard width > 0, height > 0, width <= RGBImage.maximumPixels / height else {
       throw .tooLarge(name, width: width, height: height)
+    }
+    guard width * height <= max(RGBImage.pixelsOfAnyFile, byteCount * RGBImage.maximumPixelsPerByte) else {
+      throw .tooDense(name, width: width, height: height, byteCount: byteCount)
     }
   }
 }

@@ -21,7 +21,7 @@ enum JPEGDecoder {
       }
       defer { gauntlet_jpeg_close(jpeg) }
       let (width, height) = (Int(gauntlet_jpeg_width(jpeg)), Int(gauntlet_jpeg_height(jpeg)))
-      try ImageDecoder.check(width: width, height: height, name: name)
+      try ImageDecoder.check(width: width, height: height, byteCount: bytes.count, name: name)
       let place = try place(width, height)
       precondition(
         place.columns.lowerBound >= 0 && place.columns.upperBound <= width && place.rows.lowerBound >= 0

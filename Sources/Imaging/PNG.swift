@@ -6,7 +6,7 @@ enum PNGDecoder {
     var width: UInt32 = 0
     var height: UInt32 = 0
     try run(bytes, &width, &height, nil, name)
-    try ImageDecoder.check(width: Int(width), height: Int(height), name: name)
+    try ImageDecoder.check(width: Int(width), height: Int(height), byteCount: bytes.count, name: name)
     var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * 3)
     try run(bytes, &width, &height, &pixels, name)
     return RGBImage(width: Int(width), height: Int(height), pixels: pixels)

@@ -25,7 +25,7 @@ struct PNMDecoder {
     let kind = Int(bytes[1]) - 0x30
     let isPlain = kind <= 3
     let (width, height) = (try number(), try number())
-    try ImageDecoder.check(width: width, height: height, name: name)
+    try ImageDecoder.check(width: width, height: height, byteCount: bytes.count, name: name)
     guard kind % 3 != 1 else {
       let bits = try isPlain ? plainBits(width * height) : packedBits(width: width, height: height)
       return RGBImage(width: width, height: height, pixels: RGBPixels.grey(bits))

@@ -22,6 +22,12 @@ public struct RGBImage: Sendable, Hashable {
 
   /// The largest picture that is decoded, in pixels: Pillow's limit, above which it suspects a decompression bomb.
   public static let maximumPixels = 178_956_970
+
+  /// The largest picture that may be of any number of bytes, in pixels.
+  static let pixelsOfAnyFile = 1 << 24
+
+  /// The most pixels a byte of a larger picture's file: more than deflate makes of one colour at one bit a pixel, 8,256.
+  static let maximumPixelsPerByte = 10_000
 }
 
 /// Columns and rows of a picture.
@@ -50,6 +56,8 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
   case unknownFormat(String)
   /// The header promises more pixels than are decoded.
   case tooLarge(String, width: Int, height: Int)
+  /// The header promises more pixels than a picture in so few bytes has.
+  case tooDense(String, width: Int, height: Int, byteCount: Int)
   /// The file ends before the picture does.
   case truncated(String)
   /// The decoder refused the file.
@@ -68,6 +76,8 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
       "\(name) is of no format that is read: JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM"
     case .tooLarge(let name, let width, let height):
       "\(name) says that it is \(width)x\(height); at most \(RGBImage.maximumPixels) pixels are decoded"
+    case .tooDense(let name, let width, let height, let byteCount):
+      "\(name) says that it is \(width)x\(height), in a file of \(byteCount) bytes: it is blank, or made to exhaust memory, and is not decoded"
     case .truncated(let name): "\(name) is cut short: the file ends before the picture does"
     case .damaged(let name, let reason): "\(name) cannot be decoded: \(reason)"
     case .notEncodable(let reason): "the picture cannot be encoded: \(reason)"

@@ -1,16 +1,5 @@
 /// Pixels of other layouts as RGB.
 enum RGBPixels {
-  /// Red, green and blue of four bytes a pixel.
-  static func dropping(_ pixels: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-    let count = pixels.count / 4
-    return [UInt8](unsafeUninitializedCapacity: count * 3) { target, written in
-      for pixel in 0..<count {
-        for channel in 0..<3 { target[pixel * 3 + channel] = pixels[pixel * 4 + channel] }
-      }
-      written = count * 3
-    }
-  }
-
   /// The colour of each index. As Pillow has them, those beyond the palette are black, or grey where the palette is grey
   /// from 0 on.
   static func looked(up indices: some Collection<UInt8>, in palette: [(UInt8, UInt8, UInt8)]) -> [UInt8] {

@@ -18,7 +18,7 @@ enum TIFFDecoder {
       return try withUnsafeMutablePointer(to: &reader) { reader throws(ImageError) in
         guard let tiff = open(reader) else { throw failure(reader, name) }
         defer { TIFFClose(tiff) }
-        let layout = try TIFFLayout(tiff, name: name)
+        let layout = try TIFFLayout(tiff, byteCount: file.count, name: name)
         guard let samples = TIFFSamples(tiff, layout) else { throw failure(reader, name) }
         return layout.turned(layout.picture(of: samples.values))
       }
@@ -94,10 +94,11 @@ struct TIFFLayout {
   }
 
   /// - Throws: `ImageError` for a layout that is not read, and one that is too large.
-  init(_ tiff: OpaquePointer, name: String) throws(ImageError) {
+  init(_ tiff: OpaquePointer, byteCount: Int, name: String) throws(ImageError) {
     self.name = name
     (width, height) = (Int(tiff.long(TIFFTAG_IMAGEWIDTH) ?? 0), Int(tiff.long(TIFFTAG_IMAGELENGTH) ?? 0))
-    try ImageDecoder.check(width: width, height: height, name: name)
+    try ImageDecoder.check(width: width, height: height, byteCount: byteCount, name: name)
+    if TIFFIsTiled(tiff) != 0 { try Self.checkTiles(tiff, width, height, byteCount: byteCount, name) }
     bits = Int(tiff.short(TIFFTAG_BITSPERSAMPLE) ?? 1)
     samples = Int(tiff.short(TIFFTAG_SAMPLESPERPIXEL) ?? 1)
     isPlanar = tiff.short(TIFFTAG_PLANARCONFIG) == UInt16(PLANARCONFIG_SEPARATE)
@@ -127,10 +128,29 @@ struct TIFFLayout {
     guard let found else {
       throw .damaged(
         name,
-        reason: "it is a TIFF of \(samples) samples of \(bits) bits, photometric interpretation \(photometric), "
-          + "which is not read; save it as PNG")
+        reason:
+          "it is a TIFF of \(samples) samples of \(bits) bits\(format == UInt16(SAMPLEFORMAT_UINT) ? "" : " that are no whole numbers"), "
+          + "photometric interpretation \(photometric), which is not read; save it as PNG of 8 bits a sample")
     }
     colours = found
+  }
+
+  /// The largest tile of any picture, in pixels; others are no larger than four times the picture.
+  private static let pixelsOfAnyTile = 1 << 22
+
+  /// Whether the tiles, which may reach beyond the picture, are not much larger than it.
+  private static func checkTiles(
+    _ tiff: OpaquePointer, _ width: Int, _ height: Int, byteCount: Int, _ name: String
+  ) throws(ImageError) {
+    let (columns, rows) = (Int(tiff.long(TIFFTAG_TILEWIDTH) ?? 0), Int(tiff.long(TIFFTAG_TILELENGTH) ?? 0))
+    guard columns > 0, rows > 0, columns <= RGBImage.maximumPixels / rows,
+      columns * rows <= max(pixelsOfAnyTile, 4 * width * height)
+    else {
+      throw .damaged(name, reason: "it is a TIFF of \(width)x\(height) in tiles of \(columns)x\(rows); save it as PNG")
+    }
+    try ImageDecoder.check(
+      width: (width + columns - 1) / columns * columns, height: (height + rows - 1) / rows * rows,
+      byteCount: byteCount, name: name)
   }
 
   /// Channels of 8 bits as RGB, as Pillow makes it.

@@ -14,20 +14,29 @@ enum WebPDecoder {
       defer { WebPDemuxDelete(demuxer) }
       let width = Int(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH))
       let height = Int(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT))
-      try ImageDecoder.check(width: width, height: height, name: name)
-
-      var options = WebPAnimDecoderOptions()
-      guard WebPAnimDecoderOptionsInit(&options) != 0 else { throw .damaged(name, reason: "libwebp could not start") }
-      options.color_mode = MODE_RGBA
-      options.use_threads = 0
-      guard let decoder = WebPAnimDecoderNew(&data, &options) else { throw failure(bytes, name) }
-      defer { WebPAnimDecoderDelete(decoder) }
-      var canvas: UnsafeMutablePointer<UInt8>?
-      var time: Int32 = 0
-      guard WebPAnimDecoderGetNext(decoder, &canvas, &time) != 0, let canvas else { throw failure(bytes, name) }
-      return RGBImage(
-        width: width, height: height,
-        pixels: RGBPixels.dropping(UnsafeBufferPointer(start: canvas, count: width * height * 4)))
+      try ImageDecoder.check(width: width, height: height, byteCount: bytes.count, name: name)
+      // libwebp's decoder of animations keeps two canvases of four bytes a pixel; the first frame, which nothing is below, needs
+      // none.
+      var frame = WebPIterator()
+      guard WebPDemuxGetFrame(demuxer, 1, &frame) != 0 else { throw failure(bytes, name) }
+      defer { WebPDemuxReleaseIterator(&frame) }
+      let (left, top) = (Int(frame.x_offset), Int(frame.y_offset))
+      guard left >= 0, top >= 0, frame.width > 0, frame.height > 0, left + Int(frame.width) <= width,
+        top + Int(frame.height) <= height
+      else { throw failure(bytes, name) }
+      let isWhole = Int(frame.width) == width && Int(frame.height) == height
+      var isDecoded = false
+      let pixels = [UInt8](unsafeUninitializedCapacity: width * height * 3) { target, count in
+        guard let start = target.baseAddress else { return }
+        if !isWhole { target.update(repeating: 0) }
+        let first = (top * width + left) * 3
+        isDecoded =
+          WebPDecodeRGBInto(
+            frame.fragment.bytes, frame.fragment.size, start + first, target.count - first, Int32(width * 3)) != nil
+        count = isDecoded ? width * height * 3 : 0
+      }
+      guard isDecoded else { throw failure(bytes, name) }
+      return RGBImage(width: width, height: height, pixels: pixels)
     }
   }
 

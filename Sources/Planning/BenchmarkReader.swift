@@ -36,6 +36,11 @@ extension ManifestReader {
     if FileTree.isWebDataset(root), kind != .imagenetVal, kind != .imageFolder {
       throw node.failure("\(kind.rawValue) takes its classes from folders, which shards of a WebDataset do not have")
     }
+    if case .numberedFolders = recipe.classes, let classes = keys["classes"] {
+      throw classes.failure(
+        "\(kind.rawValue) takes its classes from the two digits that start its folders' names; take away \(classes.path)"
+      )
+    }
     var subsets: [ImageSubset] = []
     for subset in recipe.subsets {
       if keys[subset.key] == nil && !subset.isRequired { continue }

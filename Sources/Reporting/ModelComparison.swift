@@ -108,12 +108,25 @@ extension ReportSection {
   fileprivate func differences(from other: ReportSection, _ measure: String) -> [String] {
     guard kind == other.kind else { return ["another kind of benchmark"] }
     var differences: [String] = []
-    let variable = measure == "mCE" ? "mce" : coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
-    let theirs = measure == "mCE" ? "mce" : other.coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
-    if Set(conditions(of: variable).map(name)) != Set(other.conditions(of: theirs).map(other.name)) {
+    func variable(_ section: ReportSection) -> String {
+      switch measure {
+      case "mCE": "mce"
+      case "mFR": "mfr"
+      default: section.coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
+      }
+    }
+    if Set(conditions(of: variable(self)).map(name)) != Set(other.conditions(of: variable(other)).map(other.name)) {
       let (extent, otherExtent) = (headline?.extent ?? "", other.headline?.extent ?? "")
       differences.append(
         extent == otherExtent || extent.isEmpty ? "other conditions of the grid" : "\(extent), not \(otherExtent)")
+    }
+    if let answerClasses, let others = other.answerClasses, answerClasses != others {
+      differences.append(
+        answerClasses.count == others.count
+          ? "answers among other classes" : "answers among \(answerClasses.count) classes, not \(others.count)")
+    }
+    if measure == "mFR", attributes["normalise_by"] != other.attributes["normalise_by"] {
+      differences.append("other figures to normalise by")
     }
     if attributes["data_sha256"] != other.attributes["data_sha256"] { differences.append("other images") }
     if isMadeOnTheFly != other.isMadeOnTheFly {

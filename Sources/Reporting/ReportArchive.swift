@@ -35,7 +35,28 @@ extension ReportModel {
         metrics, sets: sets,
         headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.recipe.headline),
       imageCount: group.imageCount, sets: sets, attributes: attributes,
-      facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+      facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+      results: try results(group, of: archive), answerClasses: answerClasses(of: group))
+  }
+
+  /// Of each condition the images that have a result; nil where all have a class, and are counted with their accuracies.
+  private static func results(_ group: ArchiveReader.Group, of archive: ArchiveReader) throws -> [Int]? {
+    guard group.labels.contains(where: { $0 < 0 }) else { return nil }
+    return try (0..<group.conditionCount).map {
+      try archive.complete(group: group.path, conditionIndex: $0).count { $0 }
+    }
+  }
+
+  /// The classes among which a network answers where the benchmark means some of ImageNet's: those that the archive
+  /// lists, otherwise all of the network's own.
+  private static func answerClasses(of group: ArchiveReader.Group) -> Set<String>? {
+    guard let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init),
+      case .among = kind.recipe.classes
+    else { return nil }
+    guard let listed = group.attributes["scored_classes"] else { return Set(group.classNames) }
+    return Set(
+      listed.split(separator: " ").compactMap { Int($0) }.filter(group.classNames.indices.contains)
+        .map { group.classNames[$0] })
   }
 
   /// Metrics with Wilson's intervals of shares, which older archives have not: theirs were resampled, and of single figures

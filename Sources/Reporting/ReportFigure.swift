@@ -44,13 +44,23 @@ struct ReportFigure: Sendable {
 
 /// How many results there are of those that were planned.
 struct ReportedCount: Sendable, Equatable {
-  var evaluated = 0
-  var planned = 0
+  let evaluated: Int
+  let planned: Int
+  /// Those that are not there; others that were not evaluated have no class.
+  let missing: Int
 
-  var isWhole: Bool { evaluated >= planned }
+  init(evaluated: Int = 0, planned: Int = 0, missing: Int? = nil) {
+    self.evaluated = evaluated
+    self.planned = planned
+    self.missing = missing ?? max(0, planned - evaluated)
+  }
+
+  var isWhole: Bool { missing == 0 }
 
   static func + (one: ReportedCount, other: ReportedCount) -> ReportedCount {
-    ReportedCount(evaluated: one.evaluated + other.evaluated, planned: one.planned + other.planned)
+    ReportedCount(
+      evaluated: one.evaluated + other.evaluated, planned: one.planned + other.planned,
+      missing: one.missing + other.missing)
   }
 }
 
@@ -107,6 +117,9 @@ extension ReportSection {
 extension ReportSection {
   /// The conditions that a single figure is of.
   func conditions(of variable: String) -> [Int] {
+    if !stability.isEmpty, ["mfr", "mt5d"].contains(variable) {
+      return conditions(along: 0) { ImageNetP.standardPerturbations.contains($0) }
+    }
     let isOfStandard = ["standard_mean_top1", "mce", "relative_mce", "partial_mce"].contains(variable)
     guard isOfStandard, coverage != nil else { return conditions }
     return conditions(along: 0) { ImageNetC.standardCorruptions.contains($0) }
@@ -134,7 +147,9 @@ extension ReportSection {
 
   func count(of set: ReportedSet) -> ReportedCount {
     let evaluated = scalar("evaluated_" + set.name).flatMap { Int(exactly: $0) }
-    return ReportedCount(evaluated: evaluated ?? set.imageCount, planned: set.imageCount)
+    return ReportedCount(
+      evaluated: evaluated ?? set.imageCount, planned: set.imageCount,
+      missing: results == nil || isIncomplete(0) ? nil : 0)
   }
 
   /// How many results a single figure rests on.
@@ -143,10 +158,17 @@ extension ReportSection {
     return count(conditions(of: variable))
   }
 
+  /// Images of a condition that figures are of: how steady answers are needs no classes.
+  private func counted(_ condition: Int) -> Int {
+    stability.isEmpty ? evaluated(condition) : resultCount(condition)
+  }
+
   /// How many results there are of some conditions.
   func count(_ conditions: [Int]) -> ReportedCount {
     conditions.reduce(ReportedCount()) {
-      $0 + ReportedCount(evaluated: evaluated($1), planned: imageCount)
+      $0
+        + ReportedCount(
+          evaluated: counted($1), planned: imageCount, missing: max(0, imageCount - resultCount($1)))
     }
   }
 
@@ -160,7 +182,7 @@ extension ReportSection {
         Self.text(count(of: set)) + (place == 0 ? " images of " : " of ") + set.name
       }.joined(separator: " and ")
     }
-    let counts = conditions(of: variable).map(evaluated)
+    let counts = conditions(of: variable).map(counted)
     let each = axes.isEmpty ? "" : " each"
     let (low, high) = (counts.min() ?? 0, counts.max() ?? 0)
     guard low < high else { return Self.text(ReportedCount(evaluated: low, planned: imageCount)) + " \(unit)\(each)" }
@@ -168,7 +190,7 @@ extension ReportSection {
   }
 
   static func text(_ count: ReportedCount) -> String {
-    count.isWhole ? "\(count.planned)" : "\(count.evaluated) of \(count.planned)"
+    count.evaluated >= count.planned ? "\(count.planned)" : "\(count.evaluated) of \(count.planned)"
   }
 
   /// What a mean is over.
@@ -177,7 +199,12 @@ extension ReportSection {
     if let coverage { return coverage.extent(standardOnly: variable != "mean_top1") }
     guard let axis = axes.first else { return "" }
     let count = axis.values.count
-    if !stability.isEmpty { return "over \(count) \(count == 1 ? "perturbation" : "perturbations")" }
+    if !stability.isEmpty {
+      if ["mfr", "mt5d"].contains(variable) {
+        return "over the standard \(ImageNetP.standardPerturbations.count) perturbations"
+      }
+      return "over \(count) \(count == 1 ? "perturbation" : "perturbations")"
+    }
     if kind == .occlusion { return "over \(count) \(count == 1 ? "share" : "shares") of dropped patches" }
     return "over \(count) \(axis.name)"
   }

@@ -88,12 +88,19 @@ public struct ReportSection: Sendable {
   public let attributes: [String: String]
   /// What is known of the origin: digests, versions.
   public let facts: [(name: String, value: String)]
+  /// Of each condition the images that have a result, where some have no class and so no part in accuracies.
+  let results: [Int]?
+  /// The classes among which a network answers, where that is not simply all of its own.
+  let answerClasses: Set<String>?
 
   /// A section.
   public init(
     run: String = "", model: String, benchmark: String, axes: [GridAxis], metrics: [MetricSeries], imageCount: Int,
-    sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)]
+    sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)],
+    results: [Int]? = nil, answerClasses: Set<String>? = nil
   ) {
+    self.results = results
+    self.answerClasses = answerClasses
     self.run = run
     self.model = model
     self.benchmark = benchmark
@@ -146,10 +153,16 @@ public struct ReportSection: Sendable {
 
   /// Whether a condition lacks images.
   func isIncomplete(_ condition: Int) -> Bool {
-    isPlanned(condition) && evaluated(condition) < imageCount
+    isPlanned(condition) && resultCount(condition) < imageCount
   }
 
-  /// Images of a condition that were evaluated.
+  /// Images of a condition that have a result, whether they have a class or not.
+  func resultCount(_ condition: Int) -> Int {
+    guard let results, results.indices.contains(condition) else { return evaluated(condition) }
+    return results[condition]
+  }
+
+  /// Images of a condition that were evaluated: those with a result and a class.
   func evaluated(_ condition: Int) -> Int { value("evaluated", condition).flatMap { Int(exactly: $0) } ?? 0 }
 
   func scalar(_ name: String) -> Double? {

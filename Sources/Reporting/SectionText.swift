@@ -51,7 +51,11 @@ extension ReportSection {
   var figureLines: [String] {
     if !stability.isEmpty { return stabilityLines }
     guard headline != nil else {
-      return ["nothing evaluated" + (attributes["labels"].map { "; labels: \($0)" } ?? "")]
+      guard let labels = attributes["labels"] else { return ["nothing evaluated"] }
+      let all = count(conditions)
+      let why = labels.hasPrefix("unknown: ") ? String(labels.dropFirst("unknown: ".count)) : labels
+      let done = all.planned - all.missing
+      return ["not scored: \(why); \(Self.text(ReportedCount(evaluated: done, planned: all.planned))) results"]
     }
     return gridLines + setLines + calibrationLines
   }
@@ -63,9 +67,9 @@ extension ReportSection {
     let incomplete = conditions.filter(isIncomplete)
     guard !incomplete.isEmpty else { return lines }
     if axes.isEmpty {
-      lines.append("* incomplete: \(evaluated(0)) of \(imageCount) images evaluated")
+      lines.append("* incomplete: \(resultCount(0)) of \(imageCount) images evaluated")
     } else {
-      let named = incomplete.prefix(4).map { "\(name(of: $0)) \(evaluated($0))" }
+      let named = incomplete.prefix(4).map { "\(name(of: $0)) \(resultCount($0))" }
       let rest = incomplete.count - named.count
       lines.append(
         "* incomplete: of \(imageCount) images evaluated: " + named.joined(separator: ", ")
@@ -157,7 +161,7 @@ extension ReportSection {
         let text = top1(condition).map {
           ReportFigure.text($0, value("top1_low", condition), value("top1_high", condition))
         }
-        let count = isIncomplete(condition) ? "\(evaluated(condition)) of \(imageCount)" : "\(imageCount)"
+        let count = Self.text(count([condition]))
         return (axes[0].values[condition], text ?? "-", count + " images")
       }
     }

@@ -45,6 +45,39 @@ import Testing
     try writer.close()
   }
 
+  @Test("Two that write one archive at once do not write into each other's file")
+  func twoWriters() throws {
+    let folder = try Folder()
+    func writer() throws -> ArchiveWriter {
+      try ArchiveWriter(
+        path: folder.path + "/a.h5", attributes: ["title": "t", "run": "r"], groups: [Self.plan], compressed: true)
+    }
+    let both = [try writer(), try writer()]
+    for part in Self.parts() { for one in both { try one.add(part, fileSHA256: "\(part.shard)") } }
+    for one in both {
+      try one.writeTable("attempts", columns: [.integers("shard", []), .strings("worker", [])])
+      try one.close()
+      #expect(try ArchiveVerifier.verify(folder.path + "/a.h5").isSound)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.h5"])
+  }
+
+  @Test("A failure says whether the file could not be read")
+  func unreadable() throws {
+    let folder = try Folder()
+    let parts = Self.parts().map { part in
+      PartContents(
+        shard: part.shard, group: part.group, conditionIndex: part.conditionIndex, firstImage: part.firstImage,
+        imageCount: part.imageCount, classCount: part.classCount, logits: part.logits,
+        failures: part.failures.isEmpty
+          ? [] : [0, 1].map { PartFailure(offset: $0, reason: "r", isUnreadable: $0 == 1) }, attributes: part.attributes
+      )
+    }
+    try write(folder.path + "/a.h5", parts)
+    let failures = try ArchiveReader(path: folder.path + "/a.h5").failures(group: "net/c")
+    #expect(failures.map(\.isUnreadable) == [false, true])
+  }
+
   @Test func aPartComesBackAsItWas() throws {
     let folder = try Folder()
     for part in Self.parts() {

@@ -76,6 +76,46 @@ import Testing
     #expect(scoring(names, [7, 3], rule: .stated, outputs: 7).obstacle != nil)
   }
 
+  @Test("under 1,001 outputs some of ImageNet's numbers move on with the background, the first class among them or not")
+  func someNumbersAndBackground() {
+    let stated = scoring((0..<8).map(String.init), [7, 3], rule: .stated, outputs: 1001)
+    #expect(stated.labels == [8, 4] && stated.classNames[1] == Self.all[0])
+    #expect(stated.assumption.contains("background") && stated.assumption.contains("key classes"))
+    #expect(scoring(["2", "10"], [0, 1], rule: .numbers, outputs: 1001).labels == [3, 11])
+    // 1,000 is no class of ImageNet's, so that the background was counted.
+    #expect(scoring(["2", "1000"], [0, 1], rule: .numbers, outputs: 1001).labels == [2, 1000])
+    #expect(scoring((0..<1001).map(String.init), [7, 3], rule: .stated, outputs: 1001).labels == [7, 3])
+  }
+
+  @Test(
+    "the 200 classes are found among the outputs in whatever order a list names them; where they are not, it is said")
+  func subsetOfAList() {
+    let reversed: [String] = Self.all.reversed()
+    for kind in [BenchmarkKind.imagenetA, .imagenetO, .imagenetR] {
+      let found = scoring(reversed, [0, 9], rule: .listed, outputs: 1000, kind: kind)
+      let plain = scoring(Self.all, [6, 11], outputs: 1000, kind: kind)
+      #expect(found.scored == plain.scored?.map { 999 - $0 }.sorted() && found.scored?.count == 200)
+      #expect(!found.assumption.contains("largest of all"))
+    }
+    let words = (0..<1000).map { "thing \($0)" }
+    let unknown = scoring(words, [0, 9], rule: .listed, outputs: 1000, kind: .imagenetA)
+    #expect(unknown.scored == nil && unknown.assumption.contains("largest of all 1000"))
+    let own = scoring(Self.all, ImageNetClasses.aIndices, outputs: 200, kind: .imagenetA)
+    #expect(own.scored == nil && own.obstacle == nil && !own.assumption.contains("largest of all"))
+  }
+
+  @Test("names with unpadded numbers say how they are sorted")
+  func unpadded() {
+    let text = scoring(["class1", "class10", "class2"], [0, 1, 2], outputs: 3)
+    #expect(text.assumption.contains("class10 before class2"))
+    #expect(!scoring(["class01", "class02", "class10"], [0, 1, 2], outputs: 3).assumption.contains(" before "))
+    for names in [["1", "2", "10"], ["0", "2", "10"]] {
+      let numbers = scoring(names, [0, 1, 2], rule: .numbers, outputs: names[0] == "1" ? 3 : 11)
+      #expect(numbers.assumption.contains("as text, 2 after 10"), "\(numbers.assumption)")
+    }
+    #expect(!scoring(["1", "2", "3"], [0, 1, 2], rule: .numbers, outputs: 3).assumption.contains("as text"))
+  }
+
   @Test("the 200 classes and the nine of ImageNet's relatives move on with a background class")
   func background() {
     let among = scoring(Self.all, [6, 11], outputs: 1001, kind: .imagenetA)

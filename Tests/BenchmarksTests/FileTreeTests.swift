@@ -66,6 +66,19 @@ import Testing
       ])
   }
 
+  @Test("a chain of very many links, the last first, ends at its file; so do links to folders of links")
+  func chainedLinks() throws {
+    let count = 20_000
+    var members = (0..<count).map { TarFile.link("x/\($0).JPEG", to: "\($0 + 1).JPEG") }
+    members.append(member("x/\(count).JPEG", "one"))
+    members += (0..<30).reversed().map { TarFile.link("f\($0 + 1)/in", to: "../f\($0)") }
+    members.append(member("f0/1.JPEG", "one"))
+    let tar = try write(members)
+    let listing = try BenchmarkDefinition.clean(name: "v", root: tar).listing()
+    #expect(listing.leftOut.isEmpty && listing.paths.count == count + 1 + 31)
+    #expect(try text(tar + "/x/0.JPEG") == "one" && text(tar + "/f2/in/in/1.JPEG") == "one")
+  }
+
   @Test("links that double each other end")
   func doublingLinks() throws {
     var members = [member("d0/1.JPEG", "one"), member("d0/2.JPEG", "two")]
@@ -89,6 +102,24 @@ import Testing
       }
     }
     #expect(throws: ListingError.self) { try BenchmarkDefinition.clean(name: "v", root: path + "/no.tar").listing() }
+  }
+
+  @Test("a class's archive that is damaged is left out as such, and a folder whose name is no text counts as no file")
+  func damagedClass() throws {
+    for name in ["a", "b"] { _ = try write([member("1.JPEG", "one")], to: "classes-\(name).tar") }
+    let root = path + "/classes"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    try FileManager.default.moveItem(atPath: path + "/classes-a.tar", toPath: root + "/a.tar")
+    let whole = try #require(FileManager.default.contents(atPath: path + "/classes-b.tar"))
+    try whole.prefix(700).write(to: URL(fileURLWithPath: root + "/b.tar"))
+    try #require(mkdir(root + "/c", 0o755) == 0)
+    let unnamed = Array((root + "/").utf8CString.dropLast()) + [CChar(bitPattern: 0xFF), 0]
+    try #require(rename(root + "/c", unnamed) == 0)
+    let listing = try BenchmarkDefinition.clean(name: "v", root: root).listing()
+    #expect(listing.paths == ["a.tar/1.JPEG"])
+    let damaged = try #require(listing.leftOut.first { $0.path == "b.tar" })
+    #expect(damaged.count == 1 && damaged.reason.hasPrefix("it is no whole tar archive: "), "\(damaged.reason)")
+    #expect(listing.leftOut.count == 2 && listing.filesFound == 2)
   }
 
   @Test("an archive that is cut anywhere is refused: its last files would be missed")

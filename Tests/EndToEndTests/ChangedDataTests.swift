@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import Planning
 import Testing
 
 /// Images that are replaced under their names: between start and resume, and after the run.
@@ -43,5 +44,62 @@ import Testing
     let verified = try CommandLineTool.run(["verify", run, "--data", scratch.path + "/data"])
     #expect(verified.status == 1 && verified.output.contains("changed: "), "\(verified.output)")
     #expect(try CommandLineTool.run(["verify", run]).status == 0)
+  }
+
+  @Test("an image that could not be read and is back is no change, neither to resume nor to verify --data")
+  func unreadAndBack() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 20, shardImages: 5, lease: "0.3s")
+    let val = scratch.path + "/data/val/"
+    let names = try FileManager.default.subpathsOfDirectory(atPath: val).filter { $0.hasSuffix(".JPEG") }.sorted()
+    // Too large for the sample of contents that a plan keeps, so that what shards recorded decides whether it changed.
+    let large = val + names[0] + "0.JPEG"
+    try Data([1]).write(to: URL(fileURLWithPath: large))
+    try #require(truncate(large, 257 << 20) == 0)
+    let run = scratch.path + "/run"
+    let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", run])
+    try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: RunFolder(run).endpoint) }
+    let gone = scratch.path + "/gone.JPEG"
+    try FileManager.default.moveItem(atPath: val + names[1], toPath: gone)
+    let workers = try (0..<2).map { _ in try CommandLineTool.start(["work", "--run", run, "--streams", "1"]) }
+    for process in [coordinator] + workers { process.waitUntilExit() }
+    try FileManager.default.moveItem(atPath: gone, toPath: val + names[1])
+    try touch(large)
+    let resumed = try CommandLineTool.run(["resume", run])
+    #expect(resumed.status == 1 && !resumed.errors.contains("contents"), "\(resumed.status) \(resumed.errors)")
+    let verified = try CommandLineTool.run(["verify", run, "--data", scratch.path + "/data"])
+    #expect(verified.status == 1 && !verified.output.contains("changed: "), "\(verified.output)\(verified.errors)")
+    try change(val + names[1])
+    let changed = try CommandLineTool.run(["verify", run, "--data", scratch.path + "/data"])
+    #expect(!changed.output.contains("changed: replknet-nano/imagenet-val"), "nobody read it")
+    try change(val + names[2])
+    let other = try CommandLineTool.run(["verify", run, "--data", scratch.path + "/data"])
+    #expect(other.output.contains("changed: replknet-nano/imagenet-val"), "\(other.output)")
+  }
+
+  @Test("verify --data needs no classes of what lies there: two folders of one number are as good as others")
+  func twoFoldersOfOneNumber() throws {
+    let scratch = try Scratch()
+    try Drawings.copy(images: 10, to: scratch.path + "/data")
+    let val = scratch.path + "/data/val/"
+    let folders = try FileManager.default.contentsOfDirectory(atPath: val).sorted()
+    for (folder, name) in zip(folders, ["1", "01"]) {
+      try FileManager.default.moveItem(atPath: val + folder, toPath: val + name)
+    }
+    for folder in folders.dropFirst(2) { try FileManager.default.removeItem(atPath: val + folder) }
+    try Data(
+      """
+      run: numbers
+      models:
+        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+      benchmarks:
+        - {kind: image-folder, root: data/val, classes: ["1", "01"], scored: false}
+      """.utf8
+    ).write(to: URL(fileURLWithPath: scratch.path + "/manifest.yaml"))
+    let run = scratch.path + "/run"
+    let outcome = try CommandLineTool.run(["run", scratch.path + "/manifest.yaml", "--run", run])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let verified = try CommandLineTool.run(["verify", run, "--data", val])
+    #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
   }
 }

@@ -70,6 +70,8 @@ import Testing
     let brightness = try #require(live["flip_rate"])[1]
     #expect(relative[0].isNaN && relative[1] == brightness / 0.1)
     #expect(try #require(live["mfr"]?.first).isNaN)
+    #expect(
+      archive.groups.map { $0.attributes["normalise_by"] } == [nil, nil, nil, nil, "brightness 0.1 1.0"])
   }
 
   private func checkCut(_ archive: ArchiveReader) throws {

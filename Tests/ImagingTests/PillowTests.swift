@@ -11,6 +11,7 @@ import Testing
   static let pictures = [
     "420.jpg", "444.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "colour.png", "rgba.png", "palette.png",
     "grey.png", "greyalpha.png", "bilevel.png", "index.png", "table.png", "greykey.png", "lossless.webp", "lossy.webp",
+    "animated.webp", "animated_lossless.webp",
     "lzw.tif", "jpeg.tif", "cmyk.tif", "palette.tif", "bilevel.tif", "turned.tif", "mirrored.tif", "tiled.tif",
     "planes.tif", "wide.tif", "premultiplied.tif", "interlaced.gif", "index.gif", "grey.gif", "colour.bmp",
     "palette.bmp",

@@ -80,6 +80,16 @@ import Videos
     #expect(try nine.listing().labels == Array(repeating: 1, count: 8))
     try workspace.write("picture", to: "nine/no_fg/val/bird/1.JPEG")
     #expect(throws: ListingError.unnumberedFolder("bird")) { try nine.listing() }
+    for (folder, error) in [
+      ("+3_cat", ListingError.unnumberedFolder("+3_cat")), ("01_fowl", .twoFoldersOfOneClass("01_bird", "01_fowl")),
+    ] {
+      try FileManager.default.removeItem(atPath: workspace.path + "/nine/no_fg/val")
+      try workspace.write("picture", to: "nine/no_fg/val/\(folder)/1.JPEG")
+      #expect(throws: error) { try nine.listing() }
+    }
+    #expect { try parse(benchmark: "{kind: imagenet-9, root: nine, classes: [bird]}") } throws: {
+      "\($0)".contains("takes its classes from the two digits")
+    }
   }
 
   struct Refusal: Sendable, CustomTestStringConvertible {

@@ -122,6 +122,62 @@ import Testing
     #expect(page.contains("a: not comparable with a: other images") && page.contains("<td>63.0a</td>"))
   }
 
+  @Test("Figures among other classes, or normalised by other figures, are marked")
+  func otherClasses() {
+    func section(_ name: String, _ classes: Set<String>?) -> ReportSection {
+      ReportSection(
+        model: name, benchmark: "imagenet-a", axes: [],
+        metrics: [("top1", 0.5), ("evaluated", 10)].map {
+          MetricSeries(name: $0.0, description: "", axes: [], values: [$0.1])
+        }, imageCount: 10, attributes: ["benchmark_kind": "imagenet-a"], facts: [], answerClasses: classes)
+    }
+    func table(_ other: Set<String>?) -> String { text(section("a", ["x", "y"]), section("b", other)) }
+    #expect(table(["x", "y", "z"]).contains("not comparable with a: answers among 3 classes, not 2"))
+    #expect(table(["x", "z"]).contains("not comparable with a: answers among other classes"))
+    #expect(!table(["y", "x"]).contains("not comparable") && !table(nil).contains("not comparable"))
+    func sequences(_ name: String, _ reference: String) -> ReportSection {
+      Self.sequences(name, attributes: ["normalise_by": reference])
+    }
+    #expect(
+      text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.2 1.0")).contains("other figures to normalise"))
+    #expect(!text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.1 1.0")).contains("not comparable"))
+  }
+
+  /// ImageNet-P of eleven perturbations and two frames, of ten sequences without classes.
+  private static func sequences(
+    _ name: String, attributes: [String: String] = [:], results: [Int] = Array(repeating: 10, count: 22)
+  ) -> ReportSection {
+    let names = ImageNetP.standardPerturbations + ["gaussian_noise_2"]
+    let axes = [GridAxis(name: "perturbation", values: names), GridAxis(name: "frame", values: ["0", "1"])]
+    let none = Array(repeating: Double.nan, count: 22)
+    return ReportSection(
+      model: name, benchmark: "imagenet-p", axes: axes,
+      metrics: [
+        MetricSeries(name: "top1", description: "", axes: ["perturbation", "frame"], values: none),
+        MetricSeries(name: "evaluated", description: "", axes: ["perturbation", "frame"], values: none.map { _ in 0 }),
+        MetricSeries(name: "flip_rate", description: "", axes: ["perturbation"], values: names.map { _ in 0.5 }),
+        MetricSeries(name: "mean_flip_rate", description: "", axes: [], values: [0.5]),
+        MetricSeries(name: "mfr", description: "", axes: [], values: [0.8]),
+      ], imageCount: 10,
+      attributes: ["benchmark_kind": "imagenet-p", "labels": "unknown: no classes"].merging(attributes) { $1 },
+      facts: [],
+      results: results)
+  }
+
+  @Test("Sequences without classes are counted; mFR is over the standard ten")
+  func sequencesWithoutClasses() {
+    let whole = text(Self.sequences("a"))
+    #expect(whole.contains("mFR 80.0 % over the standard 10 perturbations"), "\(whole)")
+    #expect(whole.contains("mean flip rate 50.0 % over 11 perturbations; 10 sequences each"), "\(whole)")
+    #expect(!whole.contains("incomplete") && !whole.contains("*"))
+    var results = Array(repeating: 10, count: 22)
+    results[3] = 9
+    let gap = text(Self.sequences("a", results: results))
+    #expect(
+      gap.contains("9 to 10 of 10 sequences each")
+        && gap.contains("* incomplete: of 10 images evaluated: shot_noise/1 9"))
+  }
+
   @Test("Models of one name are told apart by their runs in headings, columns and every file")
   func runs() throws {
     let sections = [

@@ -50,6 +50,42 @@ import Testing
     ] { #expect(table.contains(text), "\(text)\n\(table)") }
   }
 
+  @Test("What is not scored says so and is not incomplete; images without a class are not missing")
+  func withoutClasses() throws {
+    let folder = try Folder()
+    func table(_ labels: [Int32], _ attributes: [String: String], evaluated: Double, computed: Int) throws -> String {
+      let paths = (0..<4).map { "a/\($0)" }
+      let group = ArchiveGroupPlan(
+        path: "net/b", axes: [], imagePaths: paths, labels: labels, classNames: ["a", "b"], classCount: 2,
+        attributes: ["model": "net", "benchmark": "b", "benchmark_kind": "image-folder"].merging(attributes) { $1 })
+      let path = folder.path + "/\(UUID().uuidString).h5"
+      let writer = try ArchiveWriter(
+        path: path, attributes: ["title": "t", "run": "r"], groups: [group], compressed: false)
+      let logits = (0..<8).map { $0 / 2 < computed ? Float($0) : .nan }
+      let failures = (computed..<4).map { PartFailure(offset: $0, reason: "r") }
+      try writer.add(
+        PartContents(
+          shard: 0, group: "net/b", conditionIndex: 0, firstImage: 0, imageCount: 4, classCount: 2, logits: logits,
+          failures: failures, attributes: [:]), fileSHA256: "")
+      func metric(_ name: String, _ value: Double) -> ArchiveMetric {
+        ArchiveMetric(name: name, description: "", axes: [], values: [value])
+      }
+      try writer.writeMetrics(
+        group: "net/b", [metric("top1", evaluated == 0 ? .nan : 1), metric("evaluated", evaluated)])
+      try writer.close()
+      return ReportTable.render(
+        try ReportModel(archives: [try ArchiveReader(path: path)]), colour: false, width: 200)
+    }
+    let unscored = ["labels": "unknown: the manifest says scored: false"]
+    let whole = try table([-1, -1, -1, -1], unscored, evaluated: 0, computed: 4)
+    #expect(whole.contains("not scored: the manifest says scored: false; 4 results"), "\(whole)")
+    #expect(!whole.contains("incomplete") && !whole.contains("*"))
+    let gap = try table([-1, -1, -1, -1], unscored, evaluated: 0, computed: 3)
+    #expect(gap.contains("3 of 4 results") && gap.contains("* incomplete: 3 of 4 images evaluated"), "\(gap)")
+    let some = try table([0, 1, 0, -1], [:], evaluated: 3, computed: 4)
+    #expect(some.contains("top-1 100.0 %") && some.contains("3 of 4 images") && !some.contains("incomplete"), "\(some)")
+  }
+
   @Test("Archives of one run's name are told apart by its id, the same one twice by its place")
   func labels() throws {
     let folder = try Folder()

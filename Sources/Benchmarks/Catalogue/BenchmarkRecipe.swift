@@ -31,7 +31,8 @@ public struct SubsetRecipe: Sendable {
 public enum ClassScheme: Sendable {
   /// The answer is the largest of all outputs.
   case all
-  /// For a network of ImageNet's 1,000 classes the answer is the largest of these outputs; for others, of all.
+  /// For a network whose outputs hold all of these classes of ImageNet's, the answer is the largest of those outputs; for
+  /// others, of all.
   case among([Int32])
   /// Folders are named `NN_name` and NN is the class; a network of as many classes as `map` has its answer mapped, -1
   /// being never right.

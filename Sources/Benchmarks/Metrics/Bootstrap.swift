@@ -40,16 +40,6 @@ public struct Bootstrap: Sendable {
     for place in places(resample: resample, imageCount: imageCount) { counts[place] &+= 1 }
     return counts
   }
-
-  /// The 95 % interval of any metric of images.
-  ///
-  /// - Parameters:
-  ///   - imageCount: how many images there are.
-  ///   - metric: the metric of the images at these places, some of them many times.
-  public func interval(imageCount: Int, metric: ([Int]) -> Double) -> ConfidenceInterval {
-    ConfidenceInterval(
-      resampled: (0..<Self.resamples).map { metric(places(resample: $0, imageCount: imageCount)) })
-  }
 }
 
 /// A 95 % confidence interval.
