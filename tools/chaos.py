@@ -220,7 +220,8 @@ class Storm:
                 self.check_gaps()
                 self.takes_up_failed = True
                 self.completed += 1
-            if status is not None and (status not in (0, 1, 3, -signal.SIGKILL)):
+            # One that is told to end before it listens to that ends at once, and has done nothing yet.
+            if status is not None and (status not in (0, 1, 3, -signal.SIGKILL, -signal.SIGTERM)):
                 raise Failure(f"the coordinator ended with {status}")
             self.start_coordinator()
         for index, worker in enumerate(self.workers):
