@@ -57,17 +57,8 @@ struct FirstToken: Layer, Hashable {
   }
 
   func prepare(_ preparation: Preparation) -> any PreparedLayer {
-    Prepared(from: preparation.from, to: preparation.to)
-  }
-
-  private struct Prepared: PreparedLayer {
-    let from: Graph.Extents
-    let to: Graph.Extents
-
-    func compute(_ work: LayerWork) {
-      work.forEachImage(from, to) { tokens, first in
-        for channel in 0..<to.channels { first[channel] = tokens[channel] }
-      }
+    ImageByImage(preparation) { tokens, first, _, to in
+      for channel in 0..<to.channels { first[channel] = tokens[channel] }
     }
   }
 }
@@ -86,25 +77,34 @@ struct MergePatches: Layer, Hashable {
   }
 
   func prepare(_ preparation: Preparation) -> any PreparedLayer {
-    Prepared(from: preparation.from, to: preparation.to)
-  }
-
-  private struct Prepared: PreparedLayer {
-    let from: Graph.Extents
-    let to: Graph.Extents
-
-    func compute(_ work: LayerWork) {
-      work.forEachImage(from, to) { input, output in
-        for row in 0..<to.height {
-          for column in 0..<to.width {
-            for part in 0..<4 {
-              let source = ((2 * row + part % 2) * from.width + 2 * column + part / 2) * from.channels
-              let target = (row * to.width + column) * to.channels + part * from.channels
-              for channel in 0..<from.channels { output[target + channel] = input[source + channel] }
-            }
+    ImageByImage(preparation) { input, output, from, to in
+      for row in 0..<to.height {
+        for column in 0..<to.width {
+          for part in 0..<4 {
+            let source = ((2 * row + part % 2) * from.width + 2 * column + part / 2) * from.channels
+            let target = (row * to.width + column) * to.channels + part * from.channels
+            for channel in 0..<from.channels { output[target + channel] = input[source + channel] }
           }
         }
       }
     }
+  }
+}
+
+/// A layer without weights that moves an image's numbers.
+private struct ImageByImage: PreparedLayer {
+  typealias Move =
+    @Sendable (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>, Graph.Extents, Graph.Extents) -> Void
+
+  let from: Graph.Extents
+  let to: Graph.Extents
+  let move: Move
+
+  init(_ preparation: Preparation, move: @escaping Move) {
+    (from, to, self.move) = (preparation.from, preparation.to, move)
+  }
+
+  func compute(_ work: LayerWork) {
+    work.forEachImage(from, to) { move($0, $1, from, to) }
   }
 }

@@ -76,13 +76,6 @@ enum ProgramOperation: Sendable {
   case concatenate(axis: Int)
   case pad(before: [Int], value: Float)
 
-  /// Whether the output's numbers are the input's.
-  var isView: Bool {
-    switch self {
-    case .reshape, .transpose, .slice, .expand: true
-    default: false
-    }
-  }
 }
 
 extension TensorProgram {
