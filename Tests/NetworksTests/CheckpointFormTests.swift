@@ -82,6 +82,12 @@ import Testing
     #expect(refusal(of: folder).contains(says), "\(refusal(of: folder))")
   }
 
+  @Test("an ONNX model that is opened as a checkpoint of a native architecture is told what it is")
+  func onnxIsNamed() throws {
+    let said = refusal(of: try Fixture.path("onnx-resnet.onnx"))
+    #expect(said.contains("an ONNX model") && said.contains("leave the architecture out"), "\(said)")
+  }
+
   @Test(arguments: [
     ("authors-convnext.pth", "tiny-convnext"), ("authors-swin.pth", "tiny-swin"), ("authors-vit.npz", "tiny-vit"),
   ])

@@ -22,6 +22,8 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     let text =
       switch self {
       case .unreadable(let file, let reason): "cannot read the checkpoint \(file): \(reason)"
+      case .malformed(let file, let reason) where file.lowercased().hasSuffix(".onnx"):
+        "\(file) is no ONNX model that can be computed: \(reason); see gauntlet inspect \(file), and export it again"
       case .malformed(let file, let reason):
         "\(file) is no checkpoint that can be read: \(reason); save its tensors as .safetensors, its state dict with "
           + "torch.save, or the network as ONNX"

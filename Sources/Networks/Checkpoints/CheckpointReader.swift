@@ -31,7 +31,14 @@ public enum CheckpointReader {
     }
     if LegacyTorchFile.isLikely(start) { return try LegacyTorchFile.tensors(of: file) }
     if let refusal = ForeignFile.refusal(of: start, file: file.path) { throw refusal }
-    return (try SafeTensors.tensors(of: file), CheckpointRecord())
+    do {
+      return (try SafeTensors.tensors(of: file), CheckpointRecord())
+    } catch {
+      guard ONNXFile.isLikely(start) else { throw error }
+      throw .foreign(
+        file: file.path, what: "an ONNX model",
+        advice: "leave the architecture out, or name it onnx, for it says what it is")
+    }
   }
 
   /// Opens a file; a folder is refused by what it is.
