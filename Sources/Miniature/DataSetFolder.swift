@@ -67,6 +67,14 @@ struct DataSetFolder {
     for entry in try entries(of: draftPath) { try remove(draftPath + "/" + entry) }
     try draw(draftPath)
     try writeMarker(Marker(revision: Self.revision, options: options))
+    if FileManager.default.fileExists(atPath: path) {
+      let others = Set(try entries(of: path)).subtracting(try entries(of: draftPath))
+      // A split that is drawn no more is the data set's own.
+      let own: Set = ["train"]
+      guard others.isSubset(of: own) else {
+        throw MiniatureError.otherFiles(path, names: others.subtracting(own).sorted())
+      }
+    }
     try publish()
   }
 
@@ -75,7 +83,11 @@ struct DataSetFolder {
     if let data = FileManager.default.contents(atPath: path + "/" + Self.markerName),
       let marker = try? JSONDecoder().decode(Marker.self, from: data)
     {
-      return marker.satisfies(options)
+      if marker.satisfies(options) { return true }
+      // Runs may have been planned with it. More training pictures, and what an older program drew, are drawn anew.
+      let isAnother = marker.options.seed != options.seed || marker.options.validationImages != options.validationImages
+      if marker.revision == Self.revision, isAnother { throw MiniatureError.otherDataSet(path, marker.options) }
+      return false
     }
     guard try entries(of: path).isEmpty else { throw MiniatureError.notADataSet(path) }
     return false

@@ -4,6 +4,10 @@ public enum MiniatureError: Error, Equatable, CustomStringConvertible {
   case nothingToDraw(Miniature.Options)
   /// The folder holds something that this program did not draw, so it is not replaced.
   case notADataSet(String)
+  /// The folder holds the data set of other options.
+  case otherDataSet(String, Miniature.Options)
+  /// The folder holds files beside those that are drawn.
+  case otherFiles(String, names: [String])
   /// A file or folder cannot be written.
   case cannotWrite(String, reason: String)
 
@@ -17,6 +21,12 @@ public enum MiniatureError: Error, Equatable, CustomStringConvertible {
       """
     case .notADataSet(let path):
       "\(path) holds files that are no drawn data set; give a new or an empty folder"
+    case .otherDataSet(let path, let options):
+      "\(path) holds the data set of seed \(options.seed) with \(options.validationImages) images; give another folder, or "
+        + "take this one away"
+    case .otherFiles(let path, let names):
+      "\(path) holds other files beside a data set (\(names.prefix(3).joined(separator: ", "))); give another folder, or "
+        + "take them away"
     case .cannotWrite(let path, let reason):
       "cannot write \(path): \(reason); check the folder's permissions and the free space"
     }

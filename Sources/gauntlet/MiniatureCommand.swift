@@ -5,9 +5,10 @@ import Miniature
 struct MiniatureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "miniature",
-    abstract: "Draws the miniature data set: ten classes of objects in the layouts of all six benchmarks.",
+    abstract: "Draws the miniature data set: ten classes of objects in the layouts of all benchmarks.",
     discussion: """
-      The same seed gives the same files on every machine. A folder that already holds this data set is left as it is.
+      The same seed gives the same files on every machine. A folder that already holds this data set is left as it is; one that \
+      holds another, or other files, is refused.
       Example: gauntlet miniature runs/data/small --images 20
       """)
 
