@@ -51,7 +51,7 @@ public final class MonitoringServer: Sendable {
       throw CannotListen(description: "--metrics \(place.address) is no IP address")
     }
     let server = HTTPServer(address: address, timeout: 10, logger: .disabled)
-    let outcome = Mutex<(any Error)?>(nil)
+    let failure = FirstError()
     let listening = DispatchSemaphore(value: 0)
     let executor = ThreadExecutor()
     // What the server does outside the executor, since not all of its tasks inherit that, waits in the threads of a
@@ -71,22 +71,39 @@ public final class MonitoringServer: Sendable {
           statusCode: isHealthy ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],
           body: Data((isHealthy ? "ok\n" : "the coordinator does not turn\n").utf8))
       }
-      do { try await server.run() } catch {}
+      do { try await server.run() } catch {
+        failure.keep(error)
+        listening.signal()
+      }
     }
     Task(executorPreference: executor, priority: .high) {
-      do { try await server.waitUntilListening(timeout: 5) } catch { outcome.withLock { $0 = error } }
+      do { try await server.waitUntilListening(timeout: 5) } catch { failure.keep(error) }
       listening.signal()
     }
     listening.wait()
-    if let error = outcome.withLock({ $0 }) {
+    if let error = failure.error {
       task.cancel()
       throw CannotListen(
         description:
-          "cannot listen at \(place.address):\(place.port) for --metrics: \(error.sentence); is the port taken?")
+          "cannot listen at \(place.address):\(place.port) for --metrics: \(Self.reason(error))")
     }
   }
 
+  private static func reason(_ error: any Error) -> String {
+    if let reason = error as? SocketError, case .failed(_, let code, _) = reason { return FileError.reason(code) }
+    return error.sentence
+  }
+
   deinit { task.cancel() }
+}
+
+/// The first of several errors: that which the others follow from.
+private final class FirstError: Sendable {
+  private let first = Mutex<(any Error)?>(nil)
+
+  var error: (any Error)? { first.withLock { $0 } }
+
+  func keep(_ error: any Error) { first.withLock { $0 = $0 ?? error } }
 }
 
 /// A thread of its own, so that answers do not wait for whoever blocks those that all tasks share.

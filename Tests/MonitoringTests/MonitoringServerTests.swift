@@ -82,9 +82,10 @@ import Testing
     _ = Self.get("", port: port, bytes: String(repeating: "x", count: 100_000))
     #expect(answer("/healthz", port: port).hasPrefix("HTTP/1.1 503"))
     let taken = try #require(MonitoringServer.Place("127.0.0.1:\(port)"))
-    #expect(throws: MonitoringServer.CannotListen.self) {
+    let error = #expect(throws: MonitoringServer.CannotListen.self) {
       try MonitoringServer(at: taken, metrics: { "" }, isHealthy: { true })
     }
+    #expect(error?.description == "cannot listen at 127.0.0.1:\(port) for --metrics: Address already in use")
   }
 
   @Test("it answers while tasks block every thread that tasks share")
