@@ -33,7 +33,7 @@ public struct LocalEngine: Sendable {
   public func workerCommand(count: Int) -> [String] {
     let allowance = Allowance.current
     let streams = settings.cpus ?? max(1, allowance.processors / max(1, count))
-    let memory = settings.memory ?? "\(max(1 << 10, (allowance.memory / max(1, count)) >> 10))K"
+    let memory = settings.memory ?? "\(max(ClusterValue.smallestMemory, allowance.memory / max(1, count)) >> 10)K"
     return [executable, "work", "--run", folder.path, "--streams", String(streams), "--memory", memory]
       + passed.ofWorkers
   }

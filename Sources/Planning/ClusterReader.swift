@@ -34,7 +34,7 @@ extension ManifestReader {
     settings.cpus = try keys["cpus"]?.integer(in: ClusterValue.cpus)
     settings.memory = try word("memory")
     if let memory = settings.memory, let place = keys["memory"], !ClusterValue.isMemory(memory) {
-      throw place.failure("\(place.path) is \(memory), but must be like 8G: digits and K, M, G or T")
+      throw place.failure("\(place.path) is \(memory), but must be \(ClusterValue.memoryForm)")
     }
     settings.time = try word("time")
     settings.partition = try word("partition")

@@ -79,10 +79,15 @@ public enum ClusterValue {
   /// The most cores of a worker.
   public static let cpus = 1...1_024
 
-  /// Whether text is a size that Slurm and Kubernetes both read: digits and K, M, G or T.
-  public static func isMemory(_ text: String) -> Bool { bytes(text) != nil }
+  /// The least memory of a worker: with less it could not hold a picture and a layer.
+  public static let smallestMemory = 64 << 20
+  /// What a worker's memory must be like.
+  public static let memoryForm = "like 8G: digits and K, M, G or T, and at least 64M"
 
-  /// The bytes that such text stands for; nil for other text.
+  /// Whether text is a worker's memory as Slurm and Kubernetes both read it.
+  public static func isMemory(_ text: String) -> Bool { bytes(text).map { $0 >= smallestMemory } ?? false }
+
+  /// The bytes that digits and K, M, G or T stand for; nil for other text.
   public static func bytes(_ text: String) -> Int? {
     guard let unit = text.last, let place = "KMGT".firstIndex(of: unit), let size = Int(text.dropLast()), size > 0
     else {

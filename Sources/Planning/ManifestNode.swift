@@ -76,9 +76,9 @@ struct ManifestNode {
     let word = try text()
     guard let match = choices.first(where: { $0.word == word }) else {
       let words = choices.map(\.word)
+      let shown = words.prefix(20).joined(separator: ", ") + (words.count > 20 ? " and \(words.count - 20) more" : "")
       throw failure(
-        "\(path) is \"\(word)\", but must be one of \(words.joined(separator: ", "))"
-          + Self.suggestion(for: word, among: words))
+        "\(path) is \"\(word.prefix(60))\", but must be one of \(shown)" + Self.suggestion(for: word, among: words))
     }
     return match.value
   }

@@ -33,8 +33,13 @@ public struct ManifestReader {
       throw ManifestError(file: file, line: nil, column: nil, problem: "there is no such manifest, or it is unreadable")
     }
     defer { try? handle.close() }
-    guard let data = try? handle.read(upToCount: Self.maximumBytes + 1) else {
-      throw ManifestError(file: file, line: nil, column: nil, problem: "is not a readable file")
+    let data: Data
+    do {
+      // Nothing at all is the end of an empty file.
+      data = try handle.read(upToCount: Self.maximumBytes + 1) ?? Data()
+    } catch {
+      throw ManifestError(
+        file: file, line: nil, column: nil, problem: "the manifest cannot be read: \(error.systemReason)")
     }
     guard data.count <= Self.maximumBytes, let text = String(data: data, encoding: .utf8) else {
       throw ManifestError(file: file, line: nil, column: nil, problem: "is not UTF-8 text of at most 4 MiB")
@@ -191,7 +196,7 @@ extension ManifestReader {
     }
     guard let plain = Architecture.named(String(word[..<at])) else {
       throw node.failure(
-        "\(node.path) is \"\(word)\", but must be one of \(Architecture.all.map(\.name).joined(separator: ", "))")
+        "\(node.path) is \"\(word.prefix(60))\", which is no architecture; gauntlet models lists those that there are")
     }
     guard let resized = Int(word[word.index(after: at)...]).flatMap(plain.resized) else {
       throw node.failure(

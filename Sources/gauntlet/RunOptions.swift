@@ -10,12 +10,15 @@ struct ComputeArguments: ParsableArguments {
   @Option(
     help: """
       Streams of images that are computed at the same time, one thread each [default: one for each processor that is \
-      allowed: by affinity, control groups, Slurm].
+      allowed (by affinity, control groups, ulimit, Slurm and its like), shared out between the workers].
       """)
   var streams: Int?
   @Option(help: "Images that a stream puts through the network at once. The logits do not depend on it.")
   var batch = usualBatch
-  @Option(help: "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed].")
+  @Option(
+    help:
+      "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed, shared out between the workers]."
+  )
   var memory: String?
   @Option(help: "The instruction set, to compare them: scalar, simd128, avx2 or avx512 [default: the fastest].")
   var instructionSet: String?
@@ -26,15 +29,15 @@ struct ComputeArguments: ParsableArguments {
     try Usage.check(batch, in: 1...1024, option: "--batch")
     try InstructionSet.choose(instructionSet)
     let bytes = try memory.map { text in
-      guard let bytes = ClusterValue.bytes(text) else {
-        throw UsageError("--memory is \(text), but must be like 8G: digits and K, M, G or T")
+      guard let bytes = ClusterValue.bytes(text), ClusterValue.isMemory(text) else {
+        throw UsageError("--memory is \(text), but must be \(ClusterValue.memoryForm)")
       }
       return bytes
     }
     let allowance = Allowance.current
     return Computation(
       streams: streams ?? max(1, allowance.processors / workers), batch: batch,
-      memory: bytes ?? max(1 << 20, allowance.memory / workers))
+      memory: bytes ?? max(ClusterValue.smallestMemory, allowance.memory / workers))
   }
 }
 

@@ -155,6 +155,7 @@ import Videos
     Refusal(find: "cpus: 8", replace: "cpu: 8", line: 9, says: "did you mean \"cpus\"?"),
     Refusal(find: "16G", replace: "16 GB", line: 9, says: "must be one word"),
     Refusal(find: "16G", replace: "16GB", line: 9, says: "must be like 8G"),
+    Refusal(find: "16G", replace: "63M", line: 9, says: "at least 64M"),
     Refusal(find: "--qos=low", replace: "qos=low", line: 10, says: "must be like --qos=low"),
     Refusal(find: "partition: cpu", replace: "partition: \"-x\"", line: 10, says: "must be one word"),
     Refusal(find: "/data", replace: "data", line: 11, says: "must be an absolute path"),
@@ -283,6 +284,23 @@ import Videos
     }
     #expect(refused > 1000)
     #expect(throws: ManifestError.self) { try reader.parse("") }
+    try workspace.write("", to: "nothing.yaml")
+    let nothing = #expect(throws: ManifestError.self) {
+      try ManifestReader(file: workspace.path + "/nothing.yaml").read()
+    }
+    let empty = #expect(throws: ManifestError.self) { try reader.parse("") }
+    #expect(nothing?.problem == empty?.problem)
+    let folder = #expect(throws: ManifestError.self) { try ManifestReader(file: workspace.path).read() }
+    #expect(folder?.problem == "the manifest cannot be read: Is a directory")
+    let word = String(repeating: "x", count: 5000)
+    for text in ["architecture: \(word)", "architecture: \(word)@64"] {
+      let long = #expect(throws: ManifestError.self) {
+        try reader.parse(Workspace.manifest.replacing(#/architecture: [^\s,}]+/#, with: text))
+      }
+      #expect(
+        (long?.description.count ?? 0) < 600 && long?.problem.contains("architecture") == true,
+        "\(String(describing: long))")
+    }
     #expect(throws: ManifestError.self) { try ManifestReader(file: workspace.path).read() }
     #expect(throws: ManifestError.self) { try ManifestReader(file: workspace.path + "/none.yaml").read() }
   }
