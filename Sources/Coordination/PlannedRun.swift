@@ -30,28 +30,41 @@ public struct PlannedRun: Sendable {
   }
 
   /// Plans a manifest in a folder, or goes on with the run that is there. The folder is locked before it is looked into,
-  /// for as long as the result lives: of two manifests that are started at once in one folder, one is told so.
+  /// for as long as the result lives: of two manifests that are started at once in one folder, one is told so. A manifest
+  /// that is refused leaves no folder where none was.
   ///
   /// A crash between plan and ledger leaves a plan alone; the ledger follows from it.
   ///
-  /// - Parameter note: told what is being done, for whoever waits.
+  /// - Parameters:
+  ///   - planned: the manifest's plan where it was made already.
+  ///   - note: told what is being done, for whoever waits.
   /// - Throws: `RunFolderError.otherManifest` where the folder holds a run of a manifest that asks for something else,
   ///   `.othersFiles` where it holds files of no run, `CoordinationError.locked` where another process has it.
   public static func prepare(
-    manifest: String, folder: RunFolder, note: (String) -> Void = { _ in }
+    manifest: String, folder: RunFolder, planned: Plan? = nil, note: (String) -> Void = { _ in }
   ) throws -> PlannedRun {
-    let reader = ManifestReader(file: manifest)
-    let text = try reader.contents()
-    // Before the lock, which would be a file of ours among others'.
-    try folder.requireFree(for: text)
+    let planned = try planned ?? planBeforehand(manifest, folder, note)
     try folder.create()
     let lock = try RunLock(folder: folder.path, note: note)
     if try folder.hasPlan() {
       try check(manifest, isOf: Plan.read(from: folder), in: folder)
     } else {
-      try plan(of: manifest, note: note).write(to: folder)
+      try (planned ?? plan(of: manifest, note: note)).write(to: folder)
     }
     return try resume(folder, lock)
+  }
+
+  /// The manifest's plan where there is no folder yet, nil where there is one: that is locked first, and then looked into.
+  ///
+  /// - Throws: what `prepare` would where the manifest or the folder cannot be used; nothing is written.
+  public static func planBeforehand(
+    _ manifest: String, _ folder: RunFolder, _ note: (String) -> Void = { _ in }
+  ) throws -> Plan? {
+    // Before the lock, which would be a file of ours among others'.
+    try folder.requireFree(for: ManifestReader(file: manifest).contents())
+    guard !folder.isThere else { return nil }
+    try folder.requireMakeable()
+    return try plan(of: manifest, note: note)
   }
 
   /// Plans a manifest, and refuses whatever would make a run of it useless; writes nothing.

@@ -138,10 +138,7 @@ extension Plan {
     try folder.requirePlan()
     let version: StoredVersion = try decode(folder.plan)
     guard version.version == Stored.currentVersion else {
-      throw RunFolderError.damaged(
-        folder.plan,
-        reason: "it is of version \(version.version), this program plans in version \(Stored.currentVersion); "
-          + "finish the run with the program that began it, or start another")
+      throw RunFolderError.otherVersion(folder.plan, found: version.version, own: Stored.currentVersion)
     }
     let stored: Stored = try decode(folder.plan)
     var listings: [ImageListing] = []

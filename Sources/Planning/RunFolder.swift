@@ -66,6 +66,24 @@ public struct RunFolder: Sendable, Hashable {
     guard try hasPlan() else { throw RunFolderError.notARun(path) }
   }
 
+  /// Whether there is something at the folder's path.
+  public var isThere: Bool {
+    var status = stat()
+    return stat(path, &status) == 0
+  }
+
+  /// Refuses a path at which no folder can be made, before the work that it is for.
+  public func requireMakeable() throws(FileError) {
+    var above = path
+    var status = stat()
+    while stat(above, &status) != 0 {
+      guard errno == ENOENT, above.count > 1 else { throw FileError("make the folder", path) }
+      above = DurableFile.folder(of: above)
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError("make the folder", path, code: ENOTDIR) }
+    guard access(above, W_OK | X_OK) == 0 else { throw FileError("make the folder", path) }
+  }
+
   /// Makes the run folder, mode 0700.
   public func create() throws(FileError) { try DurableFile.makeFolder(path) }
 
@@ -119,8 +137,10 @@ extension RunFolder {
 public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   /// There is no planned run in this folder.
   case notARun(String)
-  /// A file of the run is damaged or of another version.
+  /// A file of the run is damaged.
   case damaged(String, reason: String)
+  /// A file of the run is of a version that this program does not know.
+  case otherVersion(String, found: Int, own: Int)
   /// There are parts, but no ledger that tells of them.
   case lostLedger(String)
   /// The folder holds a run of another manifest, which differs so.
@@ -139,6 +159,9 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .notARun(let path): "\(path) holds no run (no plan.json); start one with gauntlet run MANIFEST --run \(path)"
     case .damaged(let path, let reason): "\(path) is damaged: \(reason); restore it, or start the run anew elsewhere"
+    case .otherVersion(let path, let found, let own):
+      "\(path) is of version \(found), and this program is of version \(own); finish the run with the program that began it, "
+        + "or start another run"
     case .lostLedger(let path): "\(path) has parts but no ledger; gauntlet mend \(path) makes another from them"
     case .otherManifest(let path, let differences):
       "\(path) holds a run of another manifest: \(Self.few(differences, separator: "; ")). Go on with gauntlet resume "

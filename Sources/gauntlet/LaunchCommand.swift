@@ -22,8 +22,12 @@ struct LaunchCommand: ParsableCommand {
   var workers: Int?
   @Option(name: .customLong("run"), help: "The run folder, which every node must see [default: runs/NAME].")
   var folder: String?
-  @Option(help: "Cores of each worker.") var cpus: Int?
-  @Option(help: "Memory of each worker, such as 8G.") var memory: String?
+  @Option(
+    help: "Cores of each worker [default: local: those that are allowed, shared out; Slurm: 8; Kubernetes: 1].")
+  var cpus: Int?
+  @Option(
+    help: "Memory of each worker, such as 8G [default: local: what is allowed, shared out; Slurm and Kubernetes: 8G].")
+  var memory: String?
   @Option(help: "Slurm: the walltime of each job, such as 12:00:00; jobs that reach it begin again.") var time: String?
   @Option(help: "Slurm: the partition.") var partition: String?
   @Option(help: "Slurm: the account.") var account: String?
@@ -90,7 +94,9 @@ struct LaunchCommand: ParsableCommand {
     }
     if let workers { try Usage.check(workers, in: 0...ClusterValue.workers.upperBound, option: "--workers") }
     if let cpus { try Usage.check(cpus, in: ClusterValue.cpus, option: "--cpus") }
-    if let memory, !ClusterValue.isMemory(memory) { throw UsageError("--memory is \(memory), but must be like 8G") }
+    if let memory, !ClusterValue.isMemory(memory) {
+      throw UsageError("--memory is \(memory), but must be \(ClusterValue.memoryForm)")
+    }
     let words = [
       ("--time", time), ("--partition", partition), ("--account", account), ("--constraint", constraint),
       ("--image", image), ("--namespace", namespace),
@@ -137,8 +143,8 @@ extension LaunchCommand {
       for command in commands { print(command.map(Self.quoted).joined(separator: " ")) }
       return
     }
-    // Before the lock, which would be a file of ours among others'.
-    if let manifest { try folder.requireFree(for: ManifestReader(file: manifest).contents()) }
+    // Before the lock, which makes the folder.
+    let planned = try manifest.flatMap { try PlannedRun.planBeforehand($0, folder) { Terminal.complain($0) } }
     // One at a time, so that none submits a second coordinator or forgets what another one launched.
     let lock = try LaunchLock(of: folder) {
       Terminal.complain("another launch of \(folder.path) is under way; waiting for it")
@@ -149,7 +155,7 @@ extension LaunchCommand {
     guard !isCoordinated || !(failed || listen != nil) else {
       throw UsageError("the run's coordinator is there already; --failed and --listen are for one that is launched")
     }
-    guard try isCoordinated || hasWork(folder) || failed else {
+    guard try isCoordinated || hasWork(folder, planned) || failed else {
       print("the run is done; next: gauntlet collect \(folder.path)")
       return
     }
@@ -188,10 +194,11 @@ extension LaunchCommand {
   }
 
   /// Plans the run, or opens the one that is there; whether it has shards that are neither recorded nor set aside.
-  private func hasWork(_ folder: RunFolder) throws -> Bool {
+  private func hasWork(_ folder: RunFolder, _ planned: Plan?) throws -> Bool {
     let run =
-      try manifest.map { try PlannedRun.prepare(manifest: $0, folder: folder) { Terminal.complain($0) } }
-      ?? PlannedRun.resume(folder) { Terminal.complain($0) }
+      try manifest.map {
+        try PlannedRun.prepare(manifest: $0, folder: folder, planned: planned) { Terminal.complain($0) }
+      } ?? PlannedRun.resume(folder) { Terminal.complain($0) }
     return try !run.ledger.status(now: Date().timeIntervalSince1970).isComplete
   }
 
