@@ -33,6 +33,7 @@ struct CoordinateCommand: ParsableCommand {
   var keepWorkers = false
 
   func run() throws {
+    log.begin()
     let listen = try Usage.address(listen, option: "--listen", takesAnyPort: true)
     let place = try metrics.map { text in
       guard let place = MonitoringServer.Place(text) else {

@@ -33,7 +33,8 @@ struct Gauntlet: ParsableCommand {
       A manifest names models and benchmarks. `gauntlet run` plans it as shards, computes them, and leaves one HDF5 \
       archive that opens in xarray. A crash loses nothing: `gauntlet resume` goes on.
 
-      Exit status: 0 done, 1 the run ended with something set aside, 2 bad usage or manifest, 3 cannot go on.
+      Exit status: 0 done; 1 done, but something was set aside, is missing, or does not fit; 2 bad usage, manifest or \
+      run folder, and nothing was started; 3 cannot go on.
       """,
     version: version,
     subcommands: [
@@ -88,7 +89,7 @@ struct Gauntlet: ParsableCommand {
     if parserCode == .success {
       print(message(for: error))
       do { try StandardOutput.finish() } catch {
-        Terminal.complain("gauntlet: \(error)")
+        Terminal.complain("gauntlet: \(error)", level: .error)
         exit(withCode: ExitStatus.cannotGoOn)
       }
       exit(withCode: .success)
@@ -97,7 +98,7 @@ struct Gauntlet: ParsableCommand {
       Terminal.complain(fullMessage(for: error))
       exit(withCode: ExitStatus.badUsage)
     }
-    Terminal.complain("gauntlet: \(error.sentence)")
+    Terminal.complain("gauntlet: \(error.sentence)", level: .error)
     exit(withCode: Usage.isMistake(error) ? ExitStatus.badUsage : ExitStatus.cannotGoOn)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import Synchronization
 
 /// Logs of the daemons.
 enum Logs {
@@ -10,6 +11,21 @@ enum Logs {
     case text
     /// One JSON object a line.
     case json
+  }
+
+  /// Whether all of standard error is JSON, as a daemon was asked.
+  private static let isJSON = Atomic(false)
+
+  /// Writes all that follows in this format, also what is no event of a logger: progress, remarks, the last error.
+  static func begin(_ format: Format) { isJSON.store(format == .json, ordering: .releasing) }
+
+  /// Whether text for standard error is to be an object.
+  static var writesJSON: Bool { isJSON.load(ordering: .acquiring) }
+
+  /// A line of the program itself as an object.
+  static func writeObject(_ text: String, level: Logger.Level) {
+    JSONLogHandler(label: "gauntlet").write(
+      String(text.trimmingPrefix("gauntlet: ")).trimmingCharacters(in: .newlines), level: level, metadata: [:])
   }
 
   /// A logger to standard error, so that standard output holds results alone.
@@ -27,6 +43,9 @@ enum Logs {
 struct LogArguments: ParsableArguments {
   @Option(help: "How log lines are written to standard error: text, or json, one object a line.")
   var logFormat = Logs.Format.text
+
+  /// Writes to standard error in this format from now on.
+  func begin() { Logs.begin(logFormat) }
 }
 
 /// Writes each event as a JSON object with time, level, logger, message and the event's metadata.
@@ -45,16 +64,20 @@ private struct JSONLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" }
+    write("\(event.message)", level: event.level, metadata: metadata.merging(event.metadata ?? [:]) { $1 })
+  }
+
+  func write(_ message: String, level: Logger.Level, metadata: Logger.Metadata) {
+    var fields = metadata.mapValues { "\($0)" }
     fields["time"] = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
-    fields["level"] = event.level.rawValue
+    fields["level"] = level.rawValue
     fields["logger"] = label
-    fields["message"] = "\(event.message)"
+    fields["message"] = message
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard var data = try? encoder.encode(fields) else { return }
     data.append(0x0A)
     // One write, so that lines of several threads do not mix.
-    data.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    data.withUnsafeBytes { _ = Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }

@@ -1,10 +1,12 @@
 import Foundation
+import Logging
 import Synchronization
 
 /// Standard output and standard error as people meet them.
 enum Terminal {
-  /// One line on standard error.
-  static func complain(_ text: String) {
+  /// One line on standard error, or one object where a daemon logs those.
+  static func complain(_ text: String, level: Logger.Level = .notice) {
+    if Logs.writesJSON { return Logs.writeObject(text, level: level) }
     draw(text.hasSuffix("\n") ? text : text + "\n")
   }
 
@@ -34,7 +36,7 @@ enum Terminal {
 
   /// Whether standard error is a terminal that a progress bar may be drawn on.
   static var showsProgressBar: Bool {
-    isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    isatty(STDERR_FILENO) == 1 && !Logs.writesJSON && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   }
 
   /// Whether standard output takes colours: a terminal, and `NO_COLOR` unset or empty (no-color.org).

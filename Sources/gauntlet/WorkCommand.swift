@@ -28,9 +28,11 @@ struct WorkCommand: ParsableCommand {
   @Flag(help: .hidden) var exitWithParent = false
 
   func run() throws {
+    log.begin()
     let computation = try compute.validated()
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { ParentWatch.dieWithParent() }
+    try checkPlace()
     let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
     logger.info(
       "started",
@@ -57,6 +59,19 @@ struct WorkCommand: ParsableCommand {
     let outcome = try daemon.run()
     if let summary = times.summary { logger.info("compute threads", metadata: ["times": "\(summary)"]) }
     logger.info("done", metadata: ["outcome": "\(outcome)"])
+  }
+
+  /// Refuses, before anything is logged, what never becomes a place to work at.
+  private func checkPlace() throws {
+    var isFolder: ObjCBool = false
+    if let runFolder, FileManager.default.fileExists(atPath: runFolder, isDirectory: &isFolder), !isFolder.boolValue {
+      throw UsageError("--run is \(runFolder), which is a file; give the run's folder")
+    }
+    guard (runFolder != nil) == (connect == nil), (connect == nil) == (keys == nil) else {
+      throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
+    }
+    if let connect { _ = try Usage.address(connect, option: "--connect", takesAnyPort: false) }
+    if let keys { try Usage.checkExists(keys, what: "key bundle") }
   }
 
   private struct Place {
@@ -87,10 +102,9 @@ struct WorkCommand: ParsableCommand {
           return now.unreachable()
         })
     case (nil, let connect?, let keys?):
-      let connect = try Usage.address(connect, option: "--connect", takesAnyPort: false)
-      try Usage.checkExists(keys, what: "key bundle")
       return Place(
-        address: connect, security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil, remark: nil)
+        address: try Usage.address(connect, option: "--connect", takesAnyPort: false),
+        security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil, remark: nil)
     default:
       throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
     }

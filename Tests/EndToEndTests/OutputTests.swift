@@ -51,4 +51,30 @@ import Testing
     #expect(try CommandLineTool.run(["run", manifest, "--run", other]).status == 0)
     try expectSameLogits(folder + "/archive.h5", other + "/archive.h5")
   }
+
+  @Test("With --log-format json every line on standard error is an object, the error at the end, too")
+  func objects() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 10, shardImages: 5)
+    let format = ["--run", scratch.path + "/run", "--log-format", "json"]
+    let errors = try TemporaryFile()
+    let worker = try CommandLineTool.start(["work"] + format, errors: errors.handle)
+    let coordinator = try CommandLineTool.run(["coordinate", manifest] + format)
+    #expect(coordinator.status == 0 && coordinator.errors.contains("listening on"))
+    worker.waitUntilExit()
+    let other = try String(contentsOfFile: manifest, encoding: .utf8).replacing("seed: 7", with: "seed: 8")
+    try other.write(toFile: manifest, atomically: true, encoding: .utf8)
+    let refused = try CommandLineTool.run(["coordinate", manifest] + format)
+    let misplaced = try CommandLineTool.run(["work", "--run", "/dev/null", "--log-format", "json"])
+    for (text, level) in [
+      (coordinator.errors, "info"), (try errors.text(), "info"), (refused.errors, "error"), (misplaced.errors, "error"),
+    ] {
+      let lines = try text.split(separator: "\n").map { line in
+        try #require(try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)), "\(line)")
+      }
+      #expect(lines.allSatisfy { Set($0.keys).isSuperset(of: ["time", "level", "logger", "message"]) })
+      #expect(lines.last?["level"] == level, "\(text)")
+    }
+    #expect(refused.errors.contains("another manifest: seed is 8 instead of 7"))
+  }
 }
