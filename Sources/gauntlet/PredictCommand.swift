@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benchmarks
+import Durable
 import Foundation
 import Imaging
 import Kernels
@@ -48,8 +49,15 @@ struct PredictCommand: ParsableCommand {
     let session = classifier.makeSession(maximumBatch: 1)
     var isComplete = true
     for image in images {
-      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: image)))
-      let picture = try preprocessing.decode(bytes, name: image)
+      let picture: RGBImage
+      do {
+        picture = try preprocessing.decode([UInt8](Data(contentsOf: URL(fileURLWithPath: image))), name: image)
+      } catch {
+        // The others are shown all the same.
+        isComplete = false
+        try show(Report(image: image, guesses: [], error: error.sentence))
+        continue
+      }
       var input = [Float](repeating: 0, count: classifier.inputHeight * classifier.inputWidth * 3)
       try input.withUnsafeMutableBufferPointer { try preprocessing.normalise(picture, into: $0) }
       var logits = [Float](repeating: 0, count: classifier.classCount)
