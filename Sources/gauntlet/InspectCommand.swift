@@ -12,8 +12,10 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch before 1.6), a .safetensors or an .onnx file; nothing in it is ever \
-      executed. Of an ONNX model its operators are listed, and whether it will run. With --reference, its logits are compared with those of a file that tools/replknet.py wrote.
+      Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch \
+      before 1.6), a .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. Of an ONNX model its \
+      operators are listed, and whether it will run. With --reference, its logits are compared with those of a file that \
+      tools/replknet.py or tools/timm_networks.py wrote. Exit status 1: it will not run, or does not fit --architecture.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
       """)

@@ -9,7 +9,7 @@ struct RunCommand: ParsableCommand {
     abstract: "Evaluates a manifest on this machine: coordinator and workers in one command.",
     discussion: """
       Plans the manifest, computes it, collects the archive, prints the table and writes the report. Calling it again \
-      goes on where the last call ended; a finished run is only shown again.
+      goes on where the last call ended; a finished run is only shown again. A manifest that is refused leaves no run folder.
       Example: gauntlet run manifests/miniature.yaml --run runs/miniature --workers 2
       """)
 
@@ -33,7 +33,7 @@ struct ResumeCommand: ParsableCommand {
     abstract: "Goes on with a run on this machine, from the last committed shard.",
     discussion: """
       Workers and batch size may differ from before; the results do not. A run on a cluster goes on with \
-      gauntlet coordinate and the run's manifest.
+      gauntlet launch --run or gauntlet coordinate --run.
       Example: gauntlet resume runs/miniature --failed
       """)
 
