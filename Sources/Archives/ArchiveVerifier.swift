@@ -38,6 +38,11 @@ public struct ArchiveReport: Sendable, Encodable {
 
 /// Checks every chunk, every cell and every part's digest of an archive.
 public enum ArchiveVerifier {
+  /// What is wrong with an archive's seal, nil if its bytes are those that were sealed. Reads all of it, once.
+  ///
+  /// - Throws: `ArchiveError` for one that cannot be read.
+  public static func brokenSeal(of path: String) throws(ArchiveError) -> String? { try Seal.damage(of: path) }
+
   /// Reads all of an archive.
   ///
   /// - Throws: `ArchiveError` for one that cannot even be opened.

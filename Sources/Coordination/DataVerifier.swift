@@ -30,6 +30,10 @@ public struct DataVerifier {
     for place in places {
       if let equals = place.firstIndex(of: "="), names.contains(String(place[..<equals])) {
         folders[String(place[..<equals])] = Self.absolute(String(place[place.index(after: equals)...]))
+      } else if let equals = place.firstIndex(of: "="), !place[..<equals].contains("/"),
+        !FileManager.default.fileExists(atPath: place)
+      {
+        throw DataVerificationError.noBenchmark(String(place[..<equals].prefix(60)), names.sorted())
       } else {
         plain.append(Self.absolute(place))
       }
@@ -171,12 +175,20 @@ public struct DataVerifier {
 public enum DataVerificationError: Error, Equatable, CustomStringConvertible {
   /// More than one folder, of which it is not said which benchmark's it is.
   case severalFolders([String])
+  /// A name that is none of the archive's benchmarks.
+  case noBenchmark(String, [String])
 
   /// What to write instead.
   public var description: String {
     switch self {
     case .severalFolders(let names):
-      "--data names several folders; write BENCHMARK=ROOT for each, the benchmarks being \(names.joined(separator: ", "))"
+      "--data names several folders; write BENCHMARK=ROOT for each, the benchmarks being \(Self.few(names))"
+    case .noBenchmark(let name, let names):
+      "--data names \(name), but the archive has no such benchmark; it has \(Self.few(names))"
     }
+  }
+
+  private static func few(_ names: [String]) -> String {
+    names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
   }
 }

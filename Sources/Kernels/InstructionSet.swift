@@ -66,6 +66,7 @@ public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     "this processor has no instruction set \"\(name)\"; choose one of "
       + InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+      + " by --instruction-set or \(InstructionSet.variable)"
   }
 }
 

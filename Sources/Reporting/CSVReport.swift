@@ -4,6 +4,8 @@ import Benchmarks
 public struct CSVReport: Sendable {
   /// File names and their contents.
   public let files: [(name: String, text: String)]
+  /// The names that the files have.
+  public static let names = ["conditions.csv", "series.csv", "summary.csv"]
 
   /// `conditions.csv`, a line a condition, `series.csv`, a line a value of a metric over one axis, and `summary.csv`, a
   /// line a single figure; each with the ends of its confidence interval, how many results it rests on, and how many
@@ -37,11 +39,8 @@ public struct CSVReport: Sendable {
           row(keys + [metric.name] + ends(section, metric.name, 0) + cells(section.count(of: metric.name))))
       }
     }
-    return CSVReport(files: [
-      ("conditions.csv", conditions.joined(separator: "\r\n") + "\r\n"),
-      ("series.csv", series.joined(separator: "\r\n") + "\r\n"),
-      ("summary.csv", summary.joined(separator: "\r\n") + "\r\n"),
-    ])
+    let texts = [conditions, series, summary].map { $0.joined(separator: "\r\n") + "\r\n" }
+    return CSVReport(files: zip(names, texts).map { ($0, $1) })
   }
 
   /// A value and both ends of its interval.

@@ -57,8 +57,7 @@ struct BenchCommand: ParsableCommand {
         let found = try checkpoint.map({ try Architecture.named(architecture, checkpoint: $0) })
           ?? Architecture.named(architecture)
       else {
-        throw UsageError(
-          "there is no architecture \(architecture); known are \(Architecture.all.map(\.name).joined(separator: ", "))")
+        throw UsageError("there is no architecture \(architecture.prefix(60)); see gauntlet models")
       }
       guard let backend = GEMMBackend(rawValue: gemm) else {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")

@@ -20,7 +20,10 @@ struct CollectCommand: ParsableCommand {
 
   func run() throws {
     let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
-    let outcome = try Collecting.collect(run, to: output ?? run.folder.archive, partial: partial)
+    let folder = run.folder
+    let path = try Usage.output(
+      output ?? folder.archive, option: "--output", besides: [folder.ledger, folder.plan, folder.manifest])
+    let outcome = try Collecting.collect(run, to: path, partial: partial)
     print("archive: \(outcome.path)")
     try outcome.throwIfIncomplete()
   }

@@ -1,12 +1,20 @@
 import ArgumentParser
 
-/// Refuses commands that do not exist before arguments are parsed: the parser answers `gauntlet fly --help` with the
-/// overview, as if there were such a command.
+/// Refuses, before arguments are parsed, commands that do not exist: the parser answers `gauntlet fly --help` with the
+/// overview, as if there were such a command. And words that are empty, as of a shell's variable that is not set: an empty
+/// path would stand for the current folder.
 enum CommandName {
   /// Follows the words that name commands from the program down.
   ///
-  /// - Throws: `UsageError` for the first word in a command's place that is none.
+  /// - Throws: `UsageError` for the first word in a command's place that is none, and for an empty one.
   static func check(_ arguments: [String]) throws {
+    if let empty = arguments.firstIndex(of: "") {
+      let before = empty > 0 ? arguments[empty - 1].prefix(60) : "gauntlet"
+      throw UsageError("the word after \(before) is empty; give one, or leave the option out")
+    }
+    if let option = arguments.first(where: { $0.hasPrefix("--") && $0.firstIndex(of: "=") == $0.indices.last }) {
+      throw UsageError("\(option.prefix(60)) has no value; give one, or leave the option out")
+    }
     var place: ParsableCommand.Type = Gauntlet.self
     var path = "gauntlet"
     var words = arguments.drop { ["-h", "--help", "-help", "help"].contains($0) }

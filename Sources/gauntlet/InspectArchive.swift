@@ -2,6 +2,7 @@ import Archives
 
 extension InspectCommand {
   func describeArchive(_ file: String) throws {
+    try Usage.warn(ofSealOf: file)
     let archive = try ArchiveReader(path: file)
     for (name, value) in archive.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
       print("\(name): \(value)")

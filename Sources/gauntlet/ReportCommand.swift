@@ -21,8 +21,15 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     let archives = try files.map(Usage.archive)
+    for archive in archives { try Usage.warn(ofSealOf: archive) }
     let model = try ReportModel(archives: archives.map { try ArchiveReader(path: $0) })
-    let page = output ?? DurableFile.folder(of: archives[0]) + "/report.html"
+    let page = try Usage.output(
+      output ?? DurableFile.folder(of: archives[0]) + "/report.html", option: "--output", besides: archives)
+    if let csv {
+      for name in CSVReport.names {
+        _ = try Usage.output(csv + "/" + name, option: "--csv", besides: archives + [page])
+      }
+    }
     print(Reports.table(model))
     do {
       try Reports.write(model, page: page, csvFolder: csv)

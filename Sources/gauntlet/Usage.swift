@@ -1,16 +1,38 @@
+import Archives
 import ArgumentParser
 import Benchmarks
+import Coordination
 import Durable
 import Foundation
 import Kernels
+import Networks
 import Planning
 
 /// Which errors are the user's to mend in the command line or the manifest.
 enum Usage {
   static func isMistake(_ error: Error) -> Bool {
-    if case .notARun? = error as? RunFolderError { return true }
+    switch error {
+    case RunFolderError.notARun, RunFolderError.otherManifest, RunFolderError.othersFiles, CheckpointError.unfit,
+      CheckpointError.missing, CheckpointError.shape:
+      return true
+    default: break
+    }
     return error is UsageError || error is ManifestError || error is ListingError || error is PlanningError
-      || error is InstructionSetError
+      || error is InstructionSetError || error is DataVerificationError
+  }
+
+  /// Where a file that an option names is to be written: links are followed. What is there and is no plain file, as a device,
+  /// or is one of those that are read, is not replaced.
+  static func output(_ path: String, option: String, besides inputs: [String]) throws -> String {
+    guard let there = try? FileIdentity(of: path) else { return path }
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw UsageError("\(option) is \(path), which is no file that can be replaced; name another place")
+    }
+    guard inputs.allSatisfy({ (try? FileIdentity(of: $0)) != there }) else {
+      throw UsageError("\(option) is \(path), which is read for it; name another place")
+    }
+    return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
   }
 
   /// Refuses a count outside its range in words of the option.
@@ -74,6 +96,12 @@ enum Usage {
     }
     try checkReadable(archive)
     return archive
+  }
+
+  /// Says where an archive's bytes are not those that were sealed: what is shown of it may not be what was computed.
+  static func warn(ofSealOf archive: String) throws {
+    guard let damage = try ArchiveVerifier.brokenSeal(of: archive) else { return }
+    Terminal.complain("gauntlet: \(archive): \(damage); gauntlet verify \(archive) says more")
   }
 
   static func isFolder(_ path: String) -> Bool {
