@@ -91,7 +91,7 @@ struct InspectCommand: ParsableCommand {
     guard let chosen = try architecture.flatMap({ try Architecture.named($0, checkpoint: file) }) ?? matching.first
     else {
       throw UsageError(
-        "no architecture fits \(file); name one of \(Architecture.all.map(\.name).joined(separator: ", "))")
+        "no architecture fits \(file); name one with --architecture, of those that gauntlet models lists")
     }
     try compare(chosen, precision)
   }

@@ -84,7 +84,7 @@ import Testing
 
   @Test("an ONNX model that is opened as a checkpoint of a native architecture is told what it is")
   func onnxIsNamed() throws {
-    let said = refusal(of: try Fixture.path("onnx-resnet.onnx"))
+    let said = refusal(of: Fixture.path("onnx-resnet.onnx"))
     #expect(said.contains("an ONNX model") && said.contains("leave the architecture out"), "\(said)")
   }
 
