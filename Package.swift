@@ -103,7 +103,6 @@ let package = Package(
       "Working",
       [
         "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", "Machine", "Kernels",
-        "Tensors",
         logging,
       ]),
     library("Archives", ["Durable", "CHDF5", "CHDF5Output", crypto]),
@@ -135,7 +134,7 @@ let package = Package(
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
     tests("Imaging", ["Tensors", "Kernels"], fixtures: true),
     tests("Videos", ["Imaging"], fixtures: true),
-    tests("Benchmarks", fixtures: true),
+    tests("Benchmarks", ["Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
     tests("Working", ["Messaging", "Machine", "Planning"]),
