@@ -43,7 +43,10 @@ struct ManifestNode {
   }
 
   func integer(in range: ClosedRange<Int>) throws -> Int {
-    guard let value = node.int, case .scalar = node else { throw failure("\(path) must be a whole number") }
+    // With colons it would be a number of base 60, which the parser adds up whatever its size.
+    guard case .scalar(let scalar) = node, !scalar.string.contains(":"), let value = node.int else {
+      throw failure("\(path) must be a whole number")
+    }
     guard range.contains(value) else {
       throw failure("\(path) is \(value), but must be from \(range.lowerBound) to \(range.upperBound)")
     }
@@ -52,7 +55,9 @@ struct ManifestNode {
 
   /// A number from a range without its lower end.
   func number(above low: Double, upTo high: Double) throws -> Double {
-    guard let value = node.float, case .scalar = node, value.isFinite else { throw failure("\(path) must be a number") }
+    guard case .scalar(let scalar) = node, !scalar.string.contains(":"), let value = node.float, value.isFinite else {
+      throw failure("\(path) must be a number")
+    }
     guard value > low, value <= high else {
       throw failure("\(path) is \(value), but must be above \(low) and at most \(high)")
     }

@@ -76,6 +76,11 @@ public struct ManifestReader {
   }
 
   private func compose(_ text: String) throws -> Node {
+    guard AliasBound.allows(text) else {
+      throw ManifestError(
+        file: file, line: nil, column: nil,
+        problem: "its aliases (*NAME) stand for too much; write out what they stand for")
+    }
     do {
       if let node = try Yams.compose(yaml: text) { return node }
     } catch let error as YamlError {
@@ -278,5 +283,37 @@ extension ManifestReader {
     _ = try keys["logits"]?.choice([(word: "float32", value: true)])
     let compressed: Bool = try keys["compression"]?.choice([(word: "gzip", value: true), ("none", false)]) ?? true
     return OutputOptions(compressed: compressed)
+  }
+}
+
+/// Bounds what the aliases of a YAML text stand for together. The parser compares the keys of mappings by all that they
+/// hold, so that thirty lines of aliases to aliases would keep it busy for good.
+private enum AliasBound {
+  /// Nodes that all aliases of a text may stand for.
+  private static let nodes = 10_000_000
+  /// Anchors, and aliases, of a text.
+  private static let names = 1_000
+
+  /// Whether a text's aliases are few enough. What an anchor holds is over-estimated: all aliases from its place up to its
+  /// first use.
+  static func allows(_ text: String) -> Bool {
+    var sizes: [Substring: Int] = [:]
+    var open: Set<Substring> = []
+    var (total, aliases) = (0, 0)
+    for token in text.matches(of: #/(&|\*)([A-Za-z0-9_-]+)/#) {
+      let name = token.output.2
+      if token.output.1 == "&" {
+        sizes[name, default: 0] += 1
+        open.insert(name)
+        guard sizes.count <= names else { return false }
+      } else if let size = sizes[name] {
+        open.remove(name)
+        aliases += 1
+        total += size
+        guard aliases <= names, total <= nodes else { return false }
+        for other in open { sizes[other, default: 0] += size }
+      }
+    }
+    return true
   }
 }

@@ -261,6 +261,22 @@ import Videos
     try expect(refusal, of: Self.sequenceManifest)
   }
 
+  @Test("aliases of aliases in a key, and numbers of base 60, are refused and neither hang nor crash")
+  func hostileYAML() throws {
+    func ten(_ word: String) -> String { "[" + Array(repeating: word, count: 10).joined(separator: ",") + "]" }
+    var laugh = "a0: &a0 \(ten("x"))\n"
+    for level in 1..<30 { laugh += "a\(level): &a\(level) \(ten("*a\(level - 1)"))\n" }
+    let aliases = #expect(throws: ManifestError.self) { try reader.parse(laugh + "? *a29\n: 1\n" + Workspace.manifest) }
+    #expect(aliases?.problem.contains("aliases") == true)
+    let base60 = Array(repeating: "1", count: 25).joined(separator: ":")
+    let seed = #expect(throws: ManifestError.self) {
+      try reader.parse(Workspace.manifest.replacing(#/seed: [0-9]+/#, with: "seed: " + base60))
+    }
+    #expect(seed?.problem == "seed must be a whole number")
+    let few = Workspace.manifest.replacing("run:", with: "run: &name ").replacing(#/seed: [0-9]+/#, with: "seed: 7")
+    #expect(throws: Never.self) { try reader.parse(few) }
+  }
+
   @Test("empty, binary and cut-off manifests are refused, never a crash")
   func survivesGarbage() throws {
     var state: UInt64 = 1
