@@ -181,14 +181,18 @@ extension Plan {
     let stamps = try stamps.all()
     var touched: [TouchedData] = []
     for (index, (benchmark, listing)) in zip(manifest.benchmarks, listings).enumerated() {
-      guard try benchmark.listing().hasSameImages(as: listing) else {
-        throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
-      }
-      _ = try benchmark.frost?.pictures()
       do {
+        guard try benchmark.listing().hasSameImages(as: listing) else {
+          throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
+        }
+        _ = try benchmark.frost?.pictures()
         touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
       } catch ListingError.changedFile(let path, let reason) {
         throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)
+      } catch let error as ListingError {
+        if case .changedPictures = error { throw error }
+        // The manifest was right when the run was planned.
+        throw RunFolderError.unreadableData(benchmark: benchmark.name, reason: "\(error)")
       }
     }
     return touched

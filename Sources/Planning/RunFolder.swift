@@ -149,6 +149,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case othersFiles(String, names: [String])
   /// The data set changed since the run was planned.
   case changedData(benchmark: String, root: String)
+  /// The data set that the run was planned with cannot be read here and now.
+  case unreadableData(benchmark: String, reason: String)
   /// An image's file changed since the run was planned.
   case changedFile(benchmark: String, path: String, reason: String)
   /// A model's checkpoint changed since the run was planned.
@@ -171,6 +173,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
         + "among; choose a new or an empty --run folder"
     case .changedData(let benchmark, let root):
       "the images of \(benchmark) below \(root) changed since the run was planned; restore them or start a new run"
+    case .unreadableData(let benchmark, let reason):
+      "the data of \(benchmark), with which the run was planned, cannot be read now: \(reason)"
     case .changedFile(let benchmark, let path, let reason):
       "\(path) of \(benchmark) changed since the run was planned: \(reason); restore it or start a new run"
     case .changedCheckpoint(let model, let path):
