@@ -81,7 +81,7 @@ let package = Package(
       exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "KernelInterfaces", "Kernels", "CJPEG", "CPNG", "CWebP", "CTIFF", "CGIF"]),
     library("Videos", ["Imaging", "CAV"]),
-    library("Benchmarks", ["Imaging", "Tensors", crypto]),
+    library("Benchmarks", ["Imaging", "Videos", "Tensors", crypto]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library("Planning", ["Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling"),

@@ -20,7 +20,7 @@ public struct MetricSeries: Sendable, Equatable {
 
 /// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, of
 /// a benchmark without axes also a confidence an image.
-public struct AccuracyTally: Sendable {
+public struct AccuracyTally: Tally {
   /// What became of an image under a condition.
   private enum Outcome {
     static let missing: UInt8 = 0
@@ -29,24 +29,31 @@ public struct AccuracyTally: Sendable {
     static let right: UInt8 = 4
   }
 
-  private let kind: BenchmarkKind
-  private let grid: Grid
+  let grid: Grid
+  let population: UInt32
   private let labels: [Int32]
-  private let population: UInt32
+  private let scoring: Scoring?
+  private let figures: AccuracyFigures
   /// [condition, image]
   private var outcomes: [[UInt8]]
   /// The largest softmax probability of each image that was evaluated, of a benchmark without axes; otherwise empty.
-  private var confidences: [Double]
+  private(set) var confidences: [Double]
 
   /// A tally of images with these labels; -1 says that an image has none, which is not evaluated then.
   ///
   /// - Parameter population: tallies over the same images, in the same order, share a number, so that their confidence
   ///   intervals rest on the same resamples.
-  public init(kind: BenchmarkKind, grid: Grid, labels: [Int32], population: UInt32 = 0) {
-    self.kind = kind
-    self.grid = grid
-    self.labels = labels
-    self.population = population
+  public init(grid: Grid, labels: [Int32], figures: AccuracyFigures, population: UInt32 = 0) {
+    self.init(grid, labels, nil, figures, population)
+  }
+
+  /// A tally of images that are judged so.
+  init(grid: Grid, scoring: Scoring, figures: AccuracyFigures, population: UInt32) {
+    self.init(grid, scoring.labels, scoring, figures, population)
+  }
+
+  private init(_ grid: Grid, _ labels: [Int32], _ scoring: Scoring?, _ figures: AccuracyFigures, _ population: UInt32) {
+    (self.grid, self.labels, self.scoring, self.figures, self.population) = (grid, labels, scoring, figures, population)
     confidences = grid.axes.isEmpty ? Array(repeating: .nan, count: labels.count) : []
     outcomes = Array(repeating: Array(repeating: Outcome.missing, count: labels.count), count: grid.count)
   }
@@ -56,6 +63,7 @@ public struct AccuracyTally: Sendable {
   /// - Parameter logits: [image, class], row-major; the answer is the largest, of equal ones the first.
   public mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int) {
     guard classCount > 0, outcomes.indices.contains(condition) else { return }
+    let logits = scoring?.masked(logits, classCount: classCount) ?? logits
     for row in 0..<logits.count / classCount {
       let image = firstImage + row
       guard labels.indices.contains(image), labels[image] >= 0, labels[image] < classCount else { continue }
@@ -84,6 +92,19 @@ public struct AccuracyTally: Sendable {
     }
   }
 
+  /// Images, whether they are counted or not.
+  var imageCount: Int { labels.count }
+  /// The top-1 accuracy of each condition.
+  var top1: [Double] { accuracies(Outcome.right) }
+  /// Which images were evaluated and which right, for sums over resamples.
+  var rightMasks: Outcomes { masks(Outcome.right) }
+  /// Images of a condition that were evaluated.
+  func evaluatedImages(_ condition: Int) -> [Int] {
+    labels.indices.filter { outcomes[condition][$0] != Outcome.missing }
+  }
+  /// Whether an image's answer was right under a condition.
+  func isRight(_ condition: Int, _ image: Int) -> Bool { outcomes[condition][image] & Outcome.right != 0 }
+
   private func masks(_ outcome: UInt8) -> Outcomes {
     Outcomes(
       evaluated: outcomes.map { $0.map { $0 != Outcome.missing ? -1 : 0 } },
@@ -96,7 +117,6 @@ public struct AccuracyTally: Sendable {
   ///   - clean: the same model's tally on clean images, for relative mCE.
   ///   - seed: the seed of the confidence intervals.
   public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [MetricSeries] {
-    let top1 = accuracies(Outcome.right)
     let axes = grid.axes.map(\.name)
     var series = [
       MetricSeries(name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1),
@@ -114,18 +134,7 @@ public struct AccuracyTally: Sendable {
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }))
     }
-    if kind == .imagenetC, grid.axes.count == 2 {
-      series += corruptionMetrics(top1, clean: clean, seed: seed)
-    } else if kind == .occlusion {
-      series.append(
-        MetricSeries(
-          name: "mean_top1", description: "top-1 accuracy, mean over \(axes.joined(separator: " and ")), 0 to 1",
-          axes: [], values: [top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)]))
-      series += intervals(of: "mean_top1", Outcome.right, .mean(conditions: grid.count), seed)
-    } else if grid.axes.isEmpty {
-      series += calibration(seed)
-    }
-    return series
+    return series + figures.series(self, clean, seed)
   }
 
   /// Wilson's interval of the share of each condition's images that had an outcome.
@@ -137,98 +146,10 @@ public struct AccuracyTally: Sendable {
       })
   }
 
-  /// How far confidences are from accuracies, over the images that were evaluated.
-  private func calibration(_ seed: UInt64) -> [MetricSeries] {
-    let images = labels.indices.filter { outcomes[0][$0] != Outcome.missing }
-    let calibration = Calibration(
-      confidences: images.map { confidences[$0] }, isRight: images.map { outcomes[0][$0] & Outcome.right != 0 })
-    let figures: [(name: String, description: String, value: (Calibration) -> Double)] = [
-      ("rms_calibration_error", "RMS calibration error, bins of 100 images, 0 to 1", { $0.rmsError }),
-      (
-        "aurra", "AURRA: area under the curve of accuracy by response rate, 0 to 1",
-        { $0.areaUnderResponseRateAccuracy }
-      ),
-      ("ece", "ECE: expected calibration error, 15 bins of equal width, 0 to 1", { $0.expectedError }),
-    ]
-    var resampled = figures.map { _ in [Double]() }
-    let bootstrap = Bootstrap(seed: seed, population: population)
-    for resample in 0..<Bootstrap.resamples {
-      let counts = bootstrap.counts(resample: resample, imageCount: labels.count)
-      let drawn = calibration.resampled(images.map { counts[$0] })
-      for (index, figure) in figures.enumerated() { resampled[index].append(figure.value(drawn)) }
-    }
-    return zip(figures, resampled).flatMap { figure, values in
-      let value = figure.value(calibration)
-      let interval = ConfidenceInterval(resampled: value.isNaN ? [] : values)
-      return [MetricSeries(name: figure.name, description: figure.description, axes: [], values: [value])]
-        + MetricSeries.ends(of: figure.name, interval.isPoint ? .undefined : interval)
-    }
-  }
-
-  private func intervals(
-    of name: String, _ outcome: UInt8, _ combination: AccuracyCombination, _ seed: UInt64
-  ) -> [MetricSeries] {
-    CombinationBootstrap([combination], of: masks(outcome)).intervals(seed: seed, population: population, clean: nil)
+  /// Both ends of the confidence interval of a combination of the conditions' accuracies.
+  func intervals(of name: String, _ combination: AccuracyCombination, _ seed: UInt64) -> [MetricSeries] {
+    CombinationBootstrap([combination], of: rightMasks).intervals(seed: seed, population: population, clean: nil)
       .flatMap { MetricSeries.ends(of: name, $0) }
-  }
-
-  /// The conditions of the standard 15 corruptions; none where one of them is missing.
-  private var standardConditions: [Int] {
-    guard CorruptionCoverage(axes: grid.axes)?.hasStandard == true else { return [] }
-    return grid.cells.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
-  }
-
-  private func corruptionMetrics(_ top1: [Double], clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
-    let cleanTop1 = clean?.accuracies(Outcome.right).first ?? .nan
-    let errors = CorruptionError(grid: grid, top1: top1, clean: cleanTop1)
-    let ce = errors.errors
-    let relative = errors.relativeErrors
-    let corruption = [grid.axes[0].name]
-    let mean = top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)
-    let standard = standardConditions
-    let standardMean = standard.isEmpty ? .nan : standard.reduce(0) { $0 + top1[$1] } / Double(standard.count)
-    let single = [
-      (
-        "standard_mean_top1",
-        "top-1 accuracy, mean over the standard 15 corruptions and the severities, 0 to 1; NaN without all",
-        standardMean, AccuracyCombination.mean(over: standard)
-      ),
-      (
-        "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
-        .mean(conditions: top1.count)
-      ),
-      (
-        "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
-        errors.mean(ce), errors.combination(relative: false)
-      ),
-      (
-        "partial_mce", "mean corruption error over those standard corruptions that were evaluated",
-        errors.partialMean(ce), errors.combination(relative: false)
-      ),
-      (
-        "relative_mce",
-        "relative mCE: mean relative corruption error over the standard 15, 1 = AlexNet; NaN without all",
-        errors.mean(relative), errors.combination(relative: true)
-      ),
-    ]
-    let intervals = CombinationBootstrap(single.map(\.3), of: masks(Outcome.right)).intervals(
-      seed: seed, population: population,
-      clean: clean.map { ($0.masks(Outcome.right), $0.population) })
-    return [
-      MetricSeries(
-        name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
-        axes: corruption, values: ce),
-      MetricSeries(
-        name: "relative_ce",
-        description: "what the error exceeds the clean error by, over the same of AlexNet (clean error 0.435)",
-        axes: corruption, values: relative),
-    ]
-      + zip(single, intervals).flatMap { metric, interval in
-        // A figure that is not defined has no interval either.
-        let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
-        return [MetricSeries(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
-          + MetricSeries.ends(of: metric.0, interval)
-      }
   }
 }
 

@@ -154,7 +154,9 @@ extension BenchmarkDefinition {
     var all: Found = ([], [])
     for subset in subsets {
       var found = try files(below: subset.folder)
-      if subset.isRestricted, case .among(let indices) = kind.recipe.classes { leaveOutOthers(than: indices, &found) }
+      if subset.isRestricted, case .among(let indices) = kind.benchmark.classes {
+        leaveOutOthers(than: indices, &found)
+      }
       if found.images.isEmpty { throw ListingError.noImages(subset.folder) }
       all.images += found.images.map { subset.name + "/" + $0 }
       all.leftOut += found.leftOut.map {
@@ -188,7 +190,7 @@ extension BenchmarkDefinition {
   /// What each class folder's class is.
   private func classes(of folders: Set<ExactText>) throws(ListingError) -> FolderClasses {
     if FileTree.isWebDataset(root) { return .stated(folders, names: classes) }
-    if case .numberedFolders = kind.recipe.classes { return try .numbered(folders) }
+    if case .numberedFolders = kind.benchmark.classes { return try .numbered(folders) }
     return classes.isEmpty ? try .told(from: folders) : .listed(classes)
   }
 

@@ -66,7 +66,7 @@ extension BenchmarkDefinition {
   public func scoring(of listing: ImageListing, classCount: Int) -> Scoring {
     guard isScored else { return .none(listing, classCount, "the manifest says scored: false") }
     let imageNet = ImageNetOutputs(count: classCount)
-    if case .numberedFolders(let map) = kind.recipe.classes, let imageNet {
+    if case .numberedFolders(let map) = kind.benchmark.classes, let imageNet {
       return Scoring(
         labels: listing.labels, classNames: imageNet.names, scored: nil,
         map: Array(repeating: -1, count: Int(imageNet.offset)) + map, obstacle: nil,
@@ -89,7 +89,7 @@ extension BenchmarkDefinition {
   /// The outputs of these names among which the answer is sought, in whatever order they are; nil for all. And what is said
   /// where it should not be all, but the names do not tell.
   private func answers(among names: [String]) -> (scored: [Int32]?, words: String) {
-    guard case .among(let classes) = kind.recipe.classes else { return (nil, "") }
+    guard case .among(let classes) = kind.benchmark.classes else { return (nil, "") }
     let places = Dictionary(zip(names, Int32(0)...)) { first, _ in first }
     let wanted = classes.map { ImageNetClasses.wordNetIDs[Int($0)] }
     let found = wanted.compactMap { places[$0] }.sorted()
@@ -104,7 +104,7 @@ extension BenchmarkDefinition {
   }
 
   /// Whether its figures need the images' classes; flip rates do without.
-  public var needsClasses: Bool { isScored && kind != .imagenetP }
+  public var needsClasses: Bool { isScored && kind.benchmark.needsClasses }
 }
 
 extension Scoring {

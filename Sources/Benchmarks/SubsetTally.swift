@@ -1,6 +1,35 @@
+/// What is worked out of a benchmark's named sets, beside the accuracy on each.
+public struct SubsetFigures: Sendable {
+  /// The set whose accuracy is the benchmark's; nil: the first.
+  public var headline: String?
+  /// The accuracy of one set less that of another.
+  public var gap: Gap?
+  /// A set of images of no known class, which are told from known ones; their accuracy means nothing.
+  public var foreign: Foreign?
+
+  /// A difference of accuracies.
+  public struct Gap: Sendable {
+    let name: String
+    let title: String
+    /// The set whose accuracy it is, and that whose is taken away.
+    let high: String
+    let low: String
+  }
+
+  /// A set of foreign images, and the known ones beside it.
+  public struct Foreign: Sendable {
+    let out: String
+    let known: String
+  }
+
+  init(headline: String? = nil, gap: Gap? = nil, foreign: Foreign? = nil) {
+    (self.headline, self.gap, self.foreign) = (headline, gap, foreign)
+  }
+}
+
 /// Counts right answers of one model on a benchmark of named sets of images, set by set. It holds ten bytes an image.
-public struct SubsetTally: Sendable {
-  private let kind: BenchmarkKind
+public struct SubsetTally: Tally {
+  private let figures: SubsetFigures
   private let grid: Grid
   private let scoring: Scoring
   private let population: UInt32
@@ -27,7 +56,7 @@ public struct SubsetTally: Sendable {
   ///
   /// - Parameter population: as that of `AccuracyTally`.
   public init(of benchmark: BenchmarkDefinition, listing: ImageListing, scoring: Scoring, population: UInt32 = 0) {
-    kind = benchmark.kind
+    figures = benchmark.kind.benchmark.subsetFigures
     grid = benchmark.grid
     self.scoring = scoring
     self.population = population
@@ -60,20 +89,14 @@ public struct SubsetTally: Sendable {
   ///
   /// - Parameter seed: the seed of the confidence intervals. Every set is resampled; sets of the same size alike, so that
   ///   ImageNet-9's variants of one picture stay together.
-  public func metrics(seed: UInt64 = 0) -> [MetricSeries] {
-    let headline = kind.recipe.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
+  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [MetricSeries] {
+    let headline = figures.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
     let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
-    var figures: [Figure] = []
-    switch kind {
-    case .imagenetO: figures += detection()
-    case .imagenet9: figures += gap("bg_gap", "BG-gap", of: "mixed_same", less: "mixed_rand")
-    case .imagenetR: figures += gap("val_gap", "gap to the same classes of val", of: "val", less: "renditions")
-    default: break
-    }
+    let more = (figures.gap.map(gap) ?? []) + (figures.foreign.map(detection) ?? [])
     let evaluated = outcomes.map { Double($0.count(where: \.isEvaluated)) }
-    return accuracy("top1", "top-1 accuracy on the images of \(name), 0 to 1", headline) + with(figures, seed: seed)
+    return accuracy("top1", "top-1 accuracy on the images of \(name), 0 to 1", headline) + with(more, seed: seed)
       + [series("evaluated", "images evaluated", evaluated)]
-      + (kind == .imagenetO
+      + (figures.foreign != nil
         ? []
         : subsets.indices.flatMap {
           accuracy("top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0)
@@ -93,7 +116,7 @@ public struct SubsetTally: Sendable {
 
   /// Images of a set that its figures are of: those with a label and a result, of foreign ones those with a result.
   private func evaluatedImages(_ subset: Int) -> MetricSeries {
-    let isForeign = kind == .imagenetO && subsets[subset] == "out"
+    let isForeign = subsets[subset] == figures.foreign?.out
     return series(
       "evaluated_" + subsets[subset], "images of \(subsets[subset]) evaluated",
       outcomes.map { outcomes in
@@ -167,11 +190,11 @@ extension SubsetTally {
     return interval.isPoint ? figure.edge(self) : interval
   }
 
-  private func gap(_ name: String, _ title: String, of first: String, less second: String) -> [Figure] {
-    guard let high = subsets.firstIndex(of: first), let low = subsets.firstIndex(of: second) else { return [] }
+  private func gap(_ gap: SubsetFigures.Gap) -> [Figure] {
+    guard let high = subsets.firstIndex(of: gap.high), let low = subsets.firstIndex(of: gap.low) else { return [] }
     return [
       Figure(
-        name, "\(title): top-1 of \(first) less that of \(second)",
+        gap.name, "\(gap.title): top-1 of \(gap.high) less that of \(gap.low)",
         edge: { tally in
           .difference(
             tally.share(high, 0, nil), tally.interval(high, 0), less: tally.share(low, 0, nil), tally.interval(low, 0))
@@ -183,8 +206,8 @@ extension SubsetTally {
   }
 
   /// How well minus the largest softmax probability tells foreign images from known ones.
-  private func detection() -> [Figure] {
-    guard let out = subsets.firstIndex(of: "out"), let known = subsets.firstIndex(of: "in") else { return [] }
+  private func detection(_ sets: SubsetFigures.Foreign) -> [Figure] {
+    guard let out = subsets.firstIndex(of: sets.out), let known = subsets.firstIndex(of: sets.known) else { return [] }
     // Images without a result are in neither list, and so in no resample.
     let places = outcomes.map { outcomes in
       [out, known].map { subset in

@@ -155,11 +155,11 @@ public struct DataVerifier {
     let subsets = Self.subsets(of: group).map { subset in
       ImageSubset(
         name: subset.name, folder: now(subset.folder, of: name, root: root),
-        isRestricted: kind.recipe.subsets.first { $0.name == subset.name }?.isRestricted ?? false)
+        isRestricted: kind.benchmark.subsets.first { $0.name == subset.name }?.isRestricted ?? false)
     }
     return BenchmarkDefinition(
       kind: kind, name: name,
-      layout: kind.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
+      layout: kind.benchmark.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
       grid: Grid(axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) }))
   }
 

@@ -139,7 +139,7 @@ extension ReportSection {
       differences += makings.compactMap { name, title in
         attributes[name] == other.attributes[name] ? nil : "other \(title)"
       }
-      let isDrawn = isMadeOnTheFly || kind == .occlusion
+      let isDrawn = isMadeOnTheFly || kind?.benchmark.isDrawn == true
       if isDrawn, attributes["seed"] != other.attributes["seed"] {
         differences.append("seed \(attributes["seed"] ?? "unknown"), not \(other.attributes["seed"] ?? "unknown")")
       }

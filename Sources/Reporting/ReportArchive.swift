@@ -33,7 +33,7 @@ extension ReportModel {
       axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
       metrics: withWilsonIntervals(
         metrics, sets: sets,
-        headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.recipe.headline),
+        headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.benchmark.subsetFigures.headline),
       imageCount: group.imageCount, sets: sets, attributes: attributes,
       facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
       results: try results(group, of: archive), answerClasses: answerClasses(of: group))
@@ -51,7 +51,7 @@ extension ReportModel {
   /// lists, otherwise all of the network's own.
   private static func answerClasses(of group: ArchiveReader.Group) -> Set<String>? {
     guard let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init),
-      case .among = kind.recipe.classes
+      case .among = kind.benchmark.classes
     else { return nil }
     guard let listed = group.attributes["scored_classes"] else { return Set(group.classNames) }
     return Set(
@@ -96,7 +96,7 @@ extension ReportModel {
   /// The named sets that a group's images belong to, which start their paths; in the catalogue's order.
   private static func sets(of group: ArchiveReader.Group) -> [ReportedSet] {
     let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)
-    let names = kind?.recipe.subsets.map(\.name) ?? []
+    let names = kind?.benchmark.subsets.map(\.name) ?? []
     guard !names.isEmpty else { return [] }
     var counts: [Substring: Int] = [:]
     for path in group.imagePaths { counts[path.prefix { $0 != "/" }, default: 0] += 1 }

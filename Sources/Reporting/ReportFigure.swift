@@ -138,7 +138,7 @@ extension ReportSection {
     case "aupr", "auroc", "fpr95": names = ["out", "in"]
     case "bg_gap": names = ["mixed_same", "mixed_rand"]
     case "val_gap": names = ["val", "renditions"]
-    case "top1": names = [kind?.recipe.headline ?? ""]
+    case "top1": names = [kind?.benchmark.subsetFigures.headline ?? ""]
     default: names = [String(variable.dropFirst("top1_".count))]
     }
     let found = sets.filter { names.contains($0.name) }
@@ -205,7 +205,7 @@ extension ReportSection {
       }
       return "over \(count) \(count == 1 ? "perturbation" : "perturbations")"
     }
-    if kind == .occlusion { return "over \(count) \(count == 1 ? "share" : "shares") of dropped patches" }
+    if kind?.benchmark.isDrawn == true { return "over \(count) \(count == 1 ? "share" : "shares") of dropped patches" }
     return "over \(count) \(axis.name)"
   }
 }

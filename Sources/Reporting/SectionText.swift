@@ -19,7 +19,7 @@ extension ReportSection {
   var preparation: String? {
     guard let mean = attributes["preprocess_mean"], let std = attributes["preprocess_std"] else { return nil }
     let steps: [String]
-    if (kind == .imagenetC || kind == .imagenetP) && !isMadeOnTheFly {
+    if kind?.benchmark.isPublishedAtInputSize == true && !isMadeOnTheFly {
       // Archives that do not say more have files of the network's size.
       steps = ["published files of \(attributes["published_files"] ?? "the network's size: taken as they are")"]
     } else {

@@ -7,7 +7,7 @@ import Testing
   }
 
   @Test func countsTheLargestLogitAndLeavesOutWhatWasNotComputed() {
-    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [1, 0, 0, 1, -1])
+    var tally = AccuracyTally(grid: Grid(axes: []), labels: [1, 0, 0, 1, -1], figures: .calibration)
     // Right; wrong; a tie that the first class wins; not computed; without a label.
     tally.add(condition: 0, firstImage: 0, logits: [0, 1, 0, 2], classCount: 2)
     tally.add(condition: 0, firstImage: 2, logits: [3, 3, .nan, 9, 0, 1], classCount: 2)
@@ -20,7 +20,7 @@ import Testing
 
   @Test func occlusionHasTheMeanOverItsShares() {
     let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
-    var tally = AccuracyTally(kind: .occlusion, grid: definition.grid, labels: [0, 0])
+    var tally = AccuracyTally(grid: definition.grid, labels: [0, 0], figures: .mean)
     tally.add(condition: 0, firstImage: 0, logits: [1, 0, 1, 0], classCount: 2)
     #expect(value("mean_top1", tally.metrics()).first?.isNaN == true)
     tally.add(condition: 1, firstImage: 0, logits: [1, 0, 0, 1], classCount: 2)
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func theFiveLargestLogitsCountLowerClassesFirst() {
-    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [5, 4, 6])
+    var tally = AccuracyTally(grid: Grid(axes: []), labels: [5, 4, 6], figures: .calibration)
     // Of equal logits the first five classes; the seventh class is the best.
     let even = [Float](repeating: 1, count: 7)
     tally.add(condition: 0, firstImage: 0, logits: even + even + [0, 0, 0, 0, 0, 0, 1], classCount: 7)
@@ -41,12 +41,12 @@ import Testing
   @Test func relativeErrorsAreThoseBeyondTheCleanOnes() {
     let definition = BenchmarkDefinition.corruptions(
       name: "c", origin: .published(root: "/"), corruptions: ["fog"], severities: [1, 2, 3, 4, 5])
-    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0, 0])
+    var tally = AccuracyTally(grid: definition.grid, labels: [0, 0], figures: .corruptions)
     for condition in 0..<5 {
       // One of two right at severities 1 and 2, none beyond: a mean error of 0.8.
       tally.add(condition: condition, firstImage: 0, logits: [condition < 2 ? 1 : 0, 0.5, 0, 1], classCount: 2)
     }
-    var clean = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: [0, 0])
+    var clean = AccuracyTally(grid: Grid(axes: []), labels: [0, 0], figures: .calibration)
     clean.add(condition: 0, firstImage: 0, logits: [1, 0, 0, 1], classCount: 2)
     let relative = value("relative_ce", tally.metrics(clean: clean))
     #expect(abs(relative[0] - (0.8 - 0.5) / (0.819324 - 0.435)) < 1e-12)
@@ -57,7 +57,7 @@ import Testing
   private func tally(corruptions: [String], severities: [Int], right: Bool) -> [MetricSeries] {
     let definition = BenchmarkDefinition.corruptions(
       name: "c", origin: .published(root: "/"), corruptions: corruptions, severities: severities)
-    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0])
+    var tally = AccuracyTally(grid: definition.grid, labels: [0], figures: .corruptions)
     for condition in 0..<definition.grid.count {
       tally.add(condition: condition, firstImage: 0, logits: right ? [1, 0] : [0, 1], classCount: 2)
     }
@@ -76,7 +76,7 @@ import Testing
   func standardMean() {
     let definition = BenchmarkDefinition.corruptions(
       name: "c", origin: .published(root: "/"), corruptions: ImageNetC.corruptions, severities: [2, 4])
-    var tally = AccuracyTally(kind: .imagenetC, grid: definition.grid, labels: [0])
+    var tally = AccuracyTally(grid: definition.grid, labels: [0], figures: .corruptions)
     for condition in 0..<definition.grid.count {
       // Right under the four beyond, and under the first of the 15.
       let right = condition < 2 || condition >= 30
@@ -93,7 +93,7 @@ import Testing
   @Test("Every condition has an interval of its own, of the images that were evaluated")
   func conditionIntervals() {
     let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
-    var tally = AccuracyTally(kind: .occlusion, grid: definition.grid, labels: [0, 0])
+    var tally = AccuracyTally(grid: definition.grid, labels: [0, 0], figures: .mean)
     tally.add(condition: 0, firstImage: 0, logits: [1, 0, .nan, 0], classCount: 2)
     let metrics = tally.metrics()
     let one = ConfidenceInterval.wilson(1, of: 1)

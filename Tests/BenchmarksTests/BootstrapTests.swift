@@ -49,9 +49,9 @@ import Testing
       }
     }
 
-    func tally(kind: BenchmarkKind, population: UInt32) -> AccuracyTally {
+    func tally(_ figures: AccuracyFigures, population: UInt32) -> AccuracyTally {
       var tally = AccuracyTally(
-        kind: kind, grid: grid, labels: Array(repeating: 0, count: 40), population: population)
+        grid: grid, labels: Array(repeating: 0, count: 40), figures: figures, population: population)
       for (condition, images) in right.enumerated() {
         let logits: [Float] = images.flatMap { right -> [Float] in
           guard let right else { return [.nan, 0] }
@@ -75,8 +75,8 @@ import Testing
     let corruptions = ImageNetC.standardCorruptions + ["saturate"]
     let corrupted = Answers(corruptions: corruptions, gaps: gaps, salt: 1)
     let clean = Answers(corruptions: [], gaps: gaps, salt: 5)
-    let metrics = corrupted.tally(kind: .imagenetC, population: 0).metrics(
-      clean: clean.tally(kind: .imagenetVal, population: cleanPopulation), seed: 11)
+    let metrics = corrupted.tally(.corruptions, population: 0).metrics(
+      clean: clean.tally(.calibration, population: cleanPopulation), seed: 11)
     let resamples = (0..<Bootstrap.resamples).map { resample in
       (
         own: Bootstrap(seed: 11).places(resample: resample, imageCount: 40),
@@ -115,7 +115,7 @@ import Testing
 
   @Test func anIntervalOfAnyMetricIsThatOfTheTally() throws {
     let answers = Answers(corruptions: ["fog"], gaps: false, salt: 2)
-    let metrics = answers.tally(kind: .imagenetC, population: 0).metrics(seed: 7)
+    let metrics = answers.tally(.corruptions, population: 0).metrics(seed: 7)
     let interval = Bootstrap(seed: 7).interval(imageCount: 40) { places in
       (0..<5).reduce(0) { $0 + answers.top1($1, places) } / 5
     }
@@ -128,7 +128,7 @@ import Testing
   func edges(right: Bool) throws {
     let corruptions = ImageNetC.standardCorruptions
     let grid = Answers(corruptions: corruptions, gaps: false, salt: 0).grid
-    var tally = AccuracyTally(kind: .imagenetC, grid: grid, labels: Array(repeating: 0, count: 40))
+    var tally = AccuracyTally(grid: grid, labels: Array(repeating: 0, count: 40), figures: .corruptions)
     for condition in 0..<grid.count {
       let logits = (0..<40).flatMap { _ -> [Float] in right ? [1, 0] : [0, 1] }
       tally.add(condition: condition, firstImage: 0, logits: logits, classCount: 2)
@@ -149,7 +149,7 @@ import Testing
   }
 
   @Test func whatIsNotDefinedHasNoInterval() throws {
-    let fog = Answers(corruptions: ["fog"], gaps: false, salt: 1).tally(kind: .imagenetC, population: 0).metrics()
+    let fog = Answers(corruptions: ["fog"], gaps: false, salt: 1).tally(.corruptions, population: 0).metrics()
     for name in ["mce", "relative_mce"] {
       for suffix in ["", "_low", "_high"] {
         #expect(try #require(fog.first { $0.name == name + suffix }).values[0].isNaN, "\(name)\(suffix)")
@@ -157,7 +157,7 @@ import Testing
     }
     #expect(try #require(fog.first { $0.name == "partial_mce_low" }).values[0].isFinite)
     for labels: [Int32] in [[-1, -1], []] {
-      let nothing = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: labels).metrics()
+      let nothing = AccuracyTally(grid: Grid(axes: []), labels: labels, figures: .calibration).metrics()
       for name in ["top1", "top1_low", "top1_high"] {
         #expect(try #require(nothing.first { $0.name == name }).values[0].isNaN, "\(name) of \(labels)")
       }

@@ -63,7 +63,7 @@ private struct MetricFixture: Decodable {
 
   @Test func accuraciesAndTheirIntervalAreNumPys() throws {
     let fixture = try MetricFixture.load()
-    var tally = AccuracyTally(kind: .imagenetVal, grid: Grid(axes: []), labels: fixture.labels)
+    var tally = AccuracyTally(grid: Grid(axes: []), labels: fixture.labels, figures: .calibration)
     tally.add(
       condition: 0, firstImage: 0, logits: fixture.logits.map { Float($0) * fixture.step },
       classCount: fixture.class_count)

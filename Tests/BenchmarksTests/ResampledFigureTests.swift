@@ -34,7 +34,7 @@ import Testing
     let count = 430
     let labels = (0..<count).map { Int32($0 % Self.classes) }
     let logits = Self.logits(count, stream: 1)
-    var tally = AccuracyTally(kind: .imagenetA, grid: Grid(axes: []), labels: labels)
+    var tally = AccuracyTally(grid: Grid(axes: []), labels: labels, figures: .calibration)
     tally.add(condition: 0, firstImage: 0, logits: logits, classCount: Self.classes)
     let metrics = tally.metrics(seed: Self.seed)
     let rankings = Self.rankings(logits)

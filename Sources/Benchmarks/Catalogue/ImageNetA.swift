@@ -1,8 +1,14 @@
-extension BenchmarkRecipe {
-  /// Natural images that deceive networks: `ROOT/WNID/*.jpg` (hendrycks/natural-adv-examples).
-  static let imagenetA = BenchmarkRecipe(
-    description: "natural adversarial examples, answers among the 200 classes of ImageNet-A",
-    subsets: [], headline: nil, classes: .among(ImageNetClasses.aIndices))
+/// Natural images that deceive networks (hendrycks/natural-adv-examples): `ROOT/WNID/*.jpg`, answers among 200 classes.
+public enum ImageNetA: Benchmark {
+  /// `imagenet-a`
+  public static let kind = BenchmarkKind.imagenetA
+  /// Those of ImageNet-A.
+  public static let classes = ClassScheme.among(ImageNetClasses.aIndices)
+}
+
+extension BenchmarkKind {
+  /// Natural adversarial examples.
+  public static let imagenetA = BenchmarkKind("imagenet-a")
 }
 
 extension ImageNetClasses {
@@ -18,4 +24,10 @@ extension ImageNetClasses {
     833 835 839 845 847 850 859 862 870 879 880 888 890 897 900 907 913 924 932 933 934 937 943 945 947 951
     954 956 957 959 971 972 980 981 984 986 987 988
     """)
+}
+
+extension ImageNetClasses {
+  static func indices(_ text: String) -> [Int32] {
+    text.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
+  }
 }

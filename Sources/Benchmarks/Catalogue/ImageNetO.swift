@@ -1,11 +1,21 @@
-extension BenchmarkRecipe {
-  /// Images of no known class, beside ImageNet's own of the same 200 classes (hendrycks/natural-adv-examples).
-  static let imagenetO = BenchmarkRecipe(
-    description: "out-of-distribution images beside known ones, softmax over the 200 classes of ImageNet-O",
-    subsets: [
-      SubsetRecipe(name: "out", key: "root", path: "", isRequired: true, isRestricted: false),
-      SubsetRecipe(name: "in", key: "in", path: "", isRequired: true, isRestricted: true),
-    ], headline: "in", classes: .among(ImageNetClasses.oIndices))
+/// Images of no known class, beside ImageNet's own of the same 200 classes (hendrycks/natural-adv-examples).
+public enum ImageNetO: Benchmark {
+  /// `imagenet-o`
+  public static let kind = BenchmarkKind.imagenetO
+  /// Foreign images, and known ones.
+  public static let subsets = [
+    SubsetRecipe("out", key: "root"), SubsetRecipe("in", key: "in", isRestricted: true),
+  ]
+  /// Those of ImageNet-O.
+  public static let classes = ClassScheme.among(ImageNetClasses.oIndices)
+  /// How well foreign images are told from known ones.
+  public static let subsetFigures = SubsetFigures(
+    headline: "in", foreign: SubsetFigures.Foreign(out: "out", known: "in"))
+}
+
+extension BenchmarkKind {
+  /// Out-of-distribution images.
+  public static let imagenetO = BenchmarkKind("imagenet-o")
 }
 
 extension ImageNetClasses {

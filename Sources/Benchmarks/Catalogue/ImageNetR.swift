@@ -1,11 +1,22 @@
-extension BenchmarkRecipe {
-  /// Renditions, and beside them, where `val` is given, ImageNet's own images of the same 200 classes.
-  static let imagenetR = BenchmarkRecipe(
-    description: "renditions, answers among the 200 classes of ImageNet-R",
-    subsets: [
-      SubsetRecipe(name: "renditions", key: "root", path: "", isRequired: true, isRestricted: false),
-      SubsetRecipe(name: "val", key: "val", path: "", isRequired: false, isRestricted: true),
-    ], headline: "renditions", classes: .among(ImageNetClasses.rIndices))
+/// Renditions (hendrycks/imagenet-r), and beside them, where `val` is given, ImageNet's own images of the same 200 classes.
+public enum ImageNetR: Benchmark {
+  /// `imagenet-r`
+  public static let kind = BenchmarkKind.imagenetR
+  /// Renditions, and photographs.
+  public static let subsets = [
+    SubsetRecipe("renditions", key: "root"), SubsetRecipe("val", key: "val", isRequired: false, isRestricted: true),
+  ]
+  /// Those of ImageNet-R.
+  public static let classes = ClassScheme.among(ImageNetClasses.rIndices)
+  /// What renditions cost.
+  public static let subsetFigures = SubsetFigures(
+    headline: "renditions",
+    gap: SubsetFigures.Gap(name: "val_gap", title: "gap to the same classes of val", high: "val", low: "renditions"))
+}
+
+extension BenchmarkKind {
+  /// Renditions.
+  public static let imagenetR = BenchmarkKind("imagenet-r")
 }
 
 extension ImageNetClasses {

@@ -106,7 +106,6 @@ extension BenchmarkDefinition {
   /// Why a run of this ImageNet-C has no mCE: `no mCE: severities 1, 2, 4 are not part of the run; it needs all five`;
   /// nil where it has one, and for other benchmarks.
   public var whyNoMeanCorruptionError: String? {
-    guard kind == .imagenetC else { return nil }
-    return CorruptionCoverage(axes: grid.axes)?.whyNoMeanCorruptionError
+    CorruptionCoverage(axes: grid.axes)?.whyNoMeanCorruptionError
   }
 }

@@ -1,7 +1,19 @@
-/// ImageNet-9, which asks how far a classifier looks at backgrounds (MadryLab/backgrounds_challenge).
-public enum ImageNet9 {
+/// ImageNet-9, which asks how far a classifier looks at backgrounds (MadryLab/backgrounds_challenge): nine classes on their own
+/// and on other backgrounds, `ROOT/VARIANT/val/NN_class/*.JPEG`. The answer over 1,000 classes is mapped to nine.
+public enum ImageNet9: Benchmark {
+  /// `imagenet-9`
+  public static let kind = BenchmarkKind.imagenet9
+  /// A set a variant.
+  public static let subsets = variants.map { SubsetRecipe($0, key: "root", path: $0 + "/val") }
+  /// A folder's first two digits are its class.
+  public static let classes = ClassScheme.numberedFolders(map: classOfImageNet.map { Int32($0 ?? -1) })
+  /// What a background of another class costs.
+  public static let subsetFigures = SubsetFigures(
+    headline: "original",
+    gap: SubsetFigures.Gap(name: "bg_gap", title: "BG-gap", high: "mixed_same", low: "mixed_rand"))
+
   /// The nine classes in class-index order.
-  public static let classes = [
+  public static let classNames = [
     "dog", "bird", "vehicle", "reptile", "carnivore", "insect", "instrument", "primate", "fish",
   ]
 
@@ -39,4 +51,9 @@ public enum ImageNet9 {
   ]
 
   private static func single(_ indices: [Int]) -> [ClosedRange<Int>] { indices.map { $0...$0 } }
+}
+
+extension BenchmarkKind {
+  /// Foregrounds and backgrounds.
+  public static let imagenet9 = BenchmarkKind("imagenet-9")
 }

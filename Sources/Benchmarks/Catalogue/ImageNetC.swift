@@ -1,0 +1,165 @@
+import Imaging
+
+/// Common corruptions (Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
+/// Perturbations", ICLR 2019; hendrycks/robustness): `ROOT/CORRUPTION/SEVERITY/WNID/*.JPEG`, or made on the fly from clean
+/// images.
+public enum ImageNetC: Benchmark {
+  /// `imagenet-c`
+  public static let kind = BenchmarkKind.imagenetC
+  /// Published files or clean images, the parts of the grid, and how corruptions are made.
+  public static let keys = ["root", "from", "corruptions", "severities", "jpeg", "frost"]
+  /// The published files are of 224 pixels.
+  public static let isPublishedAtInputSize = true
+
+  /// The folders that the public archives put above the corruptions.
+  public static let groups = ["noise", "blur", "weather", "digital", "extra"]
+
+  /// All 19 corruptions: the standard 15, then the extra four.
+  public static let corruptions =
+    standardCorruptions + ["speckle_noise", "gaussian_blur", "spatter", "saturate"]
+
+  /// The 15 corruptions over which mCE is defined.
+  public static let standardCorruptions = [
+    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
+    "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+  ]
+
+  /// Every corruption at every severity, unless the manifest says otherwise.
+  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
+    let origin = try manifest.origin()
+    for key in ["jpeg", "frost"] where !origin.isMade && manifest.has(key) {
+      throw manifest.failure(key, "\(key) is for corruptions made on the fly, with from")
+    }
+    let known = origin.isMade ? Corruption.allCases.map(\.rawValue) : corruptions
+    let definition = BenchmarkDefinition.corruptions(
+      name: manifest.name, origin: origin, corruptions: try manifest.words("corruptions", known: known) ?? known,
+      severities: try manifest.integers("severities", in: 1...5) ?? [1, 2, 3, 4, 5], classes: manifest.classes,
+      making: CorruptionMaking(
+        jpegQuality: try manifest.integer("jpeg", in: 1...100), frost: try frost(manifest)))
+    for cell in definition.grid.cells where !origin.isMade {
+      _ = try manifest.existingFolder(of: cell, in: definition.layout, "\(cell)")
+    }
+    return definition
+  }
+
+  private static func frost(_ manifest: some ManifestKeys) throws -> FrostFolder? {
+    guard manifest.has("frost") else { return nil }
+    let path = try manifest.folder("frost")
+    do {
+      let frost = try FrostFolder(path: path)
+      _ = try frost.pictures()
+      return frost
+    } catch { throw manifest.failure("frost", "\(error)") }
+  }
+
+  /// A folder a corruption and severity, or that of the clean images.
+  public static func layout(of origin: ImageOrigin, _ subsets: [ImageSubset]) -> PictureLayout {
+    origin.isMade
+      ? PictureLayout(root: origin.root) : PictureLayout(root: origin.root, folderAxes: 2, mayFitAlready: true)
+  }
+
+  /// Accuracies and corruption errors.
+  public static func tally(
+    of benchmark: BenchmarkDefinition, _ listing: ImageListing, _ scoring: Scoring, population: UInt32
+  ) -> any Tally {
+    AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .corruptions, population: population)
+  }
+}
+
+extension BenchmarkKind {
+  /// Common corruptions.
+  public static let imagenetC = BenchmarkKind("imagenet-c")
+}
+
+extension BenchmarkDefinition {
+  /// ImageNet-C over the given corruptions and severities.
+  public static func corruptions(
+    name: String, origin: ImageOrigin, corruptions: [String], severities: [Int], classes: [String] = [],
+    making: CorruptionMaking = CorruptionMaking()
+  ) -> BenchmarkDefinition {
+    let axes = [
+      GridAxis(name: "corruption", values: corruptions),
+      GridAxis(name: "severity", values: severities.map(String.init), isNumeric: true),
+    ]
+    let made = corruptions.map { origin.isMade ? Corruption(rawValue: $0) : nil }
+    return BenchmarkDefinition(
+      kind: .imagenetC, name: name,
+      layout: ImageNetC.layout(of: origin, []),
+      grid: Grid(axes: axes), classes: classes,
+      attributes: origin.isMade ? making.attributes(hasFrost: corruptions.contains(Corruption.frost.rawValue)) : [:]
+    ) { cell in
+      guard let corruption = made[cell.index / severities.count] else { return [.fit] }
+      return [.fit, .corrupt(corruption, severity: severities[cell.index % severities.count], making)]
+    }
+  }
+}
+
+// MARK: - Figures
+
+extension AccuracyFigures {
+  /// Corruption errors and means over corruptions and severities.
+  public static let corruptions = AccuracyFigures { tally, clean, seed in
+    tally.grid.axes.count == 2 ? tally.corruptionMetrics(clean: clean, seed: seed) : []
+  }
+}
+
+extension AccuracyTally {
+  /// The conditions of the standard 15 corruptions; none where one of them is missing.
+  private var standardConditions: [Int] {
+    guard CorruptionCoverage(axes: grid.axes)?.hasStandard == true else { return [] }
+    return grid.cells.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
+  }
+
+  fileprivate func corruptionMetrics(clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
+    let cleanTop1 = clean?.top1.first ?? .nan
+    let errors = CorruptionError(grid: grid, top1: top1, clean: cleanTop1)
+    let ce = errors.errors
+    let relative = errors.relativeErrors
+    let corruption = [grid.axes[0].name]
+    let mean = top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)
+    let standard = standardConditions
+    let standardMean = standard.isEmpty ? .nan : standard.reduce(0) { $0 + top1[$1] } / Double(standard.count)
+    let single = [
+      (
+        "standard_mean_top1",
+        "top-1 accuracy, mean over the standard 15 corruptions and the severities, 0 to 1; NaN without all",
+        standardMean, AccuracyCombination.mean(over: standard)
+      ),
+      (
+        "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
+        .mean(conditions: top1.count)
+      ),
+      (
+        "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
+        errors.mean(ce), errors.combination(relative: false)
+      ),
+      (
+        "partial_mce", "mean corruption error over those standard corruptions that were evaluated",
+        errors.partialMean(ce), errors.combination(relative: false)
+      ),
+      (
+        "relative_mce",
+        "relative mCE: mean relative corruption error over the standard 15, 1 = AlexNet; NaN without all",
+        errors.mean(relative), errors.combination(relative: true)
+      ),
+    ]
+    let intervals = CombinationBootstrap(single.map(\.3), of: rightMasks).intervals(
+      seed: seed, population: population,
+      clean: clean.map { ($0.rightMasks, $0.population) })
+    return [
+      MetricSeries(
+        name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
+        axes: corruption, values: ce),
+      MetricSeries(
+        name: "relative_ce",
+        description: "what the error exceeds the clean error by, over the same of AlexNet (clean error 0.435)",
+        axes: corruption, values: relative),
+    ]
+      + zip(single, intervals).flatMap { metric, interval in
+        // A figure that is not defined has no interval either.
+        let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
+        return [MetricSeries(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
+          + MetricSeries.ends(of: metric.0, interval)
+      }
+  }
+}

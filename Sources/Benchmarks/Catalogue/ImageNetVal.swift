@@ -1,0 +1,24 @@
+/// Clean images in class folders: `ROOT/WNID/*.JPEG`, one condition.
+public enum ImageNetVal: Benchmark {
+  /// `imagenet-val`
+  public static let kind = BenchmarkKind.imagenetVal
+  /// Relative corruption errors are measured by it.
+  public static let isClean = true
+
+  /// Class folders, or shards of a WebDataset.
+  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
+    try oneCondition(manifest, takesWebDatasets: true)
+  }
+}
+
+extension BenchmarkKind {
+  /// Clean images.
+  public static let imagenetVal = BenchmarkKind("imagenet-val")
+}
+
+extension BenchmarkDefinition {
+  /// Clean images in class folders.
+  public static func clean(name: String, root: String) -> BenchmarkDefinition {
+    BenchmarkDefinition(kind: .imagenetVal, name: name, layout: PictureLayout(root: root))
+  }
+}

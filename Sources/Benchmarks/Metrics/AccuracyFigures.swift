@@ -1,0 +1,57 @@
+/// What is worked out of the accuracies of all conditions, beside themselves.
+public struct AccuracyFigures: Sendable {
+  let series: @Sendable (_ tally: AccuracyTally, _ clean: AccuracyTally?, _ seed: UInt64) -> [MetricSeries]
+
+  init(_ series: @escaping @Sendable (AccuracyTally, AccuracyTally?, UInt64) -> [MetricSeries]) {
+    self.series = series
+  }
+
+  /// Nothing.
+  public static let none = AccuracyFigures { _, _, _ in [] }
+
+  /// The mean over all conditions.
+  public static let mean = AccuracyFigures { tally, _, seed in
+    let top1 = tally.top1
+    let axes = tally.grid.axes.map(\.name)
+    return [
+      MetricSeries(
+        name: "mean_top1", description: "top-1 accuracy, mean over \(axes.joined(separator: " and ")), 0 to 1",
+        axes: [], values: [top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)])
+    ] + tally.intervals(of: "mean_top1", .mean(conditions: tally.grid.count), seed)
+  }
+
+  /// How far confidences are from accuracies, where there is one condition.
+  public static let calibration = AccuracyFigures { tally, _, seed in
+    tally.grid.axes.isEmpty ? tally.calibration(seed) : []
+  }
+}
+
+extension AccuracyTally {
+  /// How far confidences are from accuracies, over the images that were evaluated.
+  fileprivate func calibration(_ seed: UInt64) -> [MetricSeries] {
+    let images = evaluatedImages(0)
+    let calibration = Calibration(
+      confidences: images.map { confidences[$0] }, isRight: images.map { isRight(0, $0) })
+    let figures: [(name: String, description: String, value: (Calibration) -> Double)] = [
+      ("rms_calibration_error", "RMS calibration error, bins of 100 images, 0 to 1", { $0.rmsError }),
+      (
+        "aurra", "AURRA: area under the curve of accuracy by response rate, 0 to 1",
+        { $0.areaUnderResponseRateAccuracy }
+      ),
+      ("ece", "ECE: expected calibration error, 15 bins of equal width, 0 to 1", { $0.expectedError }),
+    ]
+    var resampled = figures.map { _ in [Double]() }
+    let bootstrap = Bootstrap(seed: seed, population: population)
+    for resample in 0..<Bootstrap.resamples {
+      let counts = bootstrap.counts(resample: resample, imageCount: imageCount)
+      let drawn = calibration.resampled(images.map { counts[$0] })
+      for (index, figure) in figures.enumerated() { resampled[index].append(figure.value(drawn)) }
+    }
+    return zip(figures, resampled).flatMap { figure, values in
+      let value = figure.value(calibration)
+      let interval = ConfidenceInterval(resampled: value.isNaN ? [] : values)
+      return [MetricSeries(name: figure.name, description: figure.description, axes: [], values: [value])]
+        + MetricSeries.ends(of: figure.name, interval.isPoint ? .undefined : interval)
+    }
+  }
+}
