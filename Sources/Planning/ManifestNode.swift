@@ -13,7 +13,7 @@ struct ManifestNode {
 
   /// The mapping's values by key.
   ///
-  /// - Throws: where this is no mapping, a key stands twice, or a key is none of `known`.
+  /// - Throws: where this is no mapping, a key is there twice, or a key is none of `known`.
   func mapping(known: [String]) throws -> [String: ManifestNode] {
     guard case .mapping(let mapping) = node else { throw failure("\(path) must be a mapping of keys to values") }
     var result: [String: ManifestNode] = [:]
@@ -26,7 +26,7 @@ struct ManifestNode {
             + Self.suggestion(for: name, among: known))
       }
       let child = ManifestNode(node: value, file: file, path: path == "the manifest" ? name : "\(path).\(name)")
-      if result.updateValue(child, forKey: name) != nil { throw place.failure("key \"\(name)\" stands twice") }
+      if result.updateValue(child, forKey: name) != nil { throw place.failure("duplicate key \"\(name)\"") }
     }
     return result
   }

@@ -92,7 +92,7 @@ public struct ManifestReader {
         let key = duplicates.first ?? ""
         throw ManifestError(
           file: file, line: secondLine(of: key, in: text, from: context.mark.line), column: context.mark.column,
-          problem: "the key \"\(key)\" stands twice; remove one")
+          problem: "duplicate key \"\(key)\"; remove one")
       default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error.sentence)")
       }
     }

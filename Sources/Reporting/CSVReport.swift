@@ -54,9 +54,16 @@ public struct CSVReport: Sendable {
   private static func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
 
   private static func row(_ fields: [String]) -> String {
-    fields.map { field in
-      field.contains { ",\"\r\n".contains($0) } ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
-    }.joined(separator: ",")
+    fields.map(quoted).joined(separator: ",")
+  }
+
+  /// By scalars: a carriage return and a line feed are one character, as is a quotation mark with an accent.
+  private static func quoted(_ field: String) -> String {
+    let special = ",\"\r\n".unicodeScalars
+    guard field.unicodeScalars.contains(where: { special.contains($0) }) else { return field }
+    var text = String.UnicodeScalarView()
+    for scalar in field.unicodeScalars { text.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+    return "\"" + String(text) + "\""
   }
 }
 

@@ -104,7 +104,7 @@ import Videos
     Refusal(find: "seed: 7", replace: "sede: 7", line: 2, says: "did you mean \"seed\"?"),
     Refusal(find: "seed: 7", replace: "seed: lucky", line: 2, says: "seed must be a whole number"),
     Refusal(find: "seed: 7", replace: "seed: -1", line: 2, says: "seed is -1, but must be from 0"),
-    Refusal(find: "seed: 7", replace: "run: twice", line: 2, says: "stands twice"),
+    Refusal(find: "seed: 7", replace: "run: twice", line: 2, says: "duplicate key"),
     Refusal(find: "run: small", replace: "run: ../up", line: 1, says: "may hold only ASCII letters"),
     Refusal(find: "replknet-nano", replace: "replknet-nanny", line: 5, says: "did you mean \"replknet-nano\"?"),
     Refusal(find: "replknet-nano", replace: "replknet-nano@7", line: 5, says: "takes no images of that side"),

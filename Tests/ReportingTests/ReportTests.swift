@@ -107,4 +107,19 @@ import Testing
     #expect(files["summary.csv"]?.contains(",net,imagenet-c,mean_top1,0.5647,0.5,0.611,29,40\r\n") == true)
     #expect(files["summary.csv"]?.contains("_low") == false)
   }
+
+  /// RFC 4180 counts characters as bytes do, Swift's characters join some of them.
+  @Test func lineEndsAndAccentedQuotationMarksAreQuoted() {
+    let names = ["a\r\nb", "a\rb", "\"\u{301}c", "d,\u{301}"]
+    let sections = names.map { name in
+      ReportSection(
+        model: name, benchmark: "b", axes: [],
+        metrics: [MetricSeries(name: "top1", description: "", axes: [], values: [0.5])], imageCount: 2, facts: [])
+    }
+    let text = CSVReport.render(ReportModel(title: "t", sections: sections)).files[2].text
+    for quoted in ["\"a\r\nb\"", "\"a\rb\"", "\"\"\"\u{301}c\"", "\"d,\u{301}\""] {
+      #expect(text.utf8.split(separator: UInt8(ascii: "\n")).count > 4)
+      #expect(Array(text.unicodeScalars).contains(Array(quoted.unicodeScalars)), "\(quoted)")
+    }
+  }
 }
