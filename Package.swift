@@ -64,6 +64,7 @@ let package = Package(
     .target(name: "CAllocator"),
 
     library("Durable"),
+    library("Records"),
     library("Machine", ["CAllocator"]),
     library("KernelInterfaces"),
     .target(
@@ -81,16 +82,17 @@ let package = Package(
       exclude: ["ONNX/Protocol/onnx.proto"]),
     library("Imaging", ["Tensors", "KernelInterfaces", "Kernels", "CJPEG", "CPNG", "CWebP", "CTIFF", "CGIF"]),
     library("Videos", ["Imaging", "CAV"]),
-    library("Benchmarks", ["Imaging", "Videos", "Tensors", crypto]),
+    library("Benchmarks", ["Records", "Imaging", "Videos", "Tensors", crypto]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
-    library("Planning", ["Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
+    library(
+      "Planning", ["Records", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling"),
     .target(
       name: "Messaging", dependencies: ["Durable", "CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
     library(
       "Coordination",
       [
-        "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", "Benchmarks", logging,
+        "Records", "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", "Benchmarks", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library(
@@ -102,17 +104,18 @@ let package = Package(
     library(
       "Working",
       [
-        "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", "Machine", "Kernels",
+        "Records", "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", "Machine",
+        "Kernels",
         logging,
       ]),
-    library("Archives", ["Durable", "CHDF5", "CHDF5Output", crypto]),
+    library("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
     .target(
       name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "Machine", "CSpawn", logging],
       resources: [
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
       ]),
-    library("Reporting", ["Archives", "Benchmarks"]),
+    library("Reporting", ["Records", "Archives", "Benchmarks"]),
     .executableTarget(
       name: "gauntlet",
       dependencies: [
@@ -134,21 +137,21 @@ let package = Package(
     tests("Networks", ["Tensors", "Kernels"], fixtures: true),
     tests("Imaging", ["Tensors", "Kernels"], fixtures: true),
     tests("Videos", ["Imaging"], fixtures: true),
-    tests("Benchmarks", ["Imaging"], fixtures: true),
+    tests("Benchmarks", ["Records", "Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
-    tests("Planning", ["Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
-    tests("Working", ["Messaging", "Machine", "Planning"]),
+    tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
+    tests("Working", ["Records", "Messaging", "Machine", "Planning"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling"),
     tests("Messaging", ["CZeroMQ", logging]),
     tests("Launching", ["Planning", "Messaging", "Yams", logging]),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["gauntlet", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
+      dependencies: ["gauntlet", "Records", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
       exclude: ["Fixtures"]),
-    tests("Archives", ["Durable", "CHDF5", "CHDF5Output"]),
-    tests("Reporting", ["Archives", "Benchmarks"]),
-    tests("Coordination", ["Messaging", "Planning", "Working", logging]),
+    tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output"]),
+    tests("Reporting", ["Records", "Archives", "Benchmarks"]),
+    tests("Coordination", ["Records", "Messaging", "Planning", "Working", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

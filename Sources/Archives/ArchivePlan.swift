@@ -1,40 +1,25 @@
-/// One axis of a group's grid.
-public struct ArchiveAxis: Sendable, Equatable {
-  /// The dimension's name.
-  public let name: String
-  /// The coordinates.
-  public let values: [String]
-  /// Whether the coordinates are stored as numbers.
-  public let isNumeric: Bool
-
-  /// An axis.
-  public init(name: String, values: [String], isNumeric: Bool) {
-    self.name = name
-    self.values = values
-    self.isNumeric = isNumeric
-  }
-}
+import Records
 
 /// What a group is to hold, known before the first part.
 public struct ArchiveGroupPlan: Sendable {
   /// `MODEL/BENCHMARK`.
   public let path: String
   /// The grid, slowest axis first.
-  public let axes: [ArchiveAxis]
+  public let axes: [Axis]
   /// The images' paths, which are the order of the image dimension.
   public let imagePaths: [String]
   /// The images' classes; -1 where unknown.
   public let labels: [Int32]
   /// The classes' names.
   public let classNames: [String]
-  /// Logits an image.
-  public let classCount: Int
+  /// What each part holds of its images. Dimensions of one name have one length.
+  public let variables: [Variable]
   /// Where it came from.
   public let attributes: [String: String]
 
   /// A group; labels are as many as paths.
   public init(
-    path: String, axes: [ArchiveAxis], imagePaths: [String], labels: [Int32], classNames: [String], classCount: Int,
+    path: String, axes: [Axis], imagePaths: [String], labels: [Int32], classNames: [String], variables: [Variable],
     attributes: [String: String]
   ) {
     self.path = path
@@ -42,14 +27,22 @@ public struct ArchiveGroupPlan: Sendable {
     self.imagePaths = imagePaths
     self.labels = labels
     self.classNames = classNames
-    self.classCount = classCount
+    self.variables = variables
     self.attributes = attributes
+  }
+
+  /// The variables' dimensions, each once, with `class`, which the classes' names have.
+  var dimensions: [Variable.Dimension] {
+    var seen: Set<String> = []
+    return ([Variable.Dimension("class", classNames.count)] + variables.flatMap(\.dimensions)).filter {
+      seen.insert($0.name).inserted
+    }
   }
 
   var conditionCount: Int { axes.reduce(1) { $0 * $1.values.count } }
 
   /// The place along each axis of a condition, the last axis running fastest.
-  static func place(of condition: Int, in axes: [ArchiveAxis]) -> [Int] {
+  static func place(of condition: Int, in axes: [Axis]) -> [Int] {
     var rest = condition
     var place: [Int] = []
     for axis in axes.reversed() {
@@ -57,26 +50,6 @@ public struct ArchiveGroupPlan: Sendable {
       rest /= max(1, axis.values.count)
     }
     return place.reversed()
-  }
-}
-
-/// One metric over some of a group's axes.
-public struct ArchiveMetric: Sendable, Equatable {
-  /// The variable's name.
-  public let name: String
-  /// What it is, with its unit.
-  public let description: String
-  /// Names of axes of the group; none for a single number.
-  public let axes: [String]
-  /// The values, row-major.
-  public let values: [Double]
-
-  /// A metric.
-  public init(name: String, description: String, axes: [String], values: [Double]) {
-    self.name = name
-    self.description = description
-    self.axes = axes
-    self.values = values
   }
 }
 

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Records
 
 /// An image without a result, and why.
 public struct ArchiveFailure: Sendable, Equatable {
@@ -32,7 +33,7 @@ public final class ArchiveReader {
     /// `MODEL/BENCHMARK`.
     public let path: String
     /// The grid, slowest axis first.
-    public let axes: [ArchiveAxis]
+    public let axes: [Axis]
     /// The images' paths.
     public let imagePaths: [String]
     /// The images' classes; -1 where unknown.
@@ -45,8 +46,8 @@ public final class ArchiveReader {
     public var conditionCount: Int { axes.reduce(1) { $0 * $1.values.count } }
     /// Images of each condition.
     public var imageCount: Int { imagePaths.count }
-    /// Logits an image.
-    public let classCount: Int
+    /// What was observed of each image.
+    public let variables: [Variable]
   }
 
   /// The archive's path.
@@ -57,7 +58,7 @@ public final class ArchiveReader {
   public let groups: [Group]
   let stored: StoredFile
 
-  /// Opens an archive and reads all but the logits.
+  /// Opens an archive and reads all but the variables' values.
   public init(path: String) throws {
     self.path = path
     let (stored, attributes, groups) = try HDF5.exclusively { () throws -> (Opened, [String: String], [Group]) in
@@ -92,25 +93,39 @@ public final class ArchiveReader {
     let root = "/" + path
     guard file.exists(root) else { throw file.failure("it lacks the group \(path)") }
     let attributes = try file.attributes(of: root)
-    var axes: [ArchiveAxis] = []
+    var axes: [Axis] = []
     for name in (attributes["axes"] ?? "").split(separator: " ") {
       switch try file.read(root + "/" + name) {
-      case .strings(let values): axes.append(ArchiveAxis(name: String(name), values: values, isNumeric: false))
+      case .strings(let values): axes.append(Axis(name: String(name), values: values, isNumeric: false))
       case .integers(let values):
-        axes.append(ArchiveAxis(name: String(name), values: values.map { String($0) }, isNumeric: true))
+        axes.append(Axis(name: String(name), values: values.map { String($0) }, isNumeric: true))
       case .doubles: throw file.failure("\(path)/\(name) is no axis of gauntlet")
       }
     }
     let paths = try file.strings(root + "/path")
     let labels = try file.integers(root + "/label").map { Int32(truncatingIfNeeded: $0) }
     let names = try file.strings(root + "/class_name")
-    let extents = try file.extents(root + "/logits")
-    guard labels.count == paths.count, extents.dropLast() == (axes.map(\.values.count) + [paths.count])[...],
-      let classCount = extents.last
-    else { throw file.failure("the shapes in \(path) do not agree") }
+    guard labels.count == paths.count else { throw file.failure("the shapes in \(path) do not agree") }
+    let extents = axes.map(\.values.count) + [paths.count]
+    // Archives of before have logits alone, and do not say so.
+    let variables = try (attributes["variables"] ?? "logits").split(separator: " ").map {
+      name throws(ArchiveError) -> Variable in
+      let found = try file.extents(root + "/" + name)
+      guard found.starts(with: extents) else { throw file.failure("the shapes in \(path) do not agree") }
+      let attributes = try file.attributes(of: root + "/" + name)
+      let names = attributes["axes"]?.split(separator: " ").dropFirst(extents.count).map(String.init) ?? ["class"]
+      guard names.count == found.count - extents.count else {
+        throw file.failure("the shapes in \(path) do not agree")
+      }
+      let variable = Variable(
+        String(name), zip(names, found.dropFirst(extents.count)).map { .init($0, $1) },
+        description: attributes["long_name"] ?? "")
+      guard variable.count(atMost: 1 << 40) != nil else { throw file.failure("the shapes in \(path) do not agree") }
+      return variable
+    }
     return Group(
       path: path, axes: axes, imagePaths: paths, labels: labels, classNames: names, attributes: attributes,
-      classCount: classCount)
+      variables: variables)
   }
 
   private func find(_ path: String) throws(ArchiveError) -> Group {
@@ -120,19 +135,29 @@ public final class ArchiveReader {
     return group
   }
 
-  /// Logits of a range of images under one condition, [image, class]; NaN where there is no result.
-  public func logits(group path: String, conditionIndex: Int, images: Range<Int>) throws -> [Float] {
+  /// A variable's values of a range of images under one condition, [image, dimensions...]; NaN where there is no result.
+  public func values(
+    of name: String, group path: String, conditionIndex: Int, images: Range<Int>
+  ) throws -> [Float] {
     let group = try find(path)
+    guard let variable = group.variables.first(where: { $0.name == name }), let count = variable.count(atMost: 1 << 40)
+    else { throw ArchiveError.unreadable(path: self.path, reason: "\(path) has no variable \(name)") }
     let place = try place(conditionIndex, images, group)
-    var logits = [Float](repeating: .nan, count: images.count * group.classCount)
+    var values = [Float](repeating: .nan, count: images.count * count)
     try HDF5.exclusively {
-      try logits.withUnsafeMutableBufferPointer {
+      try values.withUnsafeMutableBufferPointer {
         try stored.box(
-          "/\(path)/logits", type: gauntlet_h5_native_float(), start: place + [images.lowerBound, 0],
-          count: place.map { _ in 1 } + [images.count, group.classCount], write: false, $0)
+          "/\(path)/\(name)", type: gauntlet_h5_native_float(),
+          start: place + [images.lowerBound] + variable.dimensions.map { _ in 0 },
+          count: place.map { _ in 1 } + [images.count] + variable.lengths, write: false, $0)
       }
     }
-    return logits
+    return values
+  }
+
+  /// Logits of a range of images under one condition, [image, class]; NaN where there is no result.
+  public func logits(group path: String, conditionIndex: Int, images: Range<Int>) throws -> [Float] {
+    try values(of: "logits", group: path, conditionIndex: conditionIndex, images: images)
   }
 
   /// Which images have a result under one condition.
@@ -158,7 +183,7 @@ public final class ArchiveReader {
   }
 
   /// The metrics of a group.
-  public func metrics(group path: String) throws -> [ArchiveMetric] {
+  public func metrics(group path: String) throws -> [Metric] {
     let group = try find(path)
     return try HDF5.exclusively {
       try (group.attributes["metrics"] ?? "").split(separator: " ").map { name in
@@ -167,7 +192,7 @@ public final class ArchiveReader {
           throw stored.failure("\(name) holds no numbers")
         }
         let attributes = try stored.attributes(of: dataset)
-        return ArchiveMetric(
+        return Metric(
           name: String(name), description: attributes["long_name"] ?? "",
           axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values)
       }

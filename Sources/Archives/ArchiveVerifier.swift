@@ -2,7 +2,7 @@ import Foundation
 
 /// What a check of an archive found.
 public struct ArchiveReport: Sendable, Encodable {
-  /// Parts whose logits have the recorded SHA-256.
+  /// Parts whose values have the recorded SHA-256.
   public var soundParts = 0
   /// What is damaged.
   public var damage: [String] = []
@@ -28,7 +28,7 @@ public struct ArchiveReport: Sendable, Encodable {
 
   /// The report in words.
   public var lines: [String] {
-    ["\(soundParts) parts have the logits that were recorded"]
+    ["\(soundParts) parts have the values that were recorded"]
       + (partsOfSameImages.map { ["\($0) parts were computed from the images that lie there now"] } ?? [])
       + damage.map { "damaged: " + $0 } + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
       + setAside.map { "set aside: " + $0 } + changed.map { "changed: " + $0 }
@@ -126,12 +126,15 @@ public enum ArchiveVerifier {
         conditions: try archive.stored.integers(root + "condition"),
         first: try archive.stored.integers(root + "first_image"),
         counts: try archive.stored.integers(root + "image_count"),
-        digests: try archive.stored.strings(root + "logits_sha256")
+        digests: try Set(archive.groups.flatMap { $0.variables.map(\.name) }).sorted().map { name in
+          (variable: name, sha256: try archive.stored.strings(root + name + "_sha256"))
+        }
       )
     }
     let rows = table.groups.count
     guard
-      [table.conditions.count, table.first.count, table.counts.count, table.digests.count].allSatisfy({ $0 == rows })
+      [table.conditions.count, table.first.count, table.counts.count].allSatisfy({ $0 == rows }),
+      table.digests.allSatisfy({ $0.sha256.count == rows })
     else { throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts does not hold together") }
     var covered: [String: [Int: [Range<Int>]]] = [:]
     for row in 0..<rows {
@@ -143,13 +146,17 @@ public enum ArchiveVerifier {
       }
       let images = Int(table.first[row])..<Int(start)
       do {
-        let logits = try archive.logits(
-          group: table.groups[row], conditionIndex: Int(table.conditions[row]), images: images)
-        if Digest.of(logits) == table.digests[row] {
-          report.soundParts += 1
-        } else {
-          report.damage.append(name + ": the logits are not those that were recorded")
+        let group = archive.groups.first { $0.path == table.groups[row] }
+        let wrong = try table.digests.filter { digest in
+          guard group?.variables.contains(where: { $0.name == digest.variable }) ?? true else {
+            return !digest.sha256[row].isEmpty
+          }
+          let values = try archive.values(
+            of: digest.variable, group: table.groups[row], conditionIndex: Int(table.conditions[row]), images: images)
+          return Digest.of(values) != digest.sha256[row]
         }
+        if wrong.isEmpty { report.soundParts += 1 }
+        report.damage += wrong.map { "\(name): the \($0.variable) are not those that were recorded" }
         covered[table.groups[row], default: [:]][Int(table.conditions[row]), default: []].append(images)
       } catch {
         report.damage.append("\(name): \(error)")

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Records
 
 /// Writes an archive beside its place and renames it when it is whole; one that is not closed leaves nothing.
 ///
@@ -9,7 +10,8 @@ public final class ArchiveWriter {
   private struct Recorded {
     let part: PartContents
     let fileSHA256: String
-    let logitsSHA256: String
+    /// Of each variable's values, in the group's order.
+    let sha256s: [String: String]
   }
 
   private let path: String
@@ -73,29 +75,43 @@ public final class ArchiveWriter {
     }
     let images = group.imagePaths.count
     try makeDimension(root + "/image", length: images, in: file)
-    try makeDimension(root + "/class", length: group.classCount, in: file)
+    for dimension in group.dimensions {
+      try makeDimension(root + "/" + dimension.name, length: dimension.length, in: file)
+    }
+    try file.setAttribute("variables", of: root, to: group.variables.map(\.name).joined(separator: " "))
     let extents = group.axes.map(\.values.count)
     let ones = extents.map { _ in 1 }
-    let rows = min(max(1, images), max(1, 65_536 / max(1, group.classCount)))
-    try file.makeArray(
-      root + "/logits", type: gauntlet_h5_file_float(), extents: extents + [images, group.classCount],
-      chunk: ones + [rows, max(1, group.classCount)], compressed: compressed, fill: .nan)
+    for variable in group.variables {
+      let count = variable.count(atMost: 1 << 30) ?? 1 << 30
+      let rows = min(max(1, images), max(1, 65_536 / max(1, count)))
+      try file.makeArray(
+        root + "/" + variable.name, type: gauntlet_h5_file_float(), extents: extents + [images] + variable.lengths,
+        chunk: ones + [rows] + variable.lengths.map { max(1, $0) }, compressed: compressed, fill: .nan)
+      let name = root + "/" + variable.name
+      try file.setAttribute("long_name", of: name, to: variable.description)
+      let axes = group.axes.map(\.name) + ["image"] + variable.dimensions.map(\.name)
+      try file.setAttribute("axes", of: name, to: axes.joined(separator: " "))
+    }
     try file.makeArray(
       root + "/complete", type: gauntlet_h5_file_int8(), extents: extents + [images],
       chunk: ones + [min(max(1, images), 65_536)], compressed: compressed, fill: nil)
     try file.write(.integers(group.labels.map { Int64($0) }), to: root + "/label")
     try file.write(.strings(group.imagePaths), to: root + "/path")
     try file.write(.strings(group.classNames), to: root + "/class_name")
-    for name in ["logits", "complete"] {
+    for name in group.variables.map(\.name) + ["complete"] {
       for (axis, description) in group.axes.enumerated() {
         try file.attach(root + "/" + description.name, to: root + "/" + name, axis: axis)
       }
       try file.attach(root + "/image", to: root + "/" + name, axis: extents.count)
     }
-    try file.attach(root + "/class", to: root + "/logits", axis: extents.count + 1)
+    for variable in group.variables {
+      for (place, dimension) in variable.dimensions.enumerated() {
+        try file.attach(
+          root + "/" + dimension.name, to: root + "/" + variable.name, axis: extents.count + 1 + place)
+      }
+    }
     for name in ["label", "path"] { try file.attach(root + "/image", to: root + "/" + name, axis: 0) }
     try file.attach(root + "/class", to: root + "/class_name", axis: 0)
-    try file.setAttribute("long_name", of: root + "/logits", to: "logits; NaN where there is no result")
     try file.setAttribute("long_name", of: root + "/complete", to: "1 where the image has a result")
     try file.setAttribute("long_name", of: root + "/label", to: "class index; -1 where it is unknown")
   }
@@ -120,14 +136,14 @@ public final class ArchiveWriter {
       throw ArchiveError.misplaced(shard: part.shard, reason: "there is no group \(part.group)")
     }
     let images = group.imagePaths.count
-    guard part.agrees, part.classCount == group.classCount, part.conditionIndex < group.conditionCount,
+    guard part.agrees, part.observations.map(\.variable) == group.variables, part.conditionIndex < group.conditionCount,
       part.imageCount <= images, part.firstImage <= images - part.imageCount
     else {
       throw ArchiveError.misplaced(
         shard: part.shard,
-        reason: "\(part.imageCount) images from \(part.firstImage) of \(part.classCount) classes, condition "
-          + "\(part.conditionIndex), in a group of \(images) images, \(group.classCount) classes, "
-          + "\(group.conditionCount) conditions")
+        reason: "\(part.imageCount) images from \(part.firstImage), condition \(part.conditionIndex), with "
+          + "\(Self.text(part.observations.map(\.variable))), in a group of \(images) images, \(group.conditionCount) "
+          + "conditions, with \(Self.text(group.variables))")
     }
     let cells =
       part.conditionIndex * images + part.firstImage..<part.conditionIndex * images + part.firstImage + part.imageCount
@@ -139,21 +155,31 @@ public final class ArchiveWriter {
     guard isFree else { throw ArchiveError.misplaced(shard: part.shard, reason: "another part holds the same images") }
     try write(part, group, stored)
     recorded.append(
-      Recorded(part: part.withoutLogits, fileSHA256: fileSHA256, logitsSHA256: Digest.of(part.logits)))
+      Recorded(
+        part: part.withoutValues, fileSHA256: fileSHA256,
+        sha256s: Dictionary(part.observations.map { ($0.variable.name, Digest.of($0.values)) }) { first, _ in first }))
+  }
+
+  private static func text(_ variables: [Variable]) -> String {
+    variables.map(\.shape).joined(separator: ", ")
   }
 
   private func write(_ part: PartContents, _ group: ArchiveGroupPlan, _ stored: StoredBox) throws {
     let place = ArchiveGroupPlan.place(of: part.conditionIndex, in: group.axes)
     let ones = place.map { _ in 1 }
-    var logits = part.logits
     var complete = [Int8](repeating: 1, count: part.imageCount)
     for failure in part.failures { complete[failure.offset] = 0 }
     let root = "/" + part.group
     try written {
-      try logits.withUnsafeMutableBufferPointer {
-        try stored.file.box(
-          root + "/logits", type: gauntlet_h5_native_float(), start: place + [part.firstImage, 0],
-          count: ones + [part.imageCount, part.classCount], write: true, $0)
+      for observation in part.observations {
+        var values = observation.values
+        let lengths = observation.variable.lengths
+        try values.withUnsafeMutableBufferPointer {
+          try stored.file.box(
+            root + "/" + observation.variable.name, type: gauntlet_h5_native_float(),
+            start: place + [part.firstImage] + lengths.map { _ in 0 }, count: ones + [part.imageCount] + lengths,
+            write: true, $0)
+        }
       }
       try complete.withUnsafeMutableBufferPointer {
         try stored.file.box(
@@ -164,7 +190,7 @@ public final class ArchiveWriter {
   }
 
   /// Adds variables to a group.
-  public func writeMetrics(group: String, _ series: [ArchiveMetric]) throws {
+  public func writeMetrics(group: String, _ series: [Metric]) throws {
     guard let stored, let plan = groups[group] else {
       throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
     }
@@ -234,21 +260,24 @@ public final class ArchiveWriter {
   private func partColumns() -> [TableColumn] {
     let parts = recorded.map(\.part)
     let names = Set(parts.flatMap(\.attributes.keys)).sorted()
+    let variables = Set(groups.values.flatMap { $0.variables.map(\.name) }).sorted()
     return [
       .integers("shard", parts.map(\.shard)), .strings("group", parts.map(\.group)),
       .integers("condition", parts.map { Int64($0.conditionIndex) }),
       .integers("first_image", parts.map { Int64($0.firstImage) }),
       .integers("image_count", parts.map { Int64($0.imageCount) }),
-      .strings("file_sha256", recorded.map(\.fileSHA256)), .strings("logits_sha256", recorded.map(\.logitsSHA256)),
-    ] + names.map { name in .strings(name, parts.map { $0.attributes[name] ?? "" }) }
+      .strings("file_sha256", recorded.map(\.fileSHA256)),
+    ]
+      + variables.map { name in .strings(name + "_sha256", recorded.map { $0.sha256s[name] ?? "" }) }
+      + names.map { name in .strings(name, parts.map { $0.attributes[name] ?? "" }) }
   }
 }
 
 extension PartContents {
   /// What provenance keeps of a part.
-  fileprivate var withoutLogits: PartContents {
+  fileprivate var withoutValues: PartContents {
     PartContents(
       shard: shard, group: group, conditionIndex: conditionIndex, firstImage: firstImage, imageCount: imageCount,
-      classCount: classCount, logits: [], failures: failures, attributes: attributes)
+      observations: [], failures: failures, attributes: attributes)
   }
 }

@@ -2,26 +2,7 @@ import CHDF5
 import Crypto
 import Durable
 import Foundation
-
-/// An image of a part that could not be evaluated.
-public struct PartFailure: Sendable, Hashable, Codable {
-  /// The image's place in the part.
-  public let offset: Int
-  /// One sentence that names the file.
-  public let reason: String
-  private let unreadable: Bool?
-
-  /// The file could not be read, which says nothing of the picture: another time it may be.
-  public var isUnreadable: Bool { unreadable ?? false }
-
-  /// A failure at a place of the part.
-  public init(offset: Int, reason: String, isUnreadable: Bool = false) {
-    self.offset = offset
-    self.reason = reason
-    // Left out where it is not so, as in parts of former programs.
-    unreadable = isUnreadable ? true : nil
-  }
-}
+import Records
 
 /// The result of one shard.
 public struct PartContents: Sendable, Equatable {
@@ -35,39 +16,37 @@ public struct PartContents: Sendable, Equatable {
   public let firstImage: Int
   /// How many images, failed ones included.
   public let imageCount: Int
-  /// Logits an image.
-  public let classCount: Int
-  /// [image, class], NaN for images that failed.
-  public let logits: [Float]
+  /// What was observed of the images.
+  public let observations: [Observation]
   /// The images that failed.
-  public let failures: [PartFailure]
+  public let failures: [ImageFailure]
   /// Who computed it and how.
   public let attributes: [String: String]
 
   /// A part; `PartFile` checks that its sizes agree.
   public init(
-    shard: Int64, group: String, conditionIndex: Int, firstImage: Int, imageCount: Int, classCount: Int,
-    logits: [Float], failures: [PartFailure], attributes: [String: String]
+    shard: Int64, group: String, conditionIndex: Int, firstImage: Int, imageCount: Int,
+    observations: [Observation], failures: [ImageFailure], attributes: [String: String]
   ) {
     self.shard = shard
     self.group = group
     self.conditionIndex = conditionIndex
     self.firstImage = firstImage
     self.imageCount = imageCount
-    self.classCount = classCount
-    self.logits = logits
+    self.observations = observations
     self.failures = failures
     self.attributes = attributes
   }
 
   var agrees: Bool {
-    imageCount >= 0 && classCount >= 0 && firstImage >= 0 && conditionIndex >= 0
-      && imageCount.multipliedReportingOverflow(by: classCount) == (logits.count, false)
+    imageCount >= 0 && firstImage >= 0 && conditionIndex >= 0
+      && observations.allSatisfy { $0.count(images: imageCount) != nil }
+      && Set(observations.map(\.variable.name)).count == observations.count
       && failures.allSatisfy { (0..<imageCount).contains($0.offset) }
   }
 }
 
-/// One shard's result as an HDF5 file: `logits[image, class]`, and the rest as a JSON attribute. A line at the end seals it
+/// One shard's result as an HDF5 file: each variable as `NAME[image, dimensions...]`, and the rest as a JSON attribute. A line at the end seals it
 /// (see `Seal`), so that it can be believed without a ledger.
 public enum PartFile {
   private struct Header: Codable {
@@ -76,8 +55,8 @@ public enum PartFile {
     let conditionIndex: Int
     let firstImage: Int
     let imageCount: Int
-    let classCount: Int
-    let failures: [PartFailure]
+    let variables: [Variable]
+    let failures: [ImageFailure]
     let attributes: [String: String]
   }
 
@@ -92,7 +71,7 @@ public enum PartFile {
       decoding: try encoder.encode(
         Header(
           shard: part.shard, group: part.group, conditionIndex: part.conditionIndex, firstImage: part.firstImage,
-          imageCount: part.imageCount, classCount: part.classCount, failures: part.failures,
+          imageCount: part.imageCount, variables: part.observations.map(\.variable), failures: part.failures,
           attributes: part.attributes)), as: UTF8.self)
     // In memory, which no full disk can stop.
     let output = try HDF5Output(path: path, descriptor: nil)
@@ -111,13 +90,16 @@ public enum PartFile {
   private static func writeFile(_ part: PartContents, _ header: String, to output: HDF5Output) throws {
     let stored = try output.create()
     try stored.setAttribute("part", of: "/", to: header)
-    let extents = [part.imageCount, part.classCount]
-    try stored.makeArray(
-      "/logits", type: gauntlet_h5_file_float(), extents: extents, chunk: extents, compressed: false, fill: .nan)
-    var logits = part.logits
-    try logits.withUnsafeMutableBufferPointer {
-      try stored.box(
-        "/logits", type: gauntlet_h5_native_float(), start: [0, 0], count: extents, write: true, $0)
+    for observation in part.observations {
+      let extents = [part.imageCount] + observation.variable.lengths
+      let name = "/" + observation.variable.name
+      try stored.makeArray(
+        name, type: gauntlet_h5_file_float(), extents: extents, chunk: extents, compressed: false, fill: .nan)
+      var values = observation.values
+      try values.withUnsafeMutableBufferPointer {
+        try stored.box(
+          name, type: gauntlet_h5_native_float(), start: extents.map { _ in 0 }, count: extents, write: true, $0)
+      }
     }
     guard gauntlet_h5_flush(stored.file.id) >= 0 else { throw stored.failure(HDF5.lastMessage) }
   }
@@ -153,22 +135,43 @@ public enum PartFile {
       guard let text = try stored.attributes(of: "/")["part"],
         let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
       else { throw stored.failure("it is no part") }
-      let extents = try stored.extents("/logits")
-      guard extents == [header.imageCount, header.classCount], extents.reduce(1, *) <= bytes / 4 else {
-        throw stored.failure("its sizes do not agree")
-      }
-      var logits = [Float](repeating: .nan, count: extents.reduce(1, *))
-      try logits.withUnsafeMutableBufferPointer {
-        try stored.box("/logits", type: gauntlet_h5_native_float(), start: [0, 0], count: extents, write: false, $0)
+      let observations = try header.variables.map { variable throws(ArchiveError) in
+        try Self.observation(variable, images: header.imageCount, in: stored, bytes: bytes)
       }
       let part = PartContents(
         shard: header.shard, group: header.group, conditionIndex: header.conditionIndex,
-        firstImage: header.firstImage, imageCount: header.imageCount, classCount: header.classCount, logits: logits,
+        firstImage: header.firstImage, imageCount: header.imageCount, observations: observations,
         failures: header.failures, attributes: header.attributes)
       guard part.agrees else { throw stored.failure("its sizes do not agree") }
       return part
     }
   }
+}
+
+extension PartFile {
+  private static func observation(
+    _ variable: Variable, images: Int, in stored: borrowing StoredFile, bytes: Int
+  ) throws(ArchiveError) -> Observation {
+    let name = "/" + variable.name
+    let extents = try stored.extents(name)
+    guard extents == [images] + variable.lengths, let count = variable.count(atMost: bytes / 4),
+      images <= bytes / 4 / max(1, count)
+    else { throw stored.failure("its sizes do not agree") }
+    var values = [Float](repeating: .nan, count: images * count)
+    let read = values.withUnsafeMutableBufferPointer { buffer in
+      Result { () throws(ArchiveError) in
+        try stored.box(
+          name, type: gauntlet_h5_native_float(), start: extents.map { _ in 0 }, count: extents, write: false, buffer)
+      }
+    }
+    try read.get()
+    return Observation(variable, values)
+  }
+}
+
+extension Variable {
+  /// Its dimensions' lengths.
+  var lengths: [Int] { dimensions.map(\.length) }
 }
 
 enum Digest {

@@ -1,22 +1,4 @@
-/// One metric over some of a grid's axes.
-public struct MetricSeries: Sendable, Equatable {
-  /// The variable's name in the archive.
-  public let name: String
-  /// What it is, with its unit.
-  public let description: String
-  /// Names of the axes that it runs over, slowest first; none for a single number.
-  public let axes: [String]
-  /// The values, row-major; NaN where there is nothing to measure.
-  public let values: [Double]
-
-  /// A metric.
-  public init(name: String, description: String, axes: [String], values: [Double]) {
-    self.name = name
-    self.description = description
-    self.axes = axes
-    self.values = values
-  }
-}
+import Records
 
 /// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, of
 /// a benchmark without axes also a confidence an image.
@@ -116,21 +98,21 @@ public struct AccuracyTally: Tally {
   /// - Parameters:
   ///   - clean: the same model's tally on clean images, for relative mCE.
   ///   - seed: the seed of the confidence intervals.
-  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [MetricSeries] {
+  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [Metric] {
     let axes = grid.axes.map(\.name)
     var series = [
-      MetricSeries(name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1),
-      MetricSeries(
+      Metric(name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1),
+      Metric(
         name: "top5", description: "share of images whose label is among the five largest logits, 0 to 1", axes: axes,
         values: accuracies(Outcome.inTop5)),
-      MetricSeries(
+      Metric(
         name: "evaluated", description: "images evaluated", axes: axes,
         values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }),
     ]
     series += wilsonEnds(of: "top1", Outcome.right) + wilsonEnds(of: "top5", Outcome.inTop5)
     if grid.rowLengths != nil {
       series.append(
-        MetricSeries(
+        Metric(
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }))
     }
@@ -138,8 +120,8 @@ public struct AccuracyTally: Tally {
   }
 
   /// Wilson's interval of the share of each condition's images that had an outcome.
-  private func wilsonEnds(of name: String, _ outcome: UInt8) -> [MetricSeries] {
-    MetricSeries.ends(
+  private func wilsonEnds(of name: String, _ outcome: UInt8) -> [Metric] {
+    Metric.ends(
       of: name, axes: grid.axes.map(\.name), method: "Wilson's",
       outcomes.map { images in
         .wilson(images.count { $0 & outcome != 0 }, of: images.count { $0 != Outcome.missing })
@@ -147,13 +129,13 @@ public struct AccuracyTally: Tally {
   }
 
   /// Both ends of the confidence interval of a combination of the conditions' accuracies.
-  func intervals(of name: String, _ combination: AccuracyCombination, _ seed: UInt64) -> [MetricSeries] {
+  func intervals(of name: String, _ combination: AccuracyCombination, _ seed: UInt64) -> [Metric] {
     CombinationBootstrap([combination], of: rightMasks).intervals(seed: seed, population: population, clean: nil)
-      .flatMap { MetricSeries.ends(of: name, $0) }
+      .flatMap { Metric.ends(of: name, $0) }
   }
 }
 
-extension MetricSeries {
+extension Metric {
   /// Both ends of a figure's confidence intervals.
   ///
   /// - Parameters:
@@ -161,16 +143,16 @@ extension MetricSeries {
   ///   - method: what the intervals are.
   static func ends(
     of name: String, axes: [String], method: String, _ intervals: [ConfidenceInterval]
-  ) -> [MetricSeries] {
+  ) -> [Metric] {
     [("low", "lower", \ConfidenceInterval.low), ("high", "upper", \.high)].map { end, word, value in
-      MetricSeries(
+      Metric(
         name: "\(name)_\(end)", description: "\(word) end of the 95 % confidence interval of \(name), \(method)",
         axes: axes, values: intervals.map { $0[keyPath: value] })
     }
   }
 
   /// Both ends of a single figure's confidence interval by resampling.
-  static func ends(of name: String, _ interval: ConfidenceInterval) -> [MetricSeries] {
+  static func ends(of name: String, _ interval: ConfidenceInterval) -> [Metric] {
     ends(of: name, axes: [], method: "\(Bootstrap.resamples) resamples of images", [interval])
   }
 }

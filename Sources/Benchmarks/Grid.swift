@@ -1,19 +1,4 @@
-/// One axis of a benchmark's grid, such as `severity` with the values 1 to 5.
-public struct GridAxis: Sendable, Hashable, Codable {
-  /// The axis's name, which becomes the dimension's name in the archive.
-  public let name: String
-  /// The axis's values in the order of the archive's coordinate variable.
-  public let values: [String]
-  /// Whether the values are numbers, so that the archive stores them as such.
-  public let isNumeric: Bool
-
-  /// An axis of the given values, in their order.
-  public init(name: String, values: [String], isNumeric: Bool = false) {
-    self.name = name
-    self.values = values
-    self.isNumeric = isNumeric
-  }
-}
+import Records
 
 /// One cell of a benchmark's grid: a value for each axis, in the order of the axes.
 public struct GridCell: Sendable, Hashable, Codable, CustomStringConvertible {
@@ -35,14 +20,14 @@ public struct GridCell: Sendable, Hashable, Codable, CustomStringConvertible {
 /// The product of a benchmark's condition axes. A grid without axes has one cell.
 public struct Grid: Sendable, Hashable, Codable {
   /// The axes, slowest first.
-  public let axes: [GridAxis]
+  public let axes: [Axis]
   /// For a grid whose rows differ in length: how many values of the last axis each row has, in the rows' order.
   public let rowLengths: [Int]?
 
   /// The product of the given axes.
   ///
   /// - Parameter rowLengths: one a combination of all axes but the last, where some lack the last axis's last values.
-  public init(axes: [GridAxis], rowLengths: [Int]? = nil) {
+  public init(axes: [Axis], rowLengths: [Int]? = nil) {
     self.axes = axes
     self.rowLengths = rowLengths
   }

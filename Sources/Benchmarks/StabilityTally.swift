@@ -1,3 +1,5 @@
+import Records
+
 /// Keeps the best classes of one model along ImageNet-P's sequences. It holds ten bytes an image and condition.
 public struct StabilityTally: Sendable {
   private let grid: Grid
@@ -37,7 +39,7 @@ public struct StabilityTally: Sendable {
   /// network that others are measured by is known, the same relative to it.
   ///
   /// - Parameter seed: the seed of the confidence intervals.
-  public func metrics(seed: UInt64) -> [MetricSeries] {
+  public func metrics(seed: UInt64) -> [Metric] {
     guard grid.axes.count == 2 else { return [] }
     let names = grid.axes[0].values
     let stabilities = names.indices.map(stability)
@@ -80,7 +82,7 @@ private struct Figure {
   /// Those of the network that others are measured by.
   let references: [Double?]
 
-  func series(names: [String], axis: String, bootstrap: Bootstrap) -> [MetricSeries] {
+  func series(names: [String], axis: String, bootstrap: Bootstrap) -> [Metric] {
     let means = values.map { Self.mean($0, counts: nil) }
     let unit = "0 to \(Int(most))"
     let isKnown = references.contains { $0 != nil }
@@ -91,13 +93,13 @@ private struct Figure {
       ImageNetP.standardPerturbations.contains(name) ? 1 / (10 * (reference ?? .nan)) : 0
     }
     var series = [
-      MetricSeries(name: name, description: "\(title), \(unit)", axes: [axis], values: means)
+      Metric(name: name, description: "\(title), \(unit)", axes: [axis], values: means)
     ]
     series += combined(
       "mean_" + name, "\(title), mean over the perturbations, \(unit)", means, even, bootstrap)
     guard isKnown else { return series }
     series.append(
-      MetricSeries(
+      Metric(
         name: "relative_" + name, description: "\(title), over that of normalise_by, 1 = as unsteady", axes: [axis],
         values: relative))
     return series
@@ -110,7 +112,7 @@ private struct Figure {
   /// A weighted sum of the means over sequences, with its confidence interval.
   private func combined(
     _ name: String, _ description: String, _ means: [Double], _ weights: [Double], _ bootstrap: Bootstrap
-  ) -> [MetricSeries] {
+  ) -> [Metric] {
     func sum(_ means: [Double]) -> Double {
       zip(means, weights).reduce(0) { $1.1 == 0 ? $0 : $0 + $1.0 * $1.1 }
     }
@@ -122,9 +124,9 @@ private struct Figure {
       let means = values.map { Self.mean($0, counts: counts) }
       resampled.append(sum(means))
     }
-    let single = MetricSeries(name: name, description: description, axes: [], values: [value])
+    let single = Metric(name: name, description: description, axes: [], values: [value])
     let interval = ConfidenceInterval(resampled: resampled)
-    return [single] + MetricSeries.ends(of: name, interval.isPoint ? edge(means, weights) : interval)
+    return [single] + Metric.ends(of: name, interval.isPoint ? edge(means, weights) : interval)
   }
 
   /// The interval of a weighted sum where all sequences have the same value: Wilson's of values as shares of the most

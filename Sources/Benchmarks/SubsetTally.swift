@@ -1,3 +1,5 @@
+import Records
+
 /// What is worked out of a benchmark's named sets, beside the accuracy on each.
 public struct SubsetFigures: Sendable {
   /// The set whose accuracy is the benchmark's; nil: the first.
@@ -89,7 +91,7 @@ public struct SubsetTally: Tally {
   ///
   /// - Parameter seed: the seed of the confidence intervals. Every set is resampled; sets of the same size alike, so that
   ///   ImageNet-9's variants of one picture stay together.
-  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [MetricSeries] {
+  public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [Metric] {
     let headline = figures.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
     let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
     let more = (figures.gap.map(gap) ?? []) + (figures.foreign.map(detection) ?? [])
@@ -103,19 +105,19 @@ public struct SubsetTally: Tally {
         }) + subsets.indices.map(evaluatedImages)
   }
 
-  private func series(_ name: String, _ description: String, _ values: [Double]) -> MetricSeries {
-    MetricSeries(name: name, description: description, axes: grid.axes.map(\.name), values: values)
+  private func series(_ name: String, _ description: String, _ values: [Double]) -> Metric {
+    Metric(name: name, description: description, axes: grid.axes.map(\.name), values: values)
   }
 
   /// A set's accuracy with its intervals.
-  private func accuracy(_ name: String, _ description: String, _ subset: Int) -> [MetricSeries] {
+  private func accuracy(_ name: String, _ description: String, _ subset: Int) -> [Metric] {
     [series(name, description, outcomes.indices.map { share(subset, $0, nil) })]
-      + MetricSeries.ends(
+      + Metric.ends(
         of: name, axes: grid.axes.map(\.name), method: "Wilson's", outcomes.indices.map { interval(subset, $0) })
   }
 
   /// Images of a set that its figures are of: those with a label and a result, of foreign ones those with a result.
-  private func evaluatedImages(_ subset: Int) -> MetricSeries {
+  private func evaluatedImages(_ subset: Int) -> Metric {
     let isForeign = subsets[subset] == figures.foreign?.out
     return series(
       "evaluated_" + subsets[subset], "images of \(subsets[subset]) evaluated",
@@ -166,7 +168,7 @@ extension SubsetTally {
   }
 
   /// Figures with their confidence intervals, which those of benchmarks without axes have.
-  private func with(_ figures: [Figure], seed: UInt64) -> [MetricSeries] {
+  private func with(_ figures: [Figure], seed: UInt64) -> [Metric] {
     let values = figures.map { figure in outcomes.indices.map { figure.value(self, $0, nil) } }
     var resampled = figures.map { _ in [Double]() }
     if grid.axes.isEmpty {
@@ -181,7 +183,7 @@ extension SubsetTally {
     return figures.indices.flatMap { index in
       [series(figures[index].name, figures[index].description, values[index])]
         + (grid.axes.isEmpty
-          ? MetricSeries.ends(of: figures[index].name, interval(figures[index], resampled[index])) : [])
+          ? Metric.ends(of: figures[index].name, interval(figures[index], resampled[index])) : [])
     }
   }
 

@@ -2,6 +2,7 @@ import Archives
 import Benchmarks
 import Foundation
 import Planning
+import Records
 
 /// What collecting found.
 public struct CollectionSummary: Sendable, Equatable {
@@ -116,8 +117,9 @@ public struct Collector {
         groups.append(
           ArchiveGroupPlan(
             path: run.plan.group(model: model, benchmark: benchmark),
-            axes: definition.grid.axes.map { ArchiveAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
-            imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames, classCount: classCount,
+            axes: definition.grid.axes,
+            imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames,
+            variables: run.plan.variables(model: model, benchmark: benchmark),
             attributes: attributes(
               of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)

@@ -160,7 +160,7 @@ public struct DataVerifier {
     return BenchmarkDefinition(
       kind: kind, name: name,
       layout: kind.benchmark.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
-      grid: Grid(axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) }))
+      grid: Grid(axes: group.axes))
   }
 
   /// Where a folder of a benchmark is now.

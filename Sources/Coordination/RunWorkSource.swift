@@ -2,6 +2,7 @@ import Archives
 import Durable
 import Foundation
 import Planning
+import Records
 
 /// Ties the coordinator to a run folder: tasks come from the plan, results become parts.
 public struct RunWorkSource: WorkSource {
@@ -42,10 +43,7 @@ public struct RunWorkSource: WorkSource {
     let contents = PartContents(
       shard: shard.id, group: plan.group(model: shard.model, benchmark: shard.benchmark),
       conditionIndex: shard.condition, firstImage: shard.firstImage, imageCount: shard.imageCount,
-      classCount: output.classCount, logits: output.logits,
-      failures: output.failures.map {
-        PartFailure(offset: $0.offset, reason: $0.reason, isUnreadable: $0.isUnreadable)
-      }, attributes: attributes)
+      observations: output.observations, failures: output.failures, attributes: attributes)
     let path = folder.path + "/" + relativePath
     try makeFolder(of: path)
     let written = try PartFile.write(contents, to: path)
@@ -81,9 +79,12 @@ public struct RunWorkSource: WorkSource {
       throw InvalidResult(
         reason: "the result is of shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
     }
-    let classCount = plan.manifest.models[shard.model].classCount
-    guard output.classCount == classCount else {
-      throw InvalidResult(reason: "the result has \(output.classCount) logits an image, the model \(classCount)")
+    let variables = plan.variables(model: shard.model, benchmark: shard.benchmark)
+    guard output.observations.map(\.variable) == variables else {
+      throw InvalidResult(
+        reason:
+          "the result has \(output.observations.map(\.variable.shape).joined(separator: ", ")), but the plan asks for "
+          + variables.map(\.shape).joined(separator: ", "))
     }
     return output
   }

@@ -1,6 +1,7 @@
 import Archives
 import Benchmarks
 import Planning
+import Records
 
 /// The metrics of a run's groups, counted part by part while they are collected. Groups without a part have theirs, too:
 /// nothing was evaluated.
@@ -27,25 +28,24 @@ struct ScoreTable {
 
   /// Counts a part's images.
   mutating func add(_ part: PartContents, of shard: ShardDefinition) {
+    guard let logits = part.observations["logits"], let classes = logits.count(images: part.imageCount) else { return }
     tallies[shard.model][shard.benchmark].add(
-      condition: shard.condition, firstImage: shard.firstImage, logits: part.logits, classCount: part.classCount)
+      condition: shard.condition, firstImage: shard.firstImage, logits: logits.values, classCount: classes)
   }
 
   /// The metrics of every group. Relative errors are measured by the first benchmark of clean images.
-  func metrics() -> [(group: String, metrics: [ArchiveMetric])] {
+  func metrics() -> [(group: String, metrics: [Metric])] {
     plan.manifest.models.indices.flatMap { model in
       plan.manifest.benchmarks.indices.map { benchmark in
         (
           plan.group(model: model, benchmark: benchmark),
-          series(model: model, benchmark: benchmark).map {
-            ArchiveMetric(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
-          }
+          series(model: model, benchmark: benchmark)
         )
       }
     }
   }
 
-  private func series(model: Int, benchmark: Int) -> [MetricSeries] {
+  private func series(model: Int, benchmark: Int) -> [Metric] {
     let clean = plan.manifest.benchmarks.firstIndex { $0.kind.benchmark.isClean }
     return tallies[model][benchmark].metrics(
       clean: clean.flatMap { tallies[model][$0] as? AccuracyTally }, seed: plan.manifest.seed)

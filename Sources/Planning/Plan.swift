@@ -4,6 +4,7 @@ import Durable
 import Foundation
 import Imaging
 import Networks
+import Records
 
 /// What a run will do: the resolved manifest with every benchmark's images. Shards follow from it by counting.
 public struct Plan: Sendable {
@@ -76,6 +77,11 @@ public struct Plan: Sendable {
           }
         }
       })
+  }
+
+  /// What is observed of each image by a model on a benchmark.
+  public func variables(model: Int, benchmark: Int) -> [Variable] {
+    [.logits(classes: manifest.models[model].classCount)]
   }
 
   /// The archive's group of a model and a benchmark: `MODEL/BENCHMARK`.

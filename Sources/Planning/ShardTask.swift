@@ -1,6 +1,7 @@
 import Benchmarks
 import Durable
 import Foundation
+import Records
 
 /// All that a worker needs to compute one shard. It holds no state of the run, so any worker can take it.
 public struct ShardTask: Sendable, Hashable, Codable {
@@ -86,23 +87,6 @@ public enum ShardExchangeError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// An image that could not be evaluated, and why.
-public struct ImageFailure: Sendable, Hashable, Codable {
-  /// The image's place in the shard.
-  public let offset: Int
-  /// One sentence that names the file.
-  public let reason: String
-  /// The file could not be read, which says nothing of the picture: another time it may be.
-  public let isUnreadable: Bool
-
-  /// A failure at a place of the shard.
-  public init(offset: Int, reason: String, isUnreadable: Bool = false) {
-    self.offset = offset
-    self.reason = reason
-    self.isUnreadable = isUnreadable
-  }
-}
-
 /// What a result is of. A shard's number alone does not say it for all time: a ledger that lost its last lines may give the
 /// number of a piece to another one.
 public struct ShardSubject: Sendable, Hashable, Codable, CustomStringConvertible {
@@ -153,10 +137,8 @@ public struct ShardOutput: Sendable, Equatable {
   public let subject: ShardSubject
   /// How many images, those that failed included.
   public var imageCount: Int { subject.imageCount }
-  /// How many logits an image.
-  public let classCount: Int
-  /// `[image, class]`, float32; NaN for the images that failed.
-  public let logits: [Float]
+  /// What was observed of the images.
+  public let observations: [Observation]
   /// The images that failed.
   public let failures: [ImageFailure]
   /// Who computed it and how: host, instruction set, GEMM backend, version.
@@ -164,25 +146,24 @@ public struct ShardOutput: Sendable, Equatable {
 
   /// An output; the codec checks that the sizes hold together.
   public init(
-    shard: Int64, subject: ShardSubject, classCount: Int, logits: [Float], failures: [ImageFailure],
+    shard: Int64, subject: ShardSubject, observations: [Observation], failures: [ImageFailure],
     provenance: [String: String]
   ) {
     self.shard = shard
     self.subject = subject
-    self.classCount = classCount
-    self.logits = logits
+    self.observations = observations
     self.failures = failures
     self.provenance = provenance
   }
 }
 
-// MARK: - Wire form: UInt32 length of the header, JSON header, then the logits as little-endian float32
+// MARK: - Wire form: UInt32 length of the header, JSON header, then each variable's values as little-endian float32
 
 extension ShardOutput {
   private struct Header: Codable {
     let shard: Int64
     let subject: ShardSubject
-    let classCount: Int
+    let variables: [Variable]
     let failures: [ImageFailure]
     let provenance: [String: String]
   }
@@ -191,11 +172,12 @@ extension ShardOutput {
   public func encoded() throws -> Data {
     let header = try JSONEncoder().encode(
       Header(
-        shard: shard, subject: subject, classCount: classCount, failures: failures, provenance: provenance))
-    var data = Data(capacity: 4 + header.count + logits.count * 4)
+        shard: shard, subject: subject, variables: observations.map(\.variable), failures: failures,
+        provenance: provenance))
+    var data = Data(capacity: 4 + header.count + observations.reduce(0) { $0 + $1.values.count * 4 })
     withUnsafeBytes(of: UInt32(header.count).littleEndian) { data.append(contentsOf: $0) }
     data.append(header)
-    logits.withUnsafeBytes { data.append(contentsOf: $0) }
+    for observation in observations { observation.values.withUnsafeBytes { data.append(contentsOf: $0) } }
     return data
   }
 
@@ -209,18 +191,26 @@ extension ShardOutput {
     else { throw ShardExchangeError.malformed("the result's header is not one this version reads") }
     let payload = data.dropFirst(4 + headerLength)
     let imageCount = header.subject.imageCount
-    guard (0...1_000_000).contains(imageCount), (0...1_000_000).contains(header.classCount),
-      payload.count == imageCount * header.classCount * 4,
+    let counts = header.variables.compactMap { $0.count(atMost: 1_000_000_000) }
+    guard (0...1_000_000).contains(imageCount), counts.count == header.variables.count, counts.count <= 1000,
+      payload.count == imageCount * counts.reduce(0, +) * 4,
       header.failures.allSatisfy({ (0..<imageCount).contains($0.offset) })
     else {
       throw ShardExchangeError.malformed(
-        "the result says \(imageCount) images of \(header.classCount) logits in \(payload.count) bytes")
+        "the result says \(imageCount) images of \(counts.reduce(0, +)) numbers in \(payload.count) bytes")
     }
-    let logits = [Float](unsafeUninitializedCapacity: payload.count / 4) { buffer, count in
-      count = payload.copyBytes(to: buffer) / 4
+    var rest = payload
+    let observations = zip(header.variables, counts).map { variable, count in
+      let bytes = rest.prefix(imageCount * count * 4)
+      rest = rest.dropFirst(bytes.count)
+      return Observation(
+        variable,
+        [Float](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
+          count = bytes.copyBytes(to: buffer) / 4
+        })
     }
     self.init(
-      shard: header.shard, subject: header.subject, classCount: header.classCount, logits: logits,
-      failures: header.failures, provenance: header.provenance)
+      shard: header.shard, subject: header.subject, observations: observations, failures: header.failures,
+      provenance: header.provenance)
   }
 }

@@ -1,4 +1,5 @@
 import Benchmarks
+import Records
 
 /// The report's figures as comma-separated values (RFC 4180).
 public struct CSVReport: Sendable {
@@ -69,7 +70,7 @@ public struct CSVReport: Sendable {
 
 extension ReportSection {
   /// The metrics that are figures: not the ends of intervals, nor what figures are of.
-  fileprivate var figures: [MetricSeries] {
+  fileprivate var figures: [Metric] {
     metrics.values.filter { metric in
       let isEnd = ["_low", "_high"].contains { suffix in
         metric.name.hasSuffix(suffix) && metrics[String(metric.name.dropLast(suffix.count))] != nil

@@ -1,5 +1,6 @@
 import Archives
 import Benchmarks
+import Records
 
 extension ReportModel {
   /// What archives hold, their groups one after the other.
@@ -18,9 +19,7 @@ extension ReportModel {
   private static func section(
     _ group: ArchiveReader.Group, of archive: ArchiveReader, run: String
   ) throws -> ReportSection {
-    let metrics = try archive.metrics(group: group.path).map {
-      MetricSeries(name: $0.name, description: $0.description, axes: $0.axes, values: $0.values)
-    }
+    let metrics = try archive.metrics(group: group.path)
     let sets = sets(of: group)
     var attributes = group.attributes
     attributes["seed"] = archive.attributes["seed"]
@@ -30,7 +29,7 @@ extension ReportModel {
     return ReportSection(
       run: run, model: group.attributes["model"] ?? group.path,
       benchmark: group.attributes["benchmark"] ?? group.path,
-      axes: group.axes.map { GridAxis(name: $0.name, values: $0.values, isNumeric: $0.isNumeric) },
+      axes: group.axes,
       metrics: withWilsonIntervals(
         metrics, sets: sets,
         headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.benchmark.subsetFigures.headline),
@@ -64,13 +63,13 @@ extension ReportModel {
   ///
   /// - Parameter headline: the set that `top1` is of.
   private static func withWilsonIntervals(
-    _ metrics: [MetricSeries], sets: [ReportedSet], headline: String?
-  ) -> [MetricSeries] {
+    _ metrics: [Metric], sets: [ReportedSet], headline: String?
+  ) -> [Metric] {
     if metrics.contains(where: { $0.name == "top1_low" && $0.description.contains("Wilson") }) { return metrics }
     let evaluated = metrics.first { $0.name == "evaluated" }?.values ?? []
     // Older archives do not count each set's images: where one is missing, sets have no interval.
     let isWhole = evaluated == [Double(sets.reduce(0) { $0 + $1.imageCount })]
-    let added = metrics.flatMap { metric -> [MetricSeries] in
+    let added = metrics.flatMap { metric -> [Metric] in
       guard metric.name == "top1" || metric.name == "top5" || metric.name.hasPrefix("top1_") else { return [] }
       var counts = evaluated
       if !sets.isEmpty {
@@ -84,7 +83,7 @@ extension ReportModel {
         ConfidenceInterval.wilson(share: $0, of: Int(exactly: $1) ?? 0)
       }
       return [("_low", \ConfidenceInterval.low), ("_high", \.high)].map { end, value in
-        MetricSeries(
+        Metric(
           name: metric.name + end, description: "Wilson's", axes: metric.axes,
           values: intervals.map { $0[keyPath: value] })
       }

@@ -1,4 +1,5 @@
 import Benchmarks
+import Records
 
 /// What a report shows: one section a run, model and benchmark.
 public struct ReportModel: Sendable {
@@ -77,9 +78,9 @@ public struct ReportSection: Sendable {
   /// The benchmark's name.
   public let benchmark: String
   /// The grid's axes.
-  public let axes: [GridAxis]
+  public let axes: [Axis]
   /// The metrics, by name.
-  public let metrics: [String: MetricSeries]
+  public let metrics: [String: Metric]
   /// Images of each condition.
   public let imageCount: Int
   /// The sets that the images belong to; none where they have no names.
@@ -95,7 +96,7 @@ public struct ReportSection: Sendable {
 
   /// A section.
   public init(
-    run: String = "", model: String, benchmark: String, axes: [GridAxis], metrics: [MetricSeries], imageCount: Int,
+    run: String = "", model: String, benchmark: String, axes: [Axis], metrics: [Metric], imageCount: Int,
     sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)],
     results: [Int]? = nil, answerClasses: Set<String>? = nil
   ) {

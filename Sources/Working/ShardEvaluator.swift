@@ -4,6 +4,7 @@ import Imaging
 import Kernels
 import Networks
 import Planning
+import Records
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
@@ -162,7 +163,7 @@ private struct ShardEvaluation {
     var provenance = provenance
     provenance[ShardBytes.attribute] = preparation.readBytes.sha256
     return ShardOutput(
-      shard: task.shard, subject: ShardSubject(task), classCount: classifier.classCount, logits: logits,
-      failures: failures, provenance: provenance)
+      shard: task.shard, subject: ShardSubject(task),
+      observations: [.logits(logits, classes: classifier.classCount)], failures: failures, provenance: provenance)
   }
 }

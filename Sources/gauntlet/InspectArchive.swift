@@ -8,9 +8,12 @@ extension InspectCommand {
       print("\(name): \(value)")
     }
     for group in archive.groups {
-      let axes =
-        group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)", "class \(group.classCount)"]
-      print("\(group.path): \(axes.joined(separator: " x "))")
+      for variable in group.variables {
+        let axes = group.axes.map { "\($0.name) \($0.values.count)" } + ["image \(group.imageCount)"]
+        let extents = axes + variable.dimensions.map { "\($0.name) \($0.length)" }
+        let name = group.path + (group.variables.count == 1 ? "" : "/" + variable.name)
+        print("\(name): \(extents.joined(separator: " x "))")
+      }
       for (name, value) in group.attributes.sorted(by: { $0.key < $1.key }) where !value.contains("\n") {
         print("  \(name): \(value)")
       }

@@ -1,6 +1,7 @@
 import Archives
 import Durable
 import Foundation
+import Records
 import Testing
 
 @Suite struct ArchiveTests {
@@ -13,10 +14,16 @@ import Testing
   private static let plan = ArchiveGroupPlan(
     path: "net/c",
     axes: [
-      ArchiveAxis(name: "corruption", values: ["fog", "snow"], isNumeric: false),
-      ArchiveAxis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
+      Axis(name: "corruption", values: ["fog", "snow"], isNumeric: false),
+      Axis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
     ], imagePaths: ["a/1.JPEG", "a/2.JPEG", "b/3.JPEG", "b/ü.JPEG"], labels: [0, 0, 1, -1],
-    classNames: ["a", "b"], classCount: 2, attributes: ["model": "net", "note": "two\nlines"])
+    classNames: ["a", "b"], variables: variables, attributes: ["model": "net", "note": "two\nlines"])
+
+  /// Logits, a number an image, and a table an image.
+  private static let variables = [
+    Variable.logits(classes: 2), Variable("loss", [], description: "cross-entropy, nats"),
+    Variable("spread", [.init("block", 3), .init("statistic", 2)], description: "of feature maps"),
+  ]
 
   private static func parts(of path: String = "net/c") -> [PartContents] {
     (0..<12).map { index in
@@ -24,10 +31,17 @@ import Testing
       let logits = (0..<4).map { isFailed && $0 < 2 ? Float.nan : Float(index * 10 + $0) }
       return PartContents(
         shard: Int64(index), group: path, conditionIndex: index / 2, firstImage: index % 2 * 2, imageCount: 2,
-        classCount: 2, logits: logits,
-        failures: isFailed ? [PartFailure(offset: 0, reason: "b/3.JPEG is empty")] : [],
+        observations: [
+          .logits(logits, classes: 2), Observation(variables[1], [isFailed ? .nan : Float(index), -1]),
+          Observation(variables[2], (0..<12).map { isFailed && $0 < 6 ? .nan : Float(index) + Float($0) / 16 }),
+        ],
+        failures: isFailed ? [ImageFailure(offset: 0, reason: "b/3.JPEG is empty")] : [],
         attributes: ["worker": "w\(index % 3)"])
     }
+  }
+
+  private static func bits(_ observations: [Observation]) -> [[UInt32]] {
+    observations.map { $0.values.map(\.bitPattern) }
   }
 
   private func write(_ path: String, _ parts: [PartContents], compressed: Bool = true) throws {
@@ -37,9 +51,9 @@ import Testing
     try writer.writeMetrics(
       group: "net/c",
       [
-        ArchiveMetric(
+        Metric(
           name: "top1", description: "accuracy", axes: ["corruption", "severity"], values: [1, 2, 3, 4, 5, .nan]),
-        ArchiveMetric(name: "mean", description: "mean", axes: [], values: [0.5]),
+        Metric(name: "mean", description: "mean", axes: [], values: [0.5]),
       ])
     try writer.writeTable("attempts", columns: [.integers("shard", []), .strings("worker", [])])
     try writer.close()
@@ -68,9 +82,10 @@ import Testing
     let parts = Self.parts().map { part in
       PartContents(
         shard: part.shard, group: part.group, conditionIndex: part.conditionIndex, firstImage: part.firstImage,
-        imageCount: part.imageCount, classCount: part.classCount, logits: part.logits,
+        imageCount: part.imageCount, observations: part.observations,
         failures: part.failures.isEmpty
-          ? [] : [0, 1].map { PartFailure(offset: $0, reason: "r", isUnreadable: $0 == 1) }, attributes: part.attributes
+          ? [] : [0, 1].map { ImageFailure(offset: $0, reason: "r", isUnreadable: $0 == 1) },
+        attributes: part.attributes
       )
     }
     try write(folder.path + "/a.h5", parts)
@@ -84,7 +99,8 @@ import Testing
       let path = folder.path + "/\(part.shard).h5"
       let written = try PartFile.write(part, to: path)
       let read = try PartFile.read(path, expectedSHA256: written.sha256)
-      #expect(read.logits.map(\.bitPattern) == part.logits.map(\.bitPattern))
+      #expect(Self.bits(read.observations) == Self.bits(part.observations))
+      #expect(read.observations.map(\.variable) == Self.variables)
       #expect(read.failures == part.failures && read.attributes == part.attributes && read.shard == part.shard)
       #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count == written.bytes)
       #expect(throws: ArchiveError.self) { try PartFile.read(path, expectedSHA256: "0") }
@@ -101,12 +117,18 @@ import Testing
       let archive = try ArchiveReader(path: folder.path + "/\(name).h5")
       let group = try #require(archive.groups.first)
       #expect(group.axes == Self.plan.axes && group.imagePaths == Self.plan.imagePaths)
-      #expect(group.labels == Self.plan.labels && group.classNames == ["a", "b"] && group.classCount == 2)
+      #expect(
+        group.labels == Self.plan.labels && group.classNames == ["a", "b"] && group.variables == Self.variables)
       #expect(group.attributes["note"] == "two\nlines" && archive.attributes["title"] == "t")
       for part in Self.parts() {
         let images = part.firstImage..<part.firstImage + 2
-        let logits = try archive.logits(group: "net/c", conditionIndex: part.conditionIndex, images: images)
-        #expect(logits.map(\.bitPattern) == part.logits.map(\.bitPattern))
+        let found = try Self.variables.map {
+          Observation(
+            $0,
+            try archive.values(
+              of: $0.name, group: "net/c", conditionIndex: part.conditionIndex, images: images))
+        }
+        #expect(Self.bits(found) == Self.bits(part.observations))
         let complete = try archive.complete(group: "net/c", conditionIndex: part.conditionIndex)
         #expect(Array(complete[images]) == [part.failures.isEmpty, true])
       }
@@ -119,6 +141,25 @@ import Testing
     let first = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/1.h5"))
     let third = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/3.h5"))
     #expect(first == third)
+  }
+
+  @Test("A value of any variable that is not the recorded one is found")
+  func everyVariableIsVerified() throws {
+    let folder = try Folder()
+    for place in Self.variables.indices {
+      let path = folder.path + "/\(place).h5"
+      let writer = try ArchiveWriter(path: path, attributes: [:], groups: [Self.plan], compressed: false)
+      for part in Self.parts() { try writer.add(part, fileSHA256: "") }
+      try writer.close()
+      var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+      let value = Self.parts()[11].observations[place].values[0]
+      let wanted = withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+      let found = try #require((0..<bytes.count - 4).last { Array(bytes[$0..<$0 + 4]) == wanted })
+      bytes[found] ^= 1
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      // The seal, and the checksums of chunks, find it first.
+      #expect(try !ArchiveVerifier.verify(path).isSound)
+    }
   }
 
   @Test func whatIsMissingIsNaNAndNamed() throws {
@@ -144,7 +185,18 @@ import Testing
     for (condition, first, count, classes) in [(6, 0, 2, 2), (1, 3, 2, 2), (1, 0, 2, 3), (1, -1, 2, 2), (1, 0, 1, 2)] {
       let wrong = PartContents(
         shard: 9, group: "net/c", conditionIndex: condition, firstImage: first, imageCount: count,
-        classCount: classes, logits: [1, 2, 3, 4], failures: [], attributes: [:])
+        observations: [.logits([1, 2, 3, 4], classes: classes)] + part.observations.dropFirst(), failures: [],
+        attributes: [:])
+      #expect(throws: ArchiveError.self) { try writer.add(wrong, fileSHA256: "") }
+    }
+    // Without one of its variables, in another order, or one of other extents.
+    let swapped = [part.observations[1], part.observations[0], part.observations[2]]
+    let flat = Observation(
+      Variable("spread", [.init("block", 6)], description: "of feature maps"), .init(repeating: 0, count: 12))
+    for observations in [Array(part.observations.dropLast()), swapped, Array(part.observations[..<2]) + [flat]] {
+      let wrong = PartContents(
+        shard: 9, group: "net/c", conditionIndex: 1, firstImage: 0, imageCount: 2, observations: observations,
+        failures: [], attributes: [:])
       #expect(throws: ArchiveError.self) { try writer.add(wrong, fileSHA256: "") }
     }
   }

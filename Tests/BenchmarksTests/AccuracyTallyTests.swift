@@ -1,8 +1,9 @@
 import Benchmarks
+import Records
 import Testing
 
 @Suite struct AccuracyTallyTests {
-  private func value(_ name: String, _ metrics: [MetricSeries]) -> [Double] {
+  private func value(_ name: String, _ metrics: [Metric]) -> [Double] {
     metrics.first { $0.name == name }?.values ?? []
   }
 
@@ -54,7 +55,7 @@ import Testing
     #expect(value("relative_mce", tally.metrics(clean: clean))[0].isNaN)
   }
 
-  private func tally(corruptions: [String], severities: [Int], right: Bool) -> [MetricSeries] {
+  private func tally(corruptions: [String], severities: [Int], right: Bool) -> [Metric] {
     let definition = BenchmarkDefinition.corruptions(
       name: "c", origin: .published(root: "/"), corruptions: corruptions, severities: severities)
     var tally = AccuracyTally(grid: definition.grid, labels: [0], figures: .corruptions)

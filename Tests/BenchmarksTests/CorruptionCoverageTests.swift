@@ -1,4 +1,5 @@
 import Benchmarks
+import Records
 import Testing
 
 @Suite struct CorruptionCoverageTests {
@@ -42,7 +43,7 @@ import Testing
     let standard = try coverage(ImageNetC.standardCorruptions, [3])
     #expect(standard.extent(standardOnly: false) == "over the standard 15 corruptions, 1 severity (3)")
     #expect(try coverage(["fog"], [3, 5]).extent(standardOnly: true) == "over 1 corruption, 2 severities (3, 5)")
-    #expect(CorruptionCoverage(axes: [GridAxis(name: "frame", values: ["0"])]) == nil)
+    #expect(CorruptionCoverage(axes: [Axis(name: "frame", values: ["0"])]) == nil)
   }
 
   @Test("Corruptions made on the fly say how they differ from the published files")

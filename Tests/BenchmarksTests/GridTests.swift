@@ -1,12 +1,13 @@
 import Benchmarks
+import Records
 import Testing
 
 @Suite struct GridTests {
   @Test("conditions run with the last axis fastest, and an index finds its condition again")
   func order() {
     let grid = Grid(axes: [
-      GridAxis(name: "corruption", values: ["fog", "snow"]),
-      GridAxis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
+      Axis(name: "corruption", values: ["fog", "snow"]),
+      Axis(name: "severity", values: ["1", "2", "3"], isNumeric: true),
     ])
     #expect(grid.count == 6)
     #expect(grid.cells.map(\.description) == ["fog/1", "fog/2", "fog/3", "snow/1", "snow/2", "snow/3"])
@@ -18,7 +19,7 @@ import Testing
   @Test("rows may end early: what lies beyond is no condition, and other places keep their index")
   func unevenRows() {
     let axes = [
-      GridAxis(name: "perturbation", values: ["snow", "translate"]), GridAxis(name: "frame", values: ["0", "1", "2"]),
+      Axis(name: "perturbation", values: ["snow", "translate"]), Axis(name: "frame", values: ["0", "1", "2"]),
     ]
     let grid = Grid(axes: axes, rowLengths: [1, 3])
     #expect(grid.count == 6)

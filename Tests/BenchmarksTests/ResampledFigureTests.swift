@@ -1,4 +1,5 @@
 import Benchmarks
+import Records
 import Testing
 
 /// Intervals of figures that are no sum over images, against resamples that are written out image by image.
@@ -21,7 +22,7 @@ import Testing
     stride(from: 0, to: logits.count, by: classes).map { ClassRanking(logits[$0..<$0 + classes]) }
   }
 
-  private func expect(_ metrics: [MetricSeries], _ name: String, _ interval: ConfidenceInterval) {
+  private func expect(_ metrics: [Metric], _ name: String, _ interval: ConfidenceInterval) {
     for (end, value) in [("low", interval.low), ("high", interval.high)] {
       let found = metrics.first { $0.name == "\(name)_\(end)" }?.values.first ?? .nan
       #expect(abs(found - value) < 1e-12, "\(name)_\(end) is \(found), not \(value)")
@@ -68,7 +69,7 @@ import Testing
     )
   }
 
-  private func metrics(_ benchmark: BenchmarkDefinition, _ listing: ImageListing, _ logits: [Float]) -> [MetricSeries] {
+  private func metrics(_ benchmark: BenchmarkDefinition, _ listing: ImageListing, _ logits: [Float]) -> [Metric] {
     var tally = SubsetTally(
       of: benchmark, listing: listing, scoring: benchmark.scoring(of: listing, classCount: Self.classes))
     tally.add(condition: 0, firstImage: 0, logits: logits, classCount: Self.classes)

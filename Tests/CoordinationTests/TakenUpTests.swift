@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Messaging
 import Planning
+import Records
 import Synchronization
 import Testing
 import Working
@@ -108,8 +109,8 @@ import Working
     let source = RunWorkSource(plan: plan, folder: folder)
     func store(_ attempt: Int, unreadable: Int, former: StoredPart?) throws -> StoredPart? {
       let output = ShardOutput(
-        shard: shard.id, subject: ShardSubject(shard, of: plan), classCount: classes,
-        logits: Array(repeating: 0.5, count: classes * shard.imageCount),
+        shard: shard.id, subject: ShardSubject(shard, of: plan),
+        observations: [.logits(Array(repeating: 0.5, count: classes * shard.imageCount), classes: classes)],
         failures: (0..<unreadable).map { ImageFailure(offset: $0, reason: "gone", isUnreadable: true) },
         provenance: [:])
       return try source.store(output.encoded(), for: shard, attempt: attempt, worker: "w", former: former)

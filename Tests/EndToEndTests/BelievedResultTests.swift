@@ -2,6 +2,7 @@ import Archives
 import Coordination
 import Foundation
 import Planning
+import Records
 import Testing
 
 /// Which results become parts.
@@ -18,8 +19,9 @@ import Testing
 
     func store(_ id: Int64, _ subject: ShardDefinition, classes: Int = 10) throws -> StoredPart? {
       let output = ShardOutput(
-        shard: id, subject: ShardSubject(subject, of: plan), classCount: classes,
-        logits: (0..<classes * subject.imageCount).map(Float.init), failures: [], provenance: [:])
+        shard: id, subject: ShardSubject(subject, of: plan),
+        observations: [.logits((0..<classes * subject.imageCount).map(Float.init), classes: classes)], failures: [],
+        provenance: [:])
       return try source.store(try output.encoded(), for: shard, attempt: 1, worker: "w")
     }
     // As big as the shard, but the neighbour's images; a neighbouring condition; another benchmark; half of it.

@@ -2,6 +2,7 @@ import Archives
 import Coordination
 import Foundation
 import Planning
+import Records
 import Testing
 
 /// Run folders whose disk lied.
@@ -102,12 +103,16 @@ import Testing
   private func write(_ attempt: Int, lacking: Int) throws -> StoredPart {
     let whole = try PartFile.readSealed(RunFolder(quiet).part(shard: 2)).part
     let name = folder.relativePart(shard: 2, attempt: attempt)
+    let logits = try #require(whole.observations["logits"]).values
+    let classes = logits.count / whole.imageCount
     let part = PartContents(
       shard: 2, group: whole.group, conditionIndex: whole.conditionIndex, firstImage: whole.firstImage,
-      imageCount: whole.imageCount, classCount: whole.classCount,
-      logits: Array(repeating: .nan, count: lacking * whole.classCount)
-        + whole.logits.dropFirst(lacking * whole.classCount),
-      failures: (0..<lacking).map { PartFailure(offset: $0, reason: "gone", isUnreadable: true) },
+      imageCount: whole.imageCount,
+      observations: [
+        .logits(
+          Array(repeating: .nan, count: lacking * classes) + logits.dropFirst(lacking * classes), classes: classes)
+      ],
+      failures: (0..<lacking).map { ImageFailure(offset: $0, reason: "gone", isUnreadable: true) },
       attributes: whole.attributes.merging(["attempt": String(attempt)]) { $1 })
     let written = try PartFile.write(part, to: folder.path + "/" + name)
     return StoredPart(

@@ -2,6 +2,7 @@ import Archives
 import Coordination
 import Foundation
 import Planning
+import Records
 import Testing
 
 @Suite struct PartialCollectionTests {
@@ -30,8 +31,8 @@ import Testing
 
     let shard = run.plan.shards[0]
     let output = ShardOutput(
-      shard: shard.id, subject: ShardSubject(shard, of: run.plan), classCount: 10,
-      logits: (0..<50).map { Float($0 % 10) }, failures: [], provenance: [:])
+      shard: shard.id, subject: ShardSubject(shard, of: run.plan),
+      observations: [.logits((0..<50).map { Float($0 % 10) }, classes: 10)], failures: [], provenance: [:])
     let stored = try RunWorkSource(plan: run.plan, folder: folder).store(
       output.encoded(), for: shard, attempt: 1, worker: "w")
     try run.ledger.commit([
@@ -41,7 +42,8 @@ import Testing
     let summary = try collector.collect(to: folder.archive, partial: true) { _ in }
     #expect(summary.missingImages == 2 * 90 - 5)
     let archive = try ArchiveReader(path: folder.archive)
-    #expect(archive.groups.map(\.path).count == 4 && archive.groups.allSatisfy { $0.classCount == 10 })
+    #expect(
+      archive.groups.map(\.path).count == 4 && archive.groups.allSatisfy { $0.variables == [.logits(classes: 10)] })
     let evaluated = try archive.groups.map { group in
       try archive.metrics(group: group.path).first { $0.name == "evaluated" }?.values
     }

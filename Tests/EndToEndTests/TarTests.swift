@@ -82,7 +82,7 @@ import Testing
       var found: [String: [UInt32]] = [:]
       for (index, path) in group.imagePaths.enumerated() {
         let name = path.split(separator: "/").last?.split(separator: ".").first.map(String.init) ?? path
-        let row = logits[index * group.classCount..<(index + 1) * group.classCount].map(\.bitPattern)
+        let row = logits[index * group.classNames.count..<(index + 1) * group.classNames.count].map(\.bitPattern)
         found[name] = row + [UInt32(bitPattern: group.labels[index])]
       }
       return found

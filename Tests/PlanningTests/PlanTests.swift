@@ -1,6 +1,7 @@
 import Durable
 import Foundation
 import Planning
+import Records
 import Testing
 
 @Suite struct PlanTests {
@@ -125,18 +126,19 @@ import Testing
         ShardDefinition(id: 3, model: 0, benchmark: 0, condition: 0, firstImage: 0, imageCount: images), of: plan)
     }
     let output = ShardOutput(
-      shard: 3, subject: subject(2), classCount: 3, logits: [1, -0.0, .pi, 4, Float.leastNonzeroMagnitude, 6],
+      shard: 3, subject: subject(2),
+      observations: [.logits([1, -0.0, .pi, 4, Float.leastNonzeroMagnitude, 6], classes: 3)],
       failures: [ImageFailure(offset: 1, reason: "it is empty")], provenance: ["host": "a"])
     let data = try output.encoded()
     let read = try ShardOutput(decoding: data)
-    #expect(read.logits.map(\.bitPattern) == output.logits.map(\.bitPattern))
+    #expect(read.observations[0].values.map(\.bitPattern) == output.observations[0].values.map(\.bitPattern))
     #expect(read.failures == output.failures)
     #expect(read.subject == output.subject)
     for length in 0..<data.count {
       #expect(throws: ShardExchangeError.self) { try ShardOutput(decoding: data.prefix(length)) }
     }
     let huge = ShardOutput(
-      shard: 3, subject: subject(2_000_000), classCount: 0, logits: [], failures: [], provenance: [:])
+      shard: 3, subject: subject(2_000_000), observations: [.logits([], classes: 0)], failures: [], provenance: [:])
     #expect(throws: ShardExchangeError.self) { try ShardOutput(decoding: huge.encoded()) }
   }
 }

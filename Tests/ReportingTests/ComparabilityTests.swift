@@ -1,5 +1,6 @@
 import Benchmarks
 import Foundation
+import Records
 import Reporting
 import Testing
 
@@ -16,12 +17,12 @@ import Testing
     let axes = grid.axes.map(\.name)
     let top1 = (0..<grid.count).map { 1 - Double($0) / 100 }
     var metrics = [
-      MetricSeries(name: "top1", description: "", axes: axes, values: top1),
-      MetricSeries(name: "evaluated", description: "", axes: axes, values: top1.map { _ in 20 }),
-      MetricSeries(
+      Metric(name: "top1", description: "", axes: axes, values: top1),
+      Metric(name: "evaluated", description: "", axes: axes, values: top1.map { _ in 20 }),
+      Metric(
         name: "mean_top1", description: "", axes: [], values: [top1.reduce(0, +) / Double(max(1, top1.count))]),
     ]
-    metrics += more.map { MetricSeries(name: $0, description: "", axes: [], values: [$1]) }
+    metrics += more.map { Metric(name: $0, description: "", axes: [], values: [$1]) }
     let standard = ["benchmark_kind": "imagenet-c", "data_sha256": "d1", "seed": "7"]
     return ReportSection(
       run: run, model: model, benchmark: "imagenet-c", axes: grid.axes, metrics: metrics, imageCount: 20,
@@ -128,7 +129,7 @@ import Testing
       ReportSection(
         model: name, benchmark: "imagenet-a", axes: [],
         metrics: [("top1", 0.5), ("evaluated", 10)].map {
-          MetricSeries(name: $0.0, description: "", axes: [], values: [$0.1])
+          Metric(name: $0.0, description: "", axes: [], values: [$0.1])
         }, imageCount: 10, attributes: ["benchmark_kind": "imagenet-a"], facts: [], answerClasses: classes)
     }
     func table(_ other: Set<String>?) -> String { text(section("a", ["x", "y"]), section("b", other)) }
@@ -148,16 +149,16 @@ import Testing
     _ name: String, attributes: [String: String] = [:], results: [Int] = Array(repeating: 10, count: 22)
   ) -> ReportSection {
     let names = ImageNetP.standardPerturbations + ["gaussian_noise_2"]
-    let axes = [GridAxis(name: "perturbation", values: names), GridAxis(name: "frame", values: ["0", "1"])]
+    let axes = [Axis(name: "perturbation", values: names), Axis(name: "frame", values: ["0", "1"])]
     let none = Array(repeating: Double.nan, count: 22)
     return ReportSection(
       model: name, benchmark: "imagenet-p", axes: axes,
       metrics: [
-        MetricSeries(name: "top1", description: "", axes: ["perturbation", "frame"], values: none),
-        MetricSeries(name: "evaluated", description: "", axes: ["perturbation", "frame"], values: none.map { _ in 0 }),
-        MetricSeries(name: "flip_rate", description: "", axes: ["perturbation"], values: names.map { _ in 0.5 }),
-        MetricSeries(name: "mean_flip_rate", description: "", axes: [], values: [0.5]),
-        MetricSeries(name: "mfr", description: "", axes: [], values: [0.8]),
+        Metric(name: "top1", description: "", axes: ["perturbation", "frame"], values: none),
+        Metric(name: "evaluated", description: "", axes: ["perturbation", "frame"], values: none.map { _ in 0 }),
+        Metric(name: "flip_rate", description: "", axes: ["perturbation"], values: names.map { _ in 0.5 }),
+        Metric(name: "mean_flip_rate", description: "", axes: [], values: [0.5]),
+        Metric(name: "mfr", description: "", axes: [], values: [0.8]),
       ], imageCount: 10,
       attributes: ["benchmark_kind": "imagenet-p", "labels": "unknown: no classes"].merging(attributes) { $1 },
       facts: [],

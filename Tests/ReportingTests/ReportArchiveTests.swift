@@ -1,6 +1,7 @@
 import Archives
 import Benchmarks
 import Foundation
+import Records
 import Reporting
 import Testing
 
@@ -19,13 +20,13 @@ import Testing
     func group(_ name: String, _ kind: String, _ paths: [String]) -> ArchiveGroupPlan {
       ArchiveGroupPlan(
         path: "net/" + name, axes: [], imagePaths: paths, labels: paths.map { _ in 0 }, classNames: ["a", "b"],
-        classCount: 2, attributes: ["model": "net", "benchmark": name, "benchmark_kind": kind])
+        variables: [.logits(classes: 2)], attributes: ["model": "net", "benchmark": name, "benchmark_kind": kind])
     }
     let groups = [group("nine", "imagenet-9", sets), group("val", "imagenet-val", Array(sets.prefix(10)))]
     let writer = try ArchiveWriter(
       path: path, attributes: ["title": "t", "run": run, "run_id": id], groups: groups, compressed: false)
-    func metric(_ name: String, _ value: Double) -> ArchiveMetric {
-      ArchiveMetric(name: name, description: "resampled", axes: [], values: [value])
+    func metric(_ name: String, _ value: Double) -> Metric {
+      Metric(name: name, description: "resampled", axes: [], values: [value])
     }
     try writer.writeMetrics(
       group: "net/nine",
@@ -56,19 +57,21 @@ import Testing
     func table(_ labels: [Int32], _ attributes: [String: String], evaluated: Double, computed: Int) throws -> String {
       let paths = (0..<4).map { "a/\($0)" }
       let group = ArchiveGroupPlan(
-        path: "net/b", axes: [], imagePaths: paths, labels: labels, classNames: ["a", "b"], classCount: 2,
+        path: "net/b", axes: [], imagePaths: paths, labels: labels, classNames: ["a", "b"],
+        variables: [.logits(classes: 2)],
         attributes: ["model": "net", "benchmark": "b", "benchmark_kind": "image-folder"].merging(attributes) { $1 })
       let path = folder.path + "/\(UUID().uuidString).h5"
       let writer = try ArchiveWriter(
         path: path, attributes: ["title": "t", "run": "r"], groups: [group], compressed: false)
       let logits = (0..<8).map { $0 / 2 < computed ? Float($0) : .nan }
-      let failures = (computed..<4).map { PartFailure(offset: $0, reason: "r") }
+      let failures = (computed..<4).map { ImageFailure(offset: $0, reason: "r") }
       try writer.add(
         PartContents(
-          shard: 0, group: "net/b", conditionIndex: 0, firstImage: 0, imageCount: 4, classCount: 2, logits: logits,
+          shard: 0, group: "net/b", conditionIndex: 0, firstImage: 0, imageCount: 4,
+          observations: [.logits(logits, classes: 2)],
           failures: failures, attributes: [:]), fileSHA256: "")
-      func metric(_ name: String, _ value: Double) -> ArchiveMetric {
-        ArchiveMetric(name: name, description: "", axes: [], values: [value])
+      func metric(_ name: String, _ value: Double) -> Metric {
+        Metric(name: name, description: "", axes: [], values: [value])
       }
       try writer.writeMetrics(
         group: "net/b", [metric("top1", evaluated == 0 ? .nan : 1), metric("evaluated", evaluated)])

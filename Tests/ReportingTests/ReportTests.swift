@@ -1,23 +1,24 @@
 import Benchmarks
 import Foundation
+import Records
 import Reporting
 import Testing
 
 @Suite struct ReportTests {
   private func model() -> ReportModel {
     let axes = [
-      GridAxis(name: "corruption", values: ["fog <b>", "snow, \"wet\""]),
-      GridAxis(name: "severity", values: ["1", "2"], isNumeric: true),
+      Axis(name: "corruption", values: ["fog <b>", "snow, \"wet\""]),
+      Axis(name: "severity", values: ["1", "2"], isNumeric: true),
     ]
     let metrics = [
-      MetricSeries(name: "top1", description: "", axes: ["corruption", "severity"], values: [0.944, 0.5, 0.25, .nan]),
-      MetricSeries(name: "evaluated", description: "", axes: ["corruption", "severity"], values: [10, 10, 9, 0]),
-      MetricSeries(name: "top5", description: "", axes: ["corruption", "severity"], values: [1, 0.75, 0.5, .nan]),
-      MetricSeries(name: "mean_top1", description: "", axes: [], values: [0.5647]),
-      MetricSeries(name: "mean_top1_low", description: "", axes: [], values: [0.5]),
-      MetricSeries(name: "mean_top1_high", description: "", axes: [], values: [0.611]),
-      MetricSeries(name: "mce", description: "", axes: [], values: [1.25]),
-      MetricSeries(name: "relative_mce", description: "", axes: [], values: [-0.0031]),
+      Metric(name: "top1", description: "", axes: ["corruption", "severity"], values: [0.944, 0.5, 0.25, .nan]),
+      Metric(name: "evaluated", description: "", axes: ["corruption", "severity"], values: [10, 10, 9, 0]),
+      Metric(name: "top5", description: "", axes: ["corruption", "severity"], values: [1, 0.75, 0.5, .nan]),
+      Metric(name: "mean_top1", description: "", axes: [], values: [0.5647]),
+      Metric(name: "mean_top1_low", description: "", axes: [], values: [0.5]),
+      Metric(name: "mean_top1_high", description: "", axes: [], values: [0.611]),
+      Metric(name: "mce", description: "", axes: [], values: [1.25]),
+      Metric(name: "relative_mce", description: "", axes: [], values: [-0.0031]),
     ]
     return ReportModel(
       title: "A & B",
@@ -65,7 +66,7 @@ import Testing
     func section(_ model: String, _ benchmark: String, _ values: [(String, Double)]) -> ReportSection {
       ReportSection(
         model: model, benchmark: benchmark, axes: [],
-        metrics: values.map { MetricSeries(name: $0.0, description: "", axes: [], values: [$0.1]) }, imageCount: 10,
+        metrics: values.map { Metric(name: $0.0, description: "", axes: [], values: [$0.1]) }, imageCount: 10,
         facts: [])
     }
     return ReportModel(
@@ -114,7 +115,7 @@ import Testing
     let sections = names.map { name in
       ReportSection(
         model: name, benchmark: "b", axes: [],
-        metrics: [MetricSeries(name: "top1", description: "", axes: [], values: [0.5])], imageCount: 2, facts: [])
+        metrics: [Metric(name: "top1", description: "", axes: [], values: [0.5])], imageCount: 2, facts: [])
     }
     let text = CSVReport.render(ReportModel(title: "t", sections: sections)).files[2].text
     for quoted in ["\"a\r\nb\"", "\"a\rb\"", "\"\"\"\u{301}c\"", "\"d,\u{301}\""] {

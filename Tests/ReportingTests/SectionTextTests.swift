@@ -1,5 +1,6 @@
 import Benchmarks
 import Foundation
+import Records
 import Reporting
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
   ) -> ReportSection {
     ReportSection(
       model: "net", benchmark: kind.rawValue, axes: [],
-      metrics: values.map { MetricSeries(name: $0.0, description: "", axes: [], values: [$0.1]) }, imageCount: images,
+      metrics: values.map { Metric(name: $0.0, description: "", axes: [], values: [$0.1]) }, imageCount: images,
       sets: sets, attributes: ["benchmark_kind": kind.rawValue].merging(attributes) { $1 }, facts: [])
   }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Machine
 import Planning
+import Records
 import Synchronization
 import Testing
 import Working
@@ -51,7 +52,7 @@ import Working
   func one() throws {
     let run = try Run(models: 6)
     let evaluator = ShardEvaluator(batch: 4, memory: .max, version: "test")
-    let logits = try run.tasks().map { try ShardOutput(decoding: evaluator.compute(task: $0)).logits }
+    let logits = try run.tasks().map { try ShardOutput(decoding: evaluator.compute(task: $0)).observations[0].values }
     #expect(logits.allSatisfy { $0 == logits[0] } && logits[0].allSatisfy(\.isFinite))
     #expect(evaluator.modelsInMemory == ["m3", "m4", "m5"])
   }
@@ -66,7 +67,7 @@ import Working
     DispatchQueue.concurrentPerform(iterations: 10) { index in
       do {
         let output = try ShardOutput(decoding: evaluator.compute(task: tasks[index % tasks.count]))
-        logits.withLock { $0.append(output.logits) }
+        logits.withLock { $0.append(output.observations[0].values) }
       } catch {
         Issue.record(error)
       }

@@ -1,3 +1,5 @@
+import Records
+
 /// A benchmark of the catalogue: what manifests say of it, where its pictures lie, what is done to them, and what is counted.
 /// Each is one file of this folder and one line of ``Catalogue``.
 public protocol Benchmark: Sendable {
@@ -45,7 +47,7 @@ public protocol Tally: Sendable {
   /// - Parameters:
   ///   - clean: the same model's tally on clean images, for relative errors.
   ///   - seed: the seed of the confidence intervals.
-  func metrics(clean: AccuracyTally?, seed: UInt64) -> [MetricSeries]
+  func metrics(clean: AccuracyTally?, seed: UInt64) -> [Metric]
 }
 
 /// A named set of images of a benchmark.

@@ -1,4 +1,5 @@
 import Imaging
+import Records
 
 /// Common corruptions (Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
 /// Perturbations", ICLR 2019; hendrycks/robustness): `ROOT/CORRUPTION/SEVERITY/WNID/*.JPEG`, or made on the fly from clean
@@ -78,8 +79,8 @@ extension BenchmarkDefinition {
     making: CorruptionMaking = CorruptionMaking()
   ) -> BenchmarkDefinition {
     let axes = [
-      GridAxis(name: "corruption", values: corruptions),
-      GridAxis(name: "severity", values: severities.map(String.init), isNumeric: true),
+      Axis(name: "corruption", values: corruptions),
+      Axis(name: "severity", values: severities.map(String.init), isNumeric: true),
     ]
     let made = corruptions.map { origin.isMade ? Corruption(rawValue: $0) : nil }
     return BenchmarkDefinition(
@@ -110,7 +111,7 @@ extension AccuracyTally {
     return grid.cells.filter { ImageNetC.standardCorruptions.contains($0.values[0]) }.map(\.index)
   }
 
-  fileprivate func corruptionMetrics(clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
+  fileprivate func corruptionMetrics(clean: AccuracyTally?, seed: UInt64) -> [Metric] {
     let cleanTop1 = clean?.top1.first ?? .nan
     let errors = CorruptionError(grid: grid, top1: top1, clean: cleanTop1)
     let ce = errors.errors
@@ -147,10 +148,10 @@ extension AccuracyTally {
       seed: seed, population: population,
       clean: clean.map { ($0.rightMasks, $0.population) })
     return [
-      MetricSeries(
+      Metric(
         name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
         axes: corruption, values: ce),
-      MetricSeries(
+      Metric(
         name: "relative_ce",
         description: "what the error exceeds the clean error by, over the same of AlexNet (clean error 0.435)",
         axes: corruption, values: relative),
@@ -158,8 +159,8 @@ extension AccuracyTally {
       + zip(single, intervals).flatMap { metric, interval in
         // A figure that is not defined has no interval either.
         let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
-        return [MetricSeries(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
-          + MetricSeries.ends(of: metric.0, interval)
+        return [Metric(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
+          + Metric.ends(of: metric.0, interval)
       }
   }
 }

@@ -1,4 +1,5 @@
 import Imaging
+import Records
 import Videos
 
 /// Perturbation sequences (Hendrycks and Dietterich, ICLR 2019; hendrycks/robustness): `ROOT/PERTURBATION/WNID/*.mp4`, or made
@@ -100,7 +101,7 @@ public enum ImageNetP: Benchmark {
       stability.add(condition: condition, firstImage: firstImage, logits: logits, classCount: classCount)
     }
 
-    func metrics(clean: AccuracyTally?, seed: UInt64) -> [MetricSeries] {
+    func metrics(clean: AccuracyTally?, seed: UInt64) -> [Metric] {
       accuracy.metrics(clean: clean, seed: seed) + stability.metrics(seed: seed)
     }
   }
@@ -123,8 +124,8 @@ extension BenchmarkDefinition {
   ) -> BenchmarkDefinition {
     let longest = frameCounts.max() ?? 0
     let axes = [
-      GridAxis(name: "perturbation", values: perturbations),
-      GridAxis(name: "frame", values: (0..<longest).map(String.init), isNumeric: true),
+      Axis(name: "perturbation", values: perturbations),
+      Axis(name: "frame", values: (0..<longest).map(String.init), isNumeric: true),
     ]
     let isEven = frameCounts.allSatisfy { $0 == longest }
     let made = perturbations.map { origin.isMade ? Perturbation(rawValue: $0) : nil }

@@ -1,4 +1,5 @@
 import Imaging
+import Records
 
 /// Clean images in class folders, a share of whose patches is set to 0 at random (see `PatchDrop`).
 public enum Occlusion: Benchmark {
@@ -35,7 +36,7 @@ extension BenchmarkDefinition {
   public static func occlusion(
     name: String, root: String, percents: [Int], patchGrid: Int, classes: [String] = []
   ) -> BenchmarkDefinition {
-    let axis = GridAxis(name: "dropped_percent", values: percents.map(String.init), isNumeric: true)
+    let axis = Axis(name: "dropped_percent", values: percents.map(String.init), isNumeric: true)
     return BenchmarkDefinition(
       kind: .occlusion, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
       attributes: ["patch_grid": String(patchGrid)]

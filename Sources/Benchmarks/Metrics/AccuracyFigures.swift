@@ -1,8 +1,10 @@
+import Records
+
 /// What is worked out of the accuracies of all conditions, beside themselves.
 public struct AccuracyFigures: Sendable {
-  let series: @Sendable (_ tally: AccuracyTally, _ clean: AccuracyTally?, _ seed: UInt64) -> [MetricSeries]
+  let series: @Sendable (_ tally: AccuracyTally, _ clean: AccuracyTally?, _ seed: UInt64) -> [Metric]
 
-  init(_ series: @escaping @Sendable (AccuracyTally, AccuracyTally?, UInt64) -> [MetricSeries]) {
+  init(_ series: @escaping @Sendable (AccuracyTally, AccuracyTally?, UInt64) -> [Metric]) {
     self.series = series
   }
 
@@ -14,7 +16,7 @@ public struct AccuracyFigures: Sendable {
     let top1 = tally.top1
     let axes = tally.grid.axes.map(\.name)
     return [
-      MetricSeries(
+      Metric(
         name: "mean_top1", description: "top-1 accuracy, mean over \(axes.joined(separator: " and ")), 0 to 1",
         axes: [], values: [top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)])
     ] + tally.intervals(of: "mean_top1", .mean(conditions: tally.grid.count), seed)
@@ -28,7 +30,7 @@ public struct AccuracyFigures: Sendable {
 
 extension AccuracyTally {
   /// How far confidences are from accuracies, over the images that were evaluated.
-  fileprivate func calibration(_ seed: UInt64) -> [MetricSeries] {
+  fileprivate func calibration(_ seed: UInt64) -> [Metric] {
     let images = evaluatedImages(0)
     let calibration = Calibration(
       confidences: images.map { confidences[$0] }, isRight: images.map { isRight(0, $0) })
@@ -50,8 +52,8 @@ extension AccuracyTally {
     return zip(figures, resampled).flatMap { figure, values in
       let value = figure.value(calibration)
       let interval = ConfidenceInterval(resampled: value.isNaN ? [] : values)
-      return [MetricSeries(name: figure.name, description: figure.description, axes: [], values: [value])]
-        + MetricSeries.ends(of: figure.name, interval.isPoint ? .undefined : interval)
+      return [Metric(name: figure.name, description: figure.description, axes: [], values: [value])]
+        + Metric.ends(of: figure.name, interval.isPoint ? .undefined : interval)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Imaging
+import Records
 
 /// Which part of ImageNet-C a grid covers: what a mean over it is of, and whether mCE is defined.
 public struct CorruptionCoverage: Sendable, Equatable {
@@ -8,7 +9,7 @@ public struct CorruptionCoverage: Sendable, Equatable {
   public let severities: [String]
 
   /// nil for axes that are not corruption and severity.
-  public init?(axes: [GridAxis]) {
+  public init?(axes: [Axis]) {
     guard axes.map(\.name) == ["corruption", "severity"] else { return nil }
     corruptions = axes[0].values
     severities = axes[1].values
