@@ -39,15 +39,17 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// A benchmark of its parts.
   ///
-  /// - Parameter steps: what is done at a cell; without, pictures come to the network's size and are not changed.
+  /// - Parameters:
+  ///   - steps: what is done to pictures at a cell; without, they come to the network's size and are not changed.
+  ///   - lesion: what is left out of the network at a cell.
   public init(
     kind: BenchmarkKind, name: String, layout: PictureLayout, grid: Grid = Grid(axes: []), classes: [String] = [],
     attributes: [String: String] = [:], unsteadiness: [String: Unsteadiness] = [:],
-    steps: (GridCell) -> [PictureStep] = { _ in [.fit] }
+    steps: (GridCell) -> [PictureStep] = { _ in [.fit] }, lesion: (GridCell) -> Lesion? = { _ in nil }
   ) {
     (self.kind, self.name, self.layout, self.grid, self.classes) = (kind, name, layout, grid, classes)
     (self.attributes, self.unsteadiness) = (attributes, unsteadiness)
-    conditions = grid.cells.map { Condition($0, steps: steps($0)) }
+    conditions = grid.cells.map { Condition($0, steps: steps($0), lesion: lesion($0)) }
   }
 
   /// The condition at a place of the grid; nil where it has none.

@@ -1,18 +1,22 @@
 import Imaging
 import Tensors
 
-/// What is evaluated at one cell of a benchmark's grid: what is done to each picture, step by step. It is made once, when a
+/// What is evaluated at one cell of a benchmark's grid: what is done to each picture, step by step, and to the
+/// network. It is made once, when a
 /// run is planned.
 public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   /// The cell of the grid.
   public let cell: GridCell
   /// What is done to a picture, from the file's to the network's, in this order.
   public let steps: [PictureStep]
+  /// What is left out of the network; nil: nothing.
+  public let lesion: Lesion?
 
   /// What is done at a cell of a grid.
-  public init(_ cell: GridCell, steps: [PictureStep]) {
+  public init(_ cell: GridCell, steps: [PictureStep], lesion: Lesion? = nil) {
     self.cell = cell
     self.steps = steps
+    self.lesion = lesion
   }
 
   /// The cell as people write it.

@@ -1,4 +1,5 @@
 import Kernels
+import Synchronization
 import Tensors
 
 /// A network with its weights, ready to be computed by any number of threads, each with a session of its own.
@@ -11,7 +12,14 @@ public final class Classifier: Sendable {
   public let inputWidth: Int
   /// Logits an image.
   public let classCount: Int
+  /// Of the network as it is.
   let program: Program
+  private let network: StoredNetwork
+  private let options: ComputeOptions
+  private let store = WeightStore()
+  /// Of changed networks, those that were asked for last; packed weights are shared with them.
+  private let changed = Mutex<[(change: NetworkChange, program: Program)]>([])
+  private static let maximumChanged = 8
 
   /// Reads a checkpoint, merged or not, and folds and packs its weights.
   ///
@@ -22,11 +30,13 @@ public final class Classifier: Sendable {
     try self.init(architecture, architecture.design.open(checkpoint, as: architecture), options)
   }
 
-  /// With random weights, the same ones each time: for benchmarks and tests.
+  /// With random weights, the same ones each time, some of them 0: for benchmarks and tests.
   package convenience init(
-    randomly architecture: Architecture, options: ComputeOptions = ComputeOptions(), isOptimised: Bool = true
+    randomly architecture: Architecture, zeroing zeroed: Set<String> = [], options: ComputeOptions = ComputeOptions(),
+    isOptimised: Bool = true
   ) throws(CheckpointError) {
-    try self.init(architecture, architecture.design.drawn(as: architecture), options, isOptimised: isOptimised)
+    try self.init(
+      architecture, architecture.design.drawn(as: architecture, zeroing: zeroed), options, isOptimised: isOptimised)
   }
 
   private init(
@@ -35,8 +45,24 @@ public final class Classifier: Sendable {
     self.architecture = architecture
     (inputHeight, inputWidth) = (architecture.inputHeight, architecture.inputWidth)
     classCount = network.graph.extents[network.graph.logits].count
+    (self.network, self.options) = (network, options)
     program = try Program(
-      network.graph, weights: network.weights, options: options, store: WeightStore(), isOptimised: isOptimised)
+      network.graph, weights: network.weights, options: options, store: store, isOptimised: isOptimised)
+  }
+
+  /// The network after a change; nothing is packed that was packed before.
+  ///
+  /// - Throws: `NetworkChangeError` for a change that it does not allow, `CheckpointError` where weights cannot be read any more.
+  func program(for change: NetworkChange) throws -> Program {
+    if change == .none { return program }
+    if let known = changed.withLock({ $0.first { $0.change == change } }) { return known.program }
+    let made = try Program(
+      network.graph.leavingOut(change.leftOut), weights: network.weights, options: options, store: store)
+    changed.withLock { known in
+      known.append((change, made))
+      if known.count > Self.maximumChanged { known.removeFirst() }
+    }
+    return made
   }
 
   /// Multiply-adds an image, as the layers are defined.
@@ -65,13 +91,27 @@ public enum InferenceError: Error, Equatable, CustomStringConvertible {
 public final class InferenceSession {
   /// The most images at once.
   public let maximumBatch: Int
+  /// What is done to the network.
+  public private(set) var change = NetworkChange.none
   private let classifier: Classifier
-  private let session: ProgramSession
+  private var session: ProgramSession
 
   init(_ classifier: Classifier, maximumBatch: Int) {
     self.classifier = classifier
     self.maximumBatch = maximumBatch
     session = ProgramSession(classifier.program, maximumBatch: maximumBatch)
+  }
+
+  /// Lets the session compute the network after a change from now on.
+  ///
+  /// - Throws: `NetworkChangeError` for a change that it does not allow, `CheckpointError` where weights cannot be read any more.
+  public func use(_ change: NetworkChange) throws {
+    guard change != self.change else { return }
+    let program = try classifier.program(for: change)
+    // The buffers of before go first.
+    session = ProgramSession(program, maximumBatch: 0)
+    session = ProgramSession(program, maximumBatch: maximumBatch)
+    self.change = change
   }
 
   /// Computes logits; those of an image do not depend on the other images.

@@ -29,12 +29,15 @@ struct RandomWeights: WeightSource {
   let head: String
   let classCount: Int
   let origin = "random weights"
+  /// Parameters that are 0.
+  var zeroed: Set<String> = []
 
   func contains(_ name: String) -> Bool { !name.contains("small_conv") && !name.contains("lkb_origin") }
   func shape(of name: String) -> [Int]? { name == head + ".bias" ? [classCount] : nil }
 
   func values(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
     let count = shape.reduce(1, *)
+    if zeroed.contains(name) { return Array(repeating: 0, count: count) }
     if name.hasSuffix("running_var") || (shape.count == 1 && name.hasSuffix("weight")) {
       return Array(repeating: 1, count: count)
     }

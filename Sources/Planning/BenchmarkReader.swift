@@ -54,6 +54,10 @@ extension ManifestReader {
       try reader.required(key, in: keys, of: node).number(above: low, upTo: high)
     }
 
+    func word(_ key: String, known: [String]) throws -> String? {
+      try keys[key]?.choice(known.map { (word: $0, value: $0) })
+    }
+
     func words(_ key: String, known: [String]) throws -> [String]? {
       guard let list = keys[key], list.node.string != "all" else { return nil }
       let words = try list.sequence().map { try $0.choice(known.map { (word: $0, value: $0) }) }

@@ -62,6 +62,7 @@ public struct Plan: Sendable {
       created: Date().formatted(.iso8601))
     try plan.checkFit()
     try plan.checkScorable(manifestPath)
+    try plan.checkLesions(manifestPath)
     return plan
   }
 

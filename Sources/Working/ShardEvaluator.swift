@@ -42,12 +42,15 @@ public final class ShardEvaluator: ShardComputer {
     let task = try ShardTask(decoding: data)
     let loan = try times.measure(.loading) { try WorkerTrouble.telling { try models.take(task.model) } }
     defer { models.giveBack(loan) }
+    let change = task.condition.lesion?.change(of: loan.classifier.architecture, seed: task.seed) ?? .none
+    try times.measure(.loading) { try WorkerTrouble.telling { try loan.session.use(change) } }
     let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
     var evaluation = ShardEvaluation(
       task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, batch: batch, times: times)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
+    if !change.leftOut.isEmpty { provenance["left_out"] = change.leftOut.joined(separator: " ") }
     return try evaluation.output(provenance: provenance).encoded()
   }
 

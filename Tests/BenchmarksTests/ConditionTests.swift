@@ -43,6 +43,24 @@ import Testing
     #expect(try made([.fit]).count == 28 * 28 * 3)
   }
 
+  @Test("blocks that are left out follow from the seed; draws of one take each once")
+  func lesions() {
+    let candidates = (0..<18).map { "stages.2.units.\($0)" }
+    let single = (0..<18).map { Lesion(count: 1, draw: $0).chosen(of: candidates, seed: 7) }
+    #expect(Set(single.joined()) == Set(candidates) && single.allSatisfy { $0.count == 1 })
+    let six = (0..<10).map { Lesion(count: 6, draw: $0).chosen(of: candidates, seed: 7) }
+    #expect(Set(six).count == 10 && six.allSatisfy { $0.count == 6 && Set($0).count == 6 })
+    #expect(six.allSatisfy { chosen in chosen == candidates.filter(chosen.contains) })
+    #expect(Lesion(count: 6, draw: 0).chosen(of: candidates, seed: 8) != six[0])
+    // Each unit is left out in about a third of the draws.
+    let counts = (0..<300).flatMap { Lesion(count: 6, draw: $0).chosen(of: candidates, seed: 7) }
+    for candidate in candidates { #expect((60...140).contains(counts.count { $0 == candidate })) }
+    let definition = BenchmarkDefinition.lesion(name: "l", root: "/v", removed: [0, 1, 6], draws: 4)
+    #expect(definition.conditions.count == 9 && definition.condition(at: 1) == nil)
+    #expect(definition.condition(at: 0)?.lesion == nil)
+    #expect(definition.condition(at: 11)?.lesion == Lesion(count: 6, draw: 3))
+  }
+
   @Test("conditions are made once, lie at their cells, and come back from JSON as they were")
   func definitions() throws {
     let sequences = BenchmarkDefinition.perturbations(

@@ -15,6 +15,8 @@ public protocol ManifestKeys {
   func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]?
   /// A number from a range without its lower end; an error where the key is missing.
   func number(_ key: String, above low: Double, upTo high: Double) throws -> Double
+  /// One of some words; nil where the key is missing.
+  func word(_ key: String, known: [String]) throws -> String?
   /// Different words of some that are known, at least one; nil where the key is missing or says `all`.
   func words(_ key: String, known: [String]) throws -> [String]?
   /// The mappings below a key whose own keys are of some that are known; nil where the key is missing.

@@ -11,7 +11,9 @@ package protocol Design: Sendable, Hashable {
   /// The network with random weights, the same ones each time.
   ///
   /// - Throws: `CheckpointError` where only a file has the weights that it can have.
-  func drawn(as architecture: Architecture) throws(CheckpointError) -> StoredNetwork
+  ///
+  /// - Parameter zeroed: parameters that are 0.
+  func drawn(as architecture: Architecture, zeroing zeroed: Set<String>) throws(CheckpointError) -> StoredNetwork
   /// The design that a checkpoint tells; itself where the architecture's name says it all.
   ///
   /// - Throws: `CheckpointError` where the file is damaged or tells none.
@@ -22,6 +24,8 @@ package protocol Design: Sendable, Hashable {
   func fitted(to checkpoint: Checkpoint, as architecture: Architecture) throws(CheckpointError) -> Self
   /// How many outputs a checkpoint gives it; no numbers are read.
   func classCount(of checkpoint: String, as architecture: Architecture) throws(CheckpointError) -> Int
+  /// What the names of those blocks start with that studies of leaving out blocks take.
+  var studiedBlocks: String { get }
   /// Refuses a checkpoint that does not fit, or whose weights are not all numbers. Reads them all.
   func check(_ checkpoint: String, as architecture: Architecture) throws(CheckpointError)
 }
@@ -43,6 +47,8 @@ package protocol Family: Design {
   static var isToldByFile: Bool { get }
   /// The name before `.weight` and `.bias` of the layer that gives the logits.
   static var head: String { get }
+  /// What the names of those blocks start with that studies of leaving out blocks take; empty: all.
+  static var studiedBlocks: String { get }
   /// The same network as a checkpoint holds it; nil where its tensors are none of this family.
   func stored(in weights: any WeightSource) -> Self?
   /// Appends the network's layers and names its blocks.
@@ -60,6 +66,8 @@ enum Families {
 extension Family {
   package static var isToldByFile: Bool { false }
   package static var head: String { "head" }
+  package static var studiedBlocks: String { "" }
+  package var studiedBlocks: String { Self.studiedBlocks }
   package func takes(side: Int) -> Bool { true }
   package func stored(in weights: any WeightSource) -> Self? { self }
 
@@ -74,8 +82,10 @@ extension Family {
     return try fitted(to: file, as: architecture).network(of: file, as: architecture)
   }
 
-  package func drawn(as architecture: Architecture) throws(CheckpointError) -> StoredNetwork {
-    let weights = RandomWeights(head: Self.head, classCount: architecture.classCount)
+  package func drawn(
+    as architecture: Architecture, zeroing zeroed: Set<String>
+  ) throws(CheckpointError) -> StoredNetwork {
+    let weights = RandomWeights(head: Self.head, classCount: architecture.classCount, zeroed: zeroed)
     return try (stored(in: weights) ?? self).network(of: weights, as: architecture)
   }
 

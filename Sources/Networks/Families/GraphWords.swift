@@ -31,7 +31,7 @@ extension Graph {
     let normalised = layerNorm(prefix + ".norm2", input, epsilon: epsilon)
     let hidden = linear(prefix + ".mlp.fc1", normalised, outputs: 4 * channels, gelu: true)
     let output = linear(prefix + ".mlp.fc2", hidden, outputs: channels, residual: input)
-    nameBlock(prefix + ".mlp", from: input, to: output)
+    nameBlock(prefix + ".mlp", from: input, to: output, isHalf: true)
     return output
   }
 
@@ -57,7 +57,7 @@ extension Graph {
     let projected = linear(prefix + ".attn.qkv", normalised, outputs: 3 * channels)
     let gathered = append(SelfAttention(heads: heads, scope: window.map { .windows($0) } ?? .whole), projected)
     let output = linear(prefix + ".attn.proj", gathered, outputs: channels, residual: input)
-    nameBlock(prefix + ".attn", from: input, to: output)
+    nameBlock(prefix + ".attn", from: input, to: output, isHalf: true)
     return output
   }
 }

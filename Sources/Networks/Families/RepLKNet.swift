@@ -17,6 +17,8 @@ package struct RepLKNetDesign: Family {
   var isMerged = false
 
   package static let pictures = PictureRecipe(resize: 256, .bicubic)
+  /// The third stage holds most blocks.
+  package static let studiedBlocks = "stages.2."
 
   /// The same network as a checkpoint holds it.
   package func stored(in weights: any WeightSource) -> RepLKNetDesign? {
@@ -41,8 +43,10 @@ package struct RepLKNetDesign: Family {
     var value = stem(in: &graph)
     for (stage, width) in channels.enumerated() {
       for pair in 0..<blocks[stage] {
+        let input = value
         value = largeKernelBlock("stages.\(stage).blocks.\(2 * pair)", value, stage, in: &graph)
         value = feedForwardBlock("stages.\(stage).blocks.\(2 * pair + 1)", value, width, in: &graph)
+        graph.nameBlock("stages.\(stage).units.\(pair)", from: input, to: value)
       }
       guard stage + 1 < channels.count else { continue }
       let wider = channels[stage + 1]
@@ -75,7 +79,7 @@ package struct RepLKNetDesign: Family {
     value = pointwise(name + ".pw1", value, inner, activation: .relu, in: &graph)
     value = graph.append(largeKernel(name + ".large_kernel.", inner, stage), value)
     value = pointwise(name + ".pw2", value, channels[stage], residual: input, in: &graph)
-    graph.nameBlock(name, from: input, to: value)
+    graph.nameBlock(name, from: input, to: value, isHalf: true)
     return value
   }
 
@@ -98,7 +102,7 @@ package struct RepLKNetDesign: Family {
     var value = graph.append(BatchNorm(name: name + ".preffn_bn", channels: width), input)
     value = pointwise(name + ".pw1", value, 4 * width, activation: .gelu, in: &graph)
     value = pointwise(name + ".pw2", value, width, residual: input, in: &graph)
-    graph.nameBlock(name, from: input, to: value)
+    graph.nameBlock(name, from: input, to: value, isHalf: true)
     return value
   }
 

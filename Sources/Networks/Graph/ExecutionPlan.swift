@@ -11,6 +11,7 @@ package struct ExecutionPlan: Sendable {
   package struct Block: Sendable, Hashable {
     package let path: String
     package let keepsItsShape: Bool
+    package let isHalf: Bool
     fileprivate let ends: [Int]
 
     /// The places of what it takes and gives.
@@ -38,7 +39,7 @@ package struct ExecutionPlan: Sendable {
     func blocks(_ found: [Graph.Block]) -> [Block] {
       found.map {
         Block(
-          path: $0.path, keepsItsShape: graph.extents[$0.input] == graph.extents[$0.output],
+          path: $0.path, keepsItsShape: graph.extents[$0.input] == graph.extents[$0.output], isHalf: $0.isHalf,
           ends: [$0.input, $0.output])
       }
     }

@@ -35,6 +35,8 @@ package struct Graph: Sendable {
     let path: String
     let input: Value
     let output: Value
+    /// Whether it is one half of a unit that has a name of its own, such as a transformer block's attention.
+    var isHalf = false
   }
 
   private(set) var extents: [Extents]
@@ -80,8 +82,8 @@ package struct Graph: Sendable {
   }
 
   /// Names what lies between two values.
-  mutating func nameBlock(_ path: String, from input: Value, to output: Value) {
-    blocks.append(Block(path: path, input: input, output: output))
+  mutating func nameBlock(_ path: String, from input: Value, to output: Value, isHalf: Bool = false) {
+    blocks.append(Block(path: path, input: input, output: output, isHalf: isHalf))
   }
 
   /// Names and shapes of all that the checkpoint must hold.

@@ -8,6 +8,8 @@ struct ONNXDesign: Design {
   static func == (one: ONNXDesign, other: ONNXDesign) -> Bool { one.path == other.path }
   func hash(into hasher: inout Hasher) { hasher.combine(path) }
 
+  var studiedBlocks: String { "" }
+
   func takes(side: Int) -> Bool { false }
   func graph(height: Int, width: Int, classCount: Int) -> Graph { graph }
   func told(by checkpoint: String, as architecture: Architecture) -> ONNXDesign { self }
@@ -18,7 +20,9 @@ struct ONNXDesign: Design {
     return StoredNetwork(graph: model.graph, weights: model.weights)
   }
 
-  func drawn(as architecture: Architecture) throws(CheckpointError) -> StoredNetwork {
+  func drawn(
+    as architecture: Architecture, zeroing zeroed: Set<String>
+  ) throws(CheckpointError) -> StoredNetwork {
     throw .malformed(file: path, reason: "it has weights of its own")
   }
 
