@@ -65,6 +65,7 @@ let package = Package(
 
     library("Durable"),
     library("Records"),
+    library("Shards"),
     library("Machine", ["CAllocator"]),
     library("KernelInterfaces"),
     .target(
@@ -86,13 +87,15 @@ let package = Package(
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library(
       "Planning", ["Records", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
-    library("Scheduling"),
+    library("Scheduling", ["Shards"]),
     .target(
-      name: "Messaging", dependencies: ["Durable", "CZeroMQ", protobuf, logging], exclude: ["Protocol/wire.proto"]),
+      name: "Messaging", dependencies: ["Shards", "Durable", "CZeroMQ", protobuf, logging],
+      exclude: ["Protocol/wire.proto"]),
     library(
       "Coordination",
       [
-        "Records", "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", "Benchmarks", logging,
+        "Records", "Shards", "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", "Benchmarks",
+        logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library(
@@ -104,7 +107,8 @@ let package = Package(
     library(
       "Working",
       [
-        "Records", "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks", "Machine",
+        "Records", "Shards", "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks",
+        "Machine",
         "Kernels",
         logging,
       ]),
@@ -140,10 +144,10 @@ let package = Package(
     tests("Benchmarks", ["Records", "Imaging"], fixtures: true),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
-    tests("Working", ["Records", "Messaging", "Machine", "Planning"]),
+    tests("Working", ["Records", "Shards", "Messaging", "Machine", "Planning"]),
     tests("Monitoring", ["Coordination", "Planning"]),
-    tests("Scheduling"),
-    tests("Messaging", ["CZeroMQ", logging]),
+    tests("Scheduling", ["Shards"]),
+    tests("Messaging", ["Shards", "CZeroMQ", logging]),
     tests("Launching", ["Planning", "Messaging", "Yams", logging]),
     .testTarget(
       name: "EndToEndTests",
@@ -151,7 +155,7 @@ let package = Package(
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output"]),
     tests("Reporting", ["Records", "Archives", "Benchmarks"]),
-    tests("Coordination", ["Records", "Messaging", "Planning", "Working", logging]),
+    tests("Coordination", ["Records", "Shards", "Messaging", "Planning", "Working", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

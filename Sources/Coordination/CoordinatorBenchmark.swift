@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messaging
+import Shards
 import Synchronization
 
 /// Times the coordinator alone: shards whose task and result are empty, workers that answer at once.
@@ -105,7 +106,7 @@ public enum CoordinatorBenchmark {
       let dealer = try DealerEndpoint(connect: address, workerID: name, security: security)
       _ = try dealer.send(
         .hello(
-          .init(workerID: name, host: "", processID: 1, credits: 1, version: "benchmark", instructionSet: "scalar")))
+          .init(workerID: name, host: "", credits: 1, version: "benchmark", instructionSet: "scalar")))
       dealers.append(dealer)
     }
     var held: [Int: [ShardAttempt]] = [:]
@@ -113,7 +114,7 @@ public enum CoordinatorBenchmark {
       for (index, dealer) in dealers.enumerated() {
         while let message = try dealer.receive(timeout: .zero) {
           switch try message.get() {
-          case .lease(let shard, _, _): held[index, default: []].append(shard)
+          case .lease(let shard, _): held[index, default: []].append(shard)
           case .shutdown: return
           default: break
           }
@@ -130,10 +131,10 @@ public enum CoordinatorBenchmark {
     defer { dealer.close() }
     _ = try dealer.send(
       .hello(
-        .init(workerID: name, host: "", processID: 1, credits: 4, version: "benchmark", instructionSet: "scalar")))
+        .init(workerID: name, host: "", credits: 4, version: "benchmark", instructionSet: "scalar")))
     while let message = try dealer.receive(timeout: .seconds(30)) {
       switch try message.get() {
-      case .lease(let shard, _, _): _ = try dealer.send(.result(shard, payload: Data(), computeNanoseconds: 0))
+      case .lease(let shard, _): _ = try dealer.send(.result(shard, payload: Data(), computeNanoseconds: 0))
       case .shutdown: return
       default: break
       }

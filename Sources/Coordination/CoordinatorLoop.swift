@@ -4,6 +4,7 @@ import Logging
 import Messaging
 import Planning
 import Scheduling
+import Shards
 
 /// One run of a coordinator: events in, the scheduler's actions out.
 struct CoordinatorLoop {
@@ -54,15 +55,9 @@ struct CoordinatorLoop {
         ShardBlock(count: 1, model: $0.model, benchmark: $0.benchmark, images: $0.imageCount)
       },
       touched: standing.others.map { row in
-        let state: SchedulerShard.State =
-          switch row.state {
-          case .pending: .pending
-          case .recorded: .recorded
-          case .setAside: .setAside
-          case .split: .split
-          }
-        return SchedulerShard(
-          id: row.id, state: state, attempts: row.attempts, failures: row.failures, failedWorkers: failed[row.id] ?? [],
+        SchedulerShard(
+          id: row.id, state: row.state, attempts: row.attempts, failures: row.failures,
+          failedWorkers: failed[row.id] ?? [],
           holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
       }, recorded: standing.recorded, pieceSizes: configuration.pieceSizes,
       leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
@@ -134,14 +129,14 @@ struct CoordinatorLoop {
     case .hello(let hello): try welcome(hello, peer)
     case .heartbeat(let held):
       try send(.heartbeatReply, to: peer)
-      try handle(.heartbeat(worker: worker, held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
+      try handle(.heartbeat(worker: worker, held: held))
     case .result(let shard, let data, let nanoseconds):
       try take(
-        data, of: ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker), nanoseconds: nanoseconds)
+        data, of: ShardLease(shard, worker: worker), nanoseconds: nanoseconds)
     case .failure(let shard, let reason, let kind):
       // Of one that never said hello nothing counts, and its messages must not fill the disk.
       guard workers.contains(worker) else { break }
-      let lease = ShardLease(shard: shard.shard, attempt: shard.attempt, worker: worker)
+      let lease = ShardLease(shard, worker: worker)
       // Of what a worker cannot read the log tells once a rest.
       if kind == .surroundings { return try handle(.troubled(lease, reason: reason)) }
       note(failureOf: lease, reason)
@@ -160,7 +155,7 @@ struct CoordinatorLoop {
     if workers.contains(lease.worker), scheduler.isUnasked(lease), let definition = ledger.definition(of: lease.shard) {
       do { try source.check(result, for: definition) } catch {
         refuse("refused a result that was not asked for", lease.worker, error.sentence)
-        return try send(.acknowledgement(Self.wire(lease), .refused), to: PeerID(workerID: lease.worker))
+        return try send(.acknowledgement(lease.handingOver, .refused), to: PeerID(workerID: lease.worker))
       }
     }
     payload = (result, nanoseconds)
@@ -225,7 +220,12 @@ struct CoordinatorLoop {
         to: peer)
     }
     if workers.insert(hello.workerID).inserted {
-      logger.info("a worker joined", metadata: ["worker": "\(hello.workerID)", "host": "\(hello.host)"])
+      logger.info(
+        "a worker joined",
+        metadata: [
+          "worker": "\(hello.workerID)", "host": "\(hello.host)", "instruction_set": "\(hello.instructionSet)",
+          "version": "\(hello.version)",
+        ])
     }
     try send(
       .welcome(
@@ -236,7 +236,7 @@ struct CoordinatorLoop {
     try handle(
       .joined(
         worker: hello.workerID, credits: hello.credits,
-        held: held.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }))
+        held: held))
   }
 
   private mutating func takeCompletions() throws {
@@ -270,12 +270,12 @@ struct CoordinatorLoop {
     case .lease(let lease): return try deliver(lease, time)
     case .adopted(let lease):
       enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
-    case .revoke(let lease): try send(.revocation(Self.wire(lease)), to: PeerID(workerID: lease.worker))
+    case .revoke(let lease): try send(.revocation(lease.handingOver), to: PeerID(workerID: lease.worker))
     case .ended(let lease, let outcome, let reason):
       enter(
         .ended(
           shard: lease.shard, attempt: lease.attempt, worker: lease.worker,
-          outcome: AttemptOutcome(rawValue: outcome.rawValue) ?? .failed, reason: reason, time: time))
+          outcome: outcome, reason: reason, time: time))
     case .setAside(let shard, let reason):
       logger.error("a shard was set aside", metadata: ["shard": "\(shard)", "reason": "\(reason)"])
       enter(.setAside(shard: shard, reason: reason, time: time))
@@ -286,13 +286,7 @@ struct CoordinatorLoop {
       }
       journal.append(.store(lease, definition, payload: payload.data, computeNanoseconds: payload.nanoseconds))
     case .acknowledge(let lease, let acknowledgement):
-      let outcome: WireMessage.Outcome =
-        switch acknowledgement {
-        case .recorded: .recorded
-        case .duplicate: .duplicate
-        case .refused: .refused
-        }
-      try send(.acknowledgement(Self.wire(lease), outcome), to: PeerID(workerID: lease.worker))
+      try send(.acknowledgement(lease.handingOver, acknowledgement), to: PeerID(workerID: lease.worker))
     case .unknown(let worker):
       // A worker that is welcomed without having asked says hello again, with what it holds.
       try send(
@@ -323,12 +317,12 @@ struct CoordinatorLoop {
     guard let definition = ledger.definition(of: lease.shard) else { return nil }
     enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
     let message = WireMessage.lease(
-      Self.wire(lease), leaseMilliseconds: max(1, Int(configuration.leaseSeconds * 1000)),
+      lease.handingOver,
       task: try source.task(
         for: definition, attempt: lease.attempt, isLast: scheduler.isLastAttempt(lease)))
     guard try router.send(message, to: PeerID(workerID: lease.worker)) != .sent else { return nil }
     return .disconnected(
-      worker: lease.worker, undelivered: [HeldShard(shard: lease.shard, attempt: lease.attempt)])
+      worker: lease.worker, undelivered: [lease.handingOver])
   }
 
   private mutating func enterSplit(_ shard: Int64, _ images: [Int], _ firstPiece: Int64) {
@@ -349,8 +343,4 @@ struct CoordinatorLoop {
 
   /// What does not arrive is said again when the worker is heard the next time.
   private func send(_ message: WireMessage, to peer: PeerID) throws { _ = try router.send(message, to: peer) }
-
-  private static func wire(_ lease: ShardLease) -> ShardAttempt {
-    ShardAttempt(shard: lease.shard, attempt: lease.attempt)
-  }
 }

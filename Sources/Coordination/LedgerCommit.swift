@@ -1,4 +1,5 @@
 import GRDB
+import Shards
 
 extension Ledger {
   /// Enters a batch in one transaction: all of it survives, or none. On return it is on disk.

@@ -1,16 +1,5 @@
 import Planning
-
-/// Where a shard stands in the ledger.
-public enum ShardState: Int, Sendable, Codable, CaseIterable {
-  /// To be computed, or being computed.
-  case pending = 0
-  /// Its result is on disk.
-  case recorded = 1
-  /// It failed as often as is allowed; `gauntlet resume --failed` takes it up again.
-  case setAside = 2
-  /// Pieces have taken its place.
-  case split = 3
-}
+import Shards
 
 /// A shard that was handed out, and where it stands.
 struct ShardRow: Sendable, Hashable {
@@ -28,24 +17,6 @@ struct LedgerStanding: Sendable, Equatable {
   var recorded: [Int64] = []
   /// The others.
   var others: [ShardRow] = []
-}
-
-/// How an attempt ended.
-public enum AttemptOutcome: String, Sendable, Codable, CaseIterable {
-  /// The result was recorded.
-  case recorded
-  /// The worker reported a failure, or its result was refused.
-  case failed
-  /// The worker fell silent.
-  case lost
-  /// The worker could not read what the shard needs, nor anything beside it.
-  case troubled
-  /// The worker gave the shard back, or never had it.
-  case returned
-  /// Another attempt was recorded first.
-  case superseded
-  /// The coordinator ended before the attempt did.
-  case interrupted
 }
 
 /// One line of the journal. Times are seconds since 1970.

@@ -1,5 +1,6 @@
 import GRDB
 import Planning
+import Shards
 
 extension Ledger {
   /// What became of the shards that were handed out. About 8 bytes in memory for each that is recorded.

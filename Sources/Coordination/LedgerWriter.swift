@@ -1,6 +1,7 @@
 import Foundation
 import Planning
 import Scheduling
+import Shards
 import Synchronization
 
 /// A thread that makes results durable and enters the journal, many entries to one commit.

@@ -84,7 +84,7 @@ public enum RestartBenchmark {
     defer { dealer.close() }
     _ = try dealer.send(
       .hello(
-        .init(workerID: "first", host: "", processID: 1, credits: 1, version: "benchmark", instructionSet: "scalar")))
+        .init(workerID: "first", host: "", credits: 1, version: "benchmark", instructionSet: "scalar")))
     while let message = try dealer.receive(timeout: .seconds(600)) {
       if case .lease = try message.get() { return }
     }

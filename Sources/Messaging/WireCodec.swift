@@ -1,4 +1,5 @@
 import Foundation
+import Shards
 import SwiftProtobuf
 
 extension WireMessage {
@@ -61,21 +62,11 @@ extension WireMessage {
       wire.reason = FieldCheck.cut(reason)
       wire.kind = WireFailureKind(kind)
       return .failure(wire)
-    case .goodbye(let returned):
-      var wire = WireGoodbye()
-      wire.returned = try FieldCheck.wire(returned, "returned")
-      return .goodbye(wire)
-    default: return try coordinatorBody()
-    }
-  }
-
-  private func coordinatorBody() throws(WireError) -> WireEnvelope.OneOf_Body {
-    switch self {
+    case .goodbye: return .goodbye(WireGoodbye())
     case .welcome(let welcome): return .welcome(try WireWelcome(welcome))
-    case .lease(let shard, let leaseMilliseconds, let task):
+    case .lease(let shard, let task):
       var wire = WireLease()
       (wire.shard, wire.attempt) = try FieldCheck.wire(shard)
-      wire.leaseMilliseconds = try FieldCheck.milliseconds(leaseMilliseconds, "lease_milliseconds")
       wire.task = try FieldCheck.payload(task, "task")
       return .lease(wire)
     case .acknowledgement(let shard, let outcome):
@@ -96,7 +87,6 @@ extension WireMessage {
       wire.reason = FieldCheck.cut(reason)
       return .rejection(wire)
     case .heartbeatReply: return .heartbeatReply(WireHeartbeatReply())
-    case .hello, .heartbeat, .result, .failure, .goodbye: return try body()
     }
   }
 
@@ -112,15 +102,14 @@ extension WireMessage {
       self = .failure(
         try FieldCheck.shard(wire.shard, wire.attempt),
         reason: try FieldCheck.text(wire.reason, "reason", WireLimits.reasonBytes), kind: try FailureKind(wire.kind))
-    case .goodbye(let wire): self = .goodbye(returned: try FieldCheck.shards(wire.returned, "returned"))
+    case .goodbye: self = .goodbye
     case .welcome(let wire): self = .welcome(try Welcome(wire))
     case .lease(let wire):
       self = .lease(
         try FieldCheck.shard(wire.shard, wire.attempt),
-        leaseMilliseconds: Int(try FieldCheck.milliseconds(Int(wire.leaseMilliseconds), "lease_milliseconds")),
         task: try FieldCheck.payload(wire.task, "task"))
     case .acknowledgement(let wire):
-      self = .acknowledgement(try FieldCheck.shard(wire.shard, wire.attempt), try Outcome(wire.outcome))
+      self = .acknowledgement(try FieldCheck.shard(wire.shard, wire.attempt), try Acknowledgement(wire.outcome))
     case .revocation(let wire): self = .revocation(try FieldCheck.shard(wire.shard, wire.attempt))
     case .shutdown(let wire):
       self = .shutdown(reason: try FieldCheck.text(wire.reason, "reason", WireLimits.reasonBytes))

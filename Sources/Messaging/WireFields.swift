@@ -1,4 +1,5 @@
 import Foundation
+import Shards
 
 /// Checks of single fields, the same in both directions.
 enum FieldCheck {
@@ -83,7 +84,7 @@ enum FieldCheck {
 extension WireMessage.Hello {
   init(_ wire: WireHello) throws(WireError) {
     self.init(
-      workerID: wire.workerID, host: wire.host, processID: Int(wire.processID), credits: Int(wire.credits),
+      workerID: wire.workerID, host: wire.host, credits: Int(wire.credits),
       version: wire.version, instructionSet: wire.instructionSet, runID: wire.runID,
       held: try FieldCheck.shards(wire.held, "held"))
     try check()
@@ -95,7 +96,6 @@ extension WireMessage.Hello {
     _ = try FieldCheck.text(version, "version")
     _ = try FieldCheck.text(instructionSet, "instruction_set")
     _ = try FieldCheck.text(runID, "run_id")
-    _ = try FieldCheck.number(processID, "process_id", 0...Int(Int32.max))
     _ = try FieldCheck.number(credits, "credits", 1...WireLimits.heldShards)
   }
 }
@@ -106,7 +106,6 @@ extension WireHello {
     self.init()
     workerID = hello.workerID
     host = hello.host
-    processID = UInt32(hello.processID)
     credits = UInt32(hello.credits)
     version = hello.version
     instructionSet = hello.instructionSet
@@ -161,7 +160,7 @@ extension WireFailureKind {
   }
 }
 
-extension WireMessage.Outcome {
+extension Acknowledgement {
   init(_ wire: WireOutcome) throws(WireError) {
     switch wire {
     case .recorded: self = .recorded
@@ -173,7 +172,7 @@ extension WireMessage.Outcome {
 }
 
 extension WireOutcome {
-  init(_ outcome: WireMessage.Outcome) {
+  init(_ outcome: Acknowledgement) {
     switch outcome {
     case .recorded: self = .recorded
     case .duplicate: self = .duplicate

@@ -1,18 +1,5 @@
 import Foundation
-
-/// One handing over of a shard to a worker.
-public struct ShardAttempt: Sendable, Hashable {
-  /// The shard's number in the plan, not negative.
-  public let shard: Int64
-  /// Which handing over of the shard, not negative.
-  public let attempt: Int
-
-  /// An attempt at a shard.
-  public init(shard: Int64, attempt: Int) {
-    self.shard = shard
-    self.attempt = attempt
-  }
-}
+import Shards
 
 /// What coordinator and worker say to each other. Tasks and outputs are bytes that this module does not look into.
 public enum WireMessage: Sendable, Equatable {
@@ -26,17 +13,17 @@ public enum WireMessage: Sendable, Equatable {
   case result(ShardAttempt, payload: Data, computeNanoseconds: UInt64)
   /// A shard that could not be computed. It has no answer; one that is lost is found when the lease ends.
   case failure(ShardAttempt, reason: String, kind: FailureKind)
-  /// The worker's last message: it leaves, and these shards were not finished.
-  case goodbye(returned: [ShardAttempt])
+  /// The worker's last message: it leaves; what it held is others' to do.
+  case goodbye
 
   // MARK: From coordinator to worker
 
   /// The answer to `hello`.
   case welcome(Welcome)
   /// Compute this shard.
-  case lease(ShardAttempt, leaseMilliseconds: Int, task: Data)
+  case lease(ShardAttempt, task: Data)
   /// The answer to `result`.
-  case acknowledgement(ShardAttempt, Outcome)
+  case acknowledgement(ShardAttempt, Acknowledgement)
   /// Do not compute this shard any more.
   case revocation(ShardAttempt)
   /// The run is over.
@@ -52,8 +39,6 @@ public enum WireMessage: Sendable, Equatable {
     public var workerID: String
     /// The machine's name.
     public var host: String
-    /// The worker's process on that machine.
-    public var processID: Int
     /// How many shards the worker takes at once, those it holds included.
     public var credits: Int
     /// The worker's version of Gauntlet.
@@ -67,12 +52,11 @@ public enum WireMessage: Sendable, Equatable {
 
     /// A worker's introduction.
     public init(
-      workerID: String, host: String, processID: Int, credits: Int, version: String, instructionSet: String,
+      workerID: String, host: String, credits: Int, version: String, instructionSet: String,
       runID: String = "", held: [ShardAttempt] = []
     ) {
       self.workerID = workerID
       self.host = host
-      self.processID = processID
       self.credits = credits
       self.version = version
       self.instructionSet = instructionSet
@@ -106,16 +90,6 @@ public enum WireMessage: Sendable, Equatable {
     case output
     /// The worker cannot read the data or the checkpoint that the shard needs, nor what lies beside them.
     case surroundings
-  }
-
-  /// What became of a result.
-  public enum Outcome: String, Sendable, CaseIterable {
-    /// It is on disk and in the ledger.
-    case recorded
-    /// Another attempt was recorded before.
-    case duplicate
-    /// It is not valid or of another run.
-    case refused
   }
 }
 

@@ -1,3 +1,5 @@
+import Shards
+
 /// Decides which worker computes which shard, and whose result is kept. Pure: the same events at the same times give
 /// the same actions.
 ///
@@ -112,8 +114,8 @@ public struct Scheduler: Sendable {
     }
     pending = PendingShards(blocks: blocks + pieces)
     for id in recorded {
-      guard let index = index(of: id), shards[index].end == .none else { continue }
-      shards[index].end = .recorded
+      guard let index = index(of: id), shards[index].state == .pending else { continue }
+      shards[index].state = .recorded
       recordedCount += 1
       pending.remove(index)
     }
@@ -124,7 +126,7 @@ public struct Scheduler: Sendable {
     guard let index = index(of: shard.id), pending.contains(index) else { return }
     shards[index].attempts = Int32(clamping: shard.attempts)
     shards[index].failures = Int32(clamping: shard.failures)
-    shards[index].end = Shard.End(shard.state)
+    shards[index].state = shard.state
     pending.remove(index)
     if !shard.failedWorkers.isEmpty { failedWorkers[index] = shard.failedWorkers }
     switch shard.state {
@@ -149,7 +151,7 @@ public struct Scheduler: Sendable {
   /// Whether a result of `lease` would be kept although its worker does not hold the shard: it computed what was taken
   /// from it meanwhile, or makes it up.
   public func isUnasked(_ lease: ShardLease) -> Bool {
-    guard let index = index(of: lease.shard), stores[index] == nil, shards[index].end != .recorded, !isSplit(index)
+    guard let index = index(of: lease.shard), stores[index] == nil, shards[index].state != .recorded, !isSplit(index)
     else { return false }
     return leases[index]?.lease != lease && copies[index]?.lease != lease
   }
@@ -270,14 +272,14 @@ extension Scheduler {
       if store.lease != lease { actions.append(.acknowledge(lease, .duplicate)) }
       return
     }
-    if shards[index].end == .recorded || isSplit(index) {
+    if shards[index].state == .recorded || isSplit(index) {
       actions.append(.acknowledge(lease, .duplicate))
       return
     }
     if let computeSeconds { notePace(of: lease.worker, at: index, computeSeconds) }
     shards[index].attempts = max(shards[index].attempts, Int32(clamping: lease.attempt))
     stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease, now))
-    if shards[index].end == .setAside { setAsideCount -= 1 }
+    if shards[index].state == .setAside { setAsideCount -= 1 }
     actions.append(.store(lease))
   }
 
@@ -311,7 +313,7 @@ extension Scheduler {
 
   private mutating func finishStore(of lease: ShardLease, isWhole: Bool, _ now: Double) {
     guard let index = endStore(of: lease) else { return }
-    shards[index].end = .recorded
+    shards[index].state = .recorded
     recordedCount += 1
     actions.append(.acknowledge(lease, .recorded))
     workers[lease.worker]?.blame = 0
@@ -332,7 +334,7 @@ extension Scheduler {
     actions.append(.acknowledge(lease, .refused))
     if store.isOwed {
       fail(index, lease, .failed, reason: reason)
-    } else if shards[index].end == .setAside {
+    } else if shards[index].state == .setAside {
       setAsideCount += 1
     } else {
       // A late result: the attempt ended before, and counted then if it was to count.
@@ -353,7 +355,7 @@ extension Scheduler {
 
 extension Scheduler {
   /// The attempt counts against its shard, which goes to another worker or is set aside.
-  mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: Outcome, reason: String) {
+  mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: AttemptOutcome, reason: String) {
     actions.append(.ended(lease, outcome, reason: reason))
     failedWorkers[index, default: []].insert(lease.worker)
     shards[index].failures += 1
@@ -408,7 +410,7 @@ extension Scheduler {
   }
 
   private mutating func setAside(_ index: Int, reason: String) {
-    shards[index].end = .setAside
+    shards[index].state = .setAside
     setAsideCount += 1
     actions.append(.setAside(shard: Int64(index), reason: reason))
   }

@@ -1,10 +1,12 @@
+import Shards
+
 extension Scheduler {
   /// What happened.
   public enum Event: Sendable, Equatable {
     /// A worker said hello, for the first time or again, and holds these shards. It never holds more than `credits`.
-    case joined(worker: String, credits: Int, held: [HeldShard])
+    case joined(worker: String, credits: Int, held: [ShardAttempt])
     /// A worker lives and holds these shards, waiting, being computed, or computed and not acknowledged.
-    case heartbeat(worker: String, held: [HeldShard])
+    case heartbeat(worker: String, held: [ShardAttempt])
     /// A result came in. If it is wanted, the answer has `Action.store`.
     /// `computeSeconds` is how long the worker computed it, if that is known.
     case resultReceived(ShardLease, computeSeconds: Double? = nil)
@@ -23,7 +25,7 @@ extension Scheduler {
     case troubled(ShardLease, reason: String)
     /// A worker's connection is gone. It gets no lease until it is heard again; those that it holds go on until their
     /// time is up. `undelivered` are leases that could not be sent to it; they do not count.
-    case disconnected(worker: String, undelivered: [HeldShard])
+    case disconnected(worker: String, undelivered: [ShardAttempt])
     /// A worker said goodbye. Whatever it held is to be done by others and does not count.
     case left(worker: String)
     /// Time went on; see ``Scheduler/nextDeadline``.
@@ -39,7 +41,7 @@ extension Scheduler {
     /// Tell the worker to forget the shard.
     case revoke(ShardLease)
     /// Journal that the attempt ended without a record. `reason` says why.
-    case ended(ShardLease, Outcome, reason: String)
+    case ended(ShardLease, AttemptOutcome, reason: String)
     /// Journal that the shard failed as often as is allowed.
     case setAside(shard: Int64, reason: String)
     /// Journal that pieces take the shard's place, which are shards with the numbers from `firstPiece` on and so many images
@@ -63,29 +65,5 @@ extension Scheduler {
     case refused(worker: String, reason: String)
     /// Every shard is recorded or set aside.
     case finished
-  }
-
-  /// How an attempt ended that was not recorded.
-  public enum Outcome: String, Sendable, CaseIterable {
-    /// The worker reported a failure, or its result was refused. Counts.
-    case failed
-    /// The worker fell silent. Counts: a shard that kills its workers must come to an end.
-    case lost
-    /// The worker could not read what the shard needs, nor anything beside it. Does not count.
-    case troubled
-    /// The worker gave the shard back, or never had it.
-    case returned
-    /// Another attempt's result came first.
-    case superseded
-  }
-
-  /// What became of a result.
-  public enum Acknowledgement: String, Sendable, CaseIterable {
-    /// It is in the ledger.
-    case recorded
-    /// Another attempt's result is, or is just being stored, or pieces have taken the shard's place.
-    case duplicate
-    /// It is not valid.
-    case refused
   }
 }

@@ -1,19 +1,8 @@
+import Shards
+
 extension Scheduler {
   /// A shard's numbers, small because there may be millions; where it is follows from `pending`, `leases` and `stores`.
   struct Shard: Sendable {
-    enum End: UInt8, Sendable {
-      case none, recorded, setAside, split
-
-      init(_ state: SchedulerShard.State) {
-        switch state {
-        case .pending: self = .none
-        case .recorded: self = .recorded
-        case .setAside: self = .setAside
-        case .split: self = .split
-        }
-      }
-    }
-
     var attempts: Int32 = 0
     var failures: Int32 = 0
     let model: Int32
@@ -21,7 +10,7 @@ extension Scheduler {
     let benchmark: UInt16
     /// It is no piece of another.
     let isPlanned: Bool
-    var end = End.none
+    var state = ShardState.pending
 
     init(_ group: ShardGroup, images: Int, isPlanned: Bool) {
       model = Int32(clamping: group.model)
@@ -232,7 +221,7 @@ extension Scheduler {
   }
 
   /// What a worker says it holds: its leases go on, shards that nobody has become its own, the rest it is to forget.
-  mutating func name(_ held: [HeldShard], by worker: String, _ now: Double) {
+  mutating func name(_ held: [ShardAttempt], by worker: String, _ now: Double) {
     for claim in held {
       let lease = ShardLease(shard: claim.shard, attempt: claim.attempt, worker: worker)
       guard let index = index(of: claim.shard) else {

@@ -68,7 +68,7 @@ extension Scheduler {
   /// The ledger has the pieces: the worker that waits for them gets what it has credit for, the rest waits.
   mutating func finishSplit(_ shard: Int64, _ now: Double) {
     guard let index = index(of: shard), let split = splits.removeValue(forKey: index) else { return }
-    shards[index].end = .split
+    shards[index].state = .split
     splitCount += 1
     waitingPieces -= split.pieces.count
     let isAwaited = workers[split.worker]?.awaits == index
@@ -88,5 +88,5 @@ extension Scheduler {
   }
 
   /// Whether a shard is replaced by pieces, or is just being: nothing that is said of it counts.
-  func isSplit(_ index: Int) -> Bool { shards[index].end == .split || splits[index] != nil }
+  func isSplit(_ index: Int) -> Bool { shards[index].state == .split || splits[index] != nil }
 }

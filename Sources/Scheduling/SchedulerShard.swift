@@ -1,3 +1,5 @@
+import Shards
+
 /// Shards with consecutive numbers that one model computes over one benchmark.
 public struct ShardBlock: Sendable, Equatable {
   /// How many.
@@ -34,22 +36,10 @@ struct ShardGroup: Sendable, Hashable {
 
 /// What a scheduler needs to know of a shard that was handed out before it began: the ledger's view of it.
 public struct SchedulerShard: Sendable, Equatable {
-  /// Where a shard stands when the scheduler begins.
-  public enum State: Sendable, Equatable {
-    /// To be computed. Whoever holds it from before a restart says so when it joins.
-    case pending
-    /// Its result is in the ledger.
-    case recorded
-    /// It failed as often as is allowed.
-    case setAside
-    /// Pieces have taken its place.
-    case split
-  }
-
   /// The shard's number.
   public var id: Int64
-  /// Where it stands.
-  public var state: State
+  /// Where it stands; whoever holds a pending one from before a restart says so when it joins.
+  public var state: ShardState
   /// Attempts handed out so far; the next one has this number and one.
   public var attempts: Int
   /// Failures that count against the shard.
@@ -61,7 +51,7 @@ public struct SchedulerShard: Sendable, Equatable {
 
   /// A shard as the ledger knows it.
   public init(
-    id: Int64, state: State = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = [],
+    id: Int64, state: ShardState = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = [],
     holder: ShardLease? = nil
   ) {
     self.id = id
@@ -70,36 +60,5 @@ public struct SchedulerShard: Sendable, Equatable {
     self.failures = failures
     self.failedWorkers = failedWorkers
     self.holder = holder
-  }
-}
-
-/// A shard that a worker says it holds.
-public struct HeldShard: Sendable, Hashable {
-  /// The shard's number.
-  public let shard: Int64
-  /// Which handing over of the shard.
-  public let attempt: Int
-
-  /// A claim of a worker.
-  public init(shard: Int64, attempt: Int) {
-    self.shard = shard
-    self.attempt = attempt
-  }
-}
-
-/// One handing over of a shard to a worker.
-public struct ShardLease: Sendable, Hashable {
-  /// The shard's number.
-  public let shard: Int64
-  /// Which handing over of the shard, from 1.
-  public let attempt: Int
-  /// The worker's name.
-  public let worker: String
-
-  /// A handing over.
-  public init(shard: Int64, attempt: Int, worker: String) {
-    self.shard = shard
-    self.attempt = attempt
-    self.worker = worker
   }
 }

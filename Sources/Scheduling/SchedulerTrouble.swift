@@ -1,3 +1,5 @@
+import Shards
+
 /// Workers that cannot read what shards need: data that are not mounted, a file server that is away, a checkpoint that is
 /// missing. None of it is held against a shard. Such a worker rests, longer each time, and then tries one shard; with its
 /// first result it is a worker as any other.

@@ -1,6 +1,7 @@
 import Durable
 import Foundation
 import Messaging
+import Shards
 import Synchronization
 
 /// Threads that compute one shard each at a time, from one queue.

@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Logging
 import Messaging
+import Shards
 import Synchronization
 
 /// What is known of a run's coordinator.
@@ -250,7 +251,6 @@ private struct WorkerSession {
       .hello(
         .init(
           workerID: workerID, host: ProcessInfo.processInfo.hostName,
-          processID: Int(ProcessInfo.processInfo.processIdentifier),
           credits: configuration.streams + configuration.prefetch, version: configuration.version,
           instructionSet: InstructionSet.chosen.rawValue, runID: runID, held: Array(held.keys))))
   }
@@ -281,7 +281,7 @@ private struct WorkerSession {
   private mutating func take(_ message: WireMessage) throws -> WorkerOutcome? {
     switch message {
     case .welcome(let welcome): try enter(welcome)
-    case .lease(let shard, _, let task):
+    case .lease(let shard, let task):
       // A lease that crossed this worker's SIGTERM on its way is not begun: the goodbye gives it to others.
       guard held[shard] == nil, drainEnd == nil else { break }
       held[shard] = .atWork
@@ -352,7 +352,7 @@ private struct WorkerSession {
     let isComputing = held.values.contains { if case .atWork = $0 { true } else { false } }
     let isAlone = !isComputing && now - lastHeard > heartbeat * 3
     guard held.isEmpty || isAlone || now > (drainEnd ?? now) else { return false }
-    _ = try dealer.send(.goodbye(returned: []))
+    _ = try dealer.send(.goodbye)
     return true
   }
 }

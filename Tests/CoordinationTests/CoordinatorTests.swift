@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Messaging
 import Planning
+import Shards
 import Synchronization
 import Testing
 import Working
@@ -308,7 +309,7 @@ import Working
         // Both shards are being computed, so nothing is left for the stranger.
         while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
         _ = try stranger.send(
-          .hello(.init(workerID: "stranger", host: "h", processID: 1, credits: 1, version: "1", instructionSet: "")))
+          .hello(.init(workerID: "stranger", host: "h", credits: 1, version: "1", instructionSet: "")))
         for attempt in [1, 2] {
           _ = try stranger.send(
             .result(ShardAttempt(shard: 0, attempt: attempt), payload: Data(), computeNanoseconds: 1))

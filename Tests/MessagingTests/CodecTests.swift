@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Shards
 import Testing
 
 @Suite struct CodecTests {
@@ -8,13 +9,13 @@ import Testing
     return [
       .hello(
         .init(
-          workerID: "w-1", host: "node", processID: 17, credits: 4, version: "1", instructionSet: "avx2", runID: "r",
+          workerID: "w-1", host: "node", credits: 4, version: "1", instructionSet: "avx2", runID: "r",
           held: [shard])),
       .heartbeat(held: []), .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 0)]),
       .result(shard, payload: Data(0..<255), computeNanoseconds: .max),
       .failure(shard, reason: "bad Ünicode", kind: .computation), .failure(shard, reason: "", kind: .output),
-      .goodbye(returned: [shard]), .welcome(.init(runID: "r", heartbeatMilliseconds: 500, coordinatorVersion: "1")),
-      .lease(shard, leaseMilliseconds: 60_000, task: Data("task".utf8)), .acknowledgement(shard, .recorded),
+      .goodbye, .welcome(.init(runID: "r", heartbeatMilliseconds: 500, coordinatorVersion: "1")),
+      .lease(shard, task: Data("task".utf8)), .acknowledgement(shard, .recorded),
       .acknowledgement(shard, .duplicate), .acknowledgement(shard, .refused), .revocation(shard),
       .shutdown(reason: "done"), .rejection(reason: "no"), .heartbeatReply,
     ]

@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 
 /// The ledger of a ``SimulatedCluster``, and what its coordinator may and must not do, told apart from the scheduler's
 /// own view on purpose.
@@ -290,7 +291,7 @@ struct ClusterChecker {
     return true
   }
 
-  private mutating func checkEnd(_ lease: ShardLease, _ outcome: Scheduler.Outcome) {
+  private mutating func checkEnd(_ lease: ShardLease, _ outcome: AttemptOutcome) {
     if case .storeRefused(lease, _) = current {
       if outcome != .failed { violate("a refused result ends as \(outcome)") }
     } else if !release(lease) {
@@ -304,7 +305,7 @@ struct ClusterChecker {
     journal.append(.ended(lease, outcome, reason: ""))
   }
 
-  private mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Scheduler.Acknowledgement) {
+  private mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Acknowledgement) {
     switch (outcome, current) {
     case (.recorded, .stored(lease, _)), (.refused, .storeRefused(lease, _)):
       guard let store = storing.removeValue(forKey: lease.shard), store.lease == lease else {

@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 import Testing
 
 /// One thing that a scheduler does, each.
@@ -83,7 +84,7 @@ import Testing
   func heartbeats() {
     var scheduler = Self.scheduler(shards: 1)
     _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
-    let held = [HeldShard(shard: 0, attempt: 1)]
+    let held = [ShardAttempt(shard: 0, attempt: 1)]
     for time in stride(from: 4.0, to: 60, by: 4) {
       #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: time).isEmpty)
     }
@@ -142,7 +143,7 @@ import Testing
         SchedulerShard(id: 10, attempts: 1), SchedulerShard(id: -1), SchedulerShard(id: 8, state: .setAside),
       ], recorded: Array(0..<7) + [3, 10, -1], leaseSeconds: Self.leaseSeconds, maximumFailures: 2)
     #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 0) == [.unknown(worker: "a")])
-    let held = [(7, 3), (8, 1), (99, 1)].map { HeldShard(shard: Int64($0), attempt: $1) }
+    let held = [(7, 3), (8, 1), (99, 1)].map { ShardAttempt(shard: Int64($0), attempt: $1) }
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 2, held: held), at: 0)
         == [
@@ -150,7 +151,7 @@ import Testing
           .lease(Self.lease(9, 2, "a")),
         ])
     #expect(
-      scheduler.handle(.joined(worker: "b", credits: 2, held: [HeldShard(shard: 7, attempt: 2)]), at: 1)
+      scheduler.handle(.joined(worker: "b", credits: 2, held: [ShardAttempt(shard: 7, attempt: 2)]), at: 1)
         == [.revoke(Self.lease(7, 2, "b"))])
     let unknown = Self.lease(99, 1, "a")
     #expect(scheduler.handle(.resultReceived(unknown), at: 1) == [.acknowledge(unknown, .refused)])
@@ -167,7 +168,7 @@ import Testing
     let slow = Self.lease(0, 1, "a")
     _ = scheduler.handle(.resultReceived(quick), at: 2)
     #expect(scheduler.handle(.stored(quick), at: 2) == [.acknowledge(quick, .recorded)])
-    let held = [HeldShard(shard: 0, attempt: 1)]
+    let held = [ShardAttempt(shard: 0, attempt: 1)]
     #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: 4).isEmpty)
     let second = Self.lease(0, 2, "b")
     #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: 4.5) == [.lease(second)])
@@ -230,7 +231,7 @@ import Testing
         isRefused = take(scheduler.handle(.stored(lease), at: time)) || isRefused
       }
       for worker in ["good", "bad"] {
-        let held = queue.filter { $0.worker == worker }.map { HeldShard(shard: $0.shard, attempt: $0.attempt) }
+        let held = queue.filter { $0.worker == worker }.map { ShardAttempt(shard: $0.shard, attempt: $0.attempt) }
         isRefused = take(scheduler.handle(.heartbeat(worker: worker, held: held), at: time)) || isRefused
       }
     }
@@ -306,7 +307,7 @@ import Testing
     for (index, worker) in workers.dropLast().enumerated() {
       let own = Self.lease(Int64(index), 1, worker)
       let actions =
-        scheduler.handle(.joined(worker: worker, credits: 1, held: [HeldShard(shard: own.shard, attempt: 1)]), at: 1)
+        scheduler.handle(.joined(worker: worker, credits: 1, held: [ShardAttempt(shard: own.shard, attempt: 1)]), at: 1)
         + scheduler.handle(.resultReceived(own), at: 1) + scheduler.handle(.stored(own), at: 1)
       #expect(actions.contains(.adopted(own)) && actions.contains(.acknowledge(own, .recorded)))
       for case .lease(let lease) in actions {
@@ -358,7 +359,7 @@ import Testing
     _ = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
     _ = scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 0)
     let actions = scheduler.handle(
-      .disconnected(worker: "a", undelivered: [HeldShard(shard: 0, attempt: 1)]), at: 0)
+      .disconnected(worker: "a", undelivered: [ShardAttempt(shard: 0, attempt: 1)]), at: 0)
     #expect(actions.last == .lease(Self.lease(0, 2, "b")))
     #expect(scheduler.counts.setAside == 0)
   }

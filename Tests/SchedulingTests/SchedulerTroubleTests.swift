@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 import Testing
 
 /// What workers cannot read costs no shard an attempt, and keeps nobody from what can be read.
@@ -81,7 +82,7 @@ import Testing
     _ = scheduler.handle(.troubled(first, reason: "gone"), at: 0)
     let second = Self.lease(1, 1, "a")
     #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 1).leases == [second])
-    let held = [HeldShard(shard: 1, attempt: 1)]
+    let held = [ShardAttempt(shard: 1, attempt: 1)]
     for time in stride(from: 2.0, to: 1_000, by: 2) {
       #expect(scheduler.handle(.heartbeat(worker: "a", held: held), at: time).isEmpty, "at \(time)")
     }
@@ -110,7 +111,7 @@ import Testing
           held[worker] = nil
           take(scheduler.handle(.troubled(lease, reason: "gone"), at: time), time)
         }
-        let own = held[worker].map { [HeldShard(shard: $0.shard, attempt: $0.attempt)] } ?? []
+        let own = held[worker].map { [ShardAttempt(shard: $0.shard, attempt: $0.attempt)] } ?? []
         take(scheduler.handle(.heartbeat(worker: worker, held: own), at: time), time)
       }
     }
@@ -141,7 +142,7 @@ import Testing
       blocks: [ShardBlock(count: 2)],
       touched: [SchedulerShard(id: 0, attempts: 2, failures: 2, failedWorkers: ["a"])], leaseSeconds: 10,
       maximumFailures: 3)
-    _ = scheduler.handle(.joined(worker: "c", credits: 1, held: [HeldShard(shard: 1, attempt: 1)]), at: 0)
+    _ = scheduler.handle(.joined(worker: "c", credits: 1, held: [ShardAttempt(shard: 1, attempt: 1)]), at: 0)
     let third = Self.lease(0, 3, "b")
     #expect(scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 0).leases == [third])
     #expect(!scheduler.isLastAttempt(third), "there is another worker")
@@ -164,7 +165,7 @@ import Testing
       blocks: [ShardBlock(count: 7)],
       touched: (0..<6).map { SchedulerShard(id: $0, attempts: 3, failures: 0, failedWorkers: ["a"]) },
       leaseSeconds: 10, maximumFailures: 3)
-    let held = [HeldShard(shard: 6, attempt: 1)]
+    let held = [ShardAttempt(shard: 6, attempt: 1)]
     _ = scheduler.handle(.joined(worker: "a", credits: 1, held: held), at: 0)
     let leases = scheduler.handle(.joined(worker: "b", credits: 6, held: []), at: 0).leases
     #expect(leases == (0..<6).map { Self.lease($0, 4, "b") })

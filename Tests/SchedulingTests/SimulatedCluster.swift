@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 
 /// Thousands of workers and millions of shards around one scheduler, by a seed: messages that come late, twice, in
 /// another order or not at all; workers that join, die, fall silent, are slow or broken; coordinators that begin
@@ -204,8 +205,8 @@ struct SimulatedCluster {
     offer(machine, sentBefore: .infinity)
   }
 
-  private func claims(_ machine: Int) -> [HeldShard] {
-    machines[machine].held.map { HeldShard(shard: $0.key, attempt: $0.value.attempt) }.sorted { $0.shard < $1.shard }
+  private func claims(_ machine: Int) -> [ShardAttempt] {
+    machines[machine].held.map { ShardAttempt(shard: $0.key, attempt: $0.value.attempt) }.sorted { $0.shard < $1.shard }
   }
 
   /// Offers what is computed and not acknowledged, in the shards' order, because a dictionary's differs.

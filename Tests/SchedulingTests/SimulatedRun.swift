@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 
 /// A world of unreliable workers around one scheduler and its ledger, driven by a seed, that checks every action
 /// against what it knows itself.

@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 
 /// What the scheduler may and must not do, step by step.
 extension SimulatedRun {
@@ -168,7 +169,7 @@ extension SimulatedRun {
     if held(by: worker) > credits { violate("\(worker) holds \(held(by: worker)) of \(credits)") }
   }
 
-  mutating func checkEnd(_ lease: ShardLease, _ outcome: Scheduler.Outcome) {
+  mutating func checkEnd(_ lease: ShardLease, _ outcome: AttemptOutcome) {
     if case .storeRefused(lease, _) = current {
       if outcome != .failed { violate("a refused result ends as \(outcome)") }
     } else {
@@ -191,11 +192,12 @@ extension SimulatedRun {
       failedWorkers[Int(lease.shard)].insert(lease.worker)
     case .troubled: avoided[lease.worker, default: []].insert(models[Int(lease.shard)])
     case .returned, .superseded: break
+    case .recorded, .interrupted: violate("ends an attempt as \(outcome)")
     }
     if outcome == .failed, case .failed = current { troubled.remove(lease.worker) }
   }
 
-  mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Scheduler.Acknowledgement) {
+  mutating func checkAcknowledgement(_ lease: ShardLease, _ outcome: Acknowledgement) {
     switch (outcome, current) {
     case (.recorded, .stored(lease, let isWhole)):
       troubled.remove(lease.worker)

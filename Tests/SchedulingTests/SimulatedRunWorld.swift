@@ -1,4 +1,5 @@
 import Scheduling
+import Shards
 
 /// The workers, and what happens to them.
 extension SimulatedRun {
@@ -24,8 +25,8 @@ extension SimulatedRun {
     }
   }
 
-  static func claims(_ machine: Machine) -> [HeldShard] {
-    machine.held.sorted { $0.key < $1.key }.map { HeldShard(shard: $0.key, attempt: $0.value.attempt) }
+  static func claims(_ machine: Machine) -> [ShardAttempt] {
+    machine.held.sorted { $0.key < $1.key }.map { ShardAttempt(shard: $0.key, attempt: $0.value.attempt) }
   }
 
   /// The worker reads its oldest message.
@@ -135,10 +136,10 @@ extension SimulatedRun {
   }
 
   /// Leases at the end of a worker's inbox could not be sent.
-  mutating func dropSent(_ index: Int) -> [HeldShard] {
+  mutating func dropSent(_ index: Int) -> [ShardAttempt] {
     guard case .lease(let lease) = machines[index].inbox.last else { return [] }
     machines[index].inbox.removeLast()
-    return [HeldShard(shard: lease.shard, attempt: lease.attempt)]
+    return [ShardAttempt(shard: lease.shard, attempt: lease.attempt)]
   }
 
   mutating func say(goodbye index: Int) {

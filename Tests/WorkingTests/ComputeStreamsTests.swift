@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Messaging
+import Shards
 import Testing
 import Working
 

@@ -157,8 +157,6 @@ nonisolated struct WireHello: Sendable {
 
   var host: String = String()
 
-  var processID: UInt32 = 0
-
   /// How many shards the worker takes at once.
   var credits: UInt32 = 0
 
@@ -228,13 +226,11 @@ nonisolated struct WireFailure: Sendable {
   init() {}
 }
 
-/// From worker to coordinator, its last message: I leave; these shards were not finished.
+/// From worker to coordinator, its last message: I leave.
 nonisolated struct WireGoodbye: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
-
-  var returned: [WireShardAttempt] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -267,8 +263,6 @@ nonisolated struct WireLease: Sendable {
   var shard: Int64 = 0
 
   var attempt: UInt32 = 0
-
-  var leaseMilliseconds: UInt32 = 0
 
   var task: Data = Data()
 
@@ -521,7 +515,7 @@ nonisolated extension WireShardAttempt: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Hello"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{1}host\0\u{3}process_id\0\u{1}credits\0\u{1}version\0\u{3}instruction_set\0\u{3}run_id\0\u{1}held\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{1}host\0\u{2}\u{2}credits\0\u{1}version\0\u{3}instruction_set\0\u{3}run_id\0\u{1}held\0\u{c}\u{3}\u{1}")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -531,7 +525,6 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.workerID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.host) }()
-      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.processID) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.credits) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.instructionSet) }()
@@ -548,9 +541,6 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     }
     if !self.host.isEmpty {
       try visitor.visitSingularStringField(value: self.host, fieldNumber: 2)
-    }
-    if self.processID != 0 {
-      try visitor.visitSingularUInt32Field(value: self.processID, fieldNumber: 3)
     }
     if self.credits != 0 {
       try visitor.visitSingularUInt32Field(value: self.credits, fieldNumber: 4)
@@ -573,7 +563,6 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
   static func ==(lhs: WireHello, rhs: WireHello) -> Bool {
     if lhs.workerID != rhs.workerID {return false}
     if lhs.host != rhs.host {return false}
-    if lhs.processID != rhs.processID {return false}
     if lhs.credits != rhs.credits {return false}
     if lhs.version != rhs.version {return false}
     if lhs.instructionSet != rhs.instructionSet {return false}
@@ -706,29 +695,18 @@ nonisolated extension WireFailure: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireGoodbye: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Goodbye"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}returned\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{c}\u{1}\u{1}")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.returned) }()
-      default: break
-      }
-    }
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.returned.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.returned, fieldNumber: 1)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: WireGoodbye, rhs: WireGoodbye) -> Bool {
-    if lhs.returned != rhs.returned {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -776,7 +754,7 @@ nonisolated extension WireWelcome: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireLease: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Lease"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}shard\0\u{1}attempt\0\u{3}lease_milliseconds\0\u{1}task\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}shard\0\u{1}attempt\0\u{2}\u{2}task\0\u{c}\u{3}\u{1}")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -786,7 +764,6 @@ nonisolated extension WireLease: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularInt64Field(value: &self.shard) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
-      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.leaseMilliseconds) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.task) }()
       default: break
       }
@@ -800,9 +777,6 @@ nonisolated extension WireLease: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.attempt != 0 {
       try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
     }
-    if self.leaseMilliseconds != 0 {
-      try visitor.visitSingularUInt32Field(value: self.leaseMilliseconds, fieldNumber: 3)
-    }
     if !self.task.isEmpty {
       try visitor.visitSingularBytesField(value: self.task, fieldNumber: 4)
     }
@@ -812,7 +786,6 @@ nonisolated extension WireLease: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
   static func ==(lhs: WireLease, rhs: WireLease) -> Bool {
     if lhs.shard != rhs.shard {return false}
     if lhs.attempt != rhs.attempt {return false}
-    if lhs.leaseMilliseconds != rhs.leaseMilliseconds {return false}
     if lhs.task != rhs.task {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
