@@ -1,28 +1,47 @@
 import Tensors
 
 /// A perturbation sequence of ImageNet-P (Hendrycks and Dietterich 2019) with the constants of hendrycks/robustness,
-/// `ImageNet-P/create_p/make_imagenet_p.py`: a picture that changes a little from frame to frame.
-public enum Perturbation: String, Sendable, Hashable, Codable, CaseIterable {
-  case gaussianNoise = "gaussian_noise"
-  case shotNoise = "shot_noise"
-  case motionBlur = "motion_blur"
-  case zoomBlur = "zoom_blur"
-  case snow
-  case brightness
-  case translate
-  case rotate
-  case tilt
-  case scale
-  case gaussianNoise2 = "gaussian_noise_2"
-  case gaussianNoise3 = "gaussian_noise_3"
-  case shotNoise2 = "shot_noise_2"
-  case shotNoise3 = "shot_noise_3"
+/// `ImageNet-P/create_p/make_imagenet_p.py`: a picture that changes a little from frame to frame. Each kind is one file of
+/// the folder `Perturbations` and a line of ``all``.
+public struct Perturbation: RawRepresentable, Sendable, Hashable, Codable, CaseIterable, CustomStringConvertible {
+  /// Every sequence that Gauntlet makes: the standard ten, then others.
+  public static let all: [Perturbation] = [
+    .gaussianNoise,
+    .shotNoise,
+    .motionBlur,
+    .zoomBlur,
+    .snow,
+    .brightness,
+    .translate,
+    .rotate,
+    .tilt,
+    .scale,
+    .gaussianNoise2,
+    .gaussianNoise3,
+    .shotNoise2,
+    .shotNoise3,
+  ]
 
+  /// What a frame is made of, and how.
+  enum Making: Sendable {
+    /// The resized and cropped picture.
+    case crop(@Sendable (_ picture: RGBImage, _ frame: Int, _ random: CounterRandom) -> RGBImage)
+    /// The whole resized picture: what lies around the crop comes into the frames.
+    case whole(@Sendable (_ picture: RGBImage, _ crop: Resampler.Window, _ frame: Int) -> RGBImage)
+  }
+
+  /// The name, such as `gaussian_noise`.
+  public let rawValue: String
   /// How many frames the published sequences have.
-  public var frameCount: Int { self == .translate ? 41 : 31 }
+  public let frameCount: Int
+  /// Whether it is one of the ten over which mFR and mT5D are defined.
+  public let isStandard: Bool
+  private let making: Making
 
-  /// The side of the published frames, pixels. Shifts are in proportion at another size.
-  private static let publishedSide = 224.0
+  /// For the perturbations' own files.
+  init(_ name: String, frameCount: Int = 31, isStandard: Bool = true, of making: Making) {
+    (rawValue, self.frameCount, self.isStandard, self.making) = (name, frameCount, isStandard, making)
+  }
 
   /// One frame of a picture's sequence, resized and cropped; the same bits on every machine.
   ///
@@ -44,81 +63,29 @@ public enum Perturbation: String, Sendable, Hashable, Codable, CaseIterable {
     }
     let resized = try preprocessing.resized(picture)
     let window = try preprocessing.window(width: resized.width, height: resized.height)
-    return isMotion
-      ? moved(resized, window, number)
-      : changed(
-        Resampler.resize(
-          resized, width: resized.width, height: resized.height, interpolation: preprocessing.interpolation,
-          window: window), number, random)
-  }
-
-  /// Whether what lies around the crop comes into the frames.
-  private var isMotion: Bool {
-    switch self {
-    case .zoomBlur, .translate, .rotate, .tilt, .scale: true
-    default: false
+    switch making {
+    case .whole(let move): return move(resized, window, number)
+    case .crop(let change):
+      let crop = Resampler.resize(
+        resized, width: resized.width, height: resized.height, interpolation: preprocessing.interpolation,
+        window: window)
+      return change(crop, number, random)
     }
   }
+}
 
-  private func changed(_ image: RGBImage, _ number: Int, _ random: CounterRandom) -> RGBImage {
-    let noise = random.branch(UInt32(number))
-    switch self {
-    case .gaussianNoise: return gaussian(image, 0.03, number, noise)
-    case .gaussianNoise2: return gaussian(image, 0.05, number, noise)
-    case .gaussianNoise3: return gaussian(image, 0.08, number, noise)
-    case .shotNoise: return number == 0 ? image : Corruption.shotNoise(image, Self.faint, noise)
-    case .shotNoise2: return number == 0 ? image : Corruption.shotNoise(image, Self.middling, noise)
-    case .shotNoise3: return number == 0 ? image : Corruption.shotNoise(image, Self.strong, noise)
-    case .motionBlur: return Corruption.motionBlur(image, radius: 10, sigma: 3, degrees: Double(number - 30) * 4)
-    case .snow: return Corruption.snow(image, Self.snowfall, degrees: Double(number) * 4 - 150, random)
-    case .brightness: return Corruption.brightness(image, shift: Double(number - 15) * 0.02)
-    case .zoomBlur, .translate, .rotate, .tilt, .scale: return image
-    }
+// MARK: - By name
+
+extension Perturbation {
+  /// The perturbation of a name; nil where there is none.
+  public init?(rawValue: String) {
+    guard let found = Self.all.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = found
   }
 
-  private func gaussian(_ image: RGBImage, _ deviation: Double, _ number: Int, _ random: CounterRandom) -> RGBImage {
-    number == 0 ? image : Corruption.gaussianNoise(image, deviation: deviation, random)
-  }
+  /// ``all``
+  public static var allCases: [Perturbation] { all }
 
-  private static let faint = ShotTable(photons: 300)
-  private static let middling = ShotTable(photons: 120)
-  private static let strong = ShotTable(photons: 60)
-  private static let snowfall = Corruption.Snowfall(
-    mean: 0.05, deviation: 0.3, zoom: 3, threshold: 0.5, radius: 14, sigma: 4, mix: 0.85)
-
-  private func moved(_ image: RGBImage, _ window: Resampler.Window, _ number: Int) -> RGBImage {
-    let (width, height) = (image.width, image.height)
-    switch self {
-    case .translate:
-      let share = Double(min(window.width, window.height)) / Self.publishedSide
-      let shift = (Double(number - 20) * min(share, 1)).rounded()
-      return image.nearest(.init(shift: (shift, 0), width: width, height: height), window: window)
-    case .rotate:
-      return image.bilinear(.init(degrees: Double(number - 15), width: width, height: height), window: window)
-    case .scale:
-      let scale = (Double(number) * 2.5 + 40) / 100
-      return image.bilinear(.init(scale: scale, width: width, height: height), window: window)
-    case .tilt:
-      guard
-        let map = GeometricMap.Projective(tilt: Double(number - 15), width: width, height: height).inverse
-      else { return image }
-      return image.bilinear(map, window: window)
-    default: return zoomed(image, window, frames: number + 1)
-    }
-  }
-
-  /// The mean of frames that grow by 0.4 % each, summed in float32 as the public code does.
-  private func zoomed(_ image: RGBImage, _ window: Resampler.Window, frames: Int) -> RGBImage {
-    var sum = [Float](repeating: 0, count: window.width * window.height * 3)
-    let shares = (0...255).map { Float($0) / 255 }
-    for frame in 0..<frames {
-      let map = GeometricMap.Affine(scale: 1 + 0.004 * Double(frame), width: image.width, height: image.height)
-      let zoomed = frame == 0 ? image.nearest(map, window: window) : image.bilinear(map, window: window)
-      for (index, value) in zoomed.pixels.enumerated() { sum[index] += shares[Int(value)] }
-    }
-    guard frames > 1 else { return image.nearest(.init(width: image.width, height: image.height), window: window) }
-    return RGBImage(
-      width: window.width, height: window.height,
-      pixels: sum.map { UInt8(min(max($0 / Float(frames) * 255, 0), 255)) })
-  }
+  /// The name.
+  public var description: String { rawValue }
 }

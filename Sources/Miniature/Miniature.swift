@@ -212,7 +212,7 @@ private struct Draft: Sendable {
     let crop = Preprocessing(
       resize: nil, crop: Miniature.side, interpolation: .bilinear, mean: [0, 0, 0], std: [1, 1, 1])
     let path = name(of: number, split: "imagenet-p").replacing(".JPEG", with: ".mp4")
-    for perturbation in ImageNetP.standardPerturbations.compactMap(Perturbation.init(rawValue:)) {
+    for perturbation in Perturbation.all where perturbation.isStandard {
       let random = CounterRandom(key: options.seed, stream: StableHash.of("\(path)\t\(perturbation.rawValue)"))
       let frames = try (0..<perturbation.frameCount).map {
         try perturbation.frame($0, of: picture, preprocessing: crop, random: random)

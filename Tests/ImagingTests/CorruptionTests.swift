@@ -39,8 +39,9 @@ import Imaging
   func motionBlurAgreesWithThePackage(severity: Int) throws {
     let clean = try Self.fixture("clean")
     let expected = try Self.fixture("motion_blur-\(severity)")
-    #expect(Self.agreement(Corruption.motionBlur(clean, level: severity - 1, degrees: 30), expected) >= 0.999)
-    #expect(Self.agreement(Corruption.motionBlur(clean, level: severity - 1, degrees: 35), expected) < 0.99)
+    let motion = MotionBlur.published[severity - 1]
+    #expect(Self.agreement(motion.blur(clean, degrees: 30), expected) >= 0.999)
+    #expect(Self.agreement(motion.blur(clean, degrees: 35), expected) < 0.99)
   }
 
   @Test("Any size, the same bits each time, other bits for another stream", arguments: Corruption.allCases)
@@ -97,6 +98,36 @@ import Imaging
     #expect(digest == Self.digests[corruption], ".\(corruption): 0x\(String(digest, radix: 16)),")
   }
 
+  @Test("The registry holds the published corruptions in the paper's order, each once and with what it needs")
+  func registry() throws {
+    let standard = [
+      "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
+      "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+    ]
+    let extra = ["speckle_noise", "gaussian_blur", "spatter", "saturate"]
+    #expect(Corruption.all.filter(\.isStandard).map(\.rawValue) == standard)
+    #expect(Corruption.all.filter(\.isPublished).map(\.rawValue) == standard + extra)
+    #expect(Set(Corruption.all.map(\.rawValue)).count == Corruption.all.count)
+    #expect(Corruption.all.filter(\.usesFrostPictures) == [.frost])
+    #expect(Corruption(rawValue: "rain") == nil)
+    #expect(Perturbation.all.filter(\.isStandard).count == 10)
+    #expect(Set(Perturbation.all.map(\.rawValue)).count == Perturbation.all.count)
+  }
+
+  @Test("Corruptions and perturbations are kept by their names")
+  func codedByName() throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    let names = try encoder.encode(Corruption.all)
+    #expect(try JSONDecoder().decode([String].self, from: names) == Corruption.all.map(\.rawValue))
+    #expect(try JSONDecoder().decode([Corruption].self, from: names) == Corruption.all)
+    #expect(try String(decoding: encoder.encode([Perturbation.zoomBlur]), as: UTF8.self) == "[\"zoom_blur\"]")
+    #expect(throws: DecodingError.self) { try JSONDecoder().decode([Corruption].self, from: Data("[\"rain\"]".utf8)) }
+    #expect(
+      throws: DecodingError.self
+    ) { try JSONDecoder().decode([Perturbation].self, from: Data("[\"rain\"]".utf8)) }
+  }
+
   @Test("A picture without pixels is refused", arguments: Corruption.allCases)
   func refusesAnEmptyPicture(corruption: Corruption) {
     #expect(throws: ImageError.self) {
@@ -117,7 +148,7 @@ import Imaging
     #expect(abs(variance - mean) <= 5 * ((mean + 2 * mean * mean) / 40_000).squareRoot())
   }
 
-  @Test("Shot noise's tables give the counts of the cumulative probabilities", arguments: ShotTable.photons)
+  @Test("Shot noise's tables give the counts of the cumulative probabilities", arguments: Corruption.shotPhotons)
   func shotTables(photons: Double) {
     let (table, random) = (ShotTable(photons: photons), CounterRandom(key: 4, stream: 4))
     for value in stride(from: 0, through: 255, by: 5) {

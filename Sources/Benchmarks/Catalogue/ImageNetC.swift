@@ -15,25 +15,21 @@ public enum ImageNetC: Benchmark {
   /// The folders that the public archives put above the corruptions.
   public static let groups = ["noise", "blur", "weather", "digital", "extra"]
 
-  /// All 19 corruptions: the standard 15, then the extra four.
-  public static let corruptions =
-    standardCorruptions + ["speckle_noise", "gaussian_blur", "spatter", "saturate"]
+  /// All that are published: the standard 15, then the extra four.
+  public static let corruptions = Corruption.all.filter(\.isPublished).map(\.rawValue)
 
   /// The 15 corruptions over which mCE is defined.
-  public static let standardCorruptions = [
-    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
-    "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
-  ]
+  public static let standardCorruptions = Corruption.all.filter(\.isStandard).map(\.rawValue)
 
-  /// Every corruption at every severity, unless the manifest says otherwise.
+  /// Every published corruption at every severity, unless the manifest says otherwise.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
     let origin = try manifest.origin()
     for key in ["jpeg", "frost"] where !origin.isMade && manifest.has(key) {
       throw manifest.failure(key, "\(key) is for corruptions made on the fly, with from")
     }
-    let known = origin.isMade ? Corruption.allCases.map(\.rawValue) : corruptions
+    let known = origin.isMade ? Corruption.all.map(\.rawValue) : corruptions
     let definition = BenchmarkDefinition.corruptions(
-      name: manifest.name, origin: origin, corruptions: try manifest.words("corruptions", known: known) ?? known,
+      name: manifest.name, origin: origin, corruptions: try manifest.words("corruptions", known: known) ?? corruptions,
       severities: try manifest.integers("severities", in: 1...5) ?? [1, 2, 3, 4, 5], classes: manifest.classes,
       making: CorruptionMaking(
         jpegQuality: try manifest.integer("jpeg", in: 1...100), frost: try frost(manifest)))
@@ -87,7 +83,7 @@ extension BenchmarkDefinition {
       kind: .imagenetC, name: name,
       layout: ImageNetC.layout(of: origin, []),
       grid: Grid(axes: axes), classes: classes,
-      attributes: origin.isMade ? making.attributes(hasFrost: corruptions.contains(Corruption.frost.rawValue)) : [:]
+      attributes: origin.isMade ? making.attributes(hasFrost: made.contains { $0?.usesFrostPictures == true }) : [:]
     ) { cell in
       guard let corruption = made[cell.index / severities.count] else { return [.fit] }
       return [.fit, .corrupt(corruption, severity: severities[cell.index % severities.count], making)]

@@ -15,13 +15,10 @@ public enum ImageNetP: Benchmark {
   public static let isPublishedAtInputSize = true
 
   /// The ten perturbations over which mFR and mT5D are defined.
-  public static let standardPerturbations = [
-    "gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow", "brightness", "translate", "rotate", "tilt",
-    "scale",
-  ]
+  public static let standardPerturbations = Perturbation.all.filter(\.isStandard).map(\.rawValue)
 
   /// All that there are: the noises also at difficulty 2 and 3.
-  public static let perturbations = Perturbation.allCases.map(\.rawValue)
+  public static let perturbations = Perturbation.all.map(\.rawValue)
 
   /// The standard ten perturbations, unless the manifest says otherwise. Frames are counted in the first files of each, or
   /// known where they are made on the fly.

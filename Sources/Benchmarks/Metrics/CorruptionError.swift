@@ -1,3 +1,5 @@
+import Imaging
+
 /// Errors on ImageNet-C measured by AlexNet's (Hendrycks and Dietterich 2019).
 struct CorruptionError {
   private let grid: Grid
@@ -73,12 +75,10 @@ struct CorruptionError {
 
 extension ImageNetC {
   /// AlexNet's top-1 error, mean of the five severities [hendrycks/robustness]: what CE is measured by.
-  public static let alexNetErrors: [String: Double] = [
-    "gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640, "defocus_blur": 0.819880,
-    "glass_blur": 0.826268, "motion_blur": 0.785948, "zoom_blur": 0.798360, "snow": 0.866816, "frost": 0.826572,
-    "fog": 0.819324, "brightness": 0.564592, "contrast": 0.853204, "elastic_transform": 0.646056,
-    "pixelate": 0.717840, "jpeg_compression": 0.606500,
-  ]
+  public static let alexNetErrors = Dictionary(
+    uniqueKeysWithValues: Corruption.all.compactMap { corruption in
+      corruption.alexNetError.map { (corruption.rawValue, $0) }
+    })
 
   /// AlexNet's top-1 error on clean images, which relative CE is measured by; the paper rounds it to this.
   public static let alexNetCleanError = 0.435

@@ -2,21 +2,19 @@ import Kernels
 import Tensors
 
 /// Noises: value i of a picture takes the number i of the kernels' order, see `NoisePasses`.
-extension Corruption {
+extension RGBImage {
   /// x + N(0, deviation).
-  static func gaussianNoise(_ image: RGBImage, deviation: Double, _ random: CounterRandom) -> RGBImage {
-    noisy(image, deviation: deviation, multiplies: false, random)
+  func withGaussianNoise(deviation: Double, _ random: CounterRandom) -> RGBImage {
+    noisy(deviation: deviation, multiplies: false, random)
   }
 
   /// x + x N(0, deviation).
-  static func speckleNoise(_ image: RGBImage, deviation: Double, _ random: CounterRandom) -> RGBImage {
-    noisy(image, deviation: deviation, multiplies: true, random)
+  func withSpeckleNoise(deviation: Double, _ random: CounterRandom) -> RGBImage {
+    noisy(deviation: deviation, multiplies: true, random)
   }
 
-  private static func noisy(
-    _ image: RGBImage, deviation: Double, multiplies: Bool, _ random: CounterRandom
-  ) -> RGBImage {
-    changing(image) { pixels, count in
+  private func noisy(deviation: Double, multiplies: Bool, _ random: CounterRandom) -> RGBImage {
+    changing { pixels, count in
       InstructionSet.chosen.noiseKernel.gaussian(
         pixels, count: count, scale: Float(multiplies ? deviation : 255 * deviation), multiplies: multiplies,
         random.noiseSource)
@@ -24,8 +22,8 @@ extension Corruption {
   }
 
   /// Salt and pepper, half each, of `amount` of all channel values, as scikit-image's `random_noise`.
-  static func impulseNoise(_ image: RGBImage, amount: Double, _ random: CounterRandom) -> RGBImage {
-    changing(image) { pixels, count in
+  func withImpulseNoise(amount: Double, _ random: CounterRandom) -> RGBImage {
+    changing { pixels, count in
       InstructionSet.chosen.noiseKernel.impulse(
         pixels, count: count, white: UInt32(amount / 2 * 0x1p32), changed: UInt32(amount * 0x1p32), random.noiseSource)
     }
@@ -33,13 +31,9 @@ extension Corruption {
 
   /// Poisson(x photons) / photons, by inversion: the smallest count whose cumulative probability exceeds a uniform
   /// number.
-  static func shotNoise(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    shotNoise(image, ShotTable.levels[level], random)
-  }
-
-  static func shotNoise(_ image: RGBImage, _ table: ShotTable, _ random: CounterRandom) -> RGBImage {
-    let groups = (image.pixels.count + 63) / 64
-    return changing(image) { pixels, count in
+  func withShotNoise(_ table: ShotTable, _ random: CounterRandom) -> RGBImage {
+    let groups = (pixels.count + 63) / 64
+    return changing { pixels, count in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * groups) { words in
         guard let start = words.baseAddress else { return }
         InstructionSet.chosen.noiseKernel.words(start, groups: groups, random.noiseSource)
@@ -49,24 +43,18 @@ extension Corruption {
   }
 
   /// A copy whose values a function changes in place.
-  private static func changing(
-    _ image: RGBImage, _ change: (UnsafeMutablePointer<UInt8>, Int) -> Void
-  ) -> RGBImage {
-    var pixels = image.pixels
+  private func changing(_ change: (UnsafeMutablePointer<UInt8>, Int) -> Void) -> RGBImage {
+    var pixels = pixels
     pixels.withUnsafeMutableBufferPointer { buffer in
       if let start = buffer.baseAddress { change(start, buffer.count) }
     }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
+    return RGBImage(width: width, height: height, pixels: pixels)
   }
 }
 
 /// Shot noise's results for every value of a picture and every word: where the cumulative probabilities of its Poisson
 /// distribution lie among the words, and what each count becomes.
 package struct ShotTable: Sendable {
-  /// Photons of white at each severity, as the public code has them.
-  package static let photons = [60.0, 25, 12, 5, 3]
-  static let levels = photons.map { ShotTable(photons: $0) }
-
   /// The words at which the count becomes one more, all values one after the other, each ending with the largest word.
   private var limits: [UInt32] = []
   /// Where each value's limits begin.

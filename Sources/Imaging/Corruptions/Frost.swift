@@ -1,14 +1,13 @@
 import Tensors
 
 extension Corruption {
-  /// What the picture and the frost on it weigh at each severity.
-  private static let frostShares: [(picture: Float, frost: Float)] = [
-    (1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75),
-  ]
-
   /// The weighted sum of the picture and frost: a part of one of the pictures, or a texture where there are none.
-  static func frost(_ image: RGBImage, level: Int, _ pictures: [RGBImage], _ random: CounterRandom) -> RGBImage {
-    let (share, frostShare) = frostShares[level]
+  public static let frost = Corruption(
+    "frost", .standard(alexNetError: 0.826572), usesFrostPictures: true,
+    levels: [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)]
+  ) { (image, level: (picture: Float, frost: Float), supplies) in
+    let (share, frostShare) = level
+    let (pictures, random) = (supplies.frostPictures, supplies.random)
     guard !pictures.isEmpty else { return texturedFrost(image, share, frostShare, random) }
     func drawn(_ index: UInt64, below count: Int) -> Int {
       min(Int(random.uniform(at: singles + index) * Double(count)), count - 1)

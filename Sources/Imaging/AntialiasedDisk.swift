@@ -1,13 +1,4 @@
 import Kernels
-import Tensors
-
-extension Corruption {
-  /// Correlation with an antialiased disk, border reflect-101.
-  static func defocusBlur(_ image: RGBImage, level: Int) -> RGBImage {
-    let (radius, sigma) = [(3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)][level]
-    return AntialiasedDisk(radius: radius, sigma: sigma).blur(image)
-  }
-}
 
 /// A disk of sum 1 on a grid of 17x17 (radius <= 8, else 2 radius + 1), blurred with a Gaussian of 3x3 (else 5x5), as
 /// OpenCV blurs a small picture: reflected at the grid's border.

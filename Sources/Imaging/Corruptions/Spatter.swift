@@ -3,16 +3,23 @@ import Tensors
 
 extension Corruption {
   /// Drops of water (severity 1...3) or mud (4 and 5) where smoothed noise is high.
-  static func spatter(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    let (mean, deviation, sigma, threshold, strength, isMud): (Double, Double, Double, Float, Double, Bool) = [
+  public static let spatter = Corruption(
+    "spatter", .extra,
+    levels: [
       (0.65, 0.3, 4, 0.69, 0.6, false), (0.65, 0.3, 3, 0.68, 0.6, false), (0.65, 0.3, 2, 0.68, 0.5, false),
       (0.65, 0.3, 1, 0.65, 1.5, true), (0.67, 0.4, 1, 0.65, 1.5, true),
-    ][level]
-    let liquid = Raster.normal(width: image.width, height: image.height, mean: mean, deviation: deviation, random)
-      .gaussian(sigma: sigma)
-    return isMud
-      ? mud(image, liquid, threshold: threshold, sigma: strength)
-      : water(image, liquid, threshold: threshold, strength: Float(strength))
+    ]
+  ) {
+    (
+      image,
+      level: (mean: Double, deviation: Double, sigma: Double, threshold: Float, strength: Double, isMud: Bool), supplies
+    ) in
+    let liquid = Raster.normal(
+      width: image.width, height: image.height, mean: level.mean, deviation: level.deviation, supplies.random
+    ).gaussian(sigma: level.sigma)
+    return level.isMud
+      ? mud(image, liquid, threshold: level.threshold, sigma: level.strength)
+      : water(image, liquid, threshold: level.threshold, strength: Float(level.strength))
   }
 
   private static func mud(_ image: RGBImage, _ liquid: Raster, threshold: Float, sigma: Double) -> RGBImage {

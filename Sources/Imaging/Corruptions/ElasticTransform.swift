@@ -2,10 +2,11 @@ import Tensors
 
 extension Corruption {
   /// A random affine map of three points, border reflect-101, then a smoothed random displacement, border reflect.
-  static func elasticTransform(_ image: RGBImage, level: Int, _ random: CounterRandom) -> RGBImage {
-    let (alpha, sigma, reach) = [
-      (2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02),
-    ][level]
+  public static let elasticTransform = Corruption(
+    "elastic_transform", .standard(alexNetError: 0.646056),
+    levels: [(2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)]
+  ) { (image, level: (alpha: Double, sigma: Double, reach: Double), supplies) in
+    let ((alpha, sigma, reach), random) = (level, supplies.random)
     let (width, height) = (image.width, image.height)
     let map = AffineMap(width: width, height: height, reach: 244 * reach, random)
     func displacement(_ field: UInt32) -> [Float] {
