@@ -27,7 +27,7 @@ enum ConstantEvaluator {
     case .concatenate(let axis): return try concatenate(inputs, axis, shape)
     case .reduce(let reduction, let axes): return like(inputs[0], try reduce(reduction, inputs[0], axes, shape))
     case .standardise(let axes, let epsilon): return try standardise(inputs[0], axes, epsilon)
-    case .convolution, .product, .softmax, .maxPool, .averagePool, .layerNorm, .groupNorm, .attention, .tokens, .pad:
+    case .convolution, .product, .softmax, .maxPool, .layerNorm, .groupNorm, .attention, .tokens, .pad, .layer:
       throw TranslationProblem("it works on constants alone")
     }
   }

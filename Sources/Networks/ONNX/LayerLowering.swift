@@ -77,6 +77,37 @@ extension ProgramLowering {
     return dense(value, constant.shape, Array(constant.shape.indices))
   }
 
+  /// A layer of an operator's own.
+  mutating func append(
+    _ layer: OperatorLayer, _ node: TensorProgram.Node, _ target: [Int]
+  ) throws -> TensorView {
+    let prefix = "\(node.name)#\(node.output)"
+    var values: [Graph.Value] = []
+    var from: Graph.Extents?
+    for (index, input) in node.inputs.enumerated() {
+      if let constant = program.constant(input) {
+        weights["\(prefix).\(index)"] = ProgramWeights.Parameter(tensor: constant, shape: constant.shape)
+        continue
+      }
+      guard let view = views[input] else { throw TranslationProblem("an input is missing") }
+      switch layer.layout {
+      case .map:
+        let (found, extents) = map(view)
+        values.append(found.value)
+        from = from ?? extents
+      case .rows:
+        values.append(contiguous(view, Array(view.shape.indices)).value)
+        from = from ?? plain(view.count, view.shape.last ?? 1)
+      }
+    }
+    let value = add(layer.make(prefix), values, from: from)
+    guard extents[value].count == target.reduce(1, *) else { throw TranslationProblem("it does not give \(target)") }
+    switch layer.layout {
+    case .map: return TensorView(value: value, shape: target, strides: Self.channelsLast(target), offset: 0)
+    case .rows: return dense(value, target, Array(target.indices))
+    }
+  }
+
   mutating func pool(_ layer: Pooling, _ input: TensorView, _ target: [Int]) -> TensorView {
     let (input, from) = map(input)
     let value = add(layer, [input.value], from: from)

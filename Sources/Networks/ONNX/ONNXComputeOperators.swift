@@ -183,9 +183,11 @@ extension ONNXTranslation {
       }
     }
     let target = [1, source[1], windows.rows.count(over: source[2]), windows.columns.count(over: source[3])]
-    return try apply(
-      isMaximum ? .maxPool(windows, countsPadding: false) : .averagePool(windows, countsPadding: countsPadding),
-      [value], shape: target, node)
+    let operation =
+      isMaximum
+      ? ProgramOperation.maxPool(windows, countsPadding: false)
+      : .layer(OperatorLayer(.map) { [windows] _ in Pooling(.average, windows, countsPadding: countsPadding) })
+    return try apply(operation, [value], shape: target, node)
   }
 
   /// With a last window that reaches beyond the padding, if it begins before the padding after the image.

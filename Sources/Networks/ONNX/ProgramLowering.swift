@@ -108,8 +108,6 @@ struct ProgramLowering {
     case .softmax(let axis): return softmax(inputs[0], axis)
     case .maxPool(let windows, let countsPadding):
       return pool(Pooling(.maximum, windows, countsPadding: countsPadding), inputs[0], target)
-    case .averagePool(let windows, let countsPadding):
-      return pool(Pooling(.average, windows, countsPadding: countsPadding), inputs[0], target)
     case .layerNorm(let epsilon): return try layerNormalise(node, inputs[0], epsilon)
     case .groupNorm(let groups, let epsilon): return try groupNormalise(node, inputs[0], groups, epsilon)
     case .standardise(let axes, let epsilon):
@@ -123,6 +121,7 @@ struct ProgramLowering {
     case .pad(let before, let fill):
       let order = inputs[0].order
       return copy([inputs[0]], order: order, shape: target, starts: [], before: before, fill: fill)
+    case .layer(let layer): return try append(layer, node, target)
     }
   }
 

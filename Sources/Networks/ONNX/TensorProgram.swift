@@ -58,7 +58,6 @@ enum ProgramOperation: Sendable {
   case reduce(TensorOperation.Reduction, axes: [Int])
   case softmax(axis: Int)
   case maxPool(WindowShape, countsPadding: Bool)
-  case averagePool(WindowShape, countsPadding: Bool)
   /// Over the last axis: x, weight, bias.
   case layerNorm(epsilon: Float)
   /// Over groups of axis 1 and all later axes: x, weight, bias.
@@ -75,7 +74,30 @@ enum ProgramOperation: Sendable {
   case expand
   case concatenate(axis: Int)
   case pad(before: [Int], value: Float)
+  /// What one layer does and no other operation needs to know of.
+  case layer(OperatorLayer)
+}
 
+/// A layer for an operator, so that an operator that needs one is the layer's file and the operator's line.
+///
+/// Inputs that depend on the image are the layer's, in their order, all laid out alike; the others are parameters of the
+/// network, input i under the name `PREFIX.i` with the model's shape.
+struct OperatorLayer: Sendable {
+  /// How the numbers of inputs and output lie.
+  enum Layout: Sendable {
+    /// An image or map: [1, channels, height, width] with its channels side by side, as layers of native families have it.
+    case map
+    /// Row-major: the last axis is the channels, all others together are pixels.
+    case rows
+  }
+
+  let layout: Layout
+  /// The layer, given the prefix of its parameters' names.
+  let make: @Sendable (_ prefix: String) -> any Layer
+
+  init(_ layout: Layout, _ make: @escaping @Sendable (_ prefix: String) -> any Layer) {
+    (self.layout, self.make) = (layout, make)
+  }
 }
 
 extension TensorProgram {
