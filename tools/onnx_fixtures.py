@@ -7,7 +7,8 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 from timm.layers import StdConv2d
 from timm.models import efficientnet, mlp_mixer, mobilenetv3, regnet
 from timm.models.resnetv2 import ResNetV2
@@ -162,6 +163,9 @@ def hostile_models() -> dict[str, onnx.ModelProto]:
         "onnx-empty-and-huge": small_model(
             mean + [node("Transpose", ["none"], ["turned"]), node("ReduceSum", ["turned"], ["sum"]),
                     node("Add", ["flat", "sum"], ["logits"])], {"none": (number, [1 << 40, 1 << 40, 0], [])}),
+        "onnx-response-of-a-row": small_model(
+            [node("GlobalAveragePool", ["image"], ["mean"]), node("Flatten", ["mean"], ["flat"]),
+             node("LRN", ["flat"], ["logits"], name="response", size=3)], {}),
         "onnx-of-bytes": small_model([node("Cast", ["image"], ["floats"], to=number)] + [
             node("GlobalAveragePool", ["floats"], ["mean"]), node("Flatten", ["mean"], ["flat"])] + last,
             {"one": (number, [1], [1.0])}, TensorProto.UINT8),
@@ -182,7 +186,41 @@ def arithmetic_model() -> onnx.ModelProto:
          "minus-five": (whole, [1], [-5]), "two": (whole, [1], [2])})
 
 
+def write_response(folder: Path) -> None:
+    """Responses normalised over their neighbours, an operator that PyTorch's exporters take apart."""
+    node = helper.make_node
+    torch.manual_seed(9)
+    conv, head = nn.Conv2d(3, 10, 5, stride=2), nn.Linear(10, 6)
+    nodes = [
+        node("Conv", ["image", "0.weight", "0.bias"], ["a"], strides=[2, 2]),
+        node("Relu", ["a"], ["b"]),
+        node("LRN", ["b"], ["c"], size=5, alpha=0.8, beta=0.75, bias=2.0),
+        node("AveragePool", ["c"], ["d"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("LRN", ["d"], ["e"], size=4, alpha=0.5),
+        node("GlobalAveragePool", ["e"], ["f"]), node("Flatten", ["f"], ["g"]),
+        node("Gemm", ["g", "1.weight", "1.bias"], ["logits"], transB=1),
+    ]
+    weights = {f"{i}.{part}": getattr(layer, part).detach() for i, layer in enumerate([conv, head])
+               for part in ("weight", "bias")}
+    graph = helper.make_graph(
+        nodes, "response", [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 24, 24])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 6])],
+        [numpy_helper.from_array(value.numpy(), name) for name, value in weights.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, folder / "onnx-response.onnx")
+    images = torch.randn(2, 3, 24, 24)
+    with torch.no_grad():
+        x = F.local_response_norm(F.relu(conv(images)), 5, alpha=0.8, beta=0.75, k=2.0)
+        x = F.avg_pool2d(x, 2, 2)
+        # PyTorch's even windows reach further back, ONNX's further on.
+        x = F.local_response_norm(x.flip(1), 4, alpha=0.5, beta=0.75, k=1.0).flip(1)
+        logits = head(x.mean((2, 3)))
+    save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits},
+              folder / "onnx-response-reference.safetensors")
+
+
 def write(folder: Path) -> None:
+    write_response(folder)
     for name, network, side, opset, exporter in networks():
         onnx_networks.write(name, network, side, folder, opset, exporter)
         for part in folder.glob(f"{name}.onnx.data"):

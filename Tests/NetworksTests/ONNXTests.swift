@@ -9,7 +9,7 @@ import Testing
   static let models = [
     "onnx-resnet", "onnx-resnet-dynamo", "onnx-bit", "onnx-vit", "onnx-vit-dynamo", "onnx-convnext", "onnx-swin",
     "onnx-efficientnet", "onnx-mobilenet", "onnx-regnet", "onnx-mixer", "onnx-medley",
-    "onnx-swapped", "onnx-attention",
+    "onnx-swapped", "onnx-attention", "onnx-response",
   ]
 
   @Test(arguments: models)
@@ -101,6 +101,7 @@ import Testing
     ("onnx-pool-of-many", "MaxPool of node pool: it pools [3, 1, 8, 8]"),
     ("onnx-huge-constant", "its constants are larger than the file they come from"),
     ("onnx-empty-and-huge", "none has an impossible shape"), ("onnx-of-bytes", "is not of numbers with a fraction"),
+    ("onnx-response-of-a-row", "node response: it works on [1, 3]; images have 2 axes"),
   ])
   func hostileModelsAreRefused(name: String, says: String) {
     #expect {

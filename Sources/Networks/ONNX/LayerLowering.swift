@@ -92,6 +92,9 @@ extension ProgramLowering {
       guard let view = views[input] else { throw TranslationProblem("an input is missing") }
       switch layer.layout {
       case .map:
+        guard view.shape.count == 4, view.shape[0] == 1, target.count == 4 else {
+          throw TranslationProblem("it works on \(view.shape); images have 2 axes")
+        }
         let (found, extents) = map(view)
         values.append(found.value)
         from = from ?? extents

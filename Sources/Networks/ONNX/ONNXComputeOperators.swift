@@ -14,6 +14,7 @@ extension ONNXTranslation {
     "BatchNormalization": { me, node in [try me.batchNormalise(node)] },
     "LayerNormalization": { me, node in [try me.layerNormalise(node)] },
     "InstanceNormalization": { me, node in [try me.instanceNormalise(node)] },
+    "LRN": { me, node in [try me.normaliseResponse(node)] },
     "GroupNormalization": { me, node in [try me.groupNormalise(node)] },
     "MaxPool": { me, node in [try me.pool(node, isMaximum: true)] },
     "AveragePool": { me, node in [try me.pool(node, isMaximum: false)] },
@@ -319,6 +320,14 @@ extension ONNXTranslation {
       .standardise(axes: source.count - 2, epsilon: node.float("epsilon", 1e-5)), [value], shape: source, node)
     guard weight.contains(where: { $0 != 1 }) || bias.contains(where: { $0 != 0 }) else { return result }
     return try scaleChannels(result, weight: weight, bias: bias, node)
+  }
+
+  private mutating func normaliseResponse(_ node: ONNXNode) throws -> TensorProgram.Value {
+    let (value, size) = (try input(node, 0), node.integer("size", 0))
+    guard (1...1 << 20).contains(size) else { throw TranslationProblem("it normalises over \(size) channels") }
+    let layer = LocalResponseNorm(
+      size: size, alpha: node.float("alpha", 1e-4), beta: node.float("beta", 0.75), bias: node.float("bias", 1))
+    return try apply(.layer(OperatorLayer(.map) { _ in layer }), [value], shape: shape(value), node)
   }
 
   private mutating func groupNormalise(_ node: ONNXNode) throws -> TensorProgram.Value {

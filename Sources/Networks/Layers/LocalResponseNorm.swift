@@ -1,0 +1,38 @@
+import Kernels
+
+/// x / (bias + alpha / size * the sum of squares over neighbouring channels)^beta (Krizhevsky et al., "ImageNet
+/// Classification with Deep Convolutional Neural Networks", NIPS 2012); of an even number of neighbours one more follows.
+struct LocalResponseNorm: Layer, Hashable {
+  /// Neighbours, the channel among them.
+  let size: Int
+  let alpha: Float
+  let beta: Float
+  let bias: Float
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    Prepared(layer: self, channels: preparation.from.channels, rows: preparation.from.rows)
+  }
+
+  private struct Prepared: PreparedLayer {
+    let layer: LocalResponseNorm
+    let channels: Int
+    let rows: Int
+
+    func compute(_ work: LayerWork) {
+      let (input, output) = (work.input, work.output)
+      let before = (layer.size - 1) / 2
+      let after = layer.size - 1 - before
+      let share = layer.alpha / Float(layer.size)
+      for start in stride(from: 0, to: work.count * rows * channels, by: channels) {
+        for channel in 0..<channels {
+          var sum: Float = 0
+          for index in start + max(0, channel - before)...start + min(channels - 1, channel + after) {
+            sum.addProduct(input[index], input[index])
+          }
+          let factor = ElementwiseFunction.power(layer.bias + share * sum, -layer.beta)
+          output[start + channel] = input[start + channel] * factor
+        }
+      }
+    }
+  }
+}
