@@ -153,7 +153,7 @@ public struct Collector {
     attributes.merge(benchmark.attributes) { $1 }
     let making = benchmark.kind.benchmark.making.sorted { $0.key < $1.key }
     if !making.isEmpty { attributes["making"] = making.map { "\($0.key)\t\($0.value)" }.joined(separator: "\n") }
-    if benchmark.changesPictures { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
+    if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
     if case .among = benchmark.kind.benchmark.classes {
       // Where the network answers among all of its classes, they are listed, too.
       attributes["scored_classes"] = (0..<model.classCount).map(String.init).joined(separator: " ")
