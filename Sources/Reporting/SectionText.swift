@@ -134,7 +134,8 @@ extension ReportSection {
     let columns = Set(columns.map(\.name))
     let series = metrics.compactMap { metric -> SectionList? in
       guard metric.axes.count == 1, let place = axes.firstIndex(where: { $0.name == metric.axes[0] }),
-        [.table, .curve].contains(metric.said.role), !columns.contains(metric.name)
+        [.table, .curve].contains(metric.said.role), !columns.contains(metric.name),
+        isDefined(metric) || metric.name == cells?.name
       else { return nil }
       return SectionList(
         axis: axes[place].name, title: metric.said.title,
