@@ -194,7 +194,8 @@ public final class ArchiveReader {
         let attributes = try stored.attributes(of: dataset)
         return Metric(
           name: String(name), description: attributes["long_name"] ?? "",
-          axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values)
+          axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values,
+          figure: Metric.Figure(attributes: attributes))
       }
     }
   }

@@ -205,6 +205,9 @@ public final class ArchiveWriter {
         try stored.file.write(.doubles(metric.values), to: name, extents: extents)
         try stored.file.setAttribute("long_name", of: name, to: metric.description)
         try stored.file.setAttribute("axes", of: name, to: metric.axes.joined(separator: " "))
+        for (attribute, value) in (metric.figure?.attributes ?? [:]).sorted(by: { $0.key < $1.key }) {
+          try stored.file.setAttribute(attribute, of: name, to: value)
+        }
         for (index, axis) in metric.axes.enumerated() {
           try stored.file.attach("/\(group)/\(axis)", to: name, axis: index)
         }

@@ -101,20 +101,23 @@ public struct AccuracyTally: Tally {
   public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [Metric] {
     let axes = grid.axes.map(\.name)
     var series = [
-      Metric(name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1),
+      Metric(
+        name: "top1", description: "top-1 accuracy, 0 to 1", axes: axes, values: top1,
+        figure: .init("top-1", axes.isEmpty ? .headline : figures.cells, isOfEachCondition: true)),
       Metric(
         name: "top5", description: "share of images whose label is among the five largest logits, 0 to 1", axes: axes,
-        values: accuracies(Outcome.inTop5)),
+        values: accuracies(Outcome.inTop5),
+        figure: .init("top-5", axes.isEmpty ? .beside : .data, isOfEachCondition: true)),
       Metric(
         name: "evaluated", description: "images evaluated", axes: axes,
-        values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }),
+        values: outcomes.map { Double($0.count { $0 != Outcome.missing }) }, figure: .count()),
     ]
     series += wilsonEnds(of: "top1", Outcome.right) + wilsonEnds(of: "top5", Outcome.inTop5)
     if grid.rowLengths != nil {
       series.append(
         Metric(
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
-          values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }))
+          values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }, figure: .init("", .grid, .number)))
     }
     return series + figures.series(self, clean, seed)
   }
@@ -147,7 +150,7 @@ extension Metric {
     [("low", "lower", \ConfidenceInterval.low), ("high", "upper", \.high)].map { end, word, value in
       Metric(
         name: "\(name)_\(end)", description: "\(word) end of the 95 % confidence interval of \(name), \(method)",
-        axes: axes, values: intervals.map { $0[keyPath: value] })
+        axes: axes, values: intervals.map { $0[keyPath: value] }, figure: .support)
     }
   }
 

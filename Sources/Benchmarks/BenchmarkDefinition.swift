@@ -66,6 +66,11 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     return nil
   }
 
+  /// Whether pictures or networks are changed on the fly, with random numbers of the run's seed.
+  public var isDrawn: Bool {
+    conditions.contains { $0.lesion != nil || $0.steps.contains { $0 != .fit } }
+  }
+
   /// Where the pictures of frost lie that conditions need.
   public var frost: FrostFolder? { conditions.lazy.compactMap(\.frost).first }
 

@@ -43,17 +43,22 @@ public struct StabilityTally: Sendable {
     guard grid.axes.count == 2 else { return [] }
     let names = grid.axes[0].values
     let stabilities = names.indices.map(stability)
-    let flips = Figure(
-      name: "flip_rate", relativeName: "mfr", relativeTitle: "mFR: mean flip rate", most: 1,
+    let flips = Measure(
+      name: "flip_rate", short: "flip rate", relativeName: "mfr", relativeTitle: "mFR", most: 1,
       title: "flip rate: share of compared frames whose best classes differ", values: stabilities.map(\.flips),
       references: names.map { unsteadiness[$0]?.flipRate })
-    let distances = Figure(
-      name: "top5_distance", relativeName: "mt5d", relativeTitle: "mT5D: mean top-5 distance", most: 15,
+    let distances = Measure(
+      name: "top5_distance", short: "top-5 distance", relativeName: "mt5d", relativeTitle: "mT5D", most: 15,
       title: "top-5 distance of compared frames", values: stabilities.map(\.distances),
       references: names.map { unsteadiness[$0]?.top5Distance })
-    return [flips, distances].flatMap { figure in
-      figure.series(names: names, axis: grid.axes[0].name, bootstrap: Bootstrap(seed: seed, population: population))
-    }
+    let bootstrap = Bootstrap(seed: seed, population: population)
+    let axis = grid.axes[0].name
+    let both = [flips, distances]
+    // Figures come in the order in which reports say them.
+    return both.map { $0.rows(axis) } + both.flatMap { $0.mean(isFirst: $0.most == 1, bootstrap) }
+      + both.flatMap {
+        $0.relative(names, axis, isFirst: $0.most == 1, Unsteadiness.text(unsteadiness), bootstrap)
+      }
   }
 
   private func stability(_ row: Int) -> Stability {
@@ -70,8 +75,9 @@ public struct StabilityTally: Sendable {
 }
 
 /// One measure of unsteadiness over all perturbations.
-private struct Figure {
+private struct Measure {
   let name: String
+  let short: String
   let relativeName: String
   let relativeTitle: String
   /// The most that a sequence's value can be; the least is 0.
@@ -82,37 +88,62 @@ private struct Figure {
   /// Those of the network that others are measured by.
   let references: [Double?]
 
-  func series(names: [String], axis: String, bootstrap: Bootstrap) -> [Metric] {
-    let means = values.map { Self.mean($0, counts: nil) }
-    let unit = "0 to \(Int(most))"
-    let isKnown = references.contains { $0 != nil }
-    let relative = zip(means, references).map { mean, reference in mean / (reference ?? .nan) }
-    let even = values.map { _ in 1 / Double(values.count) }
-    let isStandard = Set(ImageNetP.standardPerturbations).isSubset(of: names)
+  private var means: [Double] { values.map { Self.mean($0, counts: nil) } }
+  private var range: String { "0 to \(Int(most))" }
+  private var unit: Metric.Figure.Unit { most == 1 ? .share : .number }
+
+  /// A value a perturbation.
+  func rows(_ axis: String) -> Metric {
+    Metric(
+      name: name, description: "\(title), \(range)", axes: [axis], values: means,
+      figure: .init(short, .table, unit, isLessBetter: true, counted: .sequences))
+  }
+
+  /// The mean over the perturbations.
+  func mean(isFirst: Bool, _ bootstrap: Bootstrap) -> [Metric] {
+    let count = values.count
+    return combined(
+      "mean_" + name, "\(title), mean over the perturbations, \(range)", values.map { _ in 1 / Double(count) },
+      .init(
+        "mean " + short, isFirst ? .headline : .beside, unit, isLessBetter: true,
+        extent: "over \(count) \(count == 1 ? "perturbation" : "perturbations")", counted: .sequences), bootstrap)
+  }
+
+  /// What is measured by the references; nothing where none is known.
+  func relative(
+    _ names: [String], _ axis: String, isFirst: Bool, _ reference: String, _ bootstrap: Bootstrap
+  ) -> [Metric] {
+    guard references.contains(where: { $0 != nil }) else { return [] }
+    let standard = ImageNetP.standardPerturbations
+    let known = zip(names, references).filter { $1 != nil }.map(\.0)
+    let isWhole = Set(standard).isSubset(of: names)
     let weights = zip(names, references).map { name, reference in
-      ImageNetP.standardPerturbations.contains(name) ? 1 / (10 * (reference ?? .nan)) : 0
+      !isWhole ? .nan : standard.contains(name) ? 1 / (10 * (reference ?? .nan)) : 0
     }
-    var series = [
-      Metric(name: name, description: "\(title), \(unit)", axes: [axis], values: means)
-    ]
-    series += combined(
-      "mean_" + name, "\(title), mean over the perturbations, \(unit)", means, even, bootstrap)
-    guard isKnown else { return series }
-    series.append(
+    return [
       Metric(
         name: "relative_" + name, description: "\(title), over that of normalise_by, 1 = as unsteady", axes: [axis],
-        values: relative))
-    return series
+        values: zip(means, references).map { mean, reference in mean / (reference ?? .nan) },
+        figure: .init("relative " + short, .data, .ratio, isLessBetter: true, counted: .sequences))
+    ]
       + combined(
         relativeName,
-        "\(relativeTitle) over that of normalise_by, mean over the standard ten perturbations, 1 = as unsteady; NaN without all",
-        means, isStandard ? weights : [Double](repeating: .nan, count: weights.count), bootstrap)
+        "\(relativeTitle): mean \(short) over that of normalise_by, mean over the standard ten perturbations, 1 = as unsteady; NaN without all",
+        weights,
+        .init(
+          relativeTitle, isFirst ? .compared : .beside, .ratio, isLessBetter: true,
+          extent: "over the standard \(standard.count) perturbations", rows: standard, counted: .sequences,
+          reference: reference,
+          absence: !isFirst || Set(standard).isSubset(of: known)
+            ? "" : "no \(relativeTitle): it needs all ten standard perturbations, in the run and in normalise_by"),
+        bootstrap)
   }
 
   /// A weighted sum of the means over sequences, with its confidence interval.
   private func combined(
-    _ name: String, _ description: String, _ means: [Double], _ weights: [Double], _ bootstrap: Bootstrap
+    _ name: String, _ description: String, _ weights: [Double], _ figure: Metric.Figure, _ bootstrap: Bootstrap
   ) -> [Metric] {
+    let means = means
     func sum(_ means: [Double]) -> Double {
       zip(means, weights).reduce(0) { $1.1 == 0 ? $0 : $0 + $1.0 * $1.1 }
     }
@@ -124,7 +155,7 @@ private struct Figure {
       let means = values.map { Self.mean($0, counts: counts) }
       resampled.append(sum(means))
     }
-    let single = Metric(name: name, description: description, axes: [], values: [value])
+    let single = Metric(name: name, description: description, axes: [], values: [value], figure: figure)
     let interval = ConfidenceInterval(resampled: resampled)
     return [single] + Metric.ends(of: name, interval.isPoint ? edge(means, weights) : interval)
   }

@@ -96,22 +96,34 @@ public struct SubsetTally: Tally {
     let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
     let more = (figures.gap.map(gap) ?? []) + (figures.foreign.map(detection) ?? [])
     let evaluated = outcomes.map { Double($0.count(where: \.isEvaluated)) }
-    return accuracy("top1", "top-1 accuracy on the images of \(name), 0 to 1", headline) + with(more, seed: seed)
-      + [series("evaluated", "images evaluated", evaluated)]
-      + (figures.foreign != nil
+    let isForeign = figures.foreign != nil
+    let top1 = accuracy(
+      "top1", "top-1 accuracy on the images of \(name), 0 to 1", headline,
+      .init("top-1", role(isForeign ? .detail : .headline), isOfEachCondition: true, sets: [name]))
+    // Figures come in the order in which reports say them.
+    return (isForeign ? with(more, seed: seed) + top1 : top1 + with(more, seed: seed))
+      + [series("evaluated", "images evaluated", evaluated, .count())]
+      + (isForeign
         ? []
         : subsets.indices.flatMap {
-          accuracy("top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0)
+          accuracy(
+            "top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0,
+            .init("top-1", subsets.count > 1 && grid.axes.isEmpty ? .table : .data, sets: [subsets[$0]]))
         }) + subsets.indices.map(evaluatedImages)
   }
 
-  private func series(_ name: String, _ description: String, _ values: [Double]) -> Metric {
-    Metric(name: name, description: description, axes: grid.axes.map(\.name), values: values)
+  /// That of a figure of a benchmark without axes; over axes only accuracies are shown.
+  private func role(_ role: Metric.Figure.Role) -> Metric.Figure.Role { grid.axes.isEmpty ? role : .table }
+
+  private func series(_ name: String, _ description: String, _ values: [Double], _ figure: Metric.Figure) -> Metric {
+    Metric(name: name, description: description, axes: grid.axes.map(\.name), values: values, figure: figure)
   }
 
   /// A set's accuracy with its intervals.
-  private func accuracy(_ name: String, _ description: String, _ subset: Int) -> [Metric] {
-    [series(name, description, outcomes.indices.map { share(subset, $0, nil) })]
+  private func accuracy(
+    _ name: String, _ description: String, _ subset: Int, _ figure: Metric.Figure
+  ) -> [Metric] {
+    [series(name, description, outcomes.indices.map { share(subset, $0, nil) }, figure)]
       + Metric.ends(
         of: name, axes: grid.axes.map(\.name), method: "Wilson's", outcomes.indices.map { interval(subset, $0) })
   }
@@ -123,7 +135,7 @@ public struct SubsetTally: Tally {
       "evaluated_" + subsets[subset], "images of \(subsets[subset]) evaluated",
       outcomes.map { outcomes in
         Double(members[subset].count { isForeign ? outcomes[$0].isEvaluated : outcomes[$0].isLabelled })
-      })
+      }, .count(of: [subsets[subset]]))
   }
 
   private func interval(_ subset: Int, _ condition: Int) -> ConfidenceInterval {
@@ -152,16 +164,19 @@ extension SubsetTally {
   private struct Figure {
     let name: String
     let description: String
+    let figure: Metric.Figure
     let value: (_ tally: SubsetTally, _ condition: Int, _ draw: Draw?) -> Double
     /// The interval where every resample gives the same.
     let edge: (SubsetTally) -> ConfidenceInterval
 
     init(
-      _ name: String, _ description: String, edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
+      _ name: String, _ description: String, _ figure: Metric.Figure,
+      edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
       value: @escaping (SubsetTally, Int, Draw?) -> Double
     ) {
       self.name = name
       self.description = description
+      self.figure = figure
       self.edge = edge
       self.value = value
     }
@@ -181,7 +196,7 @@ extension SubsetTally {
       }
     }
     return figures.indices.flatMap { index in
-      [series(figures[index].name, figures[index].description, values[index])]
+      [series(figures[index].name, figures[index].description, values[index], figures[index].figure)]
         + (grid.axes.isEmpty
           ? Metric.ends(of: figures[index].name, interval(figures[index], resampled[index])) : [])
     }
@@ -197,6 +212,7 @@ extension SubsetTally {
     return [
       Figure(
         gap.name, "\(gap.title): top-1 of \(gap.high) less that of \(gap.low)",
+        .init(gap.title, grid.axes.isEmpty ? .detail : .data, .points, isLessBetter: true, sets: [gap.high, gap.low]),
         edge: { tally in
           .difference(
             tally.share(high, 0, nil), tally.interval(high, 0), less: tally.share(low, 0, nil), tally.interval(low, 0))
@@ -222,10 +238,13 @@ extension SubsetTally {
         negatives: places[condition][1].map { outcomes[condition][members[known][$0]].strangeness })
     }
     func figure(
-      _ name: String, _ description: String, edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
+      _ name: String, _ description: String, _ title: String, _ role: Metric.Figure.Role, isLessBetter: Bool = false,
+      edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
       _ value: @escaping (Detection) -> Double
     ) -> Figure {
-      Figure(name, description, edge: edge) { _, condition, draw in
+      let said = Metric.Figure(
+        title, grid.axes.isEmpty ? role : .data, isLessBetter: isLessBetter, sets: [sets.out, sets.known])
+      return Figure(name, description, said, edge: edge) { _, condition, draw in
         guard let draw else { return value(found[condition]) }
         return value(
           found[condition].resampled(
@@ -234,10 +253,12 @@ extension SubsetTally {
       }
     }
     return [
-      figure("aupr", "AUPR: average precision at finding foreign images, 0 to 1", \.averagePrecision),
-      figure("auroc", "AUROC at finding foreign images, 0 to 1", \.areaUnderROC),
+      figure(
+        "aupr", "AUPR: average precision at finding foreign images, 0 to 1", "AUPR", .headline, \.averagePrecision),
+      figure("auroc", "AUROC at finding foreign images, 0 to 1", "AUROC", .detail, \.areaUnderROC),
       figure(
         "fpr95", "FPR95: share of known images taken for foreign where 95 % of the foreign are found",
+        "FPR95", .beside, isLessBetter: true,
         edge: { _ in .wilson(share: found[0].falsePositiveRateAt95, of: places[0][1].count) },
         \.falsePositiveRateAt95),
     ]

@@ -124,7 +124,7 @@ public struct Collector {
               of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
             )
-            .merging(scoring.archiveAttributes) { first, _ in first }))
+            .merging(scoring.archiveAttributes) { $1 }))
       }
     }
     return groups
@@ -151,6 +151,13 @@ public struct Collector {
       attributes["data_folders"] = benchmark.subsets.map { "\($0.name)\t\($0.folder)" }.joined(separator: "\n")
     }
     attributes.merge(benchmark.attributes) { $1 }
+    let making = benchmark.kind.benchmark.making.sorted { $0.key < $1.key }
+    if !making.isEmpty { attributes["making"] = making.map { "\($0.key)\t\($0.value)" }.joined(separator: "\n") }
+    if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
+    if case .among = benchmark.kind.benchmark.classes {
+      // Where the network answers among all of its classes, they are listed, too.
+      attributes["scored_classes"] = (0..<model.classCount).map(String.init).joined(separator: " ")
+    }
     for made in ["corruptions", "perturbations"] where attributes[made] != nil {
       attributes[made]? += ", seed \(run.plan.manifest.seed)"
     }

@@ -1,4 +1,3 @@
-import Benchmarks
 import Records
 
 /// The report's figures as comma-separated values (RFC 4180).
@@ -12,41 +11,42 @@ public struct CSVReport: Sendable {
   /// line a single figure; each with the ends of its confidence interval, how many results it rests on, and how many
   /// were planned.
   public static func render(_ model: ReportModel) -> CSVReport {
+    let ofConditions = model.sections.flatMap(\.metrics).filter(\.said.isOfEachCondition).map(\.name).firstOccurrences
     var conditions = [
-      "run,model,benchmark,condition,top1,top1_low,top1_high,top5,top5_low,top5_high,evaluated,images"
+      row(["run", "model", "benchmark", "condition"] + ofConditions.flatMap(ends) + ["evaluated", "images"])
     ]
     var series = ["run,model,benchmark,metric,axis,place,value,low,high,evaluated,images"]
     var summary = ["run,model,benchmark,metric,value,low,high,evaluated,images"]
     for section in model.sections {
       let keys = [section.run, section.model, section.benchmark]
+      let first = section.metrics.first(where: \.said.isOfEachCondition)?.said ?? .support
       for condition in section.conditions {
-        let values = ["top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high"].map {
-          text(section.value($0, condition))
-        }
-        let count = section.sets.isEmpty ? section.count([condition]) : section.count(of: "top1")
-        conditions.append(row(keys + [section.name(of: condition)] + values + cells(count)))
+        let values = ofConditions.flatMap(ends).map { text(section.value(section.metric($0), condition)) }
+        conditions.append(
+          row(keys + [section.name(of: condition)] + values + cells(section.count(first, under: [condition]))))
       }
       for metric in section.figures where metric.axes.count == 1 {
         guard let place = section.axes.firstIndex(where: { $0.name == metric.axes[0] }) else { continue }
         let axis = section.axes[place]
         for (index, value) in axis.values.enumerated() {
-          let count = section.count(section.conditions(along: place) { $0 == value })
+          let count = section.count(metric.said, under: section.conditions(along: place) { $0 == value })
           series.append(
-            row(keys + [metric.name, axis.name, value] + ends(section, metric.name, index) + cells(count)))
+            row(keys + [metric.name, axis.name, value] + values(section, metric, index) + cells(count)))
         }
       }
       for metric in section.figures where metric.axes.isEmpty {
-        summary.append(
-          row(keys + [metric.name] + ends(section, metric.name, 0) + cells(section.count(of: metric.name))))
+        summary.append(row(keys + [metric.name] + values(section, metric, 0) + cells(section.count(metric.said))))
       }
     }
     let texts = [conditions, series, summary].map { $0.joined(separator: "\r\n") + "\r\n" }
     return CSVReport(files: zip(names, texts).map { ($0, $1) })
   }
 
-  /// A value and both ends of its interval.
-  private static func ends(_ section: ReportSection, _ name: String, _ place: Int) -> [String] {
-    [name, name + "_low", name + "_high"].map { text(section.value($0, place)) }
+  /// A metric's name and those of both ends of its interval.
+  private static func ends(_ name: String) -> [String] { [name, name + "_low", name + "_high"] }
+
+  private static func values(_ section: ReportSection, _ metric: Metric, _ place: Int) -> [String] {
+    ends(metric.name).map { text(section.value(section.metric($0), place)) }
   }
 
   private static func cells(_ count: ReportedCount) -> [String] { ["\(count.evaluated)", "\(count.planned)"] }
@@ -71,11 +71,6 @@ public struct CSVReport: Sendable {
 extension ReportSection {
   /// The metrics that are figures: not the ends of intervals, nor what figures are of.
   fileprivate var figures: [Metric] {
-    metrics.values.filter { metric in
-      let isEnd = ["_low", "_high"].contains { suffix in
-        metric.name.hasSuffix(suffix) && metrics[String(metric.name.dropLast(suffix.count))] != nil
-      }
-      return !isEnd && metric.name != "planned" && !metric.name.hasPrefix("evaluated")
-    }.sorted { $0.name < $1.name }
+    metrics.filter { ![.support, .count, .grid].contains($0.said.role) }.sorted { $0.name < $1.name }
   }
 }

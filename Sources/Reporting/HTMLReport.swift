@@ -1,6 +1,6 @@
 /// The report as one HTML file that needs no network and no script.
 public enum HTMLReport {
-  /// The page: for each section figures, a heat map and the curves of accuracy by severity.
+  /// The page: for each section figures, plots and tables.
   public static func render(_ model: ReportModel) -> String {
     """
     <!DOCTYPE html>
@@ -42,12 +42,13 @@ public enum HTMLReport {
     let rows = comparison.rows.map { row in
       [row.benchmark, row.measure, row.images]
         + row.cells.map { cell in
-          cell.map { $0.text + ($0.figure.interval.map { " " + $0 } ?? "") } ?? "-"
+          cell.map { $0.text + ($0.figure.measured.interval.map { " " + $0 } ?? "") } ?? "-"
         }
     }
     return "<h2>The models side by side</h2>"
       + table(head: ["benchmark", "in %", ""] + comparison.models, rows: rows)
-      + comparison.lines.map { "<p>\(escaped($0))</p>" }.joined() + Plots.comparison(comparison)
+      + comparison.lines.map { "<p>\(escaped($0))</p>" }.joined()
+      + Plots.ofComparisons.compactMap { $0.draw(comparison) }.joined()
   }
 
   private static func section(_ section: ReportSection, heading: String) -> String {
@@ -56,23 +57,17 @@ public enum HTMLReport {
       "<p class=\"quiet\">" + escaped([section.size, section.preparation].compactMap { $0 }.joined(separator: "; "))
         + "</p>")
     if let headline = section.headline {
-      let of = [headline.extent, headline.images].filter { !$0.isEmpty }.joined(separator: "; ")
+      let of = [headline.said.extent, headline.images].filter { !$0.isEmpty }.joined(separator: "; ")
       parts.append(
-        "<p><span class=\"figure\">\(Percent.text(headline.value)) %</span> \(escaped(headline.interval ?? "")) "
-          + escaped("\(headline.name)\(headline.extent.isEmpty ? "," : "") \(of)") + "</p>")
+        "<p><span class=\"figure\">\(escaped(headline.measured.withoutEnds.valueText))</span> \(escaped(headline.measured.interval ?? "")) "
+          + escaped("\(headline.said.title)\(headline.said.extent.isEmpty ? "," : "") \(of)") + "</p>")
     }
-    if section.isTable {
-      parts.append(Plots.heatMap(section))
-      if section.axes[1].isNumeric { parts.append(Plots.curves(section)) }
-      if !section.shownErrors.isEmpty { parts.append(errors(section)) }
-    }
+    parts += Plots.ofSections.compactMap { $0.draw(section) }
+    let (head, rows) = section.rowTable
+    if !head.isEmpty { parts.append(table(head: head, rows: rows)) }
     parts += section.linesBelowHeadline.map { "<p>\(escaped($0))</p>" }
-    if !section.stability.isEmpty { parts += [stability(section), Plots.curves(section)] }
-    let rows = section.rows
-    if !rows.isEmpty {
-      parts.append(
-        table(
-          head: [section.axes.first?.name ?? "images", "top-1", ""], rows: rows.map { [$0.name, $0.top1, $0.images] }))
+    parts += section.lists.map { list in
+      table(head: [list.axis ?? "images", list.title, ""], rows: list.rows.map { [$0.name, $0.value, $0.images] })
     }
     parts += section.notes.map { "<p>\(escaped($0))</p>" }
     let facts = section.facts.map { "<tr><td>\(escaped($0.name))</td><td>\(escaped($0.value))</td></tr>" }
@@ -80,23 +75,9 @@ public enum HTMLReport {
     return parts.joined(separator: "\n")
   }
 
-  /// A row a corruption.
-  private static func errors(_ section: ReportSection) -> String {
-    let shown = section.shownErrors
-    let rows = section.axes[0].values.enumerated().map { row, name in
-      [name] + shown.map { section.value($0.name, row).map { Percent.text($0) } ?? "-" }
-    }
-    return table(head: [section.axes[0].name] + shown.map(\.title), rows: rows)
-  }
-
   private static func table(head: [String], rows: [[String]]) -> String {
     let rows = rows.map { "<tr>" + $0.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>" }
     return "<table><tr>\(head.map { "<th>\(escaped($0))</th>" }.joined())</tr>\(rows.joined())</table>"
-  }
-
-  private static func stability(_ section: ReportSection) -> String {
-    table(
-      head: [section.axes[0].name] + StabilityRow.titles, rows: section.stability.map { [$0.perturbation] + $0.cells })
   }
 
   /// Text as HTML shows it, in elements and attributes.

@@ -1,4 +1,4 @@
-import Benchmarks
+import Records
 
 /// Figures of each model on each benchmark, side by side: what a study's first table shows. Figures that are not of the
 /// same thing are marked.
@@ -12,16 +12,14 @@ struct ModelComparison: Sendable {
 
   struct Row: Sendable {
     let benchmark: String
-    /// What the figures are: top-1, mean top-1, mCE, AUPR, mFR or a flip rate.
+    /// What the figures are, with their unit where that is not per cent.
     let measure: String
-    /// What the figures are over, unless they are marked; empty where that is one list of images.
-    let extent: String
+    /// What the first of them is and is over.
+    let said: Metric.Figure
     /// What they are of, such as `500 images`.
     let images: String
-    /// Whether a larger figure is a worse one.
-    let isError: Bool
-    /// Whether no figure can be more than 100 %.
-    let isShare: Bool
+    /// Whether a larger figure is a better one, and 1 the best.
+    var isGoodShare: Bool { said.isGoodShare }
     /// Of each model; nil where it has none.
     let cells: [Cell?]
   }
@@ -32,7 +30,7 @@ struct ModelComparison: Sendable {
     let mark: String
 
     /// `94.4*a`: an asterisk where images are missing.
-    var text: String { Percent.text(figure.value) + (figure.results.isWhole ? "" : "*") + mark }
+    var text: String { figure.measured.bare + (figure.results.isWhole ? "" : "*") + mark }
   }
 
   /// nil where there are not two models to compare.
@@ -43,7 +41,7 @@ struct ModelComparison: Sendable {
     var rows: [Row] = []
     for benchmark in model.sections.map(\.benchmark).firstOccurrences {
       let sections = keys.map { key in model.sections.first { $0.key == key && $0.benchmark == benchmark } }
-      let measures = sections.flatMap { $0?.comparedFigures.map(\.name) ?? [] }.firstOccurrences
+      let measures = sections.flatMap { $0?.comparedFigures.map(\.said.title) ?? [] }.firstOccurrences
       for measure in measures {
         let row = Self.row(benchmark, measure, sections, keys.map(model.name), &notes)
         if let row { rows.append(row) }
@@ -58,21 +56,22 @@ struct ModelComparison: Sendable {
     _ benchmark: String, _ measure: String, _ sections: [ReportSection?], _ names: [String],
     _ notes: inout [(mark: String, text: String)]
   ) -> Row? {
-    let figures = sections.map { section in section?.comparedFigures.first { $0.name == measure } }
+    let figures = sections.map { section in section?.comparedFigures.first { $0.said.title == measure } }
     guard let first = figures.firstIndex(where: { $0 != nil }), let reference = figures[first],
       let origin = sections[first]
     else { return nil }
     let cells = zip(sections, figures).map { section, figure -> Cell? in
       guard let section, let figure else { return nil }
-      let differences = section.differences(from: origin, measure)
+      let differences = section.differences(figure.said, from: origin, reference.said)
       guard !differences.isEmpty else { return Cell(figure: figure, mark: "") }
       return Cell(
         figure: figure,
         mark: mark("not comparable with \(names[first]): " + differences.joined(separator: "; "), &notes))
     }
+    let units: [Metric.Figure.Unit: String] = [.points: ", points", .number: ", a number"]
     return Row(
-      benchmark: benchmark, measure: measure, extent: reference.extent, images: reference.images,
-      isError: reference.isError, isShare: reference.isShare, cells: cells)
+      benchmark: benchmark, measure: measure + (units[reference.said.unit] ?? ""), said: reference.said,
+      images: reference.images, cells: cells)
   }
 
   /// The letter of a note, a new one for a new sentence: a, b, ..., z, aa.
@@ -86,7 +85,7 @@ struct ModelComparison: Sendable {
 
   /// What the rows are over, and what the marks mean.
   var lines: [String] {
-    var lines = rows.filter { !$0.extent.isEmpty }.map { "\($0.benchmark), \($0.measure): \($0.extent)" }
+    var lines = rows.filter { !$0.said.extent.isEmpty }.map { "\($0.benchmark), \($0.measure): \($0.said.extent)" }
     let incomplete = rows.flatMap { row in
       zip(models, row.cells).compactMap { model, cell -> String? in
         guard let results = cell?.figure.results, !results.isWhole else { return nil }
@@ -104,43 +103,35 @@ struct ModelComparison: Sendable {
 }
 
 extension ReportSection {
-  /// In what the figures of one measure are not of the same thing as another section's.
-  fileprivate func differences(from other: ReportSection, _ measure: String) -> [String] {
-    guard kind == other.kind else { return ["another kind of benchmark"] }
-    var differences: [String] = []
-    func variable(_ section: ReportSection) -> String {
-      switch measure {
-      case "mCE": "mce"
-      case "mFR": "mfr"
-      default: section.coverage?.hasStandard == true ? "standard_mean_top1" : "mean_top1"
-      }
+  /// In what a figure is not of the same thing as another section's of the same title.
+  fileprivate func differences(
+    _ figure: Metric.Figure, from other: ReportSection, _ others: Metric.Figure
+  ) -> [String] {
+    guard attributes["benchmark_kind"] == other.attributes["benchmark_kind"] else {
+      return ["another kind of benchmark"]
     }
-    if Set(conditions(of: variable(self)).map(name)) != Set(other.conditions(of: variable(other)).map(other.name)) {
-      let (extent, otherExtent) = (headline?.extent ?? "", other.headline?.extent ?? "")
+    var differences: [String] = []
+    if Set(conditions(of: figure).map(name)) != Set(other.conditions(of: others).map(other.name)) {
       differences.append(
-        extent == otherExtent || extent.isEmpty ? "other conditions of the grid" : "\(extent), not \(otherExtent)")
+        figure.extent == others.extent || figure.extent.isEmpty
+          ? "other conditions of the grid" : "\(figure.extent), not \(others.extent)")
     }
     if let answerClasses, let others = other.answerClasses, answerClasses != others {
       differences.append(
         answerClasses.count == others.count
           ? "answers among other classes" : "answers among \(answerClasses.count) classes, not \(others.count)")
     }
-    if measure == "mFR", attributes["normalise_by"] != other.attributes["normalise_by"] {
-      differences.append("other figures to normalise by")
-    }
+    if figure.reference != others.reference { differences.append("other figures to normalise by") }
     if attributes["data_sha256"] != other.attributes["data_sha256"] { differences.append("other images") }
-    if isMadeOnTheFly != other.isMadeOnTheFly {
-      differences.append(
-        isMadeOnTheFly ? "made on the fly, not published files" : "published files, not made on the fly")
+    let (isChanged, isOtherChanged) = (attributes["changed"] != nil, other.attributes["changed"] != nil)
+    if isChanged != isOtherChanged {
+      differences.append(isChanged ? "made on the fly, not published files" : "published files, not made on the fly")
     } else {
-      let makings = [
-        ("jpeg_quality", "JPEG quality"), ("frost_sha256", "pictures of frost"), ("patch_grid", "patches"),
-      ]
-      differences += makings.compactMap { name, title in
-        attributes[name] == other.attributes[name] ? nil : "other \(title)"
+      differences += (attributes["making"] ?? "").split(separator: "\n").compactMap { line in
+        let (name, title) = (line.prefix { $0 != "\t" }, line.drop { $0 != "\t" }.dropFirst())
+        return attributes[String(name)] == other.attributes[String(name)] ? nil : "other \(title)"
       }
-      let isDrawn = isMadeOnTheFly || kind?.benchmark.isDrawn == true
-      if isDrawn, attributes["seed"] != other.attributes["seed"] {
+      if isChanged, attributes["seed"] != other.attributes["seed"] {
         differences.append("seed \(attributes["seed"] ?? "unknown"), not \(other.attributes["seed"] ?? "unknown")")
       }
     }
@@ -148,9 +139,7 @@ extension ReportSection {
   }
 }
 
-extension [String] {
-  fileprivate var firstOccurrences: [String] {
-    var seen: Set<String> = []
-    return filter { seen.insert($0).inserted }
-  }
+extension Metric.Figure {
+  /// Whether 1 is the best and 0 the worst that it can be.
+  var isGoodShare: Bool { unit == .share && !isLessBetter }
 }

@@ -1,5 +1,4 @@
 import Archives
-import Benchmarks
 import Records
 
 extension ReportModel {
@@ -19,23 +18,21 @@ extension ReportModel {
   private static func section(
     _ group: ArchiveReader.Group, of archive: ArchiveReader, run: String
   ) throws -> ReportSection {
-    let metrics = try archive.metrics(group: group.path)
-    let sets = sets(of: group)
-    var attributes = group.attributes
+    var attributes = LegacyFigures.attributes(group.attributes, axes: group.axes, classCount: group.classNames.count)
+    let sets = sets(of: group, attributes)
     attributes["seed"] = archive.attributes["seed"]
-    let hidden: Set<String> = ["metrics", "axes", "title"]
+    let hidden: Set<String> = ["metrics", "axes", "title", "making"]
     let facts = archive.attributes.merging(group.attributes) { $1 }
       .filter { !$0.value.contains("\n") && !hidden.contains($0.key) }
     return ReportSection(
       run: run, model: group.attributes["model"] ?? group.path,
       benchmark: group.attributes["benchmark"] ?? group.path,
       axes: group.axes,
-      metrics: withWilsonIntervals(
-        metrics, sets: sets,
-        headline: group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)?.benchmark.subsetFigures.headline),
+      metrics: LegacyFigures.withWilsonIntervals(
+        try archive.metrics(group: group.path), sets: sets, attributes: attributes),
       imageCount: group.imageCount, sets: sets, attributes: attributes,
       facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
-      results: try results(group, of: archive), answerClasses: answerClasses(of: group))
+      results: try results(group, of: archive), answerClasses: answerClasses(of: group, attributes))
   }
 
   /// Of each condition the images that have a result; nil where all have a class, and are counted with their accuracies.
@@ -46,61 +43,25 @@ extension ReportModel {
     }
   }
 
-  /// The classes among which a network answers where the benchmark means some of ImageNet's: those that the archive
-  /// lists, otherwise all of the network's own.
-  private static func answerClasses(of group: ArchiveReader.Group) -> Set<String>? {
-    guard let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init),
-      case .among = kind.benchmark.classes
-    else { return nil }
-    guard let listed = group.attributes["scored_classes"] else { return Set(group.classNames) }
-    return Set(
-      listed.split(separator: " ").compactMap { Int($0) }.filter(group.classNames.indices.contains)
-        .map { group.classNames[$0] })
-  }
-
-  /// Metrics with Wilson's intervals of shares, which older archives have not: theirs were resampled, and of single figures
-  /// only.
-  ///
-  /// - Parameter headline: the set that `top1` is of.
-  private static func withWilsonIntervals(
-    _ metrics: [Metric], sets: [ReportedSet], headline: String?
-  ) -> [Metric] {
-    if metrics.contains(where: { $0.name == "top1_low" && $0.description.contains("Wilson") }) { return metrics }
-    let evaluated = metrics.first { $0.name == "evaluated" }?.values ?? []
-    // Older archives do not count each set's images: where one is missing, sets have no interval.
-    let isWhole = evaluated == [Double(sets.reduce(0) { $0 + $1.imageCount })]
-    let added = metrics.flatMap { metric -> [Metric] in
-      guard metric.name == "top1" || metric.name == "top5" || metric.name.hasPrefix("top1_") else { return [] }
-      var counts = evaluated
-      if !sets.isEmpty {
-        let name = metric.name == "top1" ? headline : String(metric.name.dropFirst("top1_".count))
-        guard isWhole, let set = sets.first(where: { $0.name == name }) else { return [] }
-        counts = [Double(set.imageCount)]
-      }
-      guard metric.values.count == counts.count, !metric.name.hasSuffix("_low"), !metric.name.hasSuffix("_high")
-      else { return [] }
-      let intervals = zip(metric.values, counts).map {
-        ConfidenceInterval.wilson(share: $0, of: Int(exactly: $1) ?? 0)
-      }
-      return [("_low", \ConfidenceInterval.low), ("_high", \.high)].map { end, value in
-        Metric(
-          name: metric.name + end, description: "Wilson's", axes: metric.axes,
-          values: intervals.map { $0[keyPath: value] })
-      }
+  /// The classes among which a network answers, where the archive lists them.
+  private static func answerClasses(
+    of group: ArchiveReader.Group, _ attributes: [String: String]
+  ) -> Set<String>? {
+    attributes["scored_classes"].map { listed in
+      Set(
+        listed.split(separator: " ").compactMap { Int($0) }.filter(group.classNames.indices.contains)
+          .map { group.classNames[$0] })
     }
-    let names = Set(added.map(\.name))
-    return metrics.filter { !names.contains($0.name) } + added
   }
 
-  /// The named sets that a group's images belong to, which start their paths; in the catalogue's order.
-  private static func sets(of group: ArchiveReader.Group) -> [ReportedSet] {
-    let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init)
-    let names = kind?.benchmark.subsets.map(\.name) ?? []
+  /// The named sets that a group's images belong to, which start their paths; in the archive's order.
+  private static func sets(of group: ArchiveReader.Group, _ attributes: [String: String]) -> [ReportedSet] {
+    let names = (attributes["data_folders"] ?? "").split(separator: "\n").map { $0.prefix { $0 != "\t" } }
     guard !names.isEmpty else { return [] }
     var counts: [Substring: Int] = [:]
     for path in group.imagePaths { counts[path.prefix { $0 != "/" }, default: 0] += 1 }
     return names.compactMap { name in
-      counts[name[...]].map { ReportedSet(name: name, imageCount: $0) }
+      counts[name].map { ReportedSet(name: String(name), imageCount: $0) }
     }
   }
 

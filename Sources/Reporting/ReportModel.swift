@@ -41,11 +41,11 @@ public struct ReportModel: Sendable {
       lines.append(
         "[low, high]: 95 % confidence interval, Wilson's for shares of one list of images, else by resampling images")
     }
-    if sections.contains(where: { !$0.shownErrors.isEmpty }) {
-      lines.append(
-        "CE: error over AlexNet's, in %; relative CE: the same of what the errors exceed the clean ones by")
-    }
-    return lines
+    let explained = sections.flatMap { section in
+      section.metrics.filter { section.isDefined($0) }.map(\.said).filter { !$0.explanation.isEmpty }
+        .map { "\($0.title): \($0.explanation)" }
+    }.firstOccurrences
+    return explained.isEmpty ? lines : lines + [explained.joined(separator: "; ")]
   }
 }
 
@@ -79,8 +79,8 @@ public struct ReportSection: Sendable {
   public let benchmark: String
   /// The grid's axes.
   public let axes: [Axis]
-  /// The metrics, by name.
-  public let metrics: [String: Metric]
+  /// The metrics, in the order in which they are said. All say what they are.
+  public let metrics: [Metric]
   /// Images of each condition.
   public let imageCount: Int
   /// The sets that the images belong to; none where they have no names.
@@ -93,8 +93,14 @@ public struct ReportSection: Sendable {
   let results: [Int]?
   /// The classes among which a network answers, where that is not simply all of its own.
   let answerClasses: Set<String>?
+  /// The places of metrics, by name.
+  private let places: [String: Int]
+  /// Of each place of the grid how many images have a result and a class.
+  private let evaluated: [Double]
+  /// Of each place of the grid whether it is a condition; nil where all are.
+  private let grid: [Double]?
 
-  /// A section.
+  /// A section. What metrics and attributes of older archives do not say is added.
   public init(
     run: String = "", model: String, benchmark: String, axes: [Axis], metrics: [Metric], imageCount: Int,
     sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)],
@@ -106,25 +112,25 @@ public struct ReportSection: Sendable {
     self.model = model
     self.benchmark = benchmark
     self.axes = axes
-    self.metrics = Dictionary(metrics.map { ($0.name, $0) }) { first, _ in first }
     self.imageCount = imageCount
     self.sets = sets
-    self.attributes = attributes
+    self.attributes = LegacyFigures.attributes(attributes, axes: axes)
+    self.metrics = LegacyFigures.stated(metrics, axes: axes, sets: sets, attributes: attributes)
+    places = Dictionary(self.metrics.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    evaluated = self.metrics.first { $0.said.role == .count && $0.said.sets.isEmpty }?.values ?? []
+    grid = self.metrics.first { $0.said.role == .grid }?.values
     self.facts = facts
   }
 
   var key: ReportedModel { ReportedModel(run: run, name: model) }
 
-  /// Which benchmark it is; nil where the archive does not say.
-  var kind: BenchmarkKind? { attributes["benchmark_kind"].flatMap(BenchmarkKind.init) }
-
-  /// What a grid of corruptions and severities covers; nil for other grids.
-  var coverage: CorruptionCoverage? {
-    stability.isEmpty ? CorruptionCoverage(axes: axes) : nil
+  /// What every condition of a grid has one value of: a table, or curves.
+  var cells: Metric? {
+    metrics.first { !axes.isEmpty && $0.axes == axes.map(\.name) && [.table, .curve].contains($0.said.role) }
   }
 
-  /// Rows and columns of a benchmark with two axes.
-  var isTable: Bool { axes.count == 2 && stability.isEmpty }
+  /// Whether rows and columns of a grid are shown.
+  var isTable: Bool { axes.count == 2 && cells?.said.role == .table }
 
   /// Whether some condition lacks images.
   var isIncomplete: Bool { conditions.contains(where: isIncomplete) }
@@ -134,8 +140,8 @@ public struct ReportSection: Sendable {
 
   /// Whether a place of the grid is a condition; in a grid of rows of different lengths some are not.
   func isPlanned(_ condition: Int) -> Bool {
-    guard let values = metrics["planned"]?.values, values.indices.contains(condition) else { return true }
-    return values[condition] != 0
+    guard let grid, grid.indices.contains(condition) else { return true }
+    return grid[condition] != 0
   }
 
   /// A condition's values, such as `fog/3`.
@@ -143,14 +149,26 @@ public struct ReportSection: Sendable {
     Grid(axes: axes).cell(at: condition)?.description ?? "condition \(condition)"
   }
 
-  /// Top-1 accuracy, 0 to 1, of each condition; nil where nothing was evaluated.
-  func top1(_ condition: Int) -> Double? { value("top1", condition) }
+  /// A metric of a name; nil where there is none.
+  func metric(_ name: String) -> Metric? { places[name].map { metrics[$0] } }
 
   /// A value of a metric at a place of its axes; nil where there is none.
-  func value(_ name: String, _ place: Int) -> Double? {
-    guard let values = metrics[name]?.values, values.indices.contains(place), !values[place].isNaN else { return nil }
+  func value(_ metric: Metric?, _ place: Int) -> Double? {
+    guard let values = metric?.values, values.indices.contains(place), !values[place].isNaN else { return nil }
     return values[place]
   }
+
+  /// The value with the ends of its interval; nil where there is none.
+  func measured(_ metric: Metric, _ place: Int) -> Measured? {
+    value(metric, place).map {
+      Measured(
+        value: $0, low: value(self.metric(metric.name + "_low"), place),
+        high: value(self.metric(metric.name + "_high"), place), unit: metric.said.unit)
+    }
+  }
+
+  /// Whether it has a value anywhere.
+  func isDefined(_ metric: Metric) -> Bool { metric.values.contains { !$0.isNaN } }
 
   /// Whether a condition lacks images.
   func isIncomplete(_ condition: Int) -> Bool {
@@ -164,23 +182,31 @@ public struct ReportSection: Sendable {
   }
 
   /// Images of a condition that were evaluated: those with a result and a class.
-  func evaluated(_ condition: Int) -> Int { value("evaluated", condition).flatMap { Int(exactly: $0) } ?? 0 }
-
-  func scalar(_ name: String) -> Double? {
-    guard let metric = metrics[name], metric.axes.isEmpty else { return nil }
-    return metric.values.first.flatMap { $0.isNaN ? nil : $0 }
+  func evaluated(_ condition: Int) -> Int {
+    evaluated.indices.contains(condition) ? Int(exactly: evaluated[condition]) ?? 0 : 0
   }
 
-  /// Whether any figure has an interval.
+  /// Whether any single figure has an interval.
   var hasIntervals: Bool {
-    metrics.values.contains { $0.name.hasSuffix("_low") && $0.axes.isEmpty && !($0.values.first?.isNaN ?? true) }
+    metrics.contains { $0.axes.isEmpty && measured($0, 0)?.low != nil }
   }
 
-  /// A corruption's errors that the archive holds: `ce`, `relative_ce`, with their titles.
-  var shownErrors: [(name: String, title: String)] {
-    [("ce", "CE"), ("relative_ce", "rel. CE")].filter { name, _ in
-      isTable && metrics[name]?.values.contains { !$0.isNaN } == true
-    }
+  /// Metrics over the rows of a grid, which are columns of its table.
+  var columns: [Metric] {
+    metrics.filter { axes.count == 2 && $0.axes == [axes[0].name] && $0.said.role == .table && isDefined($0) }
+  }
+}
+
+extension Metric {
+  /// What it is; of one that does not say, that files alone show it.
+  var said: Figure { figure ?? Figure(name, .data) }
+}
+
+extension [String] {
+  /// Each once, where it comes first.
+  var firstOccurrences: [String] {
+    var seen: Set<String> = []
+    return filter { seen.insert($0).inserted }
   }
 }
 

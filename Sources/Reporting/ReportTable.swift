@@ -36,10 +36,10 @@ public enum ReportTable {
     for (index, row) in comparison.rows.enumerated() {
       var line = start(index + 1)
       for (cell, column) in zip(row.cells, cells) {
-        let figure = cell.map { Percent.text($0.figure.value) } ?? "-"
+        let figure = cell?.figure.measured.bare ?? "-"
         let signs = (cell.map { $0.text.dropFirst(figure.count) } ?? "") + ""
         let text = padded(figure, column) + padded(String(signs), marks + 1, right: false)
-        line += shaded(text, cell?.figure.value, colour && !row.isError)
+        line += shaded(text, cell?.figure.measured.value, colour && row.isGoodShare)
       }
       lines.append(line)
     }
@@ -47,19 +47,19 @@ public enum ReportTable {
   }
 
   private static func section(_ section: ReportSection, _ heading: String, _ colour: Bool, _ width: Int) -> [String] {
-    var lines = ["\(heading), \(section.size)" + (section.isTable ? ", top-1 in %" : "")]
+    var lines = ["\(heading), \(section.size)" + section.cellsInWords]
     if let preparation = section.preparation { lines += wrapped(preparation, width) }
     if section.isTable { lines += rows(section, colour, width) }
     lines += section.figureLines.enumerated().flatMap { index, line in
       wrapped(line + (index == 0 && section.isIncomplete && !section.isTable ? " *" : ""), width)
     }
-    lines += stability(section)
-    let entries = section.rows
-    let widths = (entries.map(\.name.count).max() ?? 0, entries.map(\.top1.count).max() ?? 0)
-    if section.axes.count == 1, !entries.isEmpty { lines.append("  top-1 by \(section.axes[0].name)") }
-    lines += entries.map { entry in
-      let (name, top1) = (padded(entry.name, widths.0, right: false), padded(entry.top1, widths.1, right: false))
-      return "    \(name)  \(top1)  \(entry.images)"
+    if !section.isTable { lines += rowTable(section) }
+    for list in section.lists {
+      if let axis = list.axis { lines.append("  \(list.title) by \(axis)") }
+      let widths = (list.rows.map(\.name.count).max() ?? 0, list.rows.map(\.value.count).max() ?? 0)
+      lines += list.rows.map { row in
+        "    \(padded(row.name, widths.0, right: false))  \(padded(row.value, widths.1, right: false))  \(row.images)"
+      }
     }
     return lines + section.notes.flatMap { wrapped($0, width) }
   }
@@ -80,40 +80,40 @@ public enum ReportTable {
     return lines + [line]
   }
 
-  /// A line a perturbation of ImageNet-P.
-  private static func stability(_ section: ReportSection) -> [String] {
-    let rows = section.stability
-    guard !rows.isEmpty else { return [] }
-    let name = max(12, rows.map(\.perturbation.count).max() ?? 0)
-    func line(_ first: String, _ cells: [String]) -> String {
-      "  " + padded(first, name, right: false)
-        + zip(cells, StabilityRow.titles).map { padded($0, $1.count + 4) }.joined()
+  /// A line a value of the first axis.
+  private static func rowTable(_ section: ReportSection) -> [String] {
+    let (head, rows) = section.rowTable
+    guard let first = head.first else { return [] }
+    let name = max(12, first.count, rows.map { $0[0].count }.max() ?? 0)
+    return ([head] + rows).map { line in
+      "  " + padded(line[0], name, right: false)
+        + zip(line.dropFirst(), head.dropFirst()).map { padded($0, $1.count + 4) }.joined()
     }
-    return [line(section.axes[0].name, StabilityRow.titles)] + rows.map { line($0.perturbation, $0.cells) }
   }
 
   private static func rows(_ section: ReportSection, _ colour: Bool, _ width: Int) -> [String] {
     let columns = section.axes[1].values
     let cell = max(7, (columns.map(\.count).max() ?? 0) + 2)
     let longest = section.axes[0].values.map(\.count).max() ?? 0
-    let errors = section.shownErrors
-    let name = max(6, min(longest, width - 2 - cell * (columns.count + 1) - errors.count * 9))
+    guard let metric = section.cells else { return [] }
+    let series = section.columns.map { (metric: $0, width: max(9, $0.said.title.count + 2)) }
+    let taken = series.map(\.width).reduce(0, +)
+    let name = max(6, min(longest, width - 2 - cell * (columns.count + 1) - taken))
     var lines = [
       "  " + padded(section.axes[0].name, name, right: false) + columns.map { padded($0, cell) }.joined()
-        + padded("mean", cell) + errors.map { padded($0.title, 9) }.joined()
+        + padded("mean", cell) + series.map { padded($0.metric.said.title, $0.width) }.joined()
     ]
     for (row, label) in section.axes[0].values.enumerated() {
       let conditions = columns.indices.map { row * columns.count + $0 }
       var line = "  " + padded(String(label.prefix(name)), name, right: false)
       for condition in conditions {
-        let value = section.top1(condition)
-        let text = value.map { Percent.text($0) } ?? "-"
-        line += shaded(padded(text + (section.isIncomplete(condition) ? "*" : " "), cell), value, colour)
+        let value = section.measured(metric, condition)
+        line += shaded(
+          padded((value?.bare ?? "-") + (section.isIncomplete(condition) ? "*" : " "), cell), value?.value,
+          colour && metric.said.isGoodShare)
       }
-      let values = conditions.compactMap(section.top1)
-      let mean = values.count == conditions.count ? Percent.text(values.reduce(0, +) / Double(values.count)) : "-"
-      line += padded(mean, cell)
-      for error in errors { line += padded(section.value(error.name, row).map { Percent.text($0) } ?? "-", 9) }
+      line += padded(section.mean(metric, conditions.filter(section.isPlanned))?.bare ?? "-", cell)
+      for (metric, width) in series { line += padded(section.measured(metric, row)?.bare ?? "-", width) }
       lines.append(line)
     }
     return lines

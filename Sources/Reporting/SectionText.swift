@@ -1,11 +1,11 @@
-import Benchmarks
+import Records
 
 /// What a section says in words, on a terminal and on the page.
 extension ReportSection {
   /// How many images there are: `500 images a condition`, `8 sets of 500 images`.
   var size: String {
     guard sets.count > 1 else {
-      if !stability.isEmpty { return "\(imageCount) sequences" }
+      if metrics.contains(where: { $0.said.counted == .sequences }) { return "\(imageCount) sequences" }
       return "\(imageCount) images" + (axes.isEmpty ? "" : " a condition")
     }
     let counts = Set(sets.map(\.imageCount))
@@ -14,14 +14,19 @@ extension ReportSection {
       .joined(separator: ", ")
   }
 
+  /// What the cells of a shown grid are: `, top-1 in %`.
+  var cellsInWords: String {
+    guard isTable, let said = cells?.said else { return "" }
+    return ", \(said.title)" + (said.unit == .number ? "" : " in %")
+  }
+
   /// What was done to pictures before the network saw them, in the words of `gauntlet inspect`; nil where the archive
   /// does not say.
   var preparation: String? {
     guard let mean = attributes["preprocess_mean"], let std = attributes["preprocess_std"] else { return nil }
     let steps: [String]
-    if kind?.benchmark.isPublishedAtInputSize == true && !isMadeOnTheFly {
-      // Archives that do not say more have files of the network's size.
-      steps = ["published files of \(attributes["published_files"] ?? "the network's size: taken as they are")"]
+    if let published = attributes["published_files"] {
+      steps = ["published files of \(published)"]
     } else {
       let size = ["resize", "crop"].compactMap { name in attributes["preprocess_" + name].map { "\(name) \($0)" } }
       steps = size.isEmpty ? ["neither resized nor cropped"] : size + [attributes["preprocess_interpolation"] ?? ""]
@@ -33,37 +38,61 @@ extension ReportSection {
     return "pictures: " + (steps + ["mean \(shortened(mean))", "std \(shortened(std))"]).joined(separator: ", ")
   }
 
-  /// Whether corruptions or perturbations were made from clean pictures.
-  var isMadeOnTheFly: Bool {
-    (attributes["corruptions"] ?? attributes["perturbations"])?.hasPrefix("made on the fly") == true
-  }
-
-  /// Why figures are not comparable with those of the published files; nil where they are.
-  var differsFromPublished: String? {
-    guard isMadeOnTheFly, let coverage else { return nil }
-    let differences = CorruptionMaking.differencesFromPublished(
-      jpegQuality: attributes["jpeg_quality"].flatMap { Int($0) },
-      hasFrostPictures: coverage.corruptions.contains("frost") ? attributes["frost_folder"] != nil : nil)
-    return "made on the fly, not comparable with the published files: " + differences.joined(separator: "; ")
-  }
-
-  /// The section's figures, a line each.
+  /// The section's figures, a line each, the one that stands for it first.
   var figureLines: [String] {
-    if !stability.isEmpty { return stabilityLines }
-    guard headline != nil else {
+    let lines = metrics.filter { $0.axes.isEmpty }
+    guard lines.contains(where: { Self.areLines.contains($0.said.role) && isDefined($0) }) || isEvaluated else {
       guard let labels = attributes["labels"] else { return ["nothing evaluated"] }
-      let all = count(conditions)
       let why = labels.hasPrefix("unknown: ") ? String(labels.dropFirst("unknown: ".count)) : labels
-      let done = all.planned - all.missing
-      return ["not scored: \(why); \(Self.text(ReportedCount(evaluated: done, planned: all.planned))) results"]
+      let all = count(Metric.Figure("", .data, counted: .results))
+      let results = ReportedCount(evaluated: all.planned - all.missing, planned: all.planned)
+      return ["not scored: \(why); \(results.text) results"]
     }
-    return gridLines + setLines + calibrationLines
+    var groups: [[Metric]] = []
+    for metric in lines where Self.areLines.contains(metric.said.role) {
+      if metric.said.role == .beside, !groups.isEmpty {
+        groups[groups.count - 1].append(metric)
+      } else {
+        groups.append([metric])
+      }
+    }
+    func isHeadline(_ group: [Metric]) -> Bool { group.first?.said.role == .headline }
+    var said: Set<String> = []
+    return (groups.filter(isHeadline) + groups.filter { !isHeadline($0) }).compactMap { line($0, &said) }
+  }
+
+  private static let areLines: Set<Metric.Figure.Role> = [.headline, .compared, .detail, .beside]
+
+  private var isEvaluated: Bool { conditions.contains { evaluated($0) > 0 } }
+
+  /// Figures that share a line, how many images they are of, unless a line before says it, and why some are not defined.
+  private func line(_ metrics: [Metric], _ said: inout Set<String>) -> String? {
+    let figures = metrics.compactMap(figure)
+    var parts: [String] = []
+    if let first = figures.first {
+      let extent = first.said.extent.isEmpty ? "" : " " + first.said.extent
+      parts.append(figures.map(\.text).joined(separator: ", ") + extent)
+      if said.insert("\(first.images) \(conditions(of: first.said))").inserted { parts.append(first.images) }
+    }
+    parts += metrics.filter { !isDefined($0) }.compactMap(absence)
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  /// Why a figure is not defined, where that is known.
+  private func absence(_ metric: Metric) -> String? {
+    guard metric.said.absence.isEmpty else { return metric.said.absence }
+    let gaps = conditions(of: metric.said).filter { counted($0, metric.said) == 0 }
+    guard [.headline, .compared].contains(metric.said.role), !axes.isEmpty, let first = gaps.first else { return nil }
+    return "no \(metric.said.title): no result of \(name(of: first))"
+      + (gaps.count > 1 ? " and \(gaps.count - 1) more conditions" : "")
   }
 
   /// What of the section needs care: differences, gaps.
   var notes: [String] {
     var lines: [String] = []
-    if let differsFromPublished { lines.append(differsFromPublished) }
+    if let differences = attributes["differs_from_published"] {
+      lines.append("made on the fly, not comparable with the published files: \(differences)")
+    }
     let incomplete = conditions.filter(isIncomplete)
     guard !incomplete.isEmpty else { return lines }
     if axes.isEmpty {
@@ -78,96 +107,85 @@ extension ReportSection {
     return lines
   }
 
-  /// A line a figure that is of a list of images, or a mean over a grid.
-  private var gridLines: [String] {
-    if axes.isEmpty {
-      guard sets.isEmpty, let top1 = figure("top1", "top-1") else { return [] }
-      let top5 = text("top5").map { ", top-5 \($0)" } ?? ""
-      return ["top-1 \(top1.text)\(top5); \(top1.images)"]
-    }
-    var lines: [String] = []
-    let standard = standardMean
-    if let standard { lines.append("mean top-1 \(standard.text) \(standard.extent); \(standard.images)") }
-    let isMore = coverage.map { $0.corruptions.count > ImageNetC.standardCorruptions.count } ?? true
-    if let mean = figure("mean_top1", "mean top-1"), standard == nil || isMore {
-      lines.append("mean top-1 \(mean.text) \(mean.extent); \(mean.images)")
-    }
-    return lines + errorLines
-  }
-
-  private var errorLines: [String] {
-    guard let coverage else { return [] }
-    var lines: [String] = []
-    if let mce = figure("mce", "mCE") {
-      let relative =
-        text("relative_mce").map { ", relative mCE \($0)" }
-        ?? "; no relative mCE: the run has no results of clean images (imagenet-val)"
-      lines.append("mCE \(mce.text) \(mce.extent)\(relative)")
-    } else if let reason = coverage.whyNoMeanCorruptionError {
-      if let partial = text("partial_mce") {
-        let count = coverage.corruptions.count { ImageNetC.standardCorruptions.contains($0) }
-        lines.append("mean corruption error \(partial) of AlexNet's, over \(count) of the standard 15 corruptions")
-      }
-      lines.append(reason)
-    } else {
-      let gaps = conditions(of: "mce").filter { top1($0) == nil }
-      lines.append(
-        "no mCE: no result of \(gaps.first.map(name) ?? "some conditions")"
-          + (gaps.count > 1 ? " and \(gaps.count - 1) more conditions" : ""))
-    }
-    return lines
-  }
-
-  /// The figures of a benchmark of several sets of images.
-  private var setLines: [String] {
-    guard !sets.isEmpty else { return [] }
-    var lines: [String] = []
-    if let aupr = figure("aupr", "AUPR") {
-      lines.append("AUPR \(aupr.text); \(aupr.images)")
-      let others = [("auroc", "AUROC"), ("fpr95", "FPR95")].compactMap { name, title in
-        text(name).map { "\(title) \($0)" }
-      }
-      lines.append(others.joined(separator: ", "))
-    }
-    if let top1 = figure("top1", "top-1") { lines.append("top-1 \(top1.text); \(top1.images)") }
-    for (name, title) in [("bg_gap", "BG-gap"), ("val_gap", "gap to val")] {
-      guard let gap = scalar(name) else { continue }
-      let parts = ReportFigure.parts(gap, scalar(name + "_low"), scalar(name + "_high"))
-      lines.append("\(title) \(parts.value) points" + (parts.interval.map { " " + $0 } ?? "") + "; \(images(of: name))")
-    }
-    return lines
-  }
-
-  private var calibrationLines: [String] {
-    let figures = [("rms_calibration_error", "RMS calibration error"), ("aurra", "AURRA"), ("ece", "ECE")]
-      .compactMap { name, title in text(name).map { "\(title) \($0)" } }
-    return figures.isEmpty ? [] : [figures.joined(separator: ", ")]
-  }
-
   /// `figureLines` without the figure that stands above them on the page.
   var linesBelowHeadline: [String] {
     let lines = figureLines
     guard let headline, let first = lines.first else { return lines }
-    let words = "\(headline.name) \(headline.text)"
+    let words = headline.text
     guard first.hasPrefix(words) else { return lines }
     let rest = first.dropFirst(words.count)
     return (rest.hasPrefix(", ") ? [String(rest.dropFirst(2))] : []) + lines.dropFirst()
   }
 
-  /// A row a condition of the only axis, or a set of images: name, top-1 with interval, images. None of other sections.
-  var rows: [(name: String, top1: String, images: String)] {
-    if axes.count == 1 {
-      return conditions.map { condition in
-        let text = top1(condition).map {
-          ReportFigure.text($0, value("top1_low", condition), value("top1_high", condition))
-        }
-        let count = Self.text(count([condition]))
-        return (axes[0].values[condition], text ?? "-", count + " images")
-      }
+  /// Values over one axis, a row each, and those of single sets of images.
+  var lists: [SectionList] {
+    let ofSets = metrics.filter { $0.axes.isEmpty && $0.said.role == .table }
+    let sets = ofSets.map(\.said.title).firstOccurrences.map { title in
+      SectionList(
+        axis: nil, title: title,
+        rows: ofSets.filter { $0.said.title == title }.compactMap { metric in
+          measured(metric, 0).map {
+            .init(
+              name: metric.said.sets.joined(separator: ", "), value: $0.text,
+              images: "\(count(metric.said).text) \(metric.said.unitOfCount)")
+          }
+        })
     }
-    guard sets.count > 1 else { return [] }
-    return sets.compactMap { set in
-      text("top1_" + set.name).map { (set.name, $0, Self.text(count(of: set)) + " images") }
+    let columns = Set(columns.map(\.name))
+    let series = metrics.compactMap { metric -> SectionList? in
+      guard metric.axes.count == 1, let place = axes.firstIndex(where: { $0.name == metric.axes[0] }),
+        [.table, .curve].contains(metric.said.role), !columns.contains(metric.name),
+        isDefined(metric) || metric.name == cells?.name
+      else { return nil }
+      return SectionList(
+        axis: axes[place].name, title: metric.said.title,
+        rows: axes[place].values.enumerated().map { index, value in
+          .init(
+            name: value, value: measured(metric, index)?.text ?? "-",
+            images:
+              "\(count(metric.said, under: conditions(along: place) { $0 == value }).text) \(metric.said.unitOfCount)")
+        })
     }
+    return (sets + series).filter { !$0.rows.isEmpty }
+  }
+
+  /// A row a value of the first of two axes: its figures, and the mean of its curve. Empty where there is none.
+  var rowTable: (head: [String], rows: [[String]]) {
+    let columns = columns
+    let curve = cells.flatMap { axes.count == 2 && $0.said.role == .curve ? $0 : nil }
+    guard !columns.isEmpty || curve != nil, axes.count == 2 else { return ([], []) }
+    let width = axes[1].values.count
+    let rows = axes[0].values.enumerated().map { row, name in
+      let conditions = (row * width..<(row + 1) * width).filter(isPlanned)
+      var cells = columns.map { measured($0, row)?.valueText ?? "-" }
+      if let curve { cells.append(mean(curve, conditions).map { $0.valueText } ?? "-") }
+      if conditions.contains(where: isIncomplete) { cells[0] += " *" }
+      return [name] + cells
+    }
+    return ([axes[0].name] + columns.map(\.said.title) + (curve.map { ["mean \($0.said.title)"] } ?? []), rows)
+  }
+
+  /// The mean of a metric over some conditions; nil where one has no value.
+  func mean(_ metric: Metric, _ conditions: [Int]) -> Measured? {
+    let values = conditions.compactMap { value(metric, $0) }
+    guard !values.isEmpty, values.count == conditions.count else { return nil }
+    return Measured(
+      value: values.reduce(0, +) / Double(values.count), low: nil, high: nil, unit: metric.said.unit)
+  }
+}
+
+/// Values with their intervals, a row each.
+struct SectionList {
+  /// What the rows are values of; nil: sets of images.
+  let axis: String?
+  /// What the values are.
+  let title: String
+  let rows: [Row]
+
+  struct Row {
+    let name: String
+    let value: String
+    /// How many images it is of.
+    let images: String
   }
 }

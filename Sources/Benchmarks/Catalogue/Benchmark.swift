@@ -21,10 +21,8 @@ public protocol Benchmark: Sendable {
   static var needsClasses: Bool { get }
   /// Whether other benchmarks' errors are measured by what it counts.
   static var isClean: Bool { get }
-  /// Whether its published files were made at a network's input size.
-  static var isPublishedAtInputSize: Bool { get }
-  /// Whether its pictures are changed at random, so that figures of other seeds are not comparable.
-  static var isDrawn: Bool { get }
+  /// Attributes that must agree for figures to be comparable, with what people call them.
+  static var making: [String: String] { get }
   /// What counts one model's answers.
   ///
   /// - Parameter population: tallies over the same images, in the same order, share a number, so that their confidence
@@ -93,10 +91,8 @@ extension Benchmark {
   public static var needsClasses: Bool { true }
   /// Only one is.
   public static var isClean: Bool { false }
-  /// Most are photographs.
-  public static var isPublishedAtInputSize: Bool { false }
-  /// Most take pictures as they are.
-  public static var isDrawn: Bool { false }
+  /// Pictures are taken as they are.
+  public static var making: [String: String] { [:] }
   /// Nothing but accuracies.
   public static var subsetFigures: SubsetFigures { SubsetFigures() }
 

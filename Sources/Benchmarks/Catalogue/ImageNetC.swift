@@ -9,8 +9,9 @@ public enum ImageNetC: Benchmark {
   public static let kind = BenchmarkKind.imagenetC
   /// Published files or clean images, the parts of the grid, and how corruptions are made.
   public static let keys = ["root", "from", "corruptions", "severities", "jpeg", "frost"]
-  /// The published files are of 224 pixels.
-  public static let isPublishedAtInputSize = true
+
+  /// What corruptions made on the fly depend on.
+  public static let making = ["jpeg_quality": "JPEG quality", "frost_sha256": "pictures of frost"]
 
   /// The folders that the public archives put above the corruptions.
   public static let groups = ["noise", "blur", "weather", "digital", "extra"]
@@ -116,47 +117,69 @@ extension AccuracyTally {
     let mean = top1.isEmpty ? .nan : top1.reduce(0, +) / Double(top1.count)
     let standard = standardConditions
     let standardMean = standard.isEmpty ? .nan : standard.reduce(0) { $0 + top1[$1] } / Double(standard.count)
-    let single = [
+    let coverage = CorruptionCoverage(axes: grid.axes)
+    let rows = ImageNetC.standardCorruptions.filter(grid.axes[0].values.contains)
+    let whyNone = coverage?.whyNoMeanCorruptionError ?? ""
+    let hasStandard = coverage?.hasStandard == true
+    let ofStandard = coverage?.extent(standardOnly: true) ?? ""
+    let single: [(name: String, words: String, figure: Metric.Figure, value: Double, of: AccuracyCombination)] = [
       (
         "standard_mean_top1",
         "top-1 accuracy, mean over the standard 15 corruptions and the severities, 0 to 1; NaN without all",
-        standardMean, AccuracyCombination.mean(over: standard)
+        .init("mean top-1", hasStandard ? .headline : .data, extent: ofStandard, rows: rows), standardMean,
+        AccuracyCombination.mean(over: standard)
       ),
       (
-        "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1", mean,
-        .mean(conditions: top1.count)
-      ),
-      (
-        "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
-        errors.mean(ce), errors.combination(relative: false)
+        "mean_top1", "top-1 accuracy, mean over all corruptions and severities, 0 to 1",
+        .init(
+          "mean top-1", !hasStandard ? .headline : grid.axes[0].values.count > rows.count ? .detail : .data,
+          extent: coverage?.extent(standardOnly: false) ?? ""), mean, .mean(conditions: top1.count)
       ),
       (
         "partial_mce", "mean corruption error over those standard corruptions that were evaluated",
+        .init(
+          "mean corruption error", whyNone.isEmpty ? .data : .detail, .ratio, isLessBetter: true,
+          extent: "of AlexNet's, over \(rows.count) of the standard 15 corruptions", rows: rows),
         errors.partialMean(ce), errors.combination(relative: false)
+      ),
+      (
+        "mce", "mCE: mean corruption error over the standard 15 corruptions, 1 = AlexNet; NaN without all",
+        .init(
+          "mCE", .compared, .ratio, isLessBetter: true, extent: ofStandard, rows: rows,
+          absence: whyNone), errors.mean(ce), errors.combination(relative: false)
       ),
       (
         "relative_mce",
         "relative mCE: mean relative corruption error over the standard 15, 1 = AlexNet; NaN without all",
+        .init(
+          "relative mCE", .beside, .ratio, isLessBetter: true, extent: ofStandard, rows: rows,
+          absence: whyNone.isEmpty && cleanTop1.isNaN
+            ? "no relative mCE: the run has no results of clean images (imagenet-val)" : ""),
         errors.mean(relative), errors.combination(relative: true)
       ),
     ]
-    let intervals = CombinationBootstrap(single.map(\.3), of: rightMasks).intervals(
+    let intervals = CombinationBootstrap(single.map(\.of), of: rightMasks).intervals(
       seed: seed, population: population,
       clean: clean.map { ($0.rightMasks, $0.population) })
     return [
       Metric(
         name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
-        axes: corruption, values: ce),
+        axes: corruption, values: ce,
+        figure: .init("CE", .table, .ratio, isLessBetter: true, explanation: "error over AlexNet's, in %")),
       Metric(
         name: "relative_ce",
         description: "what the error exceeds the clean error by, over the same of AlexNet (clean error 0.435)",
-        axes: corruption, values: relative),
+        axes: corruption, values: relative,
+        figure: .init(
+          "rel. CE", .table, .ratio, isLessBetter: true,
+          explanation: "the same of what the errors exceed the clean ones by")),
     ]
       + zip(single, intervals).flatMap { metric, interval in
         // A figure that is not defined has no interval either.
-        let interval = metric.2.isNaN ? ConfidenceInterval(resampled: []) : interval
-        return [Metric(name: metric.0, description: metric.1, axes: [], values: [metric.2])]
-          + Metric.ends(of: metric.0, interval)
+        let interval = metric.value.isNaN ? ConfidenceInterval(resampled: []) : interval
+        return [
+          Metric(name: metric.name, description: metric.words, axes: [], values: [metric.value], figure: metric.figure)
+        ] + Metric.ends(of: metric.name, interval)
       }
   }
 }

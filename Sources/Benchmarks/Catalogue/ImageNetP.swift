@@ -11,8 +11,6 @@ public enum ImageNetP: Benchmark {
   public static let keys = ["root", "from", "perturbations", "normalise_by"]
   /// Flip rates do without.
   public static let needsClasses = false
-  /// The published videos are of 224 pixels.
-  public static let isPublishedAtInputSize = true
 
   /// The ten perturbations over which mFR and mT5D are defined.
   public static let standardPerturbations = Perturbation.all.filter(\.isStandard).map(\.rawValue)
@@ -85,7 +83,7 @@ public enum ImageNetP: Benchmark {
     of benchmark: BenchmarkDefinition, _ listing: ImageListing, _ scoring: Scoring, population: UInt32
   ) -> any Tally {
     SequenceTally(
-      accuracy: AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .none, population: population),
+      accuracy: AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .curves, population: population),
       stability: StabilityTally(of: benchmark, imageCount: listing.paths.count, population: population))
   }
 
@@ -129,8 +127,7 @@ extension BenchmarkDefinition {
     var attributes: [String: String] = [:]
     if origin.isMade { attributes["perturbations"] = "made on the fly" }
     if !unsteadiness.isEmpty {
-      attributes["normalise_by"] = unsteadiness.sorted { $0.key < $1.key }
-        .map { "\($0.key) \($0.value.flipRate) \($0.value.top5Distance)" }.joined(separator: "; ")
+      attributes["normalise_by"] = Unsteadiness.text(unsteadiness)
     }
     return BenchmarkDefinition(
       kind: .imagenetP, name: name, layout: ImageNetP.layout(of: origin, []),
@@ -154,5 +151,11 @@ public struct Unsteadiness: Sendable, Hashable, Codable {
   public init(flipRate: Double, top5Distance: Double) {
     self.flipRate = flipRate
     self.top5Distance = top5Distance
+  }
+
+  /// What archives say of the figures of some perturbations.
+  static func text(_ all: [String: Unsteadiness]) -> String {
+    all.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.flipRate) \($0.value.top5Distance)" }
+      .joined(separator: "; ")
   }
 }

@@ -11,7 +11,7 @@ public enum ImageNetR: Benchmark {
   /// What renditions cost.
   public static let subsetFigures = SubsetFigures(
     headline: "renditions",
-    gap: SubsetFigures.Gap(name: "val_gap", title: "gap to the same classes of val", high: "val", low: "renditions"))
+    gap: SubsetFigures.Gap(name: "val_gap", title: "gap to val", high: "val", low: "renditions"))
 }
 
 extension BenchmarkKind {

@@ -8,8 +8,8 @@ public enum LesionStudy: Benchmark {
   public static let kind = BenchmarkKind.lesion
   /// How many blocks, how many draws of them, and of which.
   public static let keys = ["root", "removed", "draws", "unit", "blocks"]
-  /// Blocks are drawn.
-  public static let isDrawn = true
+  /// What is left out, and of which blocks.
+  public static let making = ["lesion_unit": "units to leave out", "lesion_blocks": "blocks to leave out"]
 
   /// 1, 2, 4 and 6 whole blocks, ten draws each, unless the manifest says otherwise.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
@@ -125,10 +125,10 @@ extension AccuracyFigures {
     return [
       Metric(
         name: "mean_top1_by_removed", description: "top-1 accuracy, mean over the draws, 0 to 1",
-        axes: [grid.axes[0].name], values: means),
+        axes: [grid.axes[0].name], values: means, figure: .init("mean top-1", .curve)),
       Metric(
         name: "deviation_by_removed", description: "standard deviation of the top-1 accuracy of one draw, 0 to 1",
-        axes: [grid.axes[0].name], values: deviations),
+        axes: [grid.axes[0].name], values: deviations, figure: .init("deviation", .table)),
     ]
   }
 }

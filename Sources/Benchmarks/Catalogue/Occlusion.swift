@@ -7,8 +7,9 @@ public enum Occlusion: Benchmark {
   public static let kind = BenchmarkKind.occlusion
   /// Shares in percent, and patches a side.
   public static let keys = ["root", "percents", "grid"]
-  /// Patches are drawn.
-  public static let isDrawn = true
+
+  /// How large patches are.
+  public static let making = ["patch_grid": "patches"]
 
   /// 10 to 90 percent of 14 x 14 patches, unless the manifest says otherwise.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
@@ -18,11 +19,15 @@ public enum Occlusion: Benchmark {
       patchGrid: try manifest.integer("grid", in: 1...256) ?? 14, classes: manifest.classes)
   }
 
+  private static let figures = AccuracyFigures.mean(over: {
+    "over \($0) \($0 == 1 ? "share" : "shares") of dropped patches"
+  })
+
   /// Accuracies and their mean over the shares.
   public static func tally(
     of benchmark: BenchmarkDefinition, _ listing: ImageListing, _ scoring: Scoring, population: UInt32
   ) -> any Tally {
-    AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .mean, population: population)
+    AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: figures, population: population)
   }
 }
 
