@@ -109,8 +109,8 @@ extension BenchmarkDefinition {
 // MARK: - Figures
 
 extension AccuracyFigures {
-  /// Over the draws of each count the mean, and the standard deviation of one draw.
-  public static let meanOfDraws = AccuracyFigures { tally, _, _ in
+  /// Over the draws of each count the mean, and the standard deviation of one draw; over all networks that lack blocks the mean.
+  public static let meanOfDraws = AccuracyFigures { tally, _, seed in
     let grid = tally.grid
     guard grid.axes.count == 2 else { return [] }
     let draws = grid.axes[1].values.count
@@ -122,7 +122,18 @@ extension AccuracyFigures {
       guard values.count > 1 else { return Double.nan }
       return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
     }
+    let lacking = grid.cells.filter { $0.values[0] != "0" }.map(\.index)
+    let counts = grid.axes[0].values.filter { $0 != "0" }
+    let all = lacking.reduce(0) { $0 + tally.top1[$1] } / Double(lacking.count)
+    let headline = Metric.Figure(
+      "mean top-1", .headline,
+      extent: "without \(counts.joined(separator: ", ")) blocks, \(draws) \(draws == 1 ? "draw" : "draws") each",
+      rows: counts)
     return [
+      Metric(
+        name: "mean_top1", description: "top-1 accuracy, mean over all draws of networks that lack blocks, 0 to 1",
+        axes: [], values: [lacking.isEmpty ? .nan : all], figure: headline)
+    ] + (lacking.isEmpty ? [] : tally.intervals(of: "mean_top1", .mean(over: lacking), seed)) + [
       Metric(
         name: "mean_top1_by_removed", description: "top-1 accuracy, mean over the draws, 0 to 1",
         axes: [grid.axes[0].name], values: means, figure: .init("mean top-1", .curve)),
