@@ -123,6 +123,9 @@ public final class ArchiveReader {
       guard variable.count(atMost: 1 << 40) != nil else { throw file.failure("the shapes in \(path) do not agree") }
       return variable
     }
+    guard !variables.isEmpty, Set(variables.map(\.name)).count == variables.count else {
+      throw file.failure("\(path) does not say once what each of its variables is")
+    }
     return Group(
       path: path, axes: axes, imagePaths: paths, labels: labels, classNames: names, attributes: attributes,
       variables: variables)
@@ -135,6 +138,9 @@ public final class ArchiveReader {
     return group
   }
 
+  /// The most numbers that are read at once: a million images of a thousand classes, and as much again.
+  private static let mostNumbers = 1 << 31
+
   /// A variable's values of a range of images under one condition, [image, dimensions...]; NaN where there is no result.
   public func values(
     of name: String, group path: String, conditionIndex: Int, images: Range<Int>
@@ -143,7 +149,13 @@ public final class ArchiveReader {
     guard let variable = group.variables.first(where: { $0.name == name }), let count = variable.count(atMost: 1 << 40)
     else { throw ArchiveError.unreadable(path: self.path, reason: "\(path) has no variable \(name)") }
     let place = try place(conditionIndex, images, group)
-    var values = [Float](repeating: .nan, count: images.count * count)
+    // Extents cost a file nothing, memory they do.
+    let (numbers, overflow) = images.count.multipliedReportingOverflow(by: count)
+    guard !overflow, numbers <= Self.mostNumbers else {
+      throw ArchiveError.unreadable(
+        path: self.path, reason: "\(images.count) images of \(path)/\(variable.shape) are more than are read at once")
+    }
+    var values = [Float](repeating: .nan, count: numbers)
     try HDF5.exclusively {
       try values.withUnsafeMutableBufferPointer {
         try stored.box(

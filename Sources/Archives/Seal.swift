@@ -22,7 +22,9 @@ enum Seal {
   }
 
   /// What is wrong with a file, nil if it is as it was sealed.
-  static func damage(of path: String) throws(ArchiveError) -> String? {
+  ///
+  /// - Parameter limit: of a larger file only the seal's presence is looked at.
+  static func damage(of path: String, readingUpTo limit: Int = .max) throws(ArchiveError) -> String? {
     guard let handle = FileHandle(forReadingAtPath: path) else {
       throw .unreadable(path: path, reason: "there is no such file, or it may not be read")
     }
@@ -32,6 +34,7 @@ enum Seal {
     else { return "it is too short to be an archive" }
     let text = String(decoding: tail, as: UTF8.self)
     guard text.hasPrefix(mark) else { return "it has no seal at its end; it is cut short, or was not closed" }
+    guard size <= limit else { return nil }
     let expected = text.dropFirst(mark.count).dropLast()
     return try digest(of: path, bytes: Int(size) - length) == expected
       ? nil : "its bytes are not those that were sealed"
