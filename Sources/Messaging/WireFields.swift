@@ -5,8 +5,8 @@ import Shards
 enum FieldCheck {
   static func wire(_ shard: ShardAttempt) throws(WireError) -> (Int64, UInt32) {
     guard shard.shard >= 0 else { throw .field("shard", found: "\(shard.shard)", allowed: "not negative") }
-    guard (0...Int(Int32.max)).contains(shard.attempt) else {
-      throw .field("attempt", found: "\(shard.attempt)", allowed: "0 to \(Int32.max)")
+    guard (1...Int(Int32.max)).contains(shard.attempt) else {
+      throw .field("attempt", found: "\(shard.attempt)", allowed: "1 to \(Int32.max)")
     }
     return (shard.shard, UInt32(shard.attempt))
   }

@@ -399,6 +399,8 @@ extension Scheduler {
   /// The attempt does not count, and the shard goes to another worker.
   mutating func giveBack(_ lease: ShardLease, reason: String) {
     guard let index = endLease(lease) else { return }
+    // Whoever had it for the last time gave nothing.
+    lastChances.remove(index)
     actions.append(.ended(lease, .returned, reason: reason))
     requeue(index)
   }

@@ -126,7 +126,8 @@ extension Scheduler {
   }
 
   mutating func give(_ index: Int, to worker: String, _ now: Double) {
-    shards[index].attempts += 1
+    // Workers say attempts of their own, so no number is out of the question.
+    shards[index].attempts = min(shards[index].attempts, .max - 1) + 1
     let lease = ShardLease(shard: Int64(index), attempt: Int(shards[index].attempts), worker: worker)
     let isLast = isLastChance(index, of: worker)
     if isLast { lastChances.insert(index) }

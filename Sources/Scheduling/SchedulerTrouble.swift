@@ -18,6 +18,7 @@ extension Scheduler {
 
   /// The attempt does not count; the worker rests.
   mutating func trouble(_ index: Int, _ lease: ShardLease, reason: String, _ now: Double) {
+    lastChances.remove(index)
     actions.append(.ended(lease, .troubled, reason: reason))
     let since = stall?.since ?? now
     stall = Stall(since: since, due: since + stallSeconds, reason: reason)

@@ -11,7 +11,7 @@ import Testing
         .init(
           workerID: "w-1", host: "node", credits: 4, version: "1", instructionSet: "avx2", runID: "r",
           held: [shard])),
-      .heartbeat(held: []), .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 0)]),
+      .heartbeat(held: []), .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 1)]),
       .result(shard, payload: Data(0..<255), computeNanoseconds: .max),
       .failure(shard, reason: "bad Ünicode", kind: .computation), .failure(shard, reason: "", kind: .output),
       .goodbye, .welcome(.init(runID: "r", heartbeatMilliseconds: 500, coordinatorVersion: "1")),
