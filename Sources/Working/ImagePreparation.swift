@@ -10,12 +10,20 @@ package struct ImagePreparation: Sendable {
   let inputWidth: Int
   /// What tells the bytes that were read.
   let readBytes: ReadBytes
+  /// The digest of the bytes that were believed, hexadecimal.
+  package var sha256: String { readBytes.sha256 }
   /// The cell's folder, looked for once.
   private let folder: String
   private let context: PictureContext
+  private let read: @Sendable (String) throws -> [UInt8]
 
-  init(task: ShardTask, frostPictures: [RGBImage], inputHeight: Int, inputWidth: Int) {
+  /// - Parameter read: gives a file's bytes; for tests of storage that fails.
+  package init(
+    task: ShardTask, frostPictures: [RGBImage], inputHeight: Int, inputWidth: Int,
+    read: @escaping @Sendable (String) throws -> [UInt8] = { try FileTree.contents(of: $0) }
+  ) {
     self.task = task
+    self.read = read
     self.inputHeight = inputHeight
     self.inputWidth = inputWidth
     readBytes = ReadBytes(imageCount: task.paths.count)
@@ -26,35 +34,39 @@ package struct ImagePreparation: Sendable {
       frostPictures: frostPictures)
   }
 
-  /// The values of the shard's image at an offset, height x width x 3. What is wrong with an image is believed when it is
-  /// found a second time: a read that storage cut short once looks like a file that is cut short.
+  /// The values of the shard's image at an offset, height x width x 3.
+  ///
+  /// What is wrong with a picture is believed only of bytes that are read twice alike: a read that storage cut short looks
+  /// like a file that is cut short.
   ///
   /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
-  func values(of offset: Int) throws -> [Float] {
-    let image = try Self.trusting { try picture(of: offset) }
+  package func values(of offset: Int) throws -> [Float] {
+    let file = task.layout.file(of: task.paths[offset], in: folder)
+    let bytes = try read(file)
+    let image: RGBImage
+    do {
+      image = try picture(bytes, file, offset)
+      readBytes.note(bytes, of: offset)
+    } catch {
+      let again = try read(file)
+      readBytes.note(again, of: offset)
+      guard again != bytes else { throw error }
+      image = try picture(again, file, offset)
+    }
     var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
     try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
     return values
   }
 
-  /// Gives what `body` gives, the second time where it throws the first time.
-  package static func trusting<Value>(_ body: () throws -> Value) throws -> Value {
-    do { return try body() } catch { return try body() }
-  }
-
   /// Whether one of the task's probes can be read.
   var canReadAny: Bool {
     task.probes.contains { probe in
-      (try? FileTree.contents(of: task.layout.file(of: probe.path, at: probe.cell))) != nil
+      (try? read(task.layout.file(of: probe.path, at: probe.cell))) != nil
     }
   }
 
-  /// The picture after all steps of its condition. Once it has come to the network's size it keeps it.
-  private func picture(of offset: Int) throws -> RGBImage {
-    let path = task.paths[offset]
-    let file = task.layout.file(of: path, in: folder)
-    let bytes = try FileTree.contents(of: file)
-    readBytes.note(bytes, of: offset)
+  /// The picture after all steps of its condition.
+  private func picture(_ bytes: [UInt8], _ file: String, _ offset: Int) throws -> RGBImage {
     var steps = task.condition.steps[...]
     var picture: RGBImage
     if let frame = task.layout.frame(of: task.condition.cell) {
@@ -63,14 +75,13 @@ package struct ImagePreparation: Sendable {
       // At once, so that no more of a JPEG is decoded than the crop needs.
       steps.removeFirst()
       picture = try task.model.preprocessing.decode(bytes, name: file, keeping: context.kept)
+      // Before it is corrupted in vain.
       try check(picture, file)
     } else {
       picture = try ImageDecoder.decode(bytes, name: file)
     }
-    for step in steps {
-      picture = try step.apply(to: picture, at: path, context)
-      try check(picture, file)
-    }
+    for step in steps { picture = try step.apply(to: picture, at: task.paths[offset], context) }
+    try check(picture, file)
     return picture
   }
 

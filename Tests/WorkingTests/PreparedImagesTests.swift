@@ -86,25 +86,3 @@ struct StreamTimesTests {
         + "preparing 5.5 % beside it")
   }
 }
-
-/// What is wrong with an image once is not yet what is wrong with it.
-@Suite struct SecondLookTests {
-  private struct Short: Error, Equatable { let look: Int }
-
-  @Test("A read that fails once is done again; one that fails again is believed")
-  func twice() throws {
-    for failing in 0...3 {
-      var looks = 0
-      func look() throws -> Int {
-        looks += 1
-        if looks <= failing { throw Short(look: looks) }
-        return looks
-      }
-      if failing < 2 {
-        #expect(try ImagePreparation.trusting(look) == failing + 1)
-      } else {
-        #expect(throws: Short(look: 2)) { try ImagePreparation.trusting(look) }
-      }
-    }
-  }
-}
