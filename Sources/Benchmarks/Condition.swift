@@ -1,9 +1,8 @@
 import Imaging
 import Tensors
 
-/// What is evaluated at one cell of a benchmark's grid: what is done to each picture, step by step, and to the
-/// network. It is made once, when a
-/// run is planned.
+/// What is evaluated at one cell of a benchmark's grid: what is done to each picture, step by step, and what is left out of
+/// the network. It is made once, when a run is planned.
 public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   /// The cell of the grid.
   public let cell: GridCell

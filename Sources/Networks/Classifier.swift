@@ -14,12 +14,14 @@ public final class Classifier: Sendable {
   public let classCount: Int
   /// Of the network as it is.
   let program: Program
-  private let network: StoredNetwork
+  /// Opens the network again: what is packed is kept, not what it was packed from.
+  private let network: @Sendable () throws(CheckpointError) -> StoredNetwork
   private let options: ComputeOptions
   private let store = WeightStore()
   /// Of changed networks, those that were asked for last; packed weights are shared with them.
   private let changed = Mutex<[(change: NetworkChange, program: Program)]>([])
   private static let maximumChanged = 8
+  private let making = Mutex(())
 
   /// Reads a checkpoint, merged or not, and folds and packs its weights.
   ///
@@ -27,7 +29,9 @@ public final class Classifier: Sendable {
   public convenience init(
     architecture: Architecture, checkpoint: String, options: ComputeOptions = ComputeOptions()
   ) throws(CheckpointError) {
-    try self.init(architecture, architecture.design.open(checkpoint, as: architecture), options)
+    try self.init(architecture, options) { () throws(CheckpointError) in
+      try architecture.design.open(checkpoint, as: architecture)
+    }
   }
 
   /// With random weights, the same ones each time, some of them 0: for benchmarks and tests.
@@ -35,34 +39,56 @@ public final class Classifier: Sendable {
     randomly architecture: Architecture, zeroing zeroed: Set<String> = [], options: ComputeOptions = ComputeOptions(),
     isOptimised: Bool = true
   ) throws(CheckpointError) {
-    try self.init(
-      architecture, architecture.design.drawn(as: architecture, zeroing: zeroed), options, isOptimised: isOptimised)
+    try self.init(architecture, options, isOptimised: isOptimised) { () throws(CheckpointError) in
+      try architecture.design.drawn(as: architecture, zeroing: zeroed)
+    }
   }
 
   private init(
-    _ architecture: Architecture, _ network: StoredNetwork, _ options: ComputeOptions, isOptimised: Bool = true
+    _ architecture: Architecture, _ options: ComputeOptions, isOptimised: Bool = true,
+    network: @escaping @Sendable () throws(CheckpointError) -> StoredNetwork
   ) throws(CheckpointError) {
+    let opened = try network()
     self.architecture = architecture
     (inputHeight, inputWidth) = (architecture.inputHeight, architecture.inputWidth)
-    classCount = network.graph.extents[network.graph.logits].count
+    classCount = opened.graph.extents[opened.graph.logits].count
     (self.network, self.options) = (network, options)
     program = try Program(
-      network.graph, weights: network.weights, options: options, store: store, isOptimised: isOptimised)
+      opened.graph, weights: opened.weights, options: options, store: store, isOptimised: isOptimised)
   }
 
-  /// The network after a change; nothing is packed that was packed before.
+  /// The network after a change. Large weights that were packed before are not packed again; the rest is read anew, so the
+  /// checkpoint must be the one that was loaded.
   ///
   /// - Throws: `NetworkChangeError` for a change that it does not allow, `CheckpointError` where weights cannot be read any more.
   func program(for change: NetworkChange) throws -> Program {
     if change == .none { return program }
-    if let known = changed.withLock({ $0.first { $0.change == change } }) { return known.program }
-    let made = try Program(
-      network.graph.leavingOut(change.leftOut), weights: network.weights, options: options, store: store)
-    changed.withLock { known in
-      known.append((change, made))
-      if known.count > Self.maximumChanged { known.removeFirst() }
+    if let known = known(change) { return known }
+    // One thread makes programs, others wait for it.
+    return try making.withLock { _ in
+      if let known = known(change) { return known }
+      let opened = try network()
+      let made = try Program(
+        opened.graph.leavingOut(change.leftOut), weights: opened.weights, options: options, store: store,
+        keepsAllTokens: true)
+      changed.withLock { programs in
+        programs.append((change, made))
+        if programs.count > Self.maximumChanged { programs.removeFirst() }
+      }
+      return made
     }
-    return made
+  }
+
+  /// Whether the network after a change needs nothing read.
+  public func isReady(for change: NetworkChange) -> Bool { change == .none || known(change) != nil }
+
+  /// A changed network that was made before; it is the last one now that was asked for.
+  private func known(_ change: NetworkChange) -> Program? {
+    changed.withLock { programs in
+      guard let place = programs.firstIndex(where: { $0.change == change }) else { return nil }
+      programs.append(programs.remove(at: place))
+      return programs.last?.program
+    }
   }
 
   /// Multiply-adds an image, as the layers are defined.

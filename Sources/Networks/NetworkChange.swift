@@ -30,13 +30,12 @@ extension Architecture {
   /// The names of the blocks that can be left out, from the image on.
   ///
   /// - Parameters:
-  ///   - halves: whether they are the halves of units, such as a transformer's attentions and perceptrons, where it has such.
+  ///   - halves: whether they are the halves of units, such as a transformer's attentions and perceptrons.
   ///   - isStudied: whether they are only those that studies take: of RepLKNet the third stage's.
   public func removableBlocks(halves: Bool, studied isStudied: Bool) -> [String] {
     let graph = graph
     let blocks = graph.namedBlocks.filter { graph.extents[$0.input] == graph.extents[$0.output] }
-    let wanted = halves && blocks.contains(where: \.isHalf)
-    return blocks.filter { $0.isHalf == wanted && (!isStudied || $0.path.hasPrefix(design.studiedBlocks)) }
+    return blocks.filter { $0.isHalf == halves && (!isStudied || $0.path.hasPrefix(design.studiedBlocks)) }
       .map(\.path)
   }
 }

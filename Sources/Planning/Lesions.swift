@@ -14,23 +14,27 @@ extension Lesion {
 }
 
 extension Plan {
-  /// Refuses a benchmark that leaves out more blocks than a model has.
+  /// Refuses a benchmark that leaves out more blocks than a model has, or draws more sets of them than there are.
   ///
   /// - Throws: `ManifestError`, or `CheckpointError` where a checkpoint does not tell what its model is.
   func checkLesions(_ file: String) throws {
     for benchmark in manifest.benchmarks {
-      guard let most = benchmark.conditions.compactMap(\.lesion).max(by: { $0.count < $1.count }) else { continue }
+      let lesions = benchmark.conditions.compactMap(\.lesion)
+      guard let first = lesions.first else { continue }
       for model in manifest.models {
         guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
           continue
         }
-        let count = most.candidates(in: architecture).count
-        guard count < most.count else { continue }
+        let candidates = first.candidates(in: architecture).count
+        guard let wrong = lesions.first(where: { $0.draw >= $0.sets(of: candidates) }) else { continue }
+        let blocks = "\(wrong.count) \(first.unit == .half ? "half-blocks" : "block\(wrong.count == 1 ? "" : "s")")"
         throw ManifestError(
           file: file, line: nil, column: nil,
-          problem:
-            "\(benchmark.name) leaves out \(most.count) blocks, but \(model.name) has \(count) that can be left out"
-            + "; ask for fewer with the key removed, or for unit: half, or blocks: all")
+          problem: wrong.count > candidates
+            ? "\(benchmark.name) leaves out \(blocks), but \(model.name) has \(candidates) that can be left out; ask for "
+              + "fewer with the key removed"
+            : "\(benchmark.name) draws more sets of \(blocks) than the \(wrong.sets(of: candidates)) that \(model.name) has of "
+              + "its \(candidates); ask for as many with the key draws")
       }
     }
   }

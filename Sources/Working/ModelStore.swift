@@ -68,6 +68,17 @@ final class ModelStore: Sendable {
     return Loan(specification: specification, classifier: model.classifier, session: session)
   }
 
+  /// Lets a loan's session compute its model after a change.
+  ///
+  /// - Throws: `RunFolderError.changedCheckpoint` where the checkpoint, which is read again, is not the planned one any more,
+  ///   or what the change throws.
+  func use(_ change: NetworkChange, in loan: Loan) throws {
+    guard change != loan.session.change else { return }
+    if !loan.classifier.isReady(for: change) { try Self.check(loan.specification) }
+    try loan.session.use(change)
+    Allocator.trim()
+  }
+
   /// Ends a loan.
   func giveBack(_ loan: Loan) {
     change { state in
@@ -114,12 +125,16 @@ final class ModelStore: Sendable {
   private struct MustLoad: Error {}
 
   private static func load(_ specification: ModelSpecification) throws -> Classifier {
-    guard try FileDigest.checkpoint(specification.checkpoint) == specification.checkpointDigest else {
-      throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
-    }
+    try check(specification)
     return try Classifier(
       architecture: architecture(of: specification), checkpoint: specification.checkpoint,
       options: ComputeOptions(gemm: specification.gemm, precision: specification.precision))
+  }
+
+  private static func check(_ specification: ModelSpecification) throws {
+    guard try FileDigest.checkpoint(specification.checkpoint) == specification.checkpointDigest else {
+      throw RunFolderError.changedCheckpoint(model: specification.name, path: specification.checkpoint)
+    }
   }
 
   private static func estimate(_ specification: ModelSpecification, batch: Int) throws -> Plan.Needs {

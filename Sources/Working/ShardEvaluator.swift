@@ -43,7 +43,7 @@ public final class ShardEvaluator: ShardComputer {
     let loan = try times.measure(.loading) { try WorkerTrouble.telling { try models.take(task.model) } }
     defer { models.giveBack(loan) }
     let change = task.condition.lesion?.change(of: loan.classifier.architecture, seed: task.seed) ?? .none
-    try times.measure(.loading) { try WorkerTrouble.telling { try loan.session.use(change) } }
+    try times.measure(.loading) { try WorkerTrouble.telling { try models.use(change, in: loan) } }
     let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
     var evaluation = ShardEvaluation(
       task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, batch: batch, times: times)

@@ -48,7 +48,7 @@ import Testing
     #expect(try logits(classifier, without: [], session).map(\.bitPattern) == whole.map(\.bitPattern))
   }
 
-  /// As PyTorch computes them with those blocks replaced by `nn.Identity`.
+  /// Units are their halves.
   @Test func allUnitsTogetherLeaveWhatIsBetweenThem() throws {
     let architecture = try Self.architecture("tiny-vit")
     let units = architecture.removableBlocks(halves: false, studied: true)
@@ -68,13 +68,23 @@ import Testing
     #expect(try count("replknet-31b", halves: true, studied: true) == 36)
     #expect(try count("vit_base_patch16_224", studied: true) == 12)
     #expect(try count("resnet50", studied: true) == 12 && count("resnetv2_50x1_bit", studied: true) == 12)
-    #expect(try count("convnext_base", halves: true, studied: true) == 36)
+    #expect(try count("convnext_base", halves: true, studied: true) == 0 && count("convnext_base", studied: true) == 36)
   }
 
   @Test func whatCannotBeLeftOutIsRefused() throws {
     let classifier = try Classifier(randomly: Self.architecture("tiny-resnet"))
     #expect(throws: NetworkChangeError.changesShape("layer2.0")) { try logits(classifier, without: ["layer2.0"]) }
     #expect(throws: NetworkChangeError.noSuchBlock("layer9.0")) { try logits(classifier, without: ["layer9.0"]) }
+  }
+
+  /// Attention and perceptron of a model that was exported are halves of a unit, too.
+  @Test func unitsAreFoundInModels() throws {
+    let architecture = try Architecture.onnx(Fixture.path("onnx-vit.onnx"))
+    #expect(architecture.removableBlocks(halves: false, studied: true) == ["unit0", "unit1"])
+    #expect(
+      architecture.removableBlocks(halves: true, studied: true) == ["block0", "block1", "block2", "block3"])
+    let convolutional = try Architecture.onnx(Fixture.path("onnx-convnext.onnx"))
+    #expect(convolutional.removableBlocks(halves: true, studied: true).isEmpty)
   }
 
   /// A model that was exported has the blocks that are found in it.

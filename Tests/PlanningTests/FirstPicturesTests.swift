@@ -81,4 +81,26 @@ import Testing
       #expect((architecture.recipeNote(for: usual)?.count ?? 0) < 400)
     }
   }
+
+  @Test("blocks that a network does not have are not left out, and no set of them twice")
+  func lesions() throws {
+    func refusal(_ keys: String) throws -> String? {
+      let manifest = Workspace.manifest.replacing("kind: imagenet-val", with: "kind: lesion\n    \(keys)")
+      do {
+        _ = try plan(manifest)
+        return nil
+      } catch let error as ManifestError { return "\(error)" }
+    }
+    // replknet-nano has two units in its third stage, and eight in all.
+    #expect(try refusal("removed: [0, 1, 2]\n    draws: 1") == nil)
+    #expect(try refusal("removed: [1, 3]\n    draws: 8\n    blocks: all") == nil)
+    let many = try #require(try refusal("removed: [3]\n    draws: 1"))
+    #expect(many.contains("leaves out 3 blocks, but nano has 2 that can be left out"))
+    let repeated = try #require(try refusal("removed: [1, 2]\n    draws: 2"))
+    #expect(repeated.contains("more sets of 2 blocks than the 1 that nano has"))
+    #expect(
+      try refusal("removed: [1]\n    draws: 5\n    unit: half")?.contains("more sets of 1 half-blocks than the 4")
+        == true)
+    #expect(try refusal("removed: [0]")?.contains("a number above 0") == true)
+  }
 }

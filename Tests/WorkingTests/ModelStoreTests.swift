@@ -77,6 +77,51 @@ import Working
     #expect(evaluator.modelsInMemory.count == 1)
   }
 
+  @Test("Threads compute networks without different blocks at once, each as if it were alone")
+  func lesions() throws {
+    let run = try Run(models: 1)
+    let copy = run.path + "/copy.safetensors"
+    try FileManager.default.copyItem(atPath: Run.repository + "/models/vit-nano.safetensors", toPath: copy)
+    let text = """
+      run: lesions
+      models: [{name: m, architecture: vit-nano, checkpoint: copy.safetensors}]
+      benchmarks: [{kind: lesion, root: val, removed: [0, 1, 2], draws: 3}]
+      """
+    try Data(text.utf8).write(to: URL(fileURLWithPath: run.path + "/lesions.yaml"))
+    let plan = try Plan.make(manifestPath: run.path + "/lesions.yaml")
+    let tasks = try plan.manifest.benchmarks[0].conditions.map { condition in
+      try ShardTask(
+        ShardDefinition(id: 0, model: 0, benchmark: 0, condition: condition.cell.index, firstImage: 0, imageCount: 2),
+        of: plan
+      ).encoded()
+    }
+    #expect(tasks.count == 7)
+    @Sendable func logits(_ evaluator: ShardEvaluator, _ task: Data) throws -> [Float] {
+      try ShardOutput(decoding: evaluator.compute(task: task)).observations[0].values
+    }
+    let alone = try tasks.map { try logits(ShardEvaluator(batch: 2, memory: .max, version: "test"), $0) }
+    #expect(Set(alone).count == 7)
+    let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
+    let wrong = Mutex(0)
+    DispatchQueue.concurrentPerform(iterations: 18) { index in
+      let found = try? logits(evaluator, tasks[index * 5 % 6])
+      if found != alone[index * 5 % 6] { wrong.withLock { $0 += 1 } }
+    }
+    #expect(wrong.withLock { $0 } == 0)
+
+    // Written over in its place: what is read again would be another network's.
+    let whole = try Data(contentsOf: URL(fileURLWithPath: copy))
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy))
+    try handle.seek(toOffset: UInt64(whole.count / 2))
+    try handle.write(contentsOf: Data(repeating: 0, count: whole.count / 2))
+    try handle.close()
+    #expect(throws: WorkerTrouble.self) { try logits(evaluator, tasks[6]) }
+    // What was made before needs nothing of it.
+    #expect(try logits(evaluator, tasks[3]) == alone[3])
+    try whole.write(to: URL(fileURLWithPath: copy))
+    #expect(try logits(evaluator, tasks[6]) == alone[6])
+  }
+
   @Test("A checkpoint that is gone fails its shard alone, and is loaded once it is back")
   func missing() throws {
     let run = try Run(models: 1)

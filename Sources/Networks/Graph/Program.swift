@@ -11,12 +11,13 @@ struct Program: Sendable {
   /// - Parameters:
   ///   - store: keeps packed weights for other programs of the same source.
   ///   - isOptimised: whether passes rewrite the graph; without, it is computed as it is described, the slow reference.
+  ///   - keepsAllTokens: whether the last block is computed for all tokens, like those before it.
   /// - Throws: `CheckpointError` for a parameter that is missing, damaged or of another shape.
   init(
     _ graph: Graph, weights: any WeightSource, options: ComputeOptions, store: WeightStore,
-    isOptimised: Bool = true
+    isOptimised: Bool = true, keepsAllTokens: Bool = false
   ) throws(CheckpointError) {
-    let graph = isOptimised ? graph.optimised : graph
+    let graph = !isOptimised ? graph : keepsAllTokens ? graph.optimisedForAllTokens : graph.optimised
     self.graph = graph
     layers = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
       let node = graph.nodes[index]

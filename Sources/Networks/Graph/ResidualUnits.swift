@@ -3,8 +3,43 @@ extension Graph {
   var namedBlocks: [Block] { blocks.isEmpty ? residualUnits : blocks }
 
   /// The residual units of a graph whose describer named none: each sum of a value and of what was made of it, of one
-  /// shape, with the ReLU that alone reads it. They are numbered from the image on.
+  /// shape, with the ReLU that alone reads it. They are numbered from the image on. One that mixes pixels, as attention does,
+  /// and one behind it that does not, as a perceptron, are halves of a unit.
   var residualUnits: [Block] {
+    let found = residualSums
+    var result: [Block] = []
+    var units = 0
+    var isSecond = false
+    for (place, block) in found.enumerated() {
+      var block = block
+      let isFirst =
+        place + 1 < found.count && found[place + 1].input == block.output && mixesPixels(block)
+        && !mixesPixels(found[place + 1])
+      block.isHalf = isFirst || isSecond
+      isSecond = isFirst
+      if isFirst {
+        result.append(Block(path: "unit\(units)", input: block.input, output: found[place + 1].output))
+        units += 1
+      }
+      result.append(block)
+    }
+    return result
+  }
+
+  /// Whether any pixel of what a block adds depends on others.
+  private func mixesPixels(_ block: Block) -> Bool {
+    var needed: Set<Value> = [block.output]
+    for node in nodes.reversed() where needed.contains(node.output) && node.output > block.input {
+      let isOfOnePixel =
+        node.layer.isRowByRow || node.layer is BatchNorm || node.layer is ReLU
+        || (node.layer as? Convolution)?.isPointwise == true
+      if !isOfOnePixel { return true }
+      needed.formUnion(node.inputs)
+    }
+    return false
+  }
+
+  private var residualSums: [Block] {
     var result: [Block] = []
     for node in nodes {
       guard let input = residual(of: node) else { continue }

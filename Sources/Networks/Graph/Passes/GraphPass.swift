@@ -1,9 +1,11 @@
 extension Graph {
   /// The same outputs from less work: fewer layers, fewer passes over features, and none that need not be computed. Blocks
   /// are named no more, since a pass may join one with its neighbour.
-  var optimised: Graph {
-    keepingWhatTheFirstTokenNeeds().absorbingNormalisations().fusingActivations().fusingFeedForwards()
-  }
+  var optimised: Graph { keepingWhatTheFirstTokenNeeds().optimisedForAllTokens }
+
+  /// The same without the pass that leaves out tokens at the end. Which block is the last one then makes no difference to
+  /// how its weights are packed, so that networks without some of their blocks share them.
+  var optimisedForAllTokens: Graph { absorbingNormalisations().fusingActivations().fusingFeedForwards() }
 }
 
 /// A graph that is written anew, layer by layer, in the order of the old one.
