@@ -294,20 +294,28 @@ private enum AliasBound {
   /// Anchors, and aliases, of a text.
   private static let names = 1_000
 
-  /// Whether a text's aliases are few enough. What an anchor holds is over-estimated: all aliases from its place up to its
-  /// first use.
+  /// Whether a text's aliases are few enough. What an anchor holds is over-estimated: all from its place up to its first use,
+  /// a node each two bytes, and what the aliases in between stand for.
   static func allows(_ text: String) -> Bool {
     var sizes: [Substring: Int] = [:]
     var open: Set<Substring> = []
     var (total, aliases) = (0, 0)
+    var (place, offset) = (text.startIndex, 0)
+    var starts: [Substring: Int] = [:]
     for token in text.matches(of: #/(&|\*)([A-Za-z0-9_-]+)/#) {
       let name = token.output.2
+      offset += text.utf8.distance(from: place, to: token.range.lowerBound)
+      place = token.range.lowerBound
       if token.output.1 == "&" {
         sizes[name, default: 0] += 1
+        starts[name] = offset
         open.insert(name)
         guard sizes.count <= names else { return false }
-      } else if let size = sizes[name] {
-        open.remove(name)
+      } else if var size = sizes[name] {
+        if open.remove(name) != nil {
+          size += (offset - (starts[name] ?? 0)) / 2
+          sizes[name] = size
+        }
         aliases += 1
         total += size
         guard aliases <= names, total <= nodes else { return false }
