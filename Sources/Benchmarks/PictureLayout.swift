@@ -4,6 +4,8 @@ public struct PictureLayout: Sendable, Hashable, Codable {
   public let root: String
   /// How many of a cell's first values name the folder below the root that holds its class folders: ImageNet-C's `fog/3`.
   public let folderAxes: Int
+  /// Folders that may stand above that one, as the public archives have them, unpacked or not.
+  public let groups: [String]
   /// Whether the files are videos, each a sequence of which the cell's last value is the frame.
   public let isVideo: Bool
   /// Whether the files were made at a network's input size. Those that have it are taken as they are, since to resize them
@@ -14,9 +16,10 @@ public struct PictureLayout: Sendable, Hashable, Codable {
 
   /// A layout; without more than a root its class folders lie directly in it.
   public init(
-    root: String, folderAxes: Int = 0, isVideo: Bool = false, mayFitAlready: Bool = false, subsets: [ImageSubset] = []
+    root: String, folderAxes: Int = 0, groups: [String] = [], isVideo: Bool = false, mayFitAlready: Bool = false,
+    subsets: [ImageSubset] = []
   ) {
-    (self.root, self.folderAxes, self.isVideo) = (root, folderAxes, isVideo)
+    (self.root, self.folderAxes, self.groups, self.isVideo) = (root, folderAxes, groups, isVideo)
     (self.mayFitAlready, self.subsets) = (mayFitAlready, subsets)
   }
 
@@ -60,7 +63,7 @@ public struct PictureLayout: Sendable, Hashable, Codable {
   private func places(of cell: GridCell) -> [String] {
     guard folderAxes > 0 else { return [root] }
     let folder = cell.values.prefix(folderAxes).joined(separator: "/")
-    let groups = ImageNetC.groups.flatMap { [$0, $0 + ".tar", "\($0).tar/\($0)"] }
+    let groups = groups.flatMap { [$0, $0 + ".tar", "\($0).tar/\($0)"] }
     return ["\(root)/\(folder)"] + groups.map { "\(root)/\($0)/\(folder)" }
   }
 }

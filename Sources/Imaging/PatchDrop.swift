@@ -18,6 +18,9 @@ public struct PatchDrop: Sendable, Hashable, Codable {
     self.percent = percent
   }
 
+  /// How many patches are dropped.
+  public var count: Int { gridSide * gridSide * percent / 100 }
+
   /// The numbers of the dropped patches, row-major, ascending.
   public func patches(random: CounterRandom) -> [Int] {
     let count = gridSide * gridSide
@@ -25,7 +28,7 @@ public struct PatchDrop: Sendable, Hashable, Codable {
       let (left, right) = (random.word(at: UInt64(first)), random.word(at: UInt64(second)))
       return left == right ? first < second : left < right
     }
-    return order.prefix(count * percent / 100).sorted()
+    return order.prefix(self.count).sorted()
   }
 
   /// The picture without the dropped patches. Where a side is no multiple of the grid's, patches differ by a pixel.

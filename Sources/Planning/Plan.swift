@@ -99,8 +99,9 @@ extension Plan {
     /// Raised whenever a run that was begun must not go on: since 3 noises have other random numbers, since 4 grids may
     /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
     /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
-    /// leave out, since 8 conditions say step by step what is done to a picture.
-    static let currentVersion = 8
+    /// leave out, since 8 conditions say step by step what is done to a picture, since 9 occlusion rounds the
+    /// patches that it drops down, and conditions say what is left out of the network.
+    static let currentVersion = 9
     var version = currentVersion
     let runID: String
     let created: String

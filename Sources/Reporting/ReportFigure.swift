@@ -150,7 +150,9 @@ extension ReportSection {
   }
 
   /// `500 images`, `498 of 500 images`, `497 to 500 of 500 images each`, `1000 images of out and 500 of in`.
-  func images(of figure: Metric.Figure) -> String {
+  ///
+  /// - Parameter some: conditions instead of all that the figure is of.
+  func images(of figure: Metric.Figure, under some: [Int]? = nil) -> String {
     let unit = figure.unitOfCount
     guard sets.isEmpty else {
       let wanted = sets(of: figure)
@@ -159,8 +161,8 @@ extension ReportSection {
         count(of: set).text + (place == 0 ? " images of " : " of ") + set.name
       }.joined(separator: " and ")
     }
-    let counts = conditions(of: figure).map { counted($0, figure) }
-    let each = axes.isEmpty ? "" : " each"
+    let counts = (some ?? conditions(of: figure)).map { counted($0, figure) }
+    let each = axes.isEmpty || some?.count == 1 ? "" : " each"
     let (low, high) = (counts.min() ?? 0, counts.max() ?? 0)
     guard low < high else { return ReportedCount(evaluated: low, planned: imageCount).text + " \(unit)\(each)" }
     return "\(low) to \(high) of \(imageCount) \(unit)\(each)"

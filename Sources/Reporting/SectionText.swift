@@ -142,8 +142,7 @@ extension ReportSection {
         rows: axes[place].values.enumerated().map { index, value in
           .init(
             name: value, value: measured(metric, index)?.text ?? "-",
-            images:
-              "\(count(metric.said, under: conditions(along: place) { $0 == value }).text) \(metric.said.unitOfCount)")
+            images: images(of: metric.said, under: conditions(along: place) { $0 == value }))
         })
     }
     return (sets + series).filter { !$0.rows.isEmpty }

@@ -52,6 +52,11 @@ import Testing
     #expect(Set(six).count == 10 && six.allSatisfy { $0.count == 6 && Set($0).count == 6 })
     #expect(six.allSatisfy { chosen in chosen == candidates.filter(chosen.contains) })
     #expect(Lesion(count: 6, draw: 0).chosen(of: candidates, seed: 8) != six[0])
+    #expect(Lesion(count: 6, draw: 0).sets(of: 18) == 18_564 && Lesion(count: 7, draw: 0).sets(of: 6) == 0)
+    #expect(Lesion(count: 50, draw: 0).sets(of: 100) == 1_000_000 && Lesion(count: 6, draw: 0).sets(of: 6) == 1)
+    // All pairs of six, each once.
+    let pairs = (0..<15).map { Lesion(count: 2, draw: $0).chosen(of: Array(candidates[..<6]), seed: 7) }
+    #expect(Set(pairs).count == 15)
     // Each unit is left out in about a third of the draws.
     let counts = (0..<300).flatMap { Lesion(count: 6, draw: $0).chosen(of: candidates, seed: 7) }
     for candidate in candidates { #expect((60...140).contains(counts.count { $0 == candidate })) }

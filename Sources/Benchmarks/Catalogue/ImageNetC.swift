@@ -53,7 +53,8 @@ public enum ImageNetC: Benchmark {
   /// A folder a corruption and severity, or that of the clean images.
   public static func layout(of origin: ImageOrigin, _ subsets: [ImageSubset]) -> PictureLayout {
     origin.isMade
-      ? PictureLayout(root: origin.root) : PictureLayout(root: origin.root, folderAxes: 2, mayFitAlready: true)
+      ? PictureLayout(root: origin.root)
+      : PictureLayout(root: origin.root, folderAxes: 2, groups: groups, mayFitAlready: true)
   }
 
   /// Accuracies and corruption errors.

@@ -75,7 +75,7 @@ public enum ImageNetP: Benchmark {
   public static func layout(of origin: ImageOrigin, _ subsets: [ImageSubset]) -> PictureLayout {
     origin.isMade
       ? PictureLayout(root: origin.root)
-      : PictureLayout(root: origin.root, folderAxes: 1, isVideo: true, mayFitAlready: true)
+      : PictureLayout(root: origin.root, folderAxes: 1, groups: ImageNetC.groups, isVideo: true, mayFitAlready: true)
   }
 
   /// Accuracies of frames, and how steady answers are along sequences.

@@ -9,7 +9,7 @@ public enum Occlusion: Benchmark {
   public static let keys = ["root", "percents", "grid"]
 
   /// How large patches are.
-  public static let making = ["patch_grid": "patches"]
+  public static let making = ["patch_grid": "patches", "patches_dropped": "counts of dropped patches"]
 
   /// 10 to 90 percent of 14 x 14 patches, unless the manifest says otherwise.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
@@ -42,9 +42,12 @@ extension BenchmarkDefinition {
     name: String, root: String, percents: [Int], patchGrid: Int, classes: [String] = []
   ) -> BenchmarkDefinition {
     let axis = Axis(name: "dropped_percent", values: percents.map(String.init), isNumeric: true)
+    let drops = percents.map { PatchDrop(gridSide: patchGrid, percent: $0) }
     return BenchmarkDefinition(
       kind: .occlusion, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
-      attributes: ["patch_grid": String(patchGrid)]
-    ) { cell in [.fit, .drop(PatchDrop(gridSide: patchGrid, percent: percents[cell.index]))] }
+      attributes: [
+        "patch_grid": String(patchGrid), "patches_dropped": drops.map { String($0.count) }.joined(separator: " "),
+      ]
+    ) { cell in [.fit, .drop(drops[cell.index])] }
   }
 }

@@ -18,9 +18,6 @@ public struct AccuracyFigures: Sendable {
   public static let curves = AccuracyFigures(cells: .curve) { _, _, _ in [] }
 
   /// The mean over all conditions.
-  public static let mean: AccuracyFigures = .mean(over: { "over its \($0) conditions" })
-
-  /// The mean over all conditions.
   ///
   /// - Parameter words: what it is over, given their count.
   public static func mean(over words: @escaping @Sendable (Int) -> String) -> AccuracyFigures {
