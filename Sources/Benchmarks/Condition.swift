@@ -8,13 +8,16 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   public let cell: GridCell
   /// What is done to a picture, from the file's to the network's, in this order.
   public let steps: [PictureStep]
+  /// What is done then to the values that the network is given, in this order; none: they are the picture's own.
+  public let input: [InputStep]
   /// What is left out of the network; nil: nothing.
   public let lesion: Lesion?
 
   /// What is done at a cell of a grid.
-  public init(_ cell: GridCell, steps: [PictureStep], lesion: Lesion? = nil) {
+  public init(_ cell: GridCell, steps: [PictureStep], input: [InputStep] = [], lesion: Lesion? = nil) {
     self.cell = cell
     self.steps = steps
+    self.input = input
     self.lesion = lesion
   }
 
@@ -54,6 +57,11 @@ public struct PictureContext: Sendable {
   public init(preprocessing: Preprocessing, keeping kept: PictureSize?, seed: UInt64, frostPictures: [RGBImage]) {
     (self.preprocessing, self.kept, self.seed, self.frostPictures) = (preprocessing, kept, seed, frostPictures)
   }
+
+  /// The random numbers of what is done to an image.
+  func random(at path: String, _ what: String) -> CounterRandom {
+    CounterRandom(key: seed, stream: StableHash.of("\(path)\t\(what)"))
+  }
 }
 
 extension PictureStep {
@@ -62,9 +70,7 @@ extension PictureStep {
   ///
   /// - Throws: `ImageError` for a picture that cannot be changed so.
   public func apply(to picture: RGBImage, at path: String, _ context: PictureContext) throws(ImageError) -> RGBImage {
-    func random(_ what: String) -> CounterRandom {
-      CounterRandom(key: context.seed, stream: StableHash.of("\(path)\t\(what)"))
-    }
+    func random(_ what: String) -> CounterRandom { context.random(at: path, what) }
     switch self {
     case .fit: return picture.size == context.kept ? picture : try context.preprocessing.geometry(picture)
     case .perturb(let perturbation, let frame):

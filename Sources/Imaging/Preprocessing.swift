@@ -108,6 +108,20 @@ public struct Preprocessing: Sendable, Hashable, Codable {
     Normaliser(mean: SIMD3(mean[0], mean[1], mean[2]), std: SIMD3(std[0], std[1], std[2])).write(
       image.pixels, into: buffer)
   }
+
+  /// Makes (value - mean) / std of values in [0, 1], `[height][width][3]`. Of a picture's own values (``RGBImage/unitValues``) it
+  /// makes the bits that ``normalise(_:into:)`` makes of the picture.
+  public func normalise(_ values: inout [Float]) {
+    precondition(values.count % 3 == 0 && mean.count == 3 && std.count == 3, "three channels")
+    for index in stride(from: 0, to: values.count, by: 3) {
+      for channel in 0..<3 { values[index + channel] = (values[index + channel] - mean[channel]) / std[channel] }
+    }
+  }
+}
+
+extension RGBImage {
+  /// value / 255, `[height][width][3]`.
+  public var unitValues: [Float] { Raster(self).values }
 }
 
 extension Preprocessing: CustomStringConvertible {

@@ -100,8 +100,8 @@ extension Plan {
     /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
     /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
     /// leave out, since 8 conditions say step by step what is done to a picture, since 9 occlusion rounds the
-    /// patches that it drops down, and conditions say what is left out of the network.
-    static let currentVersion = 9
+    /// patches that it drops down, and conditions say what is left out of the network, since 10 conditions say what is done to the network's input.
+    static let currentVersion = 10
     var version = currentVersion
     let runID: String
     let created: String

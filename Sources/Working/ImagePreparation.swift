@@ -5,7 +5,7 @@ import Videos
 
 /// How the images of a shard are read, decoded, changed as their condition says, and made the network's input.
 package struct ImagePreparation: Sendable {
-  let task: ShardTask
+  package let task: ShardTask
   let inputHeight: Int
   let inputWidth: Int
   /// What tells the bytes that were read.
@@ -34,28 +34,48 @@ package struct ImagePreparation: Sendable {
       frostPictures: frostPictures)
   }
 
-  /// The values of the shard's image at an offset, height x width x 3.
+  /// The values of the shard's image at an offset, height x width x 3, as the network takes them.
+  ///
+  /// - Throws: as ``unitValues(of:)``.
+  package func values(of offset: Int) throws -> [Float] {
+    guard task.condition.input.isEmpty else {
+      var values = try unitValues(of: offset)
+      task.model.preprocessing.normalise(&values)
+      return values
+    }
+    let image = try picture(of: offset)
+    var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
+    try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
+    return values
+  }
+
+  /// The values of the shard's image at an offset in [0, 1], height x width x 3, after all that its condition does to them.
+  ///
+  /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
+  package func unitValues(of offset: Int) throws -> [Float] {
+    var values = try picture(of: offset).unitValues
+    let size = PictureSize(width: inputWidth, height: inputHeight)
+    for step in task.condition.input { step.apply(to: &values, size: size, at: task.paths[offset], context) }
+    return values
+  }
+
+  /// The shard's picture at an offset.
   ///
   /// What is wrong with a picture is believed only of bytes that are read twice alike: a read that storage cut short looks
   /// like a file that is cut short.
-  ///
-  /// - Throws: what is wrong with the image; `UnreadableFile` where it could not be read.
-  package func values(of offset: Int) throws -> [Float] {
+  private func picture(of offset: Int) throws -> RGBImage {
     let file = task.layout.file(of: task.paths[offset], in: folder)
     let bytes = try read(file)
-    let image: RGBImage
     do {
-      image = try picture(bytes, file, offset)
+      let image = try picture(bytes, file, offset)
       readBytes.note(bytes, of: offset)
+      return image
     } catch {
       let again = try read(file)
       readBytes.note(again, of: offset)
       guard again != bytes else { throw error }
-      image = try picture(again, file, offset)
+      return try picture(again, file, offset)
     }
-    var values = [Float](repeating: 0, count: inputHeight * inputWidth * 3)
-    try values.withUnsafeMutableBufferPointer { try task.model.preprocessing.normalise(image, into: $0) }
-    return values
   }
 
   /// Whether one of the task's probes can be read.
