@@ -133,8 +133,16 @@ public struct AccuracyTally: Tally {
 
   /// Both ends of the confidence interval of a combination of the conditions' accuracies.
   func intervals(of name: String, _ combination: AccuracyCombination, _ seed: UInt64) -> [Metric] {
-    CombinationBootstrap([combination], of: rightMasks).intervals(seed: seed, population: population, clean: nil)
-      .flatMap { Metric.ends(of: name, $0) }
+    intervals(of: name, axes: [], [combination], seed)
+  }
+
+  /// The same of a figure over axes, one combination a value; all rest on the same resamples.
+  func intervals(
+    of name: String, axes: [String], _ combinations: [AccuracyCombination], _ seed: UInt64
+  ) -> [Metric] {
+    Metric.ends(
+      of: name, axes: axes, method: Bootstrap.method,
+      CombinationBootstrap(combinations, of: rightMasks).intervals(seed: seed, population: population, clean: nil))
   }
 }
 
@@ -156,6 +164,6 @@ extension Metric {
 
   /// Both ends of a single figure's confidence interval by resampling.
   static func ends(of name: String, _ interval: ConfidenceInterval) -> [Metric] {
-    ends(of: name, axes: [], method: "\(Bootstrap.resamples) resamples of images", [interval])
+    ends(of: name, axes: [], method: Bootstrap.method, [interval])
   }
 }

@@ -24,14 +24,13 @@ extension ReportModel {
     let hidden: Set<String> = ["metrics", "axes", "title", "making"]
     let facts = archive.attributes.merging(group.attributes) { $1 }
       .filter { !$0.value.contains("\n") && !hidden.contains($0.key) }
+    let metrics = LegacyFigures.withWilsonIntervals(
+      try archive.metrics(group: group.path), sets: sets, attributes: attributes)
     return ReportSection(
-      run: run, model: group.attributes["model"] ?? group.path,
-      benchmark: group.attributes["benchmark"] ?? group.path,
-      axes: group.axes,
-      metrics: LegacyFigures.withWilsonIntervals(
-        try archive.metrics(group: group.path), sets: sets, attributes: attributes),
-      imageCount: group.imageCount, sets: sets, attributes: attributes,
-      facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+      whole: LegacyFigures.stated(metrics, axes: group.axes, sets: sets, attributes: attributes),
+      attributes: attributes, run: run, model: group.attributes["model"] ?? group.path,
+      benchmark: group.attributes["benchmark"] ?? group.path, axes: group.axes, imageCount: group.imageCount,
+      sets: sets, facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
       results: try results(group, of: archive), answerClasses: answerClasses(of: group, attributes))
   }
 

@@ -106,6 +106,19 @@ public struct ReportSection: Sendable {
     sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)],
     results: [Int]? = nil, answerClasses: Set<String>? = nil
   ) {
+    let attributes = LegacyFigures.attributes(attributes, axes: axes)
+    self.init(
+      whole: LegacyFigures.stated(metrics, axes: axes, sets: sets, attributes: attributes), attributes: attributes,
+      run: run, model: model, benchmark: benchmark, axes: axes, imageCount: imageCount, sets: sets, facts: facts,
+      results: results, answerClasses: answerClasses)
+  }
+
+  /// A section of metrics and attributes that say all.
+  init(
+    whole metrics: [Metric], attributes: [String: String], run: String, model: String, benchmark: String, axes: [Axis],
+    imageCount: Int, sets: [ReportedSet], facts: [(name: String, value: String)], results: [Int]?,
+    answerClasses: Set<String>?
+  ) {
     self.results = results
     self.answerClasses = answerClasses
     self.run = run
@@ -114,8 +127,8 @@ public struct ReportSection: Sendable {
     self.axes = axes
     self.imageCount = imageCount
     self.sets = sets
-    self.attributes = LegacyFigures.attributes(attributes, axes: axes)
-    self.metrics = LegacyFigures.stated(metrics, axes: axes, sets: sets, attributes: attributes)
+    self.attributes = attributes
+    self.metrics = metrics
     places = Dictionary(self.metrics.enumerated().map { ($1.name, $0) }) { first, _ in first }
     evaluated = self.metrics.first { $0.said.role == .count && $0.said.sets.isEmpty }?.values ?? []
     grid = self.metrics.first { $0.said.role == .grid }?.values

@@ -43,6 +43,8 @@ public struct Scheduler: Sendable {
   var restDeadlines = BinaryHeap<Deadline<String>>()
   var stores: [Int: Store] = [:]
   var failedWorkers: [Int: Set<String>] = [:]
+  /// Of shards that were taken up with a clean slate: who failed them before. It is not known why.
+  private var excused: [Int: Set<String>] = [:]
   /// Shards that were handed out as their last chance, or are to be once more because they were not.
   var lastChances: Set<Int> = []
   /// How long shards should take; nil leaves them as they are planned.
@@ -129,6 +131,8 @@ public struct Scheduler: Sendable {
     shards[index].state = shard.state
     pending.remove(index)
     if !shard.failedWorkers.isEmpty { failedWorkers[index] = shard.failedWorkers }
+    // Fewer failures than workers: some of them are of before the slate was wiped.
+    if shard.failures < shard.failedWorkers.count { excused[index] = shard.failedWorkers }
     switch shard.state {
     case .recorded: recordedCount += 1
     case .setAside: setAsideCount += 1
@@ -322,9 +326,9 @@ extension Scheduler {
     // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
     let silences = silences.removeValue(forKey: index) ?? [:]
     let failed = failedWorkers.removeValue(forKey: index) ?? []
+    let excused = excused.removeValue(forKey: index) ?? []
     lastChances.remove(index)
-    // Of a shard that was taken up with a clean slate it is not known why it failed before.
-    for worker in failed.sorted() where isWhole && shards[index].failures > 0 && worker != lease.worker {
+    for worker in failed.subtracting(excused).sorted() where isWhole && worker != lease.worker {
       blame(worker, silence: silences[worker], now)
     }
   }
@@ -358,6 +362,7 @@ extension Scheduler {
   mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: AttemptOutcome, reason: String) {
     actions.append(.ended(lease, outcome, reason: reason))
     failedWorkers[index, default: []].insert(lease.worker)
+    excused[index]?.remove(lease.worker)
     shards[index].failures += 1
     if isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []), !deservesAnother(index) {
       if let other = leases[index]?.lease, endLease(other) != nil {

@@ -29,6 +29,12 @@ import Testing
     #expect(deviations[0].isNaN && abs(deviations[1] - 0.125.squareRoot()) < 1e-12)
     #expect(found["mean_top1"]?.values == [0.375])
     #expect(found["mean_top1"]?.figure?.extent == "without 1, 2 blocks, 2 draws each")
+    let lows = try #require(found["mean_top1_by_removed_low"])
+    let highs = try #require(found["mean_top1_by_removed_high"])
+    #expect(lows.axes == ["removed"] && lows.figure?.role == .support)
+    // All right: Wilson's interval of four; else of the resamples, the same that the mean over all rests on.
+    #expect(abs(lows.values[0] - 0.51010) < 1e-5 && highs.values[0] == 1)
+    #expect(lows.values[1] < 0.5 && highs.values[1] > 0.5 && lows.values[2] < 0.25 && highs.values[2] > 0.25)
     let low = try #require(found["mean_top1_low"]).values[0]
     let high = try #require(found["mean_top1_high"]).values[0]
     #expect(low <= 0.375 && high >= 0.375 && low < high)

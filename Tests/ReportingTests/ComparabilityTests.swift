@@ -88,6 +88,28 @@ import Testing
     #expect(!text(Self.section("a")).contains("made on the fly"))
   }
 
+  @Test("Occlusion of archives of before is drawn on the fly: another seed or other patches are marked")
+  func olderOcclusion() {
+    func section(_ name: String, _ attributes: [String: String]) -> ReportSection {
+      ReportSection(
+        model: name, benchmark: "occlusion", axes: [Axis(name: "dropped_percent", values: ["10"], isNumeric: true)],
+        metrics: [
+          Metric(name: "top1", description: "", axes: ["dropped_percent"], values: [0.5]),
+          Metric(name: "evaluated", description: "", axes: ["dropped_percent"], values: [20]),
+          Metric(name: "mean_top1", description: "", axes: [], values: [0.5]),
+        ], imageCount: 20,
+        attributes: ["benchmark_kind": "occlusion", "patch_grid": "14", "seed": "7"].merging(attributes) { $1 },
+        facts: [])
+    }
+    func note(_ attributes: [String: String]) -> String? {
+      comparison(section("a", [:]), section("b", attributes)).notes.first { $0.contains("not comparable") }
+    }
+    #expect(note([:]) == nil)
+    #expect(note(["seed": "8"]) == "  a: not comparable with a: seed 8, not 7")
+    #expect(note(["patch_grid": "7"]) == "  a: not comparable with a: other patches")
+    #expect(text(section("a", [:])).contains("mean top-1 50.0 % over 1 share of dropped patches"))
+  }
+
   @Test("Side by side only figures of the same grid, images, making and seed stand unmarked")
   func marks() {
     let first = Self.section("a")

@@ -145,11 +145,16 @@ import Testing
     func corruptions(_ names: [String], _ severities: [Int]) -> BenchmarkDefinition {
       .corruptions(name: "c", origin: .published(root: "/"), corruptions: names, severities: severities)
     }
+    func occluded(_ percents: [Int]) -> BenchmarkDefinition {
+      .occlusion(name: "o", root: "/", percents: percents, patchGrid: 14)
+    }
     let clean = BenchmarkDefinition.clean(name: "v", root: "/")
     let grids = [
       (clean, AccuracyFigures.calibration), (corruptions(["fog", "snow"], [1, 2]), .corruptions),
       (corruptions(ImageNetC.standardCorruptions, [1, 2, 3, 4, 5]), .corruptions),
       (corruptions(ImageNetC.corruptions, [1, 2, 3, 4, 5]), .corruptions),
+      (occluded([10, 50]), .mean { "over \($0) shares of dropped patches" }),
+      (occluded([30]), .mean { "over \($0) share of dropped patches" }),
     ].map { (kind: $0.kind, axes: $0.grid.axes, sets: [ReportedSet](), metrics: accuracies($0, $1)) }
     let sequences = BenchmarkDefinition.perturbations(
       name: "p", origin: .published(root: "/"), perturbations: ImageNetP.standardPerturbations,

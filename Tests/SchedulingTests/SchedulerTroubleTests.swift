@@ -174,6 +174,34 @@ import Testing
       #expect(scheduler.handle(.stored(lease), at: 1) == [.acknowledge(lease, .recorded)])
     }
   }
+
+  @Test(
+    "Who failed shards before they were taken up is not blamed because somebody else fails them now", arguments: [0, 1])
+  func takenUpAndFailed(failuresSince: Int) {
+    // Three shards that a failed before; c fails them now, or failed them before the coordinator began again.
+    let failed: Set<String> = failuresSince == 0 ? ["a"] : ["a", "c"]
+    var scheduler = Scheduler(
+      blocks: [ShardBlock(count: 5)],
+      touched: (0..<3).map { SchedulerShard(id: $0, attempts: 3, failures: failuresSince, failedWorkers: failed) },
+      leaseSeconds: 10, maximumFailures: 3)
+    for (worker, shard) in [("a", Int64(3)), ("b", 4)] {
+      let held = [ShardAttempt(shard: shard, attempt: 1)]
+      _ = scheduler.handle(.joined(worker: worker, credits: 1, held: held), at: 0)
+    }
+    let first = scheduler.handle(.joined(worker: "c", credits: 3, held: []), at: 0).leases
+    for lease in first { _ = scheduler.handle(.failed(lease, reason: "no"), at: 1) }
+    var (lease, found): (ShardLease?, [Scheduler.Action]) = (Self.lease(4, 1, "b"), [])
+    while let current = lease {
+      _ = scheduler.handle(.resultReceived(current), at: 2)
+      let actions = scheduler.handle(.stored(current), at: 2)
+      found += actions
+      lease = actions.leases.first
+    }
+    #expect(scheduler.counts.recorded == 4)
+    let rested = found.compactMap { if case .rested(let worker, _) = $0 { worker } else { nil } }
+    // Those that failed since then are: c, where it did so under this coordinator.
+    #expect(rested == (first.isEmpty ? [] : ["c"]) && first.isEmpty == (failuresSince == 1))
+  }
 }
 
 extension [Scheduler.Action] {

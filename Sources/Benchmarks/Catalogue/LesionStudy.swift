@@ -160,10 +160,16 @@ extension AccuracyFigures {
     ] + (lacking.isEmpty ? [] : tally.intervals(of: "mean_top1", .mean(over: lacking), seed)) + [
       Metric(
         name: "mean_top1_by_removed", description: "top-1 accuracy, mean over the draws, 0 to 1",
-        axes: [grid.axes[0].name], values: means, figure: .init("mean top-1", .curve)),
-      Metric(
-        name: "deviation_by_removed", description: "standard deviation of the top-1 accuracy of one draw, 0 to 1",
-        axes: [grid.axes[0].name], values: deviations, figure: .init("deviation", .table)),
+        axes: [grid.axes[0].name], values: means, figure: .init("mean top-1", .curve))
     ]
+      + tally.intervals(
+        of: "mean_top1_by_removed", axes: [grid.axes[0].name],
+        grid.axes[0].values.indices.map { row in
+          .mean(over: (row * draws..<(row + 1) * draws).filter(grid.isPlanned))
+        }, seed) + [
+        Metric(
+          name: "deviation_by_removed", description: "standard deviation of the top-1 accuracy of one draw, 0 to 1",
+          axes: [grid.axes[0].name], values: deviations, figure: .init("deviation", .table))
+      ]
   }
 }

@@ -5,6 +5,8 @@ import Tensors
 public struct Bootstrap: Sendable {
   /// Resamples of a published figure.
   public static let resamples = 1_000
+  /// What its intervals are, in words.
+  static let method = "\(resamples) resamples of images"
 
   private let seed: UInt64
   private let population: UInt32

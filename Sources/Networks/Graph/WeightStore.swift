@@ -1,7 +1,8 @@
 import Synchronization
 
 /// Packed weights of one model, shared by all programs that are made of it: a program that leaves out a block, or gives
-/// more than logits, packs nothing a second time.
+/// more than logits, packs nothing a second time. A ViT's last block is computed of the class token's row alone, so a block
+/// that becomes the last one, or is it no more, is packed in the other form, too.
 final class WeightStore: Sendable {
   private let packed = Mutex<[Key: any Sendable]>([:])
 

@@ -37,6 +37,11 @@ struct Drawing {
     parts.append("<path d=\"\(path)\" stroke=\"\(colour)\" stroke-width=\"2\" fill=\"none\"\(dash)/>")
   }
 
+  /// A small disk: what is left of a line of one point.
+  mutating func dot(_ x: Int, _ y: Int, colour: String) {
+    parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4\" fill=\"\(colour)\"/>")
+  }
+
   /// A rectangle; without a colour its outline.
   mutating func box(_ x: Int, _ y: Int, _ width: Int, _ height: Int, fill: String?) {
     let look = fill.map { " fill=\"\($0)\"" } ?? " class=\"rule\""

@@ -1,0 +1,50 @@
+import Foundation
+import Records
+import Reporting
+import Testing
+
+/// Where curves put their points.
+@Suite struct CurvesTests {
+  private func page(_ axis: Axis, _ values: [Double]) -> String {
+    let metric = Metric(
+      name: "x", description: "", axes: [axis.name], values: values,
+      figure: .init("top-1", .curve, isOfEachCondition: true))
+    return HTMLReport.render(
+      ReportModel(
+        title: "t",
+        sections: [
+          ReportSection(model: "m", benchmark: "b", axes: [axis], metrics: [metric], imageCount: 4, facts: [])
+        ]))
+  }
+
+  /// The first line's path, which is the curve; grey rules are no lines.
+  private func curve(_ page: String) -> String? {
+    page.components(separatedBy: "<path d=\"M").dropFirst().first.map { String($0.prefix { $0 != "\"" }) }
+  }
+
+  @Test("Numbers lie in proportion, whatever their order; names one after the other")
+  func positions() {
+    // The plot is 420 wide from 48 and 240 high from 28.
+    let numbers = ["0", "10", "2", "4"]
+    let values = [1, 0, 0.75, 0.5]
+    #expect(
+      curve(page(Axis(name: "removed", values: numbers, isNumeric: true), values)) == "48 28L132 88L216 148L468 268")
+    #expect(curve(page(Axis(name: "name", values: numbers), values)) == "48 28L188 268L328 88L468 148")
+  }
+
+  @Test("A curve of a single point is a dot")
+  func singlePoint() {
+    let dot = "<circle cx=\"258\" cy=\"148\" r=\"4\""
+    #expect(page(Axis(name: "removed", values: ["3"], isNumeric: true), [0.5]).contains(dot))
+    let gaps = page(Axis(name: "removed", values: ["1", "3", "5"], isNumeric: true), [.nan, 0.5, .nan])
+    #expect(gaps.contains(dot))
+    #expect(!page(Axis(name: "removed", values: ["1", "3"], isNumeric: true), [0.5, 0.5]).contains("<circle"))
+  }
+
+  @Test("Labels of values that lie close are left out rather than drawn over each other")
+  func labels() {
+    let page = page(Axis(name: "removed", values: ["0", "1", "2", "100"], isNumeric: true), [1, 1, 1, 1])
+    #expect(page.contains(">0</text>") && page.contains(">100</text>"))
+    #expect(!page.contains(">1</text>") && !page.contains(">2</text>"))
+  }
+}
