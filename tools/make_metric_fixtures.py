@@ -7,11 +7,17 @@ BenchmarksTests compares with.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from fractions import Fraction
+from math import comb
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve, top_k_accuracy_score
+from sklearn.metrics import (
+    average_precision_score, cohen_kappa_score, roc_auc_score, roc_curve, top_k_accuracy_score)
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 FILE = Path(__file__).resolve().parent.parent / "Tests/BenchmarksTests/Fixtures/metrics.json"
@@ -81,14 +87,21 @@ def philox(counter: list[int], key: list[int]) -> list[int]:
     return counter
 
 
-def bootstrap(right: np.ndarray, seed: int) -> list[float]:
-    count, means = len(right), []
+def resamples(count: int, seed: int) -> Iterator[list[int]]:
+    """The places that each of 1,000 resamples draws."""
     for resample in range(1000):
         words: list[int] = []
         for block in range((count + 3) // 4):
             words += philox([block, 0, resample, 1 << 31], [seed, 0])
-        means.append(right[[word * count >> 32 for word in words[:count]]].mean())
-    return list(np.percentile(means, [2.5, 97.5]))
+        yield [word * count >> 32 for word in words[:count]]
+
+
+def middle(values: list[float]) -> list[float]:
+    return list(np.percentile(values, [2.5, 97.5]))
+
+
+def bootstrap(right: np.ndarray, seed: int) -> list[float]:
+    return middle([right[places].mean() for places in resamples(len(right), seed)])
 
 
 def wilson(part: int, count: int) -> list[float]:
@@ -109,6 +122,61 @@ def differences() -> list[list[float]]:
     """Two parts with their counts, both ends of the interval of the difference of the shares."""
     pairs = [(40, 40, 40, 40), (0, 40, 0, 30), (40, 40, 0, 40), (30, 40, 10, 50)]
     return [[*pair, *confint_proportions_2indep(*pair, method="newcomb", compare="diff")] for pair in pairs]
+
+
+def coin(one: int, other: int) -> float:
+    """McNemar's exact test in whole numbers; statsmodels', which must agree, is less exact far out."""
+    tail = Fraction(sum(comb(one + other, k) for k in range(min(one, other) + 1)), 2 ** (one + other))
+    p = float(min(Fraction(1), 2 * tail))
+    if one + other:
+        assert np.isclose(p, mcnemar([[0, one], [other, 0]], exact=True).pvalue, rtol=1e-7, atol=1e-300)
+    return p
+
+
+def kappa(first: np.ndarray, second: np.ndarray) -> float:
+    agreed = (first == second).mean()
+    expected = first.mean() * second.mean() + (1 - first.mean()) * (1 - second.mean())
+    if expected == 1:
+        return float("nan")
+    value = (agreed - expected) / (1 - expected)
+    assert np.isclose(value, cohen_kappa_score(first, second), atol=1e-12)
+    return value
+
+
+def pair(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, float]:
+    """Two models' right answers, [condition, image], -1 where there is none."""
+    both = (first >= 0) & (second >= 0)
+
+    def means(places: list[int]) -> tuple[float, float, float]:
+        rows = [(one[places][mask[places]], other[places][mask[places]])
+                for one, other, mask in zip(first, second, both)]
+        kappas = [kappa(one, other) for one, other in rows]
+        return (np.mean([one.mean() - other.mean() for one, other in rows]),
+                np.mean([(one == other).mean() for one, other in rows]),
+                np.nanmean(kappas) if not np.isnan(kappas).all() else float("nan"))
+
+    drawn = [means(places) for places in resamples(first.shape[1], seed)]
+    lead = (np.where(both, first, 0) - np.where(both, second, 0)).sum(axis=0)
+    difference, agreement, consistency = means(list(range(first.shape[1])))
+    better = [int((lead > 0).sum()), int((lead < 0).sum())]
+    return {"images": int(both.any(axis=0).sum()), "better": better[0], "other_better": better[1],
+            "difference": difference, "agreement": agreement, "error_consistency": consistency, "p": coin(*better),
+            **dict(zip(["difference_low", "difference_high"], middle([d[0] for d in drawn]))),
+            **dict(zip(["error_consistency_low", "error_consistency_high"], middle([d[2] for d in drawn])))}
+
+
+def pairs() -> dict[str, object]:
+    random = np.random.default_rng(20261130)
+    hard = random.random(120)
+    first, second = [(random.random((3, 120)) < 1 - 0.8 * hard).astype(int) for _ in range(2)]
+    first[2], second[2] = 1, 1  # a condition without errors has no kappa
+    first[1, :7], second[1, 5:9], first[:, 11] = -1, -1, -1
+    counts = [(0, 0), (5, 5), (1, 0), (0, 12), (30, 12), (31, 32), (700, 640), (2600, 2400), (1, 5000)]
+    values = [0.04, 0.01, 0.03, 0.005, 0.9, 0.03, 0.0]
+    return {"coins": [[*count, coin(*count)] for count in counts],
+            "holm": [values, list(multipletests(values, method="holm")[1])],
+            "first": first.tolist(), "second": second.tolist(),
+            "expected": [pair(first[:1], second[:1], seed=5), pair(first, second, seed=5)]}
 
 
 def main() -> None:
@@ -143,6 +211,7 @@ def main() -> None:
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(result, separators=(",", ":")) + "\n")
+    FILE.with_name("pairs.json").write_text(json.dumps(pairs(), separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -218,12 +218,15 @@ public final class ArchiveWriter {
 
   /// Writes a table to `/provenance/NAME`, a variable a column, over a dimension `row`.
   public func writeTable(_ name: String, columns: [TableColumn]) throws {
+    try writeTable(at: "/provenance/" + name, columns: columns)
+  }
+
+  func writeTable(at root: String, columns: [TableColumn]) throws {
     guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
     try written {
-      let root = "/provenance/" + name
       let rows = columns.first?.count ?? 0
       guard columns.allSatisfy({ $0.count == rows }) else {
-        throw ArchiveError.unwritable(path: path, reason: "the columns of \(name) differ in length")
+        throw ArchiveError.unwritable(path: path, reason: "the columns of \(root) differ in length")
       }
       try stored.file.makeGroup(root)
       try Self.makeDimension(root + "/row", length: rows, in: stored.file)

@@ -78,8 +78,8 @@ public struct AccuracyTally: Tally {
   var imageCount: Int { labels.count }
   /// The top-1 accuracy of each condition.
   var top1: [Double] { accuracies(Outcome.right) }
-  /// Which images were evaluated and which right, for sums over resamples.
-  var rightMasks: Outcomes { masks(Outcome.right) }
+  /// Which images were evaluated and which right.
+  public var rightAnswers: Outcomes { masks(Outcome.right) }
   /// Images of a condition that were evaluated.
   func evaluatedImages(_ condition: Int) -> [Int] {
     labels.indices.filter { outcomes[condition][$0] != Outcome.missing }
@@ -142,7 +142,7 @@ public struct AccuracyTally: Tally {
   ) -> [Metric] {
     Metric.ends(
       of: name, axes: axes, method: Bootstrap.method,
-      CombinationBootstrap(combinations, of: rightMasks).intervals(seed: seed, population: population, clean: nil))
+      CombinationBootstrap(combinations, of: rightAnswers).intervals(seed: seed, population: population, clean: nil))
   }
 }
 

@@ -92,7 +92,7 @@ public struct SubsetTally: Tally {
   /// - Parameter seed: the seed of the confidence intervals. Every set is resampled; sets of the same size alike, so that
   ///   ImageNet-9's variants of one picture stay together.
   public func metrics(clean: AccuracyTally? = nil, seed: UInt64 = 0) -> [Metric] {
-    let headline = figures.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0
+    let headline = headline
     let name = subsets.indices.contains(headline) ? subsets[headline] : "all"
     let more = (figures.gap.map(gap) ?? []) + (figures.foreign.map(detection) ?? [])
     let evaluated = outcomes.map { Double($0.count(where: \.isEvaluated)) }
@@ -110,6 +110,15 @@ public struct SubsetTally: Tally {
             "top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0,
             .init("top-1", subsets.count > 1 && grid.axes.isEmpty ? .table : .data, sets: [subsets[$0]]))
         }) + subsets.indices.map(evaluatedImages)
+  }
+
+  /// The set whose accuracy is the benchmark's.
+  private var headline: Int { figures.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0 }
+
+  /// Those of that set.
+  public var rightAnswers: Outcomes {
+    let wanted = members.indices.contains(headline) ? members[headline] : []
+    return Outcomes(outcomes.map { outcomes in wanted.map { outcomes[$0].isLabelled ? outcomes[$0].isRight : nil } })
   }
 
   /// That of a figure of a benchmark without axes; over axes only accuracies are shown.

@@ -84,6 +84,7 @@ public struct Collector {
       scores.add(contents, of: row.definition)
     }
     for (group, metrics) in scores.metrics() { try writer.writeMetrics(group: group, metrics) }
+    try writer.writeComparisons(scores.comparisons())
     try writer.writeTable("attempts", columns: try attemptColumns())
     try writer.writeTable("left_out", columns: leftOutColumns)
     try writer.close()

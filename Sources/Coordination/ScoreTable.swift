@@ -7,6 +7,8 @@ import Records
 /// nothing was evaluated.
 struct ScoreTable {
   private let plan: Plan
+  /// Benchmarks of the same images have the same number.
+  private let populations: [UInt32]
   /// [model][benchmark]
   private var tallies: [[any Tally]]
 
@@ -16,6 +18,7 @@ struct ScoreTable {
     let populations = plan.listings.enumerated().map { benchmark, listing in
       UInt32(plan.listings.firstIndex { $0.hasSameImages(as: listing) } ?? benchmark)
     }
+    self.populations = populations
     tallies = plan.manifest.models.map { model in
       plan.manifest.benchmarks.indices.map {
         let (benchmark, listing) = (plan.manifest.benchmarks[$0], plan.listings[$0])
@@ -43,6 +46,37 @@ struct ScoreTable {
         )
       }
     }
+  }
+
+  /// Every two models on every benchmark whose images both answered among the same classes. p-values are corrected for all of
+  /// them.
+  func comparisons() -> [PairedComparison] {
+    let models = plan.manifest.models
+    var pairs: [(benchmark: Int, first: Int, second: Int, figures: PairedComparison.Figures)] = []
+    for benchmark in plan.manifest.benchmarks.indices {
+      let answers = models.indices.map { tallies[$0][benchmark].rightAnswers }
+      let classes = models.map { answerClasses(of: $0, on: benchmark) }
+      for first in models.indices {
+        for second in models.indices.dropFirst(first + 1) where classes[first] == classes[second] {
+          let figures = answers[first].compared(
+            with: answers[second], seed: plan.manifest.seed, population: populations[benchmark])
+          if let figures { pairs.append((benchmark, first, second, figures)) }
+        }
+      }
+    }
+    return zip(pairs, SignTest.holm(pairs.map(\.figures.p))).map { pair, corrected in
+      PairedComparison(
+        benchmark: plan.manifest.benchmarks[pair.benchmark].name, first: models[pair.first].name,
+        second: models[pair.second].name, figures: pair.figures, correctedP: corrected)
+    }
+  }
+
+  /// The classes among which a network answers, where a benchmark names some; accuracies among others are not comparable.
+  private func answerClasses(of model: ModelSpecification, on benchmark: Int) -> Set<String>? {
+    let definition = plan.manifest.benchmarks[benchmark]
+    guard case .among = definition.kind.benchmark.classes else { return nil }
+    let scoring = definition.scoring(of: plan.listings[benchmark], classCount: model.classCount)
+    return Set(scoring.scored?.map { scoring.classNames[Int($0)] } ?? scoring.classNames)
   }
 
   private func series(model: Int, benchmark: Int) -> [Metric] {

@@ -4,6 +4,7 @@ import Foundation
 import Imaging
 import Kernels
 import Networks
+import Records
 import Yams
 
 /// Reads a manifest and refuses what cannot be run, before anything starts.
@@ -164,8 +165,13 @@ extension ManifestReader {
     if precision == .bf16, gemm != .native, let node = keys["gemm"] {
       throw node.failure("precision bf16 needs gemm native: OpenBLAS computes in fp32")
     }
+    let name = try keys["name"]?.identifier() ?? Self.usualName(architecture, checkpoint)
+    guard !ArchiveNames.reserved.contains(name) else {
+      throw (keys["name"] ?? node).failure(
+        "a model cannot be named \"\(name)\", as a group of the archive is; give it another name with the key \"name\"")
+    }
     return ModelSpecification(
-      name: try keys["name"]?.identifier() ?? Self.usualName(architecture, checkpoint),
+      name: name,
       architecture: architecture.name,
       checkpoint: checkpoint,
       checkpointDigest: "",

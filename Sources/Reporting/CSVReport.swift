@@ -5,11 +5,11 @@ public struct CSVReport: Sendable {
   /// File names and their contents.
   public let files: [(name: String, text: String)]
   /// The names that the files have.
-  public static let names = ["conditions.csv", "series.csv", "summary.csv"]
+  public static let names = ["conditions.csv", "series.csv", "summary.csv", "comparisons.csv"]
 
   /// `conditions.csv`, a line a condition, `series.csv`, a line a value of a metric over one axis, and `summary.csv`, a
   /// line a single figure; each with the ends of its confidence interval, how many results it rests on, and how many
-  /// were planned.
+  /// were planned. `comparisons.csv` has a line a pair of models and benchmark.
   public static func render(_ model: ReportModel) -> CSVReport {
     let ofConditions = model.sections.flatMap(\.metrics).filter(\.said.isOfEachCondition).map(\.name).firstOccurrences
     var conditions = [
@@ -38,8 +38,26 @@ public struct CSVReport: Sendable {
         summary.append(row(keys + [metric.name] + values(section, metric, 0) + cells(section.count(metric.said))))
       }
     }
-    let texts = [conditions, series, summary].map { $0.joined(separator: "\r\n") + "\r\n" }
+    let texts = [conditions, series, summary, comparisons(model.pairs)].map { $0.joined(separator: "\r\n") + "\r\n" }
     return CSVReport(files: zip(names, texts).map { ($0, $1) })
+  }
+
+  private static func comparisons(_ pairs: [ReportedPair]) -> [String] {
+    let head =
+      "run,model,benchmark,other,conditions,images,better,other_better,difference,difference_low,difference_high,p,p_holm,"
+      + "agreement,error_consistency,error_consistency_low,error_consistency_high"
+    return [head]
+      + pairs.map { pair in
+        let (comparison, found) = (pair.comparison, pair.comparison.figures)
+        let counts = [found.conditions, found.images, found.firstBetter, found.secondBetter].map { "\($0)" }
+        let values = [
+          found.difference, found.differenceLow, found.differenceHigh, found.p, comparison.correctedP, found.agreement,
+          found.errorConsistency, found.errorConsistencyLow, found.errorConsistencyHigh,
+        ]
+        return row(
+          [pair.run, comparison.first, comparison.benchmark, comparison.second] + counts
+            + values.map { text($0.isNaN ? nil : $0) })
+      }
   }
 
   /// A metric's name and those of both ends of its interval.

@@ -15,6 +15,7 @@ public enum HTMLReport {
     <h1>\(escaped(model.title))</h1>
     \(model.legend.map { "<p class=\"quiet\">\(escaped($0))</p>" }.joined(separator: "\n"))
     \(ModelComparison(model).map(comparison) ?? "")
+    \(ModelPairs(model).map(pairs) ?? "")
     \(model.sections.map { section($0, heading: model.heading(of: $0)) }.joined(separator: "\n"))
     </body>
     </html>
@@ -49,6 +50,11 @@ public enum HTMLReport {
       + table(head: ["benchmark", "in %", ""] + comparison.models, rows: rows)
       + comparison.lines.map { "<p>\(escaped($0))</p>" }.joined()
       + Plots.ofComparisons.compactMap { $0.draw(comparison) }.joined()
+  }
+
+  private static func pairs(_ pairs: ModelPairs) -> String {
+    "<h2>\(escaped(pairs.title))</h2>" + table(head: pairs.head, rows: pairs.rows)
+      + pairs.lines.map { "<p>\(escaped($0))</p>" }.joined()
   }
 
   private static func section(_ section: ReportSection, heading: String) -> String {

@@ -6,13 +6,16 @@ extension ReportModel {
   ///
   /// - Throws: `ArchiveError` for a damaged archive.
   public init(archives: [ArchiveReader]) throws {
-    var sections: [ReportSection] = []
+    var (sections, pairs): ([ReportSection], [ReportedPair]) = ([], [])
     for (archive, run) in zip(archives, Self.runLabels(archives)) {
+      pairs += try archive.comparisons().map { ReportedPair(run: run, $0) }
       for group in archive.groups { sections.append(try Self.section(group, of: archive, run: run)) }
     }
     let names = Set(archives.map { $0.attributes["run"] ?? "" })
     let titles = names.count > 1 ? "Robustness evaluation \(names.sorted().joined(separator: ", "))" : nil
-    self.init(title: titles ?? archives.first?.attributes["title"] ?? "Robustness evaluation", sections: sections)
+    self.init(
+      title: titles ?? archives.first?.attributes["title"] ?? "Robustness evaluation", sections: sections,
+      pairs: pairs)
   }
 
   private static func section(

@@ -7,13 +7,16 @@ public struct ReportModel: Sendable {
   public let title: String
   /// In the archives' order.
   public let sections: [ReportSection]
+  /// Models compared in pairs, within their runs.
+  public let pairs: [ReportedPair]
   /// Names of models that several runs have, which therefore say their run.
   private let repeated: Set<String>
 
   /// A report.
-  public init(title: String, sections: [ReportSection]) {
+  public init(title: String, sections: [ReportSection], pairs: [ReportedPair] = []) {
     self.title = title
     self.sections = sections
+    self.pairs = pairs
     let runs = Dictionary(grouping: sections, by: \.model).mapValues { Set($0.map(\.run)) }
     repeated = Set(runs.filter { $0.value.count > 1 }.keys)
   }
@@ -53,6 +56,17 @@ public struct ReportModel: Sendable {
 struct ReportedModel: Hashable, Sendable {
   let run: String
   let name: String
+}
+
+/// Two models of a run, compared image by image.
+public struct ReportedPair: Sendable, Equatable {
+  /// What tells the run from the report's others.
+  public let run: String
+  /// What was found.
+  public let comparison: PairedComparison
+
+  /// A pair.
+  public init(run: String = "", _ comparison: PairedComparison) { (self.run, self.comparison) = (run, comparison) }
 }
 
 /// A named set of a benchmark's images.

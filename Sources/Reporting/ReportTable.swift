@@ -10,6 +10,7 @@ public enum ReportTable {
     if let comparison = ModelComparison(model) {
       blocks.append(render(comparison, colour, width).joined(separator: "\n"))
     }
+    if let pairs = ModelPairs(model) { blocks.append(render(pairs, width).joined(separator: "\n")) }
     if !model.legend.isEmpty {
       blocks.append(model.legend.flatMap { wrapped($0, width, indent: "") }.joined(separator: "\n"))
     }
@@ -44,6 +45,24 @@ public enum ReportTable {
       lines.append(line)
     }
     return (lines + comparison.lines.flatMap { wrapped($0, width) }).map { $0.trimmingSuffix { $0 == " " } }
+  }
+
+  /// The pairs that a terminal shows; files hold all.
+  private static let mostPairs = 60
+
+  /// A row a benchmark and two models.
+  private static func render(_ pairs: ModelPairs, _ width: Int) -> [String] {
+    let rows = pairs.rows.prefix(mostPairs)
+    let table = [pairs.head] + rows
+    let widths = pairs.head.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+    var lines = [pairs.title]
+    lines += table.map { row in
+      zip(row, widths).map { "  " + padded($0, $1, right: false) }.joined().trimmingSuffix { $0 == " " }
+    }
+    if pairs.rows.count > rows.count {
+      lines.append("  and \(pairs.rows.count - rows.count) more, which the page and the files of --csv show")
+    }
+    return lines + pairs.lines.flatMap { wrapped($0, width) }
   }
 
   private static func section(_ section: ReportSection, _ heading: String, _ colour: Bool, _ width: Int) -> [String] {

@@ -17,7 +17,8 @@ struct ReportCommand: ParsableCommand {
   @Argument(help: "The archives, or the folders of their runs.") var files: [String]
   @Option(name: .shortAndLong, help: "The HTML page to write [default: report.html beside the first archive].")
   var output: String?
-  @Option(help: "Also write conditions.csv, series.csv and summary.csv into this folder.") var csv: String?
+  @Option(help: "Also write conditions.csv, series.csv, summary.csv and comparisons.csv into this folder.") var csv:
+    String?
 
   func run() throws {
     let archives = try files.map(Usage.archive)

@@ -46,6 +46,9 @@ public protocol Tally: Sendable {
   ///   - clean: the same model's tally on clean images, for relative errors.
   ///   - seed: the seed of the confidence intervals.
   func metrics(clean: AccuracyTally?, seed: UInt64) -> [Metric]
+  /// Which answers were right, by which models are compared in pairs; where there are several sets of images, of the one whose
+  /// accuracy is the benchmark's.
+  var rightAnswers: Outcomes { get }
 }
 
 /// A named set of images of a benchmark.

@@ -159,9 +159,9 @@ extension AccuracyTally {
         errors.mean(relative), errors.combination(relative: true)
       ),
     ]
-    let intervals = CombinationBootstrap(single.map(\.of), of: rightMasks).intervals(
+    let intervals = CombinationBootstrap(single.map(\.of), of: rightAnswers).intervals(
       seed: seed, population: population,
-      clean: clean.map { ($0.rightMasks, $0.population) })
+      clean: clean.map { ($0.rightAnswers, $0.population) })
     return [
       Metric(
         name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",

@@ -99,6 +99,8 @@ public enum ImageNetP: Benchmark {
     func metrics(clean: AccuracyTally?, seed: UInt64) -> [Metric] {
       accuracy.metrics(clean: clean, seed: seed) + stability.metrics(seed: seed)
     }
+
+    var rightAnswers: Outcomes { accuracy.rightAnswers }
   }
 }
 

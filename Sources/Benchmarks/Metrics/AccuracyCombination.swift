@@ -23,34 +23,6 @@ struct AccuracyCombination {
   }
 }
 
-/// Which images of each condition were evaluated, and which of these answered right.
-struct Outcomes {
-  /// A mask an image and condition, all bits or none.
-  let evaluated: [[Int32]]
-  let right: [[Int32]]
-
-  var imageCount: Int { evaluated.first?.count ?? 0 }
-
-  /// An accuracy over the images that a resample holds `counts` times; NaN where it holds none that was evaluated.
-  func accuracy(_ condition: Int, counts: [Int32]) -> Double {
-    let all = Self.sum(counts, evaluated[condition])
-    return all == 0 ? .nan : Double(Self.sum(counts, right[condition])) / Double(all)
-  }
-
-  /// The accuracy over all images, and Wilson's interval of it.
-  func accuracy(_ condition: Int) -> (value: Double, interval: ConfidenceInterval) {
-    let all = evaluated[condition].count { $0 != 0 }
-    let part = right[condition].count { $0 != 0 }
-    return (all == 0 ? .nan : Double(part) / Double(all), .wilson(part, of: all))
-  }
-
-  private static func sum(_ counts: [Int32], _ mask: [Int32]) -> Int32 {
-    var sum: Int32 = 0
-    for index in 0..<min(counts.count, mask.count) { sum &+= counts[index] & mask[index] }
-    return sum
-  }
-}
-
 /// Resamples combinations of accuracies.
 ///
 /// Where every resample gives the same, as where all images are right, the ends are those of Wilson's intervals of the
