@@ -25,7 +25,8 @@ def wave(height, width, row, column):
 
 def sides(size, tenth):
     """Half the sides of the squares that bound a band of tenth * 0.1 pi, half as wide as a tenth to each side."""
-    return [min(max(0, (2 * tenth + end) * size // 40), size // 2 + 1) for end in (-1, 1)]
+    low, high = [max(0, (2 * tenth + end) * size // 40) for end in (-1, 1)]
+    return low, size if tenth == 10 else high
 
 
 def symmetric(height, width, tenth):

@@ -6,6 +6,8 @@ import Tensors
 public enum InputStep: Sendable, Hashable, Codable {
   /// A wave of one frequency is added.
   case addWave(FourierWave)
+  /// Noise of a band of frequencies is added.
+  case addNoise(BandNoise)
 }
 
 extension InputStep {
@@ -22,6 +24,10 @@ extension InputStep {
       wave.add(
         to: &values, height: size.height, width: size.width,
         random: context.random(at: path, "wave\t\(wave.row)\t\(wave.column)"))
+    case .addNoise(let noise):
+      noise.add(
+        to: &values, height: size.height, width: size.width, std: context.preprocessing.std,
+        random: context.random(at: path, "band noise"))
     }
   }
 }

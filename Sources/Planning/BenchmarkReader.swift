@@ -54,6 +54,10 @@ extension ManifestReader {
       try reader.required(key, in: keys, of: node).number(above: low, upTo: high)
     }
 
+    func fraction(_ key: String, above low: Double, upTo high: Double) throws -> Double? {
+      try keys[key]?.fraction(above: low, upTo: high)
+    }
+
     func word(_ key: String, known: [String]) throws -> String? {
       try keys[key]?.choice(known.map { (word: $0, value: $0) })
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// A place in the YAML tree that knows its path and its line, so that every refusal names both.
@@ -60,6 +61,21 @@ struct ManifestNode {
     }
     guard value > low, value <= high else {
       throw failure("\(path) is \(value), but must be above \(low) and at most \(high)")
+    }
+    return value
+  }
+
+  /// A number from a range without its lower end, which may be written as a fraction: `0.03` or `8/255`.
+  func fraction(above low: Double, upTo high: Double) throws -> Double {
+    let parts = try text().split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2 else { return try number(above: low, upTo: high) }
+    let numbers = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }.filter(\.isFinite)
+    guard numbers.count == 2, numbers[1] > 0 else {
+      throw failure("\(path) must be a number, or a fraction such as 8/255")
+    }
+    let value = numbers[0] / numbers[1]
+    guard value > low, value <= high else {
+      throw failure("\(path) is \(try text()), but must be above \(low) and at most \(high)")
     }
     return value
   }

@@ -15,6 +15,9 @@ public protocol ManifestKeys {
   func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]?
   /// A number from a range without its lower end; an error where the key is missing.
   func number(_ key: String, above low: Double, upTo high: Double) throws -> Double
+  /// A number from a range without its lower end, which may be written as a fraction such as `8/255`; nil where the key is
+  /// missing.
+  func fraction(_ key: String, above low: Double, upTo high: Double) throws -> Double?
   /// One of some words; nil where the key is missing.
   func word(_ key: String, known: [String]) throws -> String?
   /// Different words of some that are known, at least one; nil where the key is missing or says `all`.
@@ -35,6 +38,14 @@ extension ManifestKeys {
     case (false, true): .madeFrom(root: try folder("from"))
     default: throw failure(nil, "needs either root (published files) or from (clean images), not both")
     }
+  }
+
+  /// Yes or no; nil where the key is missing.
+  func flag(_ key: String) throws -> Bool? { try word(key, known: ["true", "false"]).map { $0 == "true" } }
+
+  /// One of an enumeration's words; nil where the key is missing.
+  func word<Words: CaseIterable & RawRepresentable<String>>(_ key: String, of words: Words.Type) throws -> Words? {
+    try word(key, known: words.allCases.map(\.rawValue)).flatMap(Words.init)
   }
 
   /// The folder of a cell of published files.
