@@ -40,6 +40,8 @@ extension Metric {
       case table
       /// It is drawn over its last axis; a table shows no more than its mean a row.
       case curve
+      /// It is drawn as a field of colours over its two axes.
+      case map
       /// Only files show it.
       case data
       /// How many images there are with a result and a class, of its sets.

@@ -72,4 +72,30 @@ import Testing
     let shown = try report(path)
     #expect(shown.page.contains("mean loss") && shown.page.contains("loss by frequency"))
   }
+
+  @Test("a heat map of frequencies: half of it is computed, all of it shown, and the archive is whole")
+  func fourierHeatMap() throws {
+    let path = try run([
+      "{kind: fourier-heat-map, root: data/val, size: 3, norm: 12}",
+      "{kind: fourier-heat-map, name: faint, root: data/val, size: 1, norm: 0.0001}",
+    ])
+    let archive = try ArchiveReader(path: path)
+    let found = try metrics(archive, "fourier-heat-map")
+    let map = try #require(found["error_map"]).values
+    let top1 = try #require(found["top1"]).values
+    #expect(map.count == 9 && map == map.reversed())
+    #expect(map.prefix(5).elementsEqual(top1.prefix(5).map { 1 - $0 }) && top1.suffix(4).allSatisfy(\.isNaN))
+    let waves = try (0..<5).map { try logits(archive, "fourier-heat-map", $0) }
+    let clean = try logits(archive, "imagenet-val", 0)
+    #expect(Set(waves + [clean]).count == 6)
+    // A wave of next to no strength changes next to nothing, but is no clean image.
+    let faint = try logits(archive, "faint", 0)
+    #expect(faint != clean)
+    #expect(zip(faint, clean).allSatisfy { abs(Float(bitPattern: $0) - Float(bitPattern: $1)) < 0.01 })
+    let verified = try CommandLineTool.run(["verify", path])
+    #expect(verified.status == 0, "\(verified.output)")
+    let shown = try report(path)
+    #expect(shown.page.contains("error in percent by frequency_y and frequency_x"))
+    #expect(shown.text.contains("over 9 frequencies"))
+  }
 }

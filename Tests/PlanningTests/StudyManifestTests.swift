@@ -49,4 +49,33 @@ import Testing
     expectRefusal("{kind: frequency-noise, root: val, mask: round}", "must be one of symmetric, authors")
     expectRefusal("{kind: frequency-noise, root: val, epsilon: 1}", "unknown key \"epsilon\"")
   }
+
+  @Test(
+    "a heat map of frequencies: 63 x 63 with norm 15.7; an even size, and more waves than images have pixels for, are refused"
+  )
+  func fourierHeatMap() throws {
+    let plain = try parse("{kind: fourier-heat-map, root: val}")
+    #expect(plain.conditions.count == 1985 && plain.attributes["wave_norm"] == "15.7")
+    guard case .addWave(let wave)? = plain.conditions[0].input.first else {
+      Issue.record("\(plain.conditions[0])")
+      return
+    }
+    #expect(wave == FourierWave(row: 31, column: 31, norm: 15.7))
+    #expect(try parse("{kind: fourier-heat-map, root: val, size: 5, norm: 4}").conditions.count == 13)
+    expectRefusal("{kind: fourier-heat-map, root: val, size: 4}", "size is 4, but must be odd")
+    expectRefusal("{kind: fourier-heat-map, root: val, norm: 0}", "norm is 0.0, but must be above 0.0")
+    func plan(_ size: Int) throws -> Plan {
+      try workspace.write(
+        """
+        run: map
+        models: [{architecture: replknet-nano, checkpoint: nano.safetensors}]
+        benchmarks: [{kind: fourier-heat-map, root: val, size: \(size)}]
+        """, to: "map.yaml")
+      return try Plan.make(manifestPath: workspace.path + "/map.yaml")
+    }
+    #expect(try plan(63).manifest.benchmarks[0].conditions.count == 1985)
+    #expect { try plan(65) } throws: {
+      "\($0)".contains("takes images of 64x64, which have 31; ask for fewer with the key size, 63 at most")
+    }
+  }
 }

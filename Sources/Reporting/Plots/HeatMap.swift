@@ -16,7 +16,7 @@ enum HeatMap: SectionPlot {
         let condition = row * columns.count + column
         let x = left + column * width
         let value = section.measured(cells, condition)
-        drawing.box(x, y, width - 2, height - 2, fill: value.map { shade($0.value) })
+        drawing.box(x, y, width - 2, height - 2, fill: value.map { Plots.shade($0.value) })
         guard let value else { continue }
         let label = value.bare + (section.isIncomplete(condition) ? "*" : "")
         drawing.text(x + width / 2, y + 17, label, .middle, value.value > 0.55 ? "cell dark" : "cell")
@@ -25,16 +25,5 @@ enum HeatMap: SectionPlot {
     return drawing.svg(
       left + columns.count * width + 4, top + rows.count * height + 4,
       title: "\(cells.said.title) in percent by \(section.axes[0].name) and \(section.axes[1].name)")
-  }
-
-  /// From pale yellow over green to dark blue, so that order survives in grey.
-  private static func shade(_ value: Double) -> String {
-    let stops: [(Double, Double, Double)] = [(255, 247, 188), (122, 199, 160), (44, 127, 148), (24, 62, 110)]
-    let position = max(0, min(1, value)) * Double(stops.count - 1)
-    let index = min(Int(position), stops.count - 2)
-    let share = position - Double(index)
-    func mix(_ first: Double, _ second: Double) -> Int { Int((first + (second - first) * share).rounded()) }
-    let (low, high) = (stops[index], stops[index + 1])
-    return "rgb(\(mix(low.0, high.0)),\(mix(low.1, high.1)),\(mix(low.2, high.2)))"
   }
 }

@@ -12,11 +12,22 @@ protocol ComparisonPlot: Sendable {
 
 /// The plots of a page, in their order.
 enum Plots {
-  static let ofSections: [any SectionPlot.Type] = [HeatMap.self, Curves.self]
+  static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self]
   static let ofComparisons: [any ComparisonPlot.Type] = [ModelDots.self]
 
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes or shapes tell repeats apart.
   static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
+
+  /// From pale yellow over green to dark blue, so that order survives in grey.
+  static func shade(_ value: Double) -> String {
+    let stops: [(Double, Double, Double)] = [(255, 247, 188), (122, 199, 160), (44, 127, 148), (24, 62, 110)]
+    let position = max(0, min(1, value)) * Double(stops.count - 1)
+    let index = min(Int(position), stops.count - 2)
+    let share = position - Double(index)
+    func mix(_ first: Double, _ second: Double) -> Int { Int((first + (second - first) * share).rounded()) }
+    let (low, high) = (stops[index], stops[index + 1])
+    return "rgb(\(mix(low.0, high.0)),\(mix(low.1, high.1)),\(mix(low.2, high.2)))"
+  }
 }
 
 /// Inline SVG in the making. Whatever text is drawn is escaped here.
