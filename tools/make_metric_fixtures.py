@@ -179,6 +179,20 @@ def pairs() -> dict[str, object]:
             "expected": [pair(first[:1], second[:1], seed=5), pair(first, second, seed=5)]}
 
 
+def annotations() -> dict[str, object]:
+    """Right answers by reassessed labels, of which some images have none."""
+    random = np.random.default_rng(20261201)
+    steps = np.rint(random.normal(0, 6, (300, 8))).astype(int)
+    answers = steps.argmax(axis=1)
+    labels = np.where(random.random(300) < 0.5, answers, random.integers(0, 8, 300))
+    real = [sorted(set(random.integers(0, 8, random.integers(0, 4)).tolist() + ([answer] if random.random() < 0.4 else [])))
+            for answer in answers.tolist()]
+    right = [answer in classes for answer, classes in zip(answers, real) if classes]
+    return {"step": STEP, "class_count": 8, "logits": steps.ravel().tolist(), "labels": labels.tolist(), "real": real,
+            "real_expected": {"real_top1": np.mean(right), **dict(zip(["real_top1_low", "real_top1_high"],
+                                                                      wilson(sum(right), len(right))))}}
+
+
 def main() -> None:
     random = np.random.default_rng(20261125)
     steps = np.rint(random.normal(0, 6, (730, 8))).astype(int)
@@ -211,7 +225,8 @@ def main() -> None:
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(result, separators=(",", ":")) + "\n")
-    FILE.with_name("pairs.json").write_text(json.dumps(pairs(), separators=(",", ":")) + "\n")
+    for name, fixture in [("pairs", pairs()), ("annotations", annotations())]:
+        FILE.with_name(name + ".json").write_text(json.dumps(fixture, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

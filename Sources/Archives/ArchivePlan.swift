@@ -16,12 +16,30 @@ public struct ArchiveGroupPlan: Sendable {
   public let variables: [Variable]
   /// Where it came from.
   public let attributes: [String: String]
+  /// What is known of each image, in words.
+  public let texts: [Text]
+
+  /// A text an image.
+  public struct Text: Sendable {
+    /// The name in the archive.
+    public let name: String
+    /// What it is.
+    public let description: String
+    /// As many as images.
+    public let values: [String]
+
+    /// Texts of the images.
+    public init(_ name: String, _ values: [String], description: String) {
+      (self.name, self.values, self.description) = (name, values, description)
+    }
+  }
 
   /// A group; labels are as many as paths.
   public init(
     path: String, axes: [Axis], imagePaths: [String], labels: [Int32], classNames: [String], variables: [Variable],
-    attributes: [String: String]
+    attributes: [String: String], texts: [Text] = []
   ) {
+    self.texts = texts
     self.path = path
     self.axes = axes
     self.imagePaths = imagePaths

@@ -194,6 +194,17 @@ public final class ArchiveReader {
     return ArchiveGroupPlan.place(of: condition, in: group.axes)
   }
 
+  /// A text of each image of a group, such as `real_label`; nil where the group has none of this name.
+  public func texts(_ name: String, group path: String) throws -> [String]? {
+    let group = try find(path)
+    return try HDF5.exclusively {
+      guard stored.exists("/\(path)/\(name)") else { return nil }
+      let texts = try stored.strings("/\(path)/\(name)")
+      guard texts.count == group.imageCount else { throw stored.failure("the shapes in \(path) do not agree") }
+      return texts
+    }
+  }
+
   /// The metrics of a group.
   public func metrics(group path: String) throws -> [Metric] {
     let group = try find(path)

@@ -110,7 +110,13 @@ public final class ArchiveWriter {
           root + "/" + dimension.name, to: root + "/" + variable.name, axis: extents.count + 1 + place)
       }
     }
-    for name in ["label", "path"] { try file.attach(root + "/image", to: root + "/" + name, axis: 0) }
+    for text in group.texts {
+      try file.write(.strings(text.values), to: root + "/" + text.name)
+      try file.setAttribute("long_name", of: root + "/" + text.name, to: text.description)
+    }
+    for name in ["label", "path"] + group.texts.map(\.name) {
+      try file.attach(root + "/image", to: root + "/" + name, axis: 0)
+    }
     try file.attach(root + "/class", to: root + "/class_name", axis: 0)
     try file.setAttribute("long_name", of: root + "/complete", to: "1 where the image has a result")
     try file.setAttribute("long_name", of: root + "/label", to: "class index; -1 where it is unknown")

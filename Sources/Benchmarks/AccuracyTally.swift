@@ -9,6 +9,8 @@ public struct AccuracyTally: Tally {
     static let evaluated: UInt8 = 1
     static let inTop5: UInt8 = 2
     static let right: UInt8 = 4
+    static let hasRealLabels: UInt8 = 8
+    static let reallyRight: UInt8 = 16
   }
 
   let grid: Grid
@@ -64,7 +66,14 @@ public struct AccuracyTally: Tally {
       }
       outcomes[condition][image] =
         Outcome.evaluated | (before < 5 ? Outcome.inTop5 : 0) | (before == 0 ? Outcome.right : 0)
+        | realOutcome(image, logits[row * classCount..<(row + 1) * classCount])
     }
+  }
+
+  /// Whether the answer is right by reassessed labels.
+  private func realOutcome(_ image: Int, _ logits: ArraySlice<Float>) -> UInt8 {
+    guard let outputs = scoring?.realOutputs?[image], let answer = scoring?.answer(logits) else { return 0 }
+    return Outcome.hasRealLabels | (outputs.contains(answer) ? Outcome.reallyRight : 0)
   }
 
   private func accuracies(_ outcome: UInt8) -> [Double] {
@@ -119,7 +128,24 @@ public struct AccuracyTally: Tally {
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }, figure: .init("", .grid, .number)))
     }
-    return series + figures.series(self, clean, seed)
+    return series + realAccuracy + figures.series(self, clean, seed)
+  }
+
+  /// The accuracy by reassessed labels, where there are some.
+  private var realAccuracy: [Metric] {
+    guard scoring?.realOutputs != nil else { return [] }
+    let axes = grid.axes.map(\.name)
+    let counts = outcomes.map { images in
+      (right: images.count { $0 & Outcome.reallyRight != 0 }, all: images.count { $0 & Outcome.hasRealLabels != 0 })
+    }
+    let extent = counts.count == 1 ? "over the \(counts[0].all) images with ReaL labels" : ""
+    return [
+      Metric(
+        name: "real_top1",
+        description: "share of the images with ImageNet-ReaL labels whose answer is one of them, 0 to 1",
+        axes: axes, values: counts.map { $0.all == 0 ? .nan : Double($0.right) / Double($0.all) },
+        figure: .init("ReaL top-1", axes.isEmpty ? .compared : .data, isOfEachCondition: true, extent: extent))
+    ] + Metric.ends(of: "real_top1", axes: axes, method: "Wilson's", counts.map { .wilson($0.right, of: $0.all) })
   }
 
   /// Wilson's interval of the share of each condition's images that had an outcome.

@@ -34,6 +34,8 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let attributes: [String: String]
   /// Whether accuracies are wanted; otherwise its logits are computed and archived, whatever its classes are.
   public var isScored = true
+  /// Files that annotate its images; nil: none.
+  public var annotationFiles: [AnnotationFile]?
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
   public let unsteadiness: [String: Unsteadiness]
 

@@ -14,6 +14,14 @@ public struct ImageListing: Sendable, Hashable, Codable {
   public let rule: ClassRule
   /// Files in the same folders that are none of the images, and why, in the order of their paths.
   public let leftOut: [LeftOutFile]
+  private var stated: [ImageAnnotation]?
+
+  /// What is known of the images beside their classes.
+  public var annotations: [ImageAnnotation] {
+    get { stated ?? [] }
+    // Left out where there are none, as in plans of before.
+    set { stated = newValue.isEmpty ? nil : newValue }
+  }
 
   /// A listing; paths and labels are of one length.
   ///
@@ -42,6 +50,18 @@ public struct ImageListing: Sendable, Hashable, Codable {
     var hash = SHA256()
     for (path, label) in zip(paths, labels) {
       hash.update(data: Data("\(path)\t\(label)\n".utf8))
+    }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+
+  /// The same with annotations, where there are some: what a plan keeps to know its listings again.
+  public var planDigest: String {
+    guard !annotations.isEmpty else { return digest }
+    var hash = SHA256()
+    hash.update(data: Data(digest.utf8))
+    for annotation in annotations {
+      hash.update(data: Data("\(annotation.kind.rawValue)\t\(annotation.values)\n".utf8))
+      for values in annotation.ofImages { hash.update(data: Data("\(values.map { "\($0)" } ?? "-")\n".utf8)) }
     }
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
   }

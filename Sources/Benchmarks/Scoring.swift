@@ -15,6 +15,8 @@ public struct Scoring: Sendable, Equatable {
   public let obstacle: String?
   /// One sentence that says how the data set's classes became outputs; of what was not scored, why not.
   public let assumption: String
+  /// Of each image the outputs that are right by reassessed labels; nil for one without such, and where there are none.
+  public var realOutputs: [[Int32]?]?
 
   /// The largest of the scored outputs, of equal ones the first; nil where one of all outputs is NaN: a NaN says that
   /// the image was not computed.
@@ -64,6 +66,12 @@ extension Scoring {
 extension BenchmarkDefinition {
   /// How a network of `classCount` outputs is judged on the images of a listing.
   public func scoring(of listing: ImageListing, classCount: Int) -> Scoring {
+    var scoring = scoringByFolders(of: listing, classCount: classCount)
+    if scoring.obstacle == nil { scoring.realOutputs = listing.realOutputs(of: classCount) }
+    return scoring
+  }
+
+  private func scoringByFolders(of listing: ImageListing, classCount: Int) -> Scoring {
     guard isScored else { return .none(listing, classCount, "the manifest says scored: false") }
     let imageNet = ImageNetOutputs(count: classCount)
     if case .numberedFolders(let map) = kind.benchmark.classes, let imageNet {

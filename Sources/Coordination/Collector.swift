@@ -125,7 +125,8 @@ public struct Collector {
               of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
             )
-            .merging(scoring.archiveAttributes) { $1 }))
+            .merging(scoring.archiveAttributes) { $1 },
+            texts: scoring.archiveTexts))
       }
     }
     return groups
@@ -152,6 +153,7 @@ public struct Collector {
       attributes["data_folders"] = benchmark.subsets.map { "\($0.name)\t\($0.folder)" }.joined(separator: "\n")
     }
     attributes.merge(benchmark.attributes) { $1 }
+    for annotation in listing.annotations { attributes[annotation.kind.rawValue + "_sha256"] = annotation.sha256 }
     let making = benchmark.kind.benchmark.making.sorted { $0.key < $1.key }
     if !making.isEmpty { attributes["making"] = making.map { "\($0.key)\t\($0.value)" }.joined(separator: "\n") }
     if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
@@ -196,5 +198,15 @@ extension Scoring {
     attributes["scored_classes"] = scored?.map(String.init).joined(separator: " ")
     attributes["class_map"] = map?.map(String.init).joined(separator: " ")
     return attributes
+  }
+
+  /// What of single images its figures rest on beside their labels.
+  fileprivate var archiveTexts: [ArchiveGroupPlan.Text] {
+    guard let realOutputs else { return [] }
+    return [
+      .init(
+        "real_label", realOutputs.map { ($0 ?? []).map(String.init).joined(separator: " ") },
+        description: "class indices that are right by ImageNet-ReaL, with spaces; empty where the image is not counted")
+    ]
   }
 }

@@ -39,6 +39,8 @@ extension ManifestReader {
       try reader.existing(reader.required(key, in: keys, of: node), folder: true)
     }
 
+    func file(_ key: String) throws -> String? { try keys[key].map { try reader.existing($0, folder: false) } }
+
     func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? { try keys[key]?.integer(in: range) }
 
     func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {

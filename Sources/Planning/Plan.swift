@@ -44,7 +44,7 @@ public struct Plan: Sendable {
     }
     let listings = try manifest.benchmarks.map { benchmark in
       note("listing \(benchmark.root)")
-      return try benchmark.listing()
+      return try benchmark.annotated(benchmark.listing())
     }
     let stamps = try zip(manifest.benchmarks, listings).map { benchmark, listing in
       note("reading a sample of \(benchmark.root)")
@@ -64,6 +64,7 @@ public struct Plan: Sendable {
     try plan.checkScorable(manifestPath)
     try plan.checkLesions(manifestPath)
     try plan.checkInputSteps(manifestPath)
+    try plan.checkAnnotations(manifestPath)
     return plan
   }
 
@@ -134,7 +135,7 @@ extension Plan {
       try RunFolder.writeAtomically(data, to: folder.stamps(of: benchmark.name))
     }
     let stored = Stored(
-      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.digest),
+      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.planDigest),
       stampDigests: stampDigests, inputs: inputs, pictures: pictures)
     encoder.outputFormatting.insert(.prettyPrinted)
     try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
@@ -154,7 +155,7 @@ extension Plan {
     for (benchmark, digest) in zip(stored.manifest.benchmarks, stored.listingDigests) {
       let path = folder.listing(of: benchmark.name)
       let listing: ImageListing = try decode(path)
-      guard listing.digest == digest, listing.paths.count == listing.labels.count else {
+      guard listing.planDigest == digest, listing.paths.count == listing.labels.count else {
         throw RunFolderError.damaged(path, reason: "its digest is not the one in plan.json")
       }
       listings.append(listing)

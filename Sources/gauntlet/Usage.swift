@@ -17,7 +17,8 @@ enum Usage {
       return true
     default: break
     }
-    return error is UsageError || error is ManifestError || error is ListingError || error is PlanningError
+    return error is UsageError || error is ManifestError || error is ListingError || error is AnnotationError
+      || error is PlanningError
       || error is InstructionSetError || error is DataVerificationError
   }
 

@@ -5,9 +5,17 @@ public enum ImageNetVal: Benchmark {
   /// Relative corruption errors are measured by it.
   public static let isClean = true
 
+  /// Its folder, and what is known of the images.
+  public static let keys = ["root"] + AnnotationFile.Kind.allCases.map(\.rawValue)
+
   /// Class folders, or shards of a WebDataset.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
-    try oneCondition(manifest, takesWebDatasets: true)
+    var benchmark = try oneCondition(manifest, takesWebDatasets: true)
+    let files = try AnnotationFile.Kind.allCases.compactMap { kind in
+      try manifest.file(kind.rawValue).map { AnnotationFile(kind, path: $0) }
+    }
+    benchmark.annotationFiles = files.isEmpty ? nil : files
+    return benchmark
   }
 }
 

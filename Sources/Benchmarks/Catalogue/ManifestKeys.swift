@@ -9,6 +9,8 @@ public protocol ManifestKeys {
   func has(_ key: String) -> Bool
   /// A folder that exists, or an archive of one; an error where the key is missing.
   func folder(_ key: String) throws -> String
+  /// A file that exists; nil where the key is missing.
+  func file(_ key: String) throws -> String?
   /// A whole number; nil where the key is missing.
   func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int?
   /// Different whole numbers, at least one; nil where the key is missing.
