@@ -13,9 +13,11 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import brentq, minimize
+from scipy.special import log_softmax
 from scipy.stats import binomtest
 from sklearn.metrics import (
-    average_precision_score, cohen_kappa_score, roc_auc_score, roc_curve, top_k_accuracy_score)
+    average_precision_score, brier_score_loss, cohen_kappa_score, log_loss, roc_auc_score, roc_curve, top_k_accuracy_score)
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
@@ -193,6 +195,55 @@ def annotations() -> dict[str, object]:
                                                                       wilson(sum(right), len(right))))}}
 
 
+def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """SciPy's least mean log-loss over the inverse temperature, and the root of its derivative, which must agree."""
+    def loss(inverse: float) -> float:
+        return -log_softmax(logits * inverse, axis=1)[np.arange(len(labels)), labels].mean()
+
+    def slope(inverse: float) -> float:
+        return ((softmax(logits * inverse) * logits).sum(axis=1) - logits[np.arange(len(labels)), labels]).mean()
+
+    root = brentq(slope, 1e-3, 1e3, xtol=1e-15, rtol=1e-15)
+    least = minimize(lambda x: loss(x[0]), [1.0], jac=lambda x: np.array([slope(x[0])]), method="BFGS",
+                     options={"gtol": 1e-12}).x[0]
+    assert np.isclose(root, least, rtol=1e-9)
+    return 1 / root
+
+
+def confidences(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    probabilities, classes = softmax(logits), range(logits.shape[1])
+    errors = calibration(probabilities.max(axis=1), (logits.argmax(axis=1) == labels).astype(float))
+    return {"ece": errors["ece"], "rms_calibration_error": errors["rms"],
+            "nll": log_loss(labels, probabilities, labels=classes),
+            "brier": brier_score_loss(labels, probabilities, labels=classes, scale_by_half=False)}
+
+
+def shift() -> dict[str, object]:
+    """Clean logits, and those of two corruptions and two severities, with their calibration before and after temperature."""
+    random = np.random.default_rng(20261202)
+    labels = random.integers(0, 6, 260)
+    sets = []
+    for strength in [4.0, 2.0, 1.0, 2.5, 0.5]:
+        logits = random.normal(0, 3, (260, 6))
+        logits[np.arange(260), labels] += strength * 1.5
+        sets.append(np.rint(logits / STEP).astype(int))
+    fitted = temperature(sets[0] * STEP, labels)
+    expected = []
+    for steps in sets:
+        after = confidences(steps * STEP / fitted, labels)
+        del after["rms_calibration_error"]
+        expected.append({**confidences(steps * STEP, labels),
+                         **{name + "_after_temperature": value for name, value in after.items()}})
+    largest = softmax(sets[0] * STEP).max(axis=1)
+    right = sets[0].argmax(axis=1) == labels
+    bins = np.clip(np.ceil(largest * 15).astype(int) - 1, 0, 14)
+    counts = np.bincount(bins, minlength=15)
+    return {"step": STEP, "labels": labels.tolist(), "sets": [steps.ravel().tolist() for steps in sets],
+            "temperature": fitted, "expected": expected, "bin_images": counts.tolist(),
+            "bin_right": np.bincount(bins, weights=right, minlength=15).astype(int).tolist(),
+            "bin_confidence": [largest[bins == bin].mean() if counts[bin] else None for bin in range(15)]}
+
+
 def main() -> None:
     random = np.random.default_rng(20261125)
     steps = np.rint(random.normal(0, 6, (730, 8))).astype(int)
@@ -225,7 +276,7 @@ def main() -> None:
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(result, separators=(",", ":")) + "\n")
-    for name, fixture in [("pairs", pairs()), ("annotations", annotations())]:
+    for name, fixture in [("pairs", pairs()), ("annotations", annotations()), ("shift", shift())]:
         FILE.with_name(name + ".json").write_text(json.dumps(fixture, separators=(",", ":")) + "\n")
 
 

@@ -48,6 +48,8 @@ public final class ArchiveReader {
     public var imageCount: Int { imagePaths.count }
     /// What was observed of each image.
     public let variables: [Variable]
+    /// Axes of metrics that are none of the grid's.
+    public let furtherAxes: [Axis]
   }
 
   /// The archive's path.
@@ -93,15 +95,7 @@ public final class ArchiveReader {
     let root = "/" + path
     guard file.exists(root) else { throw file.failure("it lacks the group \(path)") }
     let attributes = try file.attributes(of: root)
-    var axes: [Axis] = []
-    for name in (attributes["axes"] ?? "").split(separator: " ") {
-      switch try file.read(root + "/" + name) {
-      case .strings(let values): axes.append(Axis(name: String(name), values: values, isNumeric: false))
-      case .integers(let values):
-        axes.append(Axis(name: String(name), values: values.map { String($0) }, isNumeric: true))
-      case .doubles: throw file.failure("\(path)/\(name) is no axis of gauntlet")
-      }
-    }
+    let axes = try Self.axes(attributes["axes"], path, file)
     let paths = try file.strings(root + "/path")
     let labels = try file.integers(root + "/label").map { Int32(truncatingIfNeeded: $0) }
     let names = try file.strings(root + "/class_name")
@@ -128,7 +122,23 @@ public final class ArchiveReader {
     }
     return Group(
       path: path, axes: axes, imagePaths: paths, labels: labels, classNames: names, attributes: attributes,
-      variables: variables)
+      variables: variables, furtherAxes: try Self.axes(attributes["further_axes"], path, file))
+  }
+
+  /// The axes that an attribute names.
+  private static func axes(
+    _ names: String?, _ path: String, _ file: borrowing StoredFile
+  ) throws(ArchiveError) -> [Axis] {
+    var axes: [Axis] = []
+    for name in (names ?? "").split(separator: " ") {
+      switch try file.read("/\(path)/\(name)") {
+      case .strings(let values): axes.append(Axis(name: String(name), values: values, isNumeric: false))
+      case .integers(let values):
+        axes.append(Axis(name: String(name), values: values.map { String($0) }, isNumeric: true))
+      case .doubles: throw file.failure("\(path)/\(name) is no axis of gauntlet")
+      }
+    }
+    return axes
   }
 
   private func find(_ path: String) throws(ArchiveError) -> Group {

@@ -22,6 +22,8 @@ public final class ArchiveWriter {
   private var covered: [String: [UInt8]] = [:]
   private var recorded: [Recorded] = []
   private var metrics: [String: [String]] = [:]
+  /// Axes of metrics that are none of their grids', by group.
+  private var furtherAxes: [String: [Axis]] = [:]
 
   /// A class for the noncopyable file, so that closing it is letting it go.
   private final class StoredBox {
@@ -67,12 +69,7 @@ public final class ArchiveWriter {
       try file.setAttribute(name, of: root, to: value)
     }
     try file.setAttribute("axes", of: root, to: group.axes.map(\.name).joined(separator: " "))
-    for axis in group.axes {
-      let numbers = axis.isNumeric ? axis.values.compactMap { Int64($0) } : []
-      let isWhole = axis.isNumeric && numbers.count == axis.values.count
-      try file.write(isWhole ? .integers(numbers) : .strings(axis.values), to: root + "/" + axis.name)
-      try file.makeScale(root + "/" + axis.name, label: axis.name)
-    }
+    for axis in group.axes { try makeAxis(axis, root, in: file) }
     let images = group.imagePaths.count
     try makeDimension(root + "/image", length: images, in: file)
     for dimension in group.dimensions {
@@ -120,6 +117,13 @@ public final class ArchiveWriter {
     try file.attach(root + "/class", to: root + "/class_name", axis: 0)
     try file.setAttribute("long_name", of: root + "/complete", to: "1 where the image has a result")
     try file.setAttribute("long_name", of: root + "/label", to: "class index; -1 where it is unknown")
+  }
+
+  private static func makeAxis(_ axis: Axis, _ root: String, in file: borrowing StoredFile) throws(ArchiveError) {
+    let numbers = axis.isNumeric ? axis.values.compactMap { Int64($0) } : []
+    let isWhole = axis.isNumeric && numbers.count == axis.values.count
+    try file.write(isWhole ? .integers(numbers) : .strings(axis.values), to: root + "/" + axis.name)
+    try file.makeScale(root + "/" + axis.name, label: axis.name)
   }
 
   /// A dimension that has no coordinates, with the label that netCDF-4 prescribes.
@@ -196,13 +200,17 @@ public final class ArchiveWriter {
   }
 
   /// Adds variables to a group.
-  public func writeMetrics(group: String, _ series: [Metric]) throws {
+  ///
+  /// - Parameter further: axes of theirs that are none of the grid's.
+  public func writeMetrics(group: String, _ series: [Metric], further: [Axis] = []) throws {
     guard let stored, let plan = groups[group] else {
       throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
     }
+    furtherAxes[group, default: []] += further
     try written {
+      for axis in further { try Self.makeAxis(axis, "/" + group, in: stored.file) }
       for metric in series {
-        let axes = metric.axes.compactMap { name in plan.axes.first { $0.name == name } }
+        let axes = metric.axes.compactMap { name in (plan.axes + further).first { $0.name == name } }
         let extents = axes.map(\.values.count)
         guard axes.count == metric.axes.count, extents.reduce(1, *) == metric.values.count else {
           throw ArchiveError.unwritable(path: path, reason: "the metric \(metric.name) has another shape than its axes")
@@ -260,6 +268,9 @@ public final class ArchiveWriter {
       guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
       for (group, names) in metrics.sorted(by: { $0.key < $1.key }) {
         try stored.file.setAttribute("metrics", of: "/" + group, to: names.joined(separator: " "))
+        guard let further = furtherAxes[group], !further.isEmpty else { continue }
+        try stored.file.setAttribute(
+          "further_axes", of: "/" + group, to: further.map(\.name).joined(separator: " "))
       }
       guard gauntlet_h5_flush(stored.file.file.id) >= 0 else { throw stored.file.failure(HDF5.lastMessage) }
     }

@@ -1,7 +1,7 @@
 import Records
 
-/// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, of
-/// a benchmark without axes also a confidence an image.
+/// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, and
+/// what `CalibrationTally` holds.
 public struct AccuracyTally: Tally {
   /// What became of an image under a condition.
   private enum Outcome {
@@ -20,8 +20,8 @@ public struct AccuracyTally: Tally {
   private let figures: AccuracyFigures
   /// [condition, image]
   private var outcomes: [[UInt8]]
-  /// The largest softmax probability of each image that was evaluated, of a benchmark without axes; otherwise empty.
-  private(set) var confidences: [Double]
+  /// How far confidences are from accuracies; nil where nobody asks.
+  private(set) var calibration: CalibrationTally?
 
   /// A tally of images with these labels; -1 says that an image has none, which is not evaluated then.
   ///
@@ -38,7 +38,10 @@ public struct AccuracyTally: Tally {
 
   private init(_ grid: Grid, _ labels: [Int32], _ scoring: Scoring?, _ figures: AccuracyFigures, _ population: UInt32) {
     (self.grid, self.labels, self.scoring, self.figures, self.population) = (grid, labels, scoring, figures, population)
-    confidences = grid.axes.isEmpty ? Array(repeating: .nan, count: labels.count) : []
+    if grid.axes.isEmpty || figures.calibratesConditions {
+      calibration = CalibrationTally(
+        conditions: grid.count, images: labels.count, temperature: scoring?.scaling?.temperature)
+    }
     outcomes = Array(repeating: Array(repeating: Outcome.missing, count: labels.count), count: grid.count)
   }
 
@@ -61,9 +64,9 @@ public struct AccuracyTally: Tally {
         if value > wanted || (value == wanted && index < label) { before += 1 }
       }
       guard isWhole else { continue }
-      if !confidences.isEmpty {
-        confidences[image] = Scoring.confidence(of: logits[row * classCount..<(row + 1) * classCount])
-      }
+      calibration?.add(
+        condition: condition, image: image, logits: logits[row * classCount..<(row + 1) * classCount], label: label,
+        isRight: before == 0)
       outcomes[condition][image] =
         Outcome.evaluated | (before < 5 ? Outcome.inTop5 : 0) | (before == 0 ? Outcome.right : 0)
         | realOutcome(image, logits[row * classCount..<(row + 1) * classCount])
@@ -128,8 +131,14 @@ public struct AccuracyTally: Tally {
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }, figure: .init("", .grid, .number)))
     }
-    return series + realAccuracy + figures.series(self, clean, seed)
+    return series + realAccuracy + figures.series(self, clean, seed) + calibrationOfConditions
   }
+
+  /// The bins of confidences, of a benchmark of one condition.
+  public var furtherAxes: [Axis] { grid.axes.isEmpty ? [Self.confidenceBins] : [] }
+
+  /// The temperature that logits are divided by; nil where none was looked for.
+  var scaling: TemperatureScaling? { scoring?.scaling }
 
   /// The accuracy by reassessed labels, where there are some.
   private var realAccuracy: [Metric] {

@@ -17,6 +17,8 @@ public struct Scoring: Sendable, Equatable {
   public let assumption: String
   /// Of each image the outputs that are right by reassessed labels; nil for one without such, and where there are none.
   public var realOutputs: [[Int32]?]?
+  /// The temperature that the model's logits are divided by, beside being taken as they are; nil where none was looked for.
+  public var scaling: TemperatureScaling?
 
   /// The largest of the scored outputs, of equal ones the first; nil where one of all outputs is NaN: a NaN says that
   /// the image was not computed.

@@ -39,8 +39,8 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part, a few rows, and
-/// two bytes a result, twelve for ImageNet-P's.
+/// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part, a few rows, and two bytes a
+/// result, twelve for ImageNet-P's, ten where conditions are calibrated; at first by one model's logits of clean images.
 public struct Collector {
   private let run: PlannedRun
   private let version: String
@@ -69,7 +69,7 @@ public struct Collector {
 
     let writer = try ArchiveWriter(
       path: path, attributes: rootAttributes, groups: groupPlans(), compressed: run.plan.manifest.output.compressed)
-    var scores = ScoreTable(plan: run.plan)
+    var scores = ScoreTable(plan: run.plan, temperatures: try temperatures())
     var done = 0
     try run.ledger.forEachPart { row in
       done += 1
@@ -83,12 +83,39 @@ public struct Collector {
       summary.unreadableImages += contents.failures.count(where: \.isUnreadable)
       scores.add(contents, of: row.definition)
     }
-    for (group, metrics) in scores.metrics() { try writer.writeMetrics(group: group, metrics) }
+    for (group, metrics, further) in scores.metrics() {
+      try writer.writeMetrics(group: group, metrics, further: further)
+    }
     try writer.writeComparisons(scores.comparisons())
     try writer.writeTable("attempts", columns: try attemptColumns())
     try writer.writeTable("left_out", columns: leftOutColumns)
     try writer.close()
     return summary
+  }
+
+  /// Each model's temperature, fitted on its logits of the run's clean images, in the images' order; nil without such.
+  private func temperatures() throws -> [Temperature?] {
+    let (plan, models) = (run.plan, run.plan.manifest.models)
+    guard let clean = plan.cleanBenchmark else { return models.map { _ in nil } }
+    var parts = models.map { _ in [(part: StoredPart, firstImage: Int)]() }
+    try run.ledger.forEachPart { row in
+      guard row.definition.benchmark == clean, let part = row.part else { return }
+      parts[row.definition.model].append((part, row.definition.firstImage))
+    }
+    return try models.indices.map { model in
+      let classCount = models[model].classCount
+      let scoring = plan.manifest.benchmarks[clean].scoring(of: plan.listings[clean], classCount: classCount)
+      guard scoring.obstacle == nil else { return nil }
+      var logits = [Float](repeating: .nan, count: scoring.labels.count * classCount)
+      for (part, firstImage) in parts[model] {
+        guard let found = try contents(of: part).observations["logits"]?.values else { continue }
+        let start = firstImage * classCount
+        guard start + found.count <= logits.count else { continue }
+        logits.replaceSubrange(start..<start + found.count, with: found)
+      }
+      return Temperature.fit(
+        logits: scoring.masked(logits, classCount: classCount), labels: scoring.labels, classCount: classCount)
+    }
   }
 
   private func contents(of part: StoredPart) throws -> PartContents {

@@ -12,19 +12,23 @@ struct ScoreTable {
   /// [model][benchmark]
   private var tallies: [[any Tally]]
 
-  init(plan: Plan) {
+  /// Tallies of nothing yet.
+  ///
+  /// - Parameter temperatures: each model's, fitted on the run's clean images; nil where it has none.
+  init(plan: Plan, temperatures: [Temperature?]) {
     self.plan = plan
     // The first benchmark that holds the same images, so that confidence intervals of both rest on the same resamples.
     let populations = plan.listings.enumerated().map { benchmark, listing in
       UInt32(plan.listings.firstIndex { $0.hasSameImages(as: listing) } ?? benchmark)
     }
     self.populations = populations
-    tallies = plan.manifest.models.map { model in
-      plan.manifest.benchmarks.indices.map {
-        let (benchmark, listing) = (plan.manifest.benchmarks[$0], plan.listings[$0])
-        return benchmark.kind.benchmark.tally(
-          of: benchmark, listing, benchmark.scoring(of: listing, classCount: model.classCount),
-          population: populations[$0])
+    let clean = plan.cleanBenchmark
+    tallies = zip(plan.manifest.models, temperatures).map { model, temperature in
+      plan.manifest.benchmarks.indices.map { index in
+        let (benchmark, listing) = (plan.manifest.benchmarks[index], plan.listings[index])
+        var scoring = benchmark.scoring(of: listing, classCount: model.classCount)
+        scoring.scaling = temperature.map { TemperatureScaling($0, isFittedHere: index == clean) }
+        return benchmark.kind.benchmark.tally(of: benchmark, listing, scoring, population: populations[index])
       }
     }
   }
@@ -37,12 +41,12 @@ struct ScoreTable {
   }
 
   /// The metrics of every group. Relative errors are measured by the first benchmark of clean images.
-  func metrics() -> [(group: String, metrics: [Metric])] {
+  func metrics() -> [(group: String, metrics: [Metric], further: [Axis])] {
     plan.manifest.models.indices.flatMap { model in
       plan.manifest.benchmarks.indices.map { benchmark in
         (
           plan.group(model: model, benchmark: benchmark),
-          series(model: model, benchmark: benchmark)
+          series(model: model, benchmark: benchmark), tallies[model][benchmark].furtherAxes
         )
       }
     }
@@ -80,8 +84,13 @@ struct ScoreTable {
   }
 
   private func series(model: Int, benchmark: Int) -> [Metric] {
-    let clean = plan.manifest.benchmarks.firstIndex { $0.kind.benchmark.isClean }
+    let clean = plan.cleanBenchmark
     return tallies[model][benchmark].metrics(
       clean: clean.flatMap { tallies[model][$0] as? AccuracyTally }, seed: plan.manifest.seed)
   }
+}
+
+extension Plan {
+  /// The first benchmark of clean images, by which others are measured.
+  var cleanBenchmark: Int? { manifest.benchmarks.firstIndex { $0.kind.benchmark.isClean } }
 }

@@ -42,6 +42,12 @@ extension Metric {
       case curve
       /// It is drawn as a field of colours over its two axes.
       case map
+      /// One of several over the same axis: a table has a column each, and those of one title are lines of one plot.
+      case series
+      /// Shares over bins from 0 to 1, drawn beside those that would be right, which are the metric of its name with `_ideal`.
+      case reliability
+      /// How many there are of each bin.
+      case histogram
       /// Only files show it.
       case data
       /// How many images there are with a result and a class, of its sets.

@@ -26,10 +26,12 @@ public struct CSVReport: Sendable {
           row(keys + [section.name(of: condition)] + values + cells(section.count(first, under: [condition]))))
       }
       for metric in section.figures where metric.axes.count == 1 {
-        guard let place = section.axes.firstIndex(where: { $0.name == metric.axes[0] }) else { continue }
-        let axis = section.axes[place]
+        guard let axis = section.axis(metric.axes[0]) else { continue }
+        let place = section.axes.firstIndex { $0.name == axis.name }
         for (index, value) in axis.values.enumerated() {
-          let count = section.count(metric.said, under: section.conditions(along: place) { $0 == value })
+          let count =
+            place.map { section.count(metric.said, under: section.conditions(along: $0) { $0 == value }) }
+            ?? section.images(at: index, of: axis).map { ReportedCount(evaluated: $0, planned: $0) } ?? ReportedCount()
           series.append(
             row(keys + [metric.name, axis.name, value] + values(section, metric, index) + cells(count)))
         }

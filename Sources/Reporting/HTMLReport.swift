@@ -71,6 +71,8 @@ public enum HTMLReport {
     parts += Plots.ofSections.compactMap { $0.draw(section) }
     let (head, rows) = section.rowTable
     if !head.isEmpty { parts.append(table(head: head, rows: rows)) }
+    let series = section.seriesTable
+    if !series.head.isEmpty { parts.append(table(head: series.head, rows: series.rows)) }
     parts += section.linesBelowHeadline.map { "<p>\(escaped($0))</p>" }
     parts += section.lists.map { list in
       table(head: [list.axis ?? "images", list.title, ""], rows: list.rows.map { [$0.name, $0.value, $0.images] })

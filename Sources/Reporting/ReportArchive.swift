@@ -24,7 +24,7 @@ extension ReportModel {
     var attributes = LegacyFigures.attributes(group.attributes, axes: group.axes, classCount: group.classNames.count)
     let sets = sets(of: group, attributes)
     attributes["seed"] = archive.attributes["seed"]
-    let hidden: Set<String> = ["metrics", "axes", "title", "making"]
+    let hidden: Set<String> = ["metrics", "axes", "further_axes", "title", "making"]
     let facts = archive.attributes.merging(group.attributes) { $1 }
       .filter { !$0.value.contains("\n") && !hidden.contains($0.key) }
     let metrics = LegacyFigures.withWilsonIntervals(
@@ -34,7 +34,8 @@ extension ReportModel {
       attributes: attributes, run: run, model: group.attributes["model"] ?? group.path,
       benchmark: group.attributes["benchmark"] ?? group.path, axes: group.axes, imageCount: group.imageCount,
       sets: sets, facts: facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
-      results: try results(group, of: archive), answerClasses: answerClasses(of: group, attributes))
+      results: try results(group, of: archive), answerClasses: answerClasses(of: group, attributes),
+      furtherAxes: group.furtherAxes)
   }
 
   /// Of each condition the images that have a result; nil where all have a class, and are counted with their accuracies.

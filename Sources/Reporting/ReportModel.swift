@@ -93,6 +93,8 @@ public struct ReportSection: Sendable {
   public let benchmark: String
   /// The grid's axes.
   public let axes: [Axis]
+  /// Axes of metrics that are none of the grid's.
+  public let furtherAxes: [Axis]
   /// The metrics, in the order in which they are said. All say what they are.
   public let metrics: [Metric]
   /// Images of each condition.
@@ -118,21 +120,22 @@ public struct ReportSection: Sendable {
   public init(
     run: String = "", model: String, benchmark: String, axes: [Axis], metrics: [Metric], imageCount: Int,
     sets: [ReportedSet] = [], attributes: [String: String] = [:], facts: [(name: String, value: String)],
-    results: [Int]? = nil, answerClasses: Set<String>? = nil
+    results: [Int]? = nil, answerClasses: Set<String>? = nil, furtherAxes: [Axis] = []
   ) {
     let attributes = LegacyFigures.attributes(attributes, axes: axes)
     self.init(
       whole: LegacyFigures.stated(metrics, axes: axes, sets: sets, attributes: attributes), attributes: attributes,
       run: run, model: model, benchmark: benchmark, axes: axes, imageCount: imageCount, sets: sets, facts: facts,
-      results: results, answerClasses: answerClasses)
+      results: results, answerClasses: answerClasses, furtherAxes: furtherAxes)
   }
 
   /// A section of metrics and attributes that say all.
   init(
     whole metrics: [Metric], attributes: [String: String], run: String, model: String, benchmark: String, axes: [Axis],
     imageCount: Int, sets: [ReportedSet], facts: [(name: String, value: String)], results: [Int]?,
-    answerClasses: Set<String>?
+    answerClasses: Set<String>?, furtherAxes: [Axis]
   ) {
+    self.furtherAxes = furtherAxes
     self.results = results
     self.answerClasses = answerClasses
     self.run = run
@@ -144,7 +147,9 @@ public struct ReportSection: Sendable {
     self.attributes = attributes
     self.metrics = metrics
     places = Dictionary(self.metrics.enumerated().map { ($1.name, $0) }) { first, _ in first }
-    evaluated = self.metrics.first { $0.said.role == .count && $0.said.sets.isEmpty }?.values ?? []
+    let names = axes.map(\.name)
+    evaluated =
+      self.metrics.first { $0.said.role == .count && $0.said.sets.isEmpty && $0.axes == names }?.values ?? []
     grid = self.metrics.first { $0.said.role == .grid }?.values
     self.facts = facts
   }
@@ -174,6 +179,15 @@ public struct ReportSection: Sendable {
   /// A condition's values, such as `fog/3`.
   func name(of condition: Int) -> String {
     Grid(axes: axes).cell(at: condition)?.description ?? "condition \(condition)"
+  }
+
+  /// An axis of a name; nil where there is none.
+  func axis(_ name: String) -> Axis? { (axes + furtherAxes).first { $0.name == name } }
+
+  /// How many images there are at a place of an axis that is none of the grid's; nil where nothing says.
+  func images(at place: Int, of axis: Axis) -> Int? {
+    let metric = metrics.first { [.count, .histogram].contains($0.said.role) && $0.axes == [axis.name] }
+    return value(metric, place).flatMap { Int(exactly: $0) }
   }
 
   /// A metric of a name; nil where there is none.

@@ -72,7 +72,8 @@ public enum ReportTable {
     lines += section.figureLines.enumerated().flatMap { index, line in
       wrapped(line + (index == 0 && section.isIncomplete && !section.isTable ? " *" : ""), width)
     }
-    if !section.isTable { lines += rowTable(section) }
+    if !section.isTable { lines += rowTable(section.rowTable) }
+    lines += rowTable(section.seriesTable)
     for list in section.lists {
       if let axis = list.axis { lines.append("  \(list.title) by \(axis)") }
       let widths = (list.rows.map(\.name.count).max() ?? 0, list.rows.map(\.value.count).max() ?? 0)
@@ -100,8 +101,8 @@ public enum ReportTable {
   }
 
   /// A line a value of the first axis.
-  private static func rowTable(_ section: ReportSection) -> [String] {
-    let (head, rows) = section.rowTable
+  private static func rowTable(_ table: (head: [String], rows: [[String]])) -> [String] {
+    let (head, rows) = table
     guard let first = head.first else { return [] }
     let name = max(12, first.count, rows.map { $0[0].count }.max() ?? 0)
     return ([head] + rows).map { line in

@@ -145,7 +145,37 @@ extension ReportSection {
             images: images(of: metric.said, under: conditions(along: place) { $0 == value }))
         })
     }
-    return (sets + series).filter { !$0.rows.isEmpty }
+    return (sets + series + furtherLists).filter { !$0.rows.isEmpty }
+  }
+
+  /// Values over axes that are none of the grid's.
+  private var furtherLists: [SectionList] {
+    metrics.compactMap { metric in
+      guard metric.axes.count == 1, metric.said.role == .table, isDefined(metric),
+        let axis = furtherAxes.first(where: { $0.name == metric.axes[0] })
+      else { return nil }
+      return SectionList(
+        axis: axis.name, title: metric.said.title,
+        rows: axis.values.enumerated().map { place, value in
+          .init(
+            name: value, value: measured(metric, place)?.text ?? "-",
+            images: images(at: place, of: axis).map { "\($0) images" } ?? "")
+        })
+    }
+  }
+
+  /// A row a value of an axis, a column a figure of those that share it. Empty where there are none.
+  var seriesTable: (head: [String], rows: [[String]]) {
+    let series = metrics.filter { $0.said.role == .series && $0.axes.count == 1 && isDefined($0) }
+    guard let name = series.first?.axes[0], let axis = axis(name) else { return ([], []) }
+    let columns = series.filter { $0.axes == [name] }
+    let head = columns.map { $0.said.title + ($0.said.extent.isEmpty ? "" : " " + $0.said.extent) }
+    return (
+      [name] + head,
+      axis.values.enumerated().map { place, value in
+        [value] + columns.map { measured($0, place)?.valueText ?? "-" }
+      }
+    )
   }
 
   /// A row a value of the first of two axes: its figures, and the mean of its curve. Empty where there is none.

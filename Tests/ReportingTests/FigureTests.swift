@@ -185,9 +185,17 @@ import Testing
     return grids + [(.imagenetP, sequences.grid.axes, [], steadiness)] + ofSets
   }
 
+  /// Metrics that no archive has without saying what they are.
+  private static func isNewer(_ metric: Metric, on axes: [Axis]) -> Bool {
+    let names = ["nll", "brier", "_after_temperature", "_by_confidence", "_by_severity"]
+    return names.contains { metric.name.contains($0) }
+      || !axes.isEmpty && ["ece", "rms_calibration_error"].contains(metric.name)
+  }
+
   @Test("Metrics of archives that do not say what they are are reported as those of today")
   func withoutFigures() {
-    for (kind, axes, sets, metrics) in Self.catalogue() {
+    for (kind, axes, sets, all) in Self.catalogue() {
+      let metrics = all.filter { !Self.isNewer($0, on: axes) }
       #expect(metrics.allSatisfy { $0.figure != nil }, "\(kind)")
       func report(_ metrics: [Metric]) -> [String] {
         let sections = ["a", "b"].map {

@@ -49,6 +49,13 @@ public protocol Tally: Sendable {
   /// Which answers were right, by which models are compared in pairs; where there are several sets of images, of the one whose
   /// accuracy is the benchmark's.
   var rightAnswers: Outcomes { get }
+  /// Axes of metrics that are none of the grid's.
+  var furtherAxes: [Axis] { get }
+}
+
+extension Tally {
+  /// None.
+  public var furtherAxes: [Axis] { [] }
 }
 
 /// A named set of images of a benchmark.

@@ -97,7 +97,7 @@ extension BenchmarkDefinition {
 
 extension AccuracyFigures {
   /// Corruption errors and means over corruptions and severities.
-  public static let corruptions = AccuracyFigures { tally, clean, seed in
+  public static let corruptions = AccuracyFigures(calibratesConditions: true) { tally, clean, seed in
     tally.grid.axes.count == 2 ? tally.corruptionMetrics(clean: clean, seed: seed) : []
   }
 }

@@ -101,6 +101,7 @@ public enum ImageNetP: Benchmark {
     }
 
     var rightAnswers: Outcomes { accuracy.rightAnswers }
+    var furtherAxes: [Axis] { accuracy.furtherAxes }
   }
 }
 

@@ -19,9 +19,8 @@ public enum Occlusion: Benchmark {
       patchGrid: try manifest.integer("grid", in: 1...256) ?? 14, classes: manifest.classes)
   }
 
-  private static let figures = AccuracyFigures.mean(over: {
-    "over \($0) \($0 == 1 ? "share" : "shares") of dropped patches"
-  })
+  private static let figures = AccuracyFigures.mean(
+    over: { "over \($0) \($0 == 1 ? "share" : "shares") of dropped patches" }, calibratesConditions: true)
 
   /// Accuracies and their mean over the shares.
   public static func tally(

@@ -1,7 +1,13 @@
 import Records
 
-/// Metrics over an axis of numbers: one line, or one a value of the other axis.
+/// Metrics over an axis of numbers: one line, one a value of the other axis, or one a figure of those that share a title.
 enum Curves: SectionPlot {
+  private struct Line {
+    let name: String
+    /// One a value of the axis.
+    let values: [Double]
+  }
+
   static func draw(_ section: ReportSection) -> String? {
     let plots = section.metrics.compactMap { metric -> String? in
       let axes = metric.axes.compactMap { name in section.axes.first { $0.name == name } }
@@ -9,15 +15,41 @@ enum Curves: SectionPlot {
       guard let columns = axes.last, axes.count == metric.axes.count, axes.count <= 2, section.isDefined(metric),
         metric.said.role == .curve || isCells && columns.isNumeric
       else { return nil }
-      return draw(metric, rows: axes.count == 2 ? axes[0] : nil, columns)
+      let rows = axes.count == 2 ? axes[0] : nil
+      let lines = (rows?.values ?? [metric.said.title]).enumerated().map { row, name in
+        let start = row * columns.values.count
+        return Line(name: name, values: Array(metric.values.dropFirst(start).prefix(columns.values.count)))
+      }
+      return draw(
+        metric.said, lines, columns, range: range(metric.said.unit, lines),
+        title: "\(metric.said.title) by \(columns.name)" + (rows.map { ", one line a \($0.name)" } ?? ""))
     }
-    return plots.isEmpty ? nil : plots.joined(separator: "\n")
+    let all = plots + shared(section)
+    return all.isEmpty ? nil : all.joined(separator: "\n")
   }
 
-  private static func draw(_ metric: Metric, rows: Axis?, _ columns: Axis) -> String {
-    let names = rows?.values ?? [metric.said.title]
+  /// A plot a title of figures that share an axis.
+  private static func shared(_ section: ReportSection) -> [String] {
+    let series = section.metrics.filter {
+      $0.said.role == .series && $0.axes.count == 1 && section.isDefined($0)
+    }
+    return series.map(\.said.title).firstOccurrences.compactMap { title in
+      let figures = series.filter { $0.said.title == title }
+      guard let first = figures.first, let axis = section.axis(first.axes[0]) else { return nil }
+      let lines = figures.filter { $0.axes == first.axes }.map {
+        Line(name: $0.said.extent.isEmpty ? "as it is" : $0.said.extent, values: $0.values)
+      }
+      // What is small throughout is drawn large.
+      return draw(
+        first.said, lines, axis, range: range(.number, lines), title: "\(title) by \(axis.name)")
+    }
+  }
+
+  private static func draw(
+    _ said: Metric.Figure, _ lines: [Line], _ columns: Axis, range: (low: Double, high: Double), title: String
+  ) -> String {
     let (left, top, width, height) = (48, 28, 420, 240)
-    let (low, high) = range(metric)
+    let (low, high) = range
     let places = positions(of: columns)
     func x(_ column: Int) -> Int { left + Int((places[column] * Double(width)).rounded()) }
     func y(_ value: Double) -> Int { top + Int((high - value) / (high - low) * Double(height)) }
@@ -25,8 +57,9 @@ enum Curves: SectionPlot {
     for tick in 0...5 {
       let value = low + (high - low) * Double(tick) / 5
       drawing.rule("M\(left) \(y(value))H\(left + width)")
-      let label = metric.said.unit == .share ? "\(tick * 20)" : Measured.number(value, metric.said.unit, decimals: 1)
-      drawing.text(left - 8, y(value) + 4, label, .end, "quiet")
+      let isFull = said.unit == .share && (low, high) == (0, 1)
+      drawing.text(
+        left - 8, y(value) + 4, isFull ? "\(tick * 20)" : Measured.number(value, said.unit, decimals: 1), .end, "quiet")
     }
     var labelled = left - width
     for column in columns.values.indices.sorted(by: { places[$0] < places[$1] })
@@ -35,28 +68,25 @@ enum Curves: SectionPlot {
       drawing.text(labelled, top + height + 18, columns.values[column], .middle, "quiet")
     }
     drawing.text(left + width / 2, top + height + 36, columns.name, .middle, "quiet")
-    drawing.text(4, 11, metric.said.title + (metric.said.unit == .number ? "" : ", %"), .start, "quiet")
-    for (row, name) in names.enumerated() {
+    drawing.text(4, 11, said.title + (said.unit == .number ? "" : ", %"), .start, "quiet")
+    for (row, line) in lines.enumerated() {
       let palette = Plots.palette
       let colour = palette[row % palette.count]
       let dash = row / palette.count == 0 ? "" : " stroke-dasharray=\"\(2 + 3 * (row / palette.count)) 4\""
       let points = columns.values.indices.sorted { places[$0] < places[$1] }.compactMap { column -> (x: Int, y: Int)? in
-        let place = row * columns.values.count + column
-        guard metric.values.indices.contains(place), metric.values[place].isFinite else { return nil }
-        return (x(column), y(metric.values[place]))
+        guard line.values.indices.contains(column), line.values[column].isFinite else { return nil }
+        return (x(column), y(line.values[column]))
       }
       if points.count == 1 {
         drawing.dot(points[0].x, points[0].y, colour: colour)
       } else if !points.isEmpty {
         drawing.line("M" + points.map { "\($0.x) \($0.y)" }.joined(separator: "L"), colour: colour, dash: dash)
       }
-      let line = top + 8 + row * 18
-      drawing.line("M\(left + width + 20) \(line)h22", colour: colour, dash: dash)
-      drawing.text(left + width + 48, line + 4, name, .start)
+      let legend = top + 8 + row * 18
+      drawing.line("M\(left + width + 20) \(legend)h22", colour: colour, dash: dash)
+      drawing.text(left + width + 48, legend + 4, line.name, .start)
     }
-    return drawing.svg(
-      left + width + 190, max(top + height + 44, top + 20 + names.count * 18),
-      title: "\(metric.said.title) by \(columns.name)" + (rows.map { ", one line a \($0.name)" } ?? ""))
+    return drawing.svg(left + width + 190, max(top + height + 44, top + 20 + lines.count * 18), title: title)
   }
 
   /// Where an axis's values lie, 0 to 1: numbers in proportion, names one after the other; a single value in the middle.
@@ -69,9 +99,9 @@ enum Curves: SectionPlot {
   }
 
   /// Shares from 0 to 1; others as far as they go.
-  private static func range(_ metric: Metric) -> (low: Double, high: Double) {
-    let values = metric.values.filter { $0.isFinite && abs($0) < 1e9 }
-    guard metric.said.unit != .share, let least = values.min(), let most = values.max() else { return (0, 1) }
+  private static func range(_ unit: Metric.Figure.Unit, _ lines: [Line]) -> (low: Double, high: Double) {
+    let values = lines.flatMap(\.values).filter { $0.isFinite && abs($0) < 1e9 }
+    guard unit != .share, let least = values.min(), let most = values.max() else { return (0, 1) }
     let low = min(0, least)
     return (low, max(most, low + 1e-6))
   }

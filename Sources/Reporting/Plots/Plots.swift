@@ -12,7 +12,7 @@ protocol ComparisonPlot: Sendable {
 
 /// The plots of a page, in their order.
 enum Plots {
-  static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self]
+  static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self, Reliability.self]
   static let ofComparisons: [any ComparisonPlot.Type] = [ModelDots.self]
 
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes or shapes tell repeats apart.
