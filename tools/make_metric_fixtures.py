@@ -12,7 +12,9 @@ from fractions import Fraction
 from math import comb
 from pathlib import Path
 
+import imagenet_x
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq, minimize
 from scipy.special import log_softmax
 from scipy.stats import binomtest
@@ -182,7 +184,7 @@ def pairs() -> dict[str, object]:
 
 
 def annotations() -> dict[str, object]:
-    """Right answers by reassessed labels, of which some images have none."""
+    """Right answers by reassessed labels, of which some images have none, and error ratios by the package imagenet-x."""
     random = np.random.default_rng(20261201)
     steps = np.rint(random.normal(0, 6, (300, 8))).astype(int)
     answers = steps.argmax(axis=1)
@@ -190,9 +192,22 @@ def annotations() -> dict[str, object]:
     real = [sorted(set(random.integers(0, 8, random.integers(0, 4)).tolist() + ([answer] if random.random() < 0.4 else [])))
             for answer in answers.tolist()]
     right = [answer in classes for answer, classes in zip(answers, real) if classes]
+    names = [f"ILSVRC2012_val_{image + 1:08d}.JPEG" for image in range(300)]
+    factors = pd.DataFrame((random.random((300, 16)) < random.random(16) * 0.4).astype(int), columns=imagenet_x.FACTORS)
+    factors["style"] = 0  # a factor that no image has
+    annotated = factors.assign(file_name=names, model="m", is_correct=answers == labels)[random.random(300) < 0.9]
+    lines = [{**row[["file_name"]].to_dict(), **row[imagenet_x.FACTORS].astype(int).to_dict()}
+             for _, row in annotated.iterrows()]
+    prototypes = sorted(random.choice(annotated["file_name"], 20, replace=False))
+    counted = annotated[~annotated["file_name"].isin(prototypes)]
+    accuracies = imagenet_x.compute_factor_accuracies(counted, imagenet_x.FACTORS)
+    ratios = imagenet_x.error_ratio(accuracies).iloc[0]
     return {"step": STEP, "class_count": 8, "logits": steps.ravel().tolist(), "labels": labels.tolist(), "real": real,
             "real_expected": {"real_top1": np.mean(right), **dict(zip(["real_top1_low", "real_top1_high"],
-                                                                      wilson(sum(right), len(right))))}}
+                                                                      wilson(sum(right), len(right))))},
+            "factor_lines": lines, "prototypes": prototypes,
+            "error_ratio": {name: None if np.isnan(value) else value for name, value in ratios.items()},
+            "images_by_factor": counted[imagenet_x.FACTORS].sum().to_dict()}
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:

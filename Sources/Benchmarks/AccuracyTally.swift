@@ -131,11 +131,16 @@ public struct AccuracyTally: Tally {
           name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }, figure: .init("", .grid, .number)))
     }
-    return series + realAccuracy + figures.series(self, clean, seed) + calibrationOfConditions
+    return series + realAccuracy + figures.series(self, clean, seed) + calibrationOfConditions + factorFigures(seed)
   }
 
-  /// The bins of confidences, of a benchmark of one condition.
-  public var furtherAxes: [Axis] { grid.axes.isEmpty ? [Self.confidenceBins] : [] }
+  /// The bins of confidences, of a benchmark of one condition, and factors.
+  public var furtherAxes: [Axis] {
+    grid.axes.isEmpty ? [Self.confidenceBins] + (factorAxis.map { [$0] } ?? []) : []
+  }
+
+  /// What tells images from typical ones; nil where nobody says.
+  var factors: ImageAnnotation? { scoring?.factors }
 
   /// The temperature that logits are divided by; nil where none was looked for.
   var scaling: TemperatureScaling? { scoring?.scaling }

@@ -17,6 +17,8 @@ public struct Scoring: Sendable, Equatable {
   public let assumption: String
   /// Of each image the outputs that are right by reassessed labels; nil for one without such, and where there are none.
   public var realOutputs: [[Int32]?]?
+  /// What tells images from typical ones; nil where nobody says.
+  public var factors: ImageAnnotation?
   /// The temperature that the model's logits are divided by, beside being taken as they are; nil where none was looked for.
   public var scaling: TemperatureScaling?
 
@@ -69,7 +71,10 @@ extension BenchmarkDefinition {
   /// How a network of `classCount` outputs is judged on the images of a listing.
   public func scoring(of listing: ImageListing, classCount: Int) -> Scoring {
     var scoring = scoringByFolders(of: listing, classCount: classCount)
-    if scoring.obstacle == nil { scoring.realOutputs = listing.realOutputs(of: classCount) }
+    if scoring.obstacle == nil {
+      scoring.realOutputs = listing.realOutputs(of: classCount)
+      scoring.factors = listing.annotations.first { $0.kind == .factors }
+    }
     return scoring
   }
 

@@ -229,11 +229,23 @@ extension Scoring {
 
   /// What of single images its figures rest on beside their labels.
   fileprivate var archiveTexts: [ArchiveGroupPlan.Text] {
-    guard let realOutputs else { return [] }
-    return [
-      .init(
-        "real_label", realOutputs.map { ($0 ?? []).map(String.init).joined(separator: " ") },
-        description: "class indices that are right by ImageNet-ReaL, with spaces; empty where the image is not counted")
-    ]
+    var texts: [ArchiveGroupPlan.Text] = []
+    if let realOutputs {
+      texts.append(
+        .init(
+          "real_label", realOutputs.map { ($0 ?? []).map(String.init).joined(separator: " ") },
+          description:
+            "class indices that are right by ImageNet-ReaL, with spaces; empty where the image is not counted"))
+    }
+    if let factors {
+      let names = factors.ofImages.map { image in
+        image.map { $0.isEmpty ? "none" : $0.map { factors.values[Int($0)] }.joined(separator: " ") } ?? ""
+      }
+      texts.append(
+        .init(
+          "factors", names,
+          description: "ImageNet-X's factors of the image, with spaces, or none; empty where the image is not counted"))
+    }
+    return texts
   }
 }

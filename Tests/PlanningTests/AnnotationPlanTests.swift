@@ -59,6 +59,25 @@ import Testing
     #expect { try plan("real: none.json") } throws: { $0 is ManifestError && "\($0)".contains("none.json") }
   }
 
+  @Test("Factors and their prototypes are read at planning; prototypes alone are refused")
+  func factors() throws {
+    let zeros = [
+      "background", "pattern", "color", "smaller", "shape", "partial_view", "subcategory", "texture", "larger",
+    ]
+    let rest = ["darker", "object_blocking", "person_blocking", "style", "brighter", "multiple_objects"]
+    let line = (zeros + rest).map { "\"\($0)\": 0" }.joined(separator: ", ")
+    let lines = (1...3).map { "{\"file_name\": \"ILSVRC2012_val_0000000\($0).JPEG\", \"pose\": 1, \(line)}" }
+    try workspace.write(lines.joined(separator: "\n"), to: "x.jsonl")
+    try workspace.write("file_name\nILSVRC2012_val_00000002.JPEG\n", to: "p.csv")
+    try writeReal([])
+    let plan = try plan("factors: x.jsonl, prototypes: p.csv, real: real.json")
+    #expect(plan.listings[0].annotations.map(\.kind) == [.real, .factors])
+    #expect(plan.listings[0].annotations[1].ofImages == [[0], nil, [0], nil, nil])
+    #expect { try self.plan("prototypes: p.csv") } throws: {
+      $0 is ManifestError && "\($0)".contains("name a file with the key factors")
+    }
+  }
+
   @Test("Only imagenet-val takes them")
   func otherKinds() throws {
     try writeReal([])

@@ -19,15 +19,21 @@ public struct AnnotationFile: Sendable, Hashable, Codable {
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// The classes that an image shows, as people reassessed them (ImageNet-ReaL, Beyer et al. 2020).
     case real
+    /// What tells an image from typical ones of its class (ImageNet-X, Idrissi et al. 2022).
+    case factors
   }
 
   /// What it tells.
   public let kind: Kind
   /// Its absolute path.
   public let path: String
+  /// The absolute path of a list of images that are not counted; nil: none.
+  public let prototypes: String?
 
   /// A file.
-  public init(_ kind: Kind, path: String) { (self.kind, self.path) = (kind, path) }
+  public init(_ kind: Kind, path: String, prototypes: String? = nil) {
+    (self.kind, self.path, self.prototypes) = (kind, path, prototypes)
+  }
 
   /// What it says of the images of a listing.
   ///
@@ -36,10 +42,14 @@ public struct AnnotationFile: Sendable, Hashable, Codable {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw AnnotationError(path: path, problem: "it cannot be read")
     }
-    let found =
+    var found =
       switch kind {
       case .real: try RealLabels.read(data, path)
+      case .factors: try ImageNetXFactors.read(data, path)
       }
+    if let prototypes {
+      for number in try ImageNetXFactors.prototypes(prototypes) { found.ofImages[number] = nil }
+    }
     var ofImages: [[Int32]?] = []
     for image in listing.paths {
       guard let number = ValidationImage.number(of: image) else {

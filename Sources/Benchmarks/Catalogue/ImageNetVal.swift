@@ -6,13 +6,20 @@ public enum ImageNetVal: Benchmark {
   public static let isClean = true
 
   /// Its folder, and what is known of the images.
-  public static let keys = ["root"] + AnnotationFile.Kind.allCases.map(\.rawValue)
+  public static let keys = ["root", "prototypes"] + AnnotationFile.Kind.allCases.map(\.rawValue)
 
   /// Class folders, or shards of a WebDataset.
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
     var benchmark = try oneCondition(manifest, takesWebDatasets: true)
+    let prototypes = try manifest.file("prototypes")
+    if prototypes != nil, !manifest.has("factors") {
+      throw manifest.failure(
+        "prototypes", "prototypes are left out of the figures by factor; name a file with the key factors")
+    }
     let files = try AnnotationFile.Kind.allCases.compactMap { kind in
-      try manifest.file(kind.rawValue).map { AnnotationFile(kind, path: $0) }
+      try manifest.file(kind.rawValue).map {
+        AnnotationFile(kind, path: $0, prototypes: kind == .factors ? prototypes : nil)
+      }
     }
     benchmark.annotationFiles = files.isEmpty ? nil : files
     return benchmark

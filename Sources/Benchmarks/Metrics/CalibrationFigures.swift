@@ -84,15 +84,15 @@ extension AccuracyTally {
       ImageFigure(
         "ece_after_temperature", "ECE of the logits over the temperature, 0 to 1",
         .init(
-          "ECE after temperature", .detail, isLessBetter: true,
+          "ECE scaled", .detail, isLessBetter: true,
           explanation: "logits over the temperature that fits the run's clean images best"),
         { ($0.map(calibration.resampled) ?? calibration).expectedError }),
       ImageFigure(
         "nll_after_temperature", "NLL of the logits over the temperature",
-        .init("NLL after temperature", .beside, .number, isLessBetter: true), mean(scaled.map(\.logLoss))),
+        .init("NLL scaled", .beside, .number, isLessBetter: true), mean(scaled.map(\.logLoss))),
       ImageFigure(
         "brier_after_temperature", "Brier score of the logits over the temperature, 0 to 2",
-        .init("Brier score after temperature", .beside, .number, isLessBetter: true), mean(scaled.map(\.brierScore))),
+        .init("Brier score scaled", .beside, .number, isLessBetter: true), mean(scaled.map(\.brierScore))),
     ]
   }
 
@@ -177,7 +177,7 @@ extension AccuracyTally {
         overConditions(
           measure.name + "_after_temperature",
           "\(measure.title) of the logits over the temperature that fits the run's clean images best",
-          calibration.scaled.map(measure.of), figure(measure.title, measure.unit, "after temperature"))
+          calibration.scaled.map(measure.of), figure(measure.title, measure.unit, "scaled"))
       }
   }
 
