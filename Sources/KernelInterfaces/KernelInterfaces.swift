@@ -101,6 +101,40 @@ package protocol RowKernel {
   static func raise(_ target: UnsafeMutablePointer<Float>, to source: UnsafePointer<Float>, count: Int)
 }
 
+/// The passes of backpropagation over rows; see `GradientPasses`.
+package protocol GradientKernel {
+  static func gelu(
+    _ source: UnsafePointer<Float>, count: Int, errorFunction: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>)
+
+  static func geluGradient(
+    _ gradient: UnsafePointer<Float>, _ source: UnsafePointer<Float>, count: Int,
+    errorFunction: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>)
+
+  static func mask(
+    _ gradient: UnsafePointer<Float>, _ values: UnsafePointer<Float>, count: Int,
+    into target: UnsafeMutablePointer<Float>)
+
+  static func add(
+    _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Float>)
+
+  static func layer(
+    _ gradient: UnsafePointer<Float>, _ values: UnsafePointer<Float>, channels: Int, weight: UnsafePointer<Float>,
+    epsilon: Float, residual: UnsafePointer<Float>?, into target: UnsafeMutablePointer<Float>)
+
+  static func softmax(
+    _ gradient: UnsafePointer<Float>, _ probabilities: UnsafePointer<Float>, columns: Int,
+    into target: UnsafeMutablePointer<Float>)
+
+  static func addProducts(
+    _ gradient: UnsafePointer<Float>, _ source: UnsafePointer<Float>, pixels: Int, channels: Int,
+    weight: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Double>)
+
+  static func combine(
+    _ gradient: UnsafePointer<Float>, _ source: UnsafePointer<Float>, pixels: Int, channels: Int,
+    weight: UnsafePointer<Float>, factors: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>)
+}
+
 /// Functions of one number that kernels compute many at once.
 package enum RowFunction: Sendable, Hashable {
   case relu

@@ -13,8 +13,8 @@ public struct Attention: Sendable {
   public let windows: [[Int]]
   /// Added to the scores: [window or 1][head, query, key]; empty for none.
   public let biases: [[Float]]
-  private let instructionSet: InstructionSet
-  private let backend: GEMMBackend
+  let instructionSet: InstructionSet
+  let backend: GEMMBackend
   /// Elements that either product needs to work in.
   private let productCount: Int
 

@@ -66,3 +66,11 @@ package enum ErrorFunction {
     return sum
   }
 }
+
+/// Entry `index & 15` of a table of 16 numbers, lane by lane: what instruction sets have an instruction for.
+@inline(__always)
+func lookUp16(_ table: UnsafePointer<Float>, _ index: SIMD16<UInt32>) -> SIMD16<Float> {
+  var result = SIMD16<Float>()
+  for lane in 0..<16 { result[lane] = table[Int(index[lane] & 15)] }
+  return result
+}

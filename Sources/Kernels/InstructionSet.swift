@@ -111,6 +111,16 @@ extension InstructionSet {
     }
   }
 
+  /// What passes over rows in backpropagation; the reference is the same source without this processor's registers.
+  package var gradientKernel: any GradientKernel.Type {
+    switch self {
+    case .scalar: GradientPasses.self
+    case .simd128: Kernels128.GradientPasses.self
+    case .avx2: KernelsAVX2.GradientPasses.self
+    case .avx512: KernelsAVX512.GradientPasses.self
+    }
+  }
+
   /// What makes noise.
   package var noiseKernel: any NoiseKernel.Type {
     switch self {

@@ -115,4 +115,32 @@ package struct StridedWalk: Sendable, Hashable {
       }
     }
   }
+
+  /// Adds tensor 1 to tensor 0 at each place: back along ``copy(_:into:)``.
+  package func scatter(_ gradient: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>) {
+    precondition(output.count >= reach(0) && gradient.count >= reach(1), "shape and storage differ")
+    let (count, to, from) = (inner, innerStride(0), innerStride(1))
+    forEachLine { places in
+      for index in 0..<count { output[places[0] + index * to] += gradient[places[1] + index * from] }
+    }
+  }
+
+  /// Adds the gradient of one of the tensors that a function was of: back along ``combine(_:_:_:into:)``.
+  ///
+  /// - Parameter isLeft: whether `output` is tensor 0, or else tensor 1.
+  package func combineGradient(
+    _ function: BinaryFunction, _ gradient: UnsafeBufferPointer<Float>, _ left: UnsafeBufferPointer<Float>,
+    _ right: UnsafeBufferPointer<Float>, isLeft: Bool, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(left.count >= reach(0) && right.count >= reach(1), "shape and storage differ")
+    precondition(gradient.count >= reach(2) && output.count >= reach(isLeft ? 0 : 1), "shape and storage differ")
+    let (a, b, c) = (innerStride(0), innerStride(1), innerStride(2))
+    forEachLine { places in
+      for index in 0..<inner {
+        let (first, second) = (places[0] + index * a, places[1] + index * b)
+        let slopes = function.slopes(left[first], right[second])
+        output[isLeft ? first : second] += gradient[places[2] + index * c] * (isLeft ? slopes.0 : slopes.1)
+      }
+    }
+  }
 }

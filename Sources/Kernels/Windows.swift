@@ -176,6 +176,66 @@ public struct Windows: Sendable, Hashable {
     }
   }
 
+  /// Gives each maximum's gradient to the pixel that it is of: of equal ones the first in the window, as PyTorch does.
+  ///
+  /// - Parameters:
+  ///   - gradient: [rows, columns, channels].
+  ///   - image: what the maxima were taken of.
+  ///   - output: [height, width, channels].
+  public func maximumGradient(
+    _ gradient: UnsafeBufferPointer<Float>, of image: UnsafeBufferPointer<Float>, countsPadding: Bool,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(min(image.count, output.count) >= height * width * channels, "shape and storage differ")
+    precondition(gradient.count >= rows * columns * channels, "shape and storage differ")
+    for index in 0..<height * width * channels { output[index] = 0 }
+    var best = [Float](repeating: 0, count: channels)
+    var places = [Int](repeating: -1, count: channels)
+    var start = 0
+    forEachWindow { window in
+      for channel in 0..<channels { (best[channel], places[channel]) = (-.infinity, -1) }
+      forEachTap(of: window) { pixel in
+        guard let pixel else {
+          guard countsPadding else { return }
+          for channel in 0..<channels where best[channel] < 0 { (best[channel], places[channel]) = (0, -1) }
+          return
+        }
+        for channel in 0..<channels {
+          let value = image[pixel * channels + channel]
+          if value > best[channel] || value.isNaN { (best[channel], places[channel]) = (value, pixel) }
+        }
+      }
+      for channel in 0..<channels where places[channel] >= 0 {
+        output[places[channel] * channels + channel] += gradient[start + channel]
+      }
+      start += channels
+    }
+  }
+
+  /// Gives each pixel its share of the gradients of the means that it is in.
+  ///
+  /// - Parameters:
+  ///   - gradient: [rows, columns, channels].
+  ///   - output: [height, width, channels].
+  public func averageGradient(
+    _ gradient: UnsafeBufferPointer<Float>, countsPadding: Bool, into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(output.count >= height * width * channels, "shape and storage differ")
+    precondition(gradient.count >= rows * columns * channels, "shape and storage differ")
+    for index in 0..<height * width * channels { output[index] = 0 }
+    var start = 0
+    forEachWindow { window in
+      var counted = 0
+      forEachTap(of: window) { if countsPadding || $0 != nil { counted += 1 } }
+      let share = Float(max(1, counted))
+      forEachTap(of: window) { pixel in
+        guard let pixel else { return }
+        for channel in 0..<channels { output[pixel * channels + channel] += gradient[start + channel] / share }
+      }
+      start += channels
+    }
+  }
+
   private func forEachWindow(_ body: ((top: Int, left: Int)) -> Void) {
     for row in 0..<rows {
       for column in 0..<columns {

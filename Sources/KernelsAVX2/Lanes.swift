@@ -18,3 +18,9 @@ func lookUp(_ table: UnsafePointer<Float>, _ index: IntegerLanes) -> Lanes {
     return result
   #endif
 }
+
+/// The same of 16 lanes.
+@inline(__always)
+func lookUp16(_ table: UnsafePointer<Float>, _ index: SIMD16<UInt32>) -> SIMD16<Float> {
+  SIMD16(lowHalf: lookUp(table, index.lowHalf), highHalf: lookUp(table, index.highHalf))
+}

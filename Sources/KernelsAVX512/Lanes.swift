@@ -16,3 +16,7 @@ func lookUp(_ table: UnsafePointer<Float>, _ index: IntegerLanes) -> Lanes {
     return result
   #endif
 }
+
+/// The same of 16 lanes.
+@inline(__always)
+func lookUp16(_ table: UnsafePointer<Float>, _ index: SIMD16<UInt32>) -> SIMD16<Float> { lookUp(table, index) }

@@ -213,7 +213,7 @@ package enum RowPasses: RowKernel {
     return result
   }
 
-  private static func sum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+  static func sum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
     var lanes = SIMD16<Float>(repeating: 0)
     let raw = UnsafeRawPointer(values)
     let whole = count / 16 * 16
@@ -224,7 +224,7 @@ package enum RowPasses: RowKernel {
     return halves(lanes)
   }
 
-  private static func squares(_ values: UnsafePointer<Float>, _ count: Int, around mean: Float) -> Float {
+  static func squares(_ values: UnsafePointer<Float>, _ count: Int, around mean: Float) -> Float {
     var lanes = SIMD16<Float>(repeating: 0)
     let raw = UnsafeRawPointer(values)
     let whole = count / 16 * 16
@@ -239,7 +239,7 @@ package enum RowPasses: RowKernel {
     return halves(lanes)
   }
 
-  private static func halves(_ lanes: SIMD16<Float>) -> Float {
+  static func halves(_ lanes: SIMD16<Float>) -> Float {
     let eight = lanes.lowHalf + lanes.highHalf
     let four = eight.lowHalf + eight.highHalf
     let two = four.lowHalf + four.highHalf
