@@ -22,6 +22,7 @@ import onnx_networks
 import slak
 import timm_networks
 
+from gradients import with_gradients
 from replknet import RepLKNet, Variant, randomise
 
 FOLDER = Path(__file__).resolve().parent.parent / "Tests/NetworksTests/Fixtures"
@@ -142,9 +143,11 @@ def main() -> None:
             torch.save({"epoch": 300, "model_ema": half_of_one_storage(network.state_dict())},
                        FOLDER / "tiny-legacy.pth", _use_new_zipfile_serialization=False)
         logits = network(images)
+        with torch.enable_grad():
+            gradients = with_gradients(network, images)
         network.merge()
         save_file(network.state_dict(), FOLDER / f"{name}-merged.safetensors")
-        save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits},
+        save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits, **gradients},
                   FOLDER / f"{name}-reference.safetensors")
     for name, (network, side) in timm_networks.miniatures().items():
         timm_networks.write(name, network, side, FOLDER, images=2)

@@ -20,6 +20,8 @@ import checkpoint_forms
 import onnx_networks
 import timm_networks
 
+from gradients import with_gradients
+
 
 class Medley(nn.Module):
     """What no network of timm's has: oblong, dilated, grouped and one-sided convolutions, pools that round up, products
@@ -186,11 +188,24 @@ def arithmetic_model() -> onnx.ModelProto:
          "minus-five": (whole, [1], [-5]), "two": (whole, [1], [2])})
 
 
+class Response(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 10, 5, stride=2), nn.Linear(10, 6)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = F.local_response_norm(F.relu(self.conv(images)), 5, alpha=0.8, beta=0.75, k=2.0)
+        x = F.avg_pool2d(x, 2, 2)
+        # PyTorch's even windows reach further back, ONNX's further on.
+        x = F.local_response_norm(x.flip(1), 4, alpha=0.5, beta=0.75, k=1.0).flip(1)
+        return self.head(x.mean((2, 3)))
+
+
 def write_response(folder: Path) -> None:
     """Responses normalised over their neighbours, an operator that PyTorch's exporters take apart."""
     node = helper.make_node
     torch.manual_seed(9)
-    conv, head = nn.Conv2d(3, 10, 5, stride=2), nn.Linear(10, 6)
+    network = Response()
     nodes = [
         node("Conv", ["image", "0.weight", "0.bias"], ["a"], strides=[2, 2]),
         node("Relu", ["a"], ["b"]),
@@ -200,7 +215,7 @@ def write_response(folder: Path) -> None:
         node("GlobalAveragePool", ["e"], ["f"]), node("Flatten", ["f"], ["g"]),
         node("Gemm", ["g", "1.weight", "1.bias"], ["logits"], transB=1),
     ]
-    weights = {f"{i}.{part}": getattr(layer, part).detach() for i, layer in enumerate([conv, head])
+    weights = {f"{i}.{part}": getattr(layer, part).detach() for i, layer in enumerate([network.conv, network.head])
                for part in ("weight", "bias")}
     graph = helper.make_graph(
         nodes, "response", [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 24, 24])],
@@ -209,13 +224,10 @@ def write_response(folder: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, folder / "onnx-response.onnx")
     images = torch.randn(2, 3, 24, 24)
+    gradients = with_gradients(network, images)
     with torch.no_grad():
-        x = F.local_response_norm(F.relu(conv(images)), 5, alpha=0.8, beta=0.75, k=2.0)
-        x = F.avg_pool2d(x, 2, 2)
-        # PyTorch's even windows reach further back, ONNX's further on.
-        x = F.local_response_norm(x.flip(1), 4, alpha=0.5, beta=0.75, k=1.0).flip(1)
-        logits = head(x.mean((2, 3)))
-    save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits},
+        logits = network(images)
+    save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits, **gradients},
               folder / "onnx-response-reference.safetensors")
 
 

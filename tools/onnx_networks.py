@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from gradients import with_gradients
 from timm_networks import create, randomise
 
 EXPORTERS = ("torchscript", "dynamo")
 
 
-@torch.no_grad()
 def write(
     name: str, network: torch.nn.Module, side: int, folder: Path, opset: int, exporter: str, images: int = 2
 ) -> None:
@@ -37,7 +37,10 @@ def write(
         else:
             torch.onnx.export(network, (batch,), path, dynamo=False, opset_version=opset,
                               dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}}, **names)
-    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": network(batch).contiguous()},
+    gradients = with_gradients(network, batch)
+    with torch.no_grad():
+        logits = network(batch).contiguous()
+    save_file({"images": batch.permute(0, 2, 3, 1).contiguous(), "logits": logits, **gradients},
               folder / f"{name}-reference.safetensors")
 
 

@@ -191,6 +191,7 @@ def randomise(network: RepLKNet, seed: int) -> RepLKNet:
 
 @torch.no_grad()
 def main() -> None:
+    from gradients import with_gradients
     from safetensors.torch import save_file
 
     parser = argparse.ArgumentParser(description="Saves random weights, images and their logits for comparison.")
@@ -207,6 +208,8 @@ def main() -> None:
     save_file(network.state_dict(), options.folder / f"{options.name}.safetensors")
     torch.save({"model": network.state_dict()}, options.folder / f"{options.name}.pth")
     logits = network(images)
+    with torch.enable_grad():
+        gradients = with_gradients(network, images)
     double_logits = network.double()(images.double())
     network.float().merge()
     save_file(network.state_dict(), options.folder / f"{options.name}-merged.safetensors")
@@ -215,6 +218,7 @@ def main() -> None:
             "images": images.permute(0, 2, 3, 1).contiguous(),
             "logits": logits,
             "logits_float64": double_logits.float(),
+            **gradients,
         },
         options.folder / f"{options.name}-reference.safetensors")
     largest = logits.abs().max()

@@ -22,6 +22,8 @@ from timm.models.resnetv2 import ResNetV2
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 
+from gradients import with_gradients
+
 
 def miniatures() -> dict[str, tuple[torch.nn.Module, int]]:
     """The smallest network of each family that has every kind of layer of it, and the side of its images."""
@@ -59,7 +61,6 @@ def randomise(network: torch.nn.Module, seed: int) -> torch.nn.Module:
     return network.eval()
 
 
-@torch.no_grad()
 def write(
     name: str, network: torch.nn.Module, side: int, folder: Path, images: int, exact: bool = False
 ) -> None:
@@ -68,9 +69,12 @@ def write(
     batch = torch.randn(images, 3, side, side, generator=torch.Generator().manual_seed(8))
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, folder / f"{name}.safetensors")
     torch.save({"state_dict": network.state_dict(), "epoch": 90}, folder / f"{name}.pth")
+    gradients = with_gradients(network, batch)
     if exact:
         network, batch = network.double(), batch.double()
-    save_file({"images": batch.float().permute(0, 2, 3, 1).contiguous(), "logits": network(batch).float().contiguous()},
+    with torch.no_grad():
+        logits = network(batch).float().contiguous()
+    save_file({"images": batch.float().permute(0, 2, 3, 1).contiguous(), "logits": logits, **gradients},
               folder / f"{name}-reference.safetensors")
 
 

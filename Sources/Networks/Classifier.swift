@@ -18,9 +18,16 @@ public final class Classifier: Sendable {
   private let network: @Sendable () throws(CheckpointError) -> StoredNetwork
   private let options: ComputeOptions
   private let store = WeightStore()
-  /// Of changed networks, those that were asked for last; packed weights are shared with them.
-  private let changed = Mutex<[(change: NetworkChange, program: Program)]>([])
-  private static let maximumChanged = 8
+  /// Of changed and of differentiated networks, those that were asked for last; packed weights are shared with them.
+  private let made = Mutex<[(variant: Variant, program: Program)]>([])
+  private static let maximumMade = 8
+
+  /// What a program is made of.
+  private struct Variant: Hashable {
+    let change: NetworkChange
+    let isDifferentiated: Bool
+  }
+
   private let making = Mutex(())
 
   /// Reads a checkpoint, merged or not, and folds and packs its weights.
@@ -54,38 +61,43 @@ public final class Classifier: Sendable {
     classCount = opened.graph.extents[opened.graph.logits].count
     (self.network, self.options) = (network, options)
     program = try Program(
-      opened.graph, weights: opened.weights, options: options, store: store, isOptimised: isOptimised)
+      isOptimised ? opened.graph.optimised : opened.graph, weights: opened.weights, options: options, store: store)
   }
 
-  /// The network after a change. Large weights that were packed before are not packed again; the rest is read anew, so the
+  /// The network after a change, or with its input's gradient. Large weights that were packed before are not packed again; the rest is read anew, so the
   /// checkpoint must be the one that was loaded.
   ///
-  /// - Throws: `NetworkChangeError` for a change that it does not allow, `CheckpointError` where weights cannot be read any more.
-  func program(for change: NetworkChange) throws -> Program {
-    if change == .none { return program }
-    if let known = known(change) { return known }
+  /// - Throws: `NetworkChangeError` for a change that it does not allow, `GradientError` where a layer has no gradient,
+  ///   `CheckpointError` where weights cannot be read any more.
+  func program(for change: NetworkChange, isDifferentiated: Bool = false) throws -> Program {
+    if change == .none, !isDifferentiated { return program }
+    let variant = Variant(change: change, isDifferentiated: isDifferentiated)
+    if let known = known(variant) { return known }
     // One thread makes programs, others wait for it.
     return try making.withLock { _ in
-      if let known = known(change) { return known }
+      if let known = known(variant) { return known }
       let opened = try network()
-      let made = try Program(
-        opened.graph.leavingOut(change.leftOut), weights: opened.weights, options: options, store: store,
-        keepsAllTokens: true)
-      changed.withLock { programs in
-        programs.append((change, made))
-        if programs.count > Self.maximumChanged { programs.removeFirst() }
+      let graph = try opened.graph.leavingOut(change.leftOut)
+      let program = try Program(
+        isDifferentiated ? graph.withInputGradient() : graph.optimisedForAllTokens, weights: opened.weights,
+        options: options, store: store)
+      made.withLock { programs in
+        programs.append((variant, program))
+        if programs.count > Self.maximumMade { programs.removeFirst() }
       }
-      return made
+      return program
     }
   }
 
   /// Whether the network after a change needs nothing read.
-  public func isReady(for change: NetworkChange) -> Bool { change == .none || known(change) != nil }
+  public func isReady(for change: NetworkChange) -> Bool {
+    change == .none || known(Variant(change: change, isDifferentiated: false)) != nil
+  }
 
-  /// A changed network that was made before; it is the last one now that was asked for.
-  private func known(_ change: NetworkChange) -> Program? {
-    changed.withLock { programs in
-      guard let place = programs.firstIndex(where: { $0.change == change }) else { return nil }
+  /// A program that was made before; it is the last one now that was asked for.
+  private func known(_ variant: Variant) -> Program? {
+    made.withLock { programs in
+      guard let place = programs.firstIndex(where: { $0.variant == variant }) else { return nil }
       programs.append(programs.remove(at: place))
       return programs.last?.program
     }

@@ -14,7 +14,7 @@ struct InspectCommand: ParsableCommand {
     discussion: """
       Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch \
       before 1.6), a .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. Of an ONNX model its \
-      operators are listed, and whether it will run. With --reference, its logits are compared with those of a file that \
+      operators are listed, and whether it will run. With --reference, its logits, and input gradients if there are any, are compared with those of a file that \
       tools/replknet.py or tools/timm_networks.py wrote. Exit status 1: it will not run, or does not fit --architecture.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
@@ -115,12 +115,16 @@ struct InspectCommand: ParsableCommand {
   private func compare(_ chosen: Architecture, _ precision: Precision) throws {
     guard let reference else { return }
     try Usage.checkExists(reference, what: "reference file")
-    let result = try ReferenceCheck.run(
+    let results = try ReferenceCheck.run(
       checkpoint: file, architecture: chosen, reference: reference,
       options: ComputeOptions(precision: precision))
-    print(
-      String(
-        format: "largest difference %.3g of the largest logit %.4g: ratio %.3g", result.largestDifference,
-        result.largestLogit, result.largestDifference / result.largestLogit))
+    for result in results {
+      let theirs = result.theirError.map { String(format: " (the reference's own float32: %.3g)", $0) } ?? ""
+      print(
+        "\(result.name): "
+          + String(
+            format: "largest difference %.3g of the largest %.4g: ratio %.3g; error %.3g%@", result.largestDifference,
+            result.largest, result.largestDifference / result.largest, result.relativeError, theirs))
+    }
   }
 }

@@ -22,6 +22,14 @@ protocol Layer: Sendable {
   func estimatedByteCount(of input: Graph.Extents, _ precision: Precision) -> Int
   /// Numbers that it works in besides its inputs and output, about.
   func estimatedWorkspaceCount(_ precision: Precision) -> Int
+  /// Whether one more input, of the output's extents, is added to the output.
+  var addsResidual: Bool { get }
+  /// Appends what gives the gradients of a node's inputs, which follow from that of its output.
+  ///
+  /// - Throws: `GradientError` for a layer that cannot be differentiated.
+  func differentiate(
+    _ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder
+  ) throws(GradientError)
   /// Reads, folds and packs the weights.
   ///
   /// - Throws: `CheckpointError` for a parameter that is missing, damaged or of another shape.
@@ -36,8 +44,12 @@ extension Layer {
   func prefersBatches(of input: Graph.Extents) -> Bool { false }
   var overwritableInputs: Set<Int> { [] }
   var hasResiduals: Bool { true }
+  var addsResidual: Bool { false }
   func estimatedByteCount(of input: Graph.Extents, _ precision: Precision) -> Int { 4 * weightCount }
   func estimatedWorkspaceCount(_ precision: Precision) -> Int { 0 }
+  func differentiate(
+    _ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder
+  ) throws(GradientError) { throw .noAdjoint(layer: "\(Self.self)") }
   /// Numbers that it reads from the checkpoint.
   var weightCount: Int { parameters.reduce(0) { $0 + $1.count } }
 }
@@ -80,6 +92,8 @@ struct LayerWork {
   let output: UnsafeMutableBufferPointer<Float>
   /// As many numbers as the layer asked for.
   let workspace: UnsafeMutableBufferPointer<Float>
+  /// What each image's gradient is of; empty where none is asked for.
+  let losses: ArraySlice<Loss>
 
   var input: UnsafeBufferPointer<Float> { inputs[0] }
   var residual: UnsafeBufferPointer<Float>? { inputs.count > 1 ? inputs[1] : nil }
@@ -93,6 +107,20 @@ struct LayerWork {
       body(
         UnsafeBufferPointer(rebasing: input[(image * from.count)..<((image + 1) * from.count)]),
         UnsafeMutableBufferPointer(rebasing: output[(image * to.count)..<((image + 1) * to.count)]))
+    }
+  }
+
+  /// Gives each image's part of the first input, of the second if there is one of the output's extents, and of the output.
+  func forEachImage(
+    _ from: Graph.Extents, _ to: Graph.Extents,
+    _ body: (UnsafeBufferPointer<Float>, UnsafeBufferPointer<Float>?, UnsafeMutableBufferPointer<Float>) -> Void
+  ) {
+    for image in 0..<count {
+      let part = (image * to.count)..<((image + 1) * to.count)
+      body(
+        UnsafeBufferPointer(rebasing: input[(image * from.count)..<((image + 1) * from.count)]),
+        residual.map { UnsafeBufferPointer(rebasing: $0[part]) },
+        UnsafeMutableBufferPointer(rebasing: output[part]))
     }
   }
 

@@ -9,15 +9,12 @@ struct Program: Sendable {
   let storage: StoragePlan
 
   /// - Parameters:
+  ///   - graph: as it is computed.
   ///   - store: keeps packed weights for other programs of the same source.
-  ///   - isOptimised: whether passes rewrite the graph; without, it is computed as it is described, the slow reference.
-  ///   - keepsAllTokens: whether the last block is computed for all tokens, like those before it.
   /// - Throws: `CheckpointError` for a parameter that is missing, damaged or of another shape.
   init(
-    _ graph: Graph, weights: any WeightSource, options: ComputeOptions, store: WeightStore,
-    isOptimised: Bool = true, keepsAllTokens: Bool = false
+    _ graph: Graph, weights: any WeightSource, options: ComputeOptions, store: WeightStore
   ) throws(CheckpointError) {
-    let graph = !isOptimised ? graph : keepsAllTokens ? graph.optimisedForAllTokens : graph.optimised
     self.graph = graph
     layers = try computeTogether(graph.nodes.count) { (index) throws(CheckpointError) in
       let node = graph.nodes[index]
@@ -51,22 +48,25 @@ final class ProgramSession {
   }
 
   /// Computes the graph's outputs for images [count, height, width, 3], each [count, extents].
+  ///
+  /// - Parameter losses: of each image, where the graph has a gradient.
   func run(
-    _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: [UnsafeMutableBufferPointer<Float>]
+    _ images: UnsafeBufferPointer<Float>, count: Int, losses: ArraySlice<Loss> = [],
+    into outputs: [UnsafeMutableBufferPointer<Float>]
   ) {
     let first = 0..<program.storage.batchStart
     let size = program.graph.extents[0].count
     for image in 0..<(first.isEmpty ? 0 : count) {
       let pixels = UnsafeBufferPointer(rebasing: images[(image * size)..<((image + 1) * size)])
-      run(first, on: pixels, count: 1, image: image, outputs)
+      run(first, on: pixels, count: 1, image: image, [], outputs)
     }
-    run(first.upperBound..<program.layers.count, on: images, count: count, image: 0, outputs)
+    run(first.upperBound..<program.layers.count, on: images, count: count, image: 0, losses, outputs)
   }
 
   /// Computes some of the layers for `count` images; what is kept of each image begins at `image`.
   private func run(
     _ range: Range<Int>, on images: UnsafeBufferPointer<Float>, count: Int, image: Int,
-    _ outputs: [UnsafeMutableBufferPointer<Float>]
+    _ losses: ArraySlice<Loss>, _ outputs: [UnsafeMutableBufferPointer<Float>]
   ) {
     let (graph, storage) = (program.graph, program.storage)
     func target(_ value: Graph.Value) -> UnsafeMutableBufferPointer<Float> {
@@ -90,7 +90,8 @@ final class ProgramSession {
       let node = graph.nodes[index]
       program.layers[index].compute(
         LayerWork(
-          count: count, inputs: node.inputs.map(source), output: target(node.output), workspace: workspace.elements))
+          count: count, inputs: node.inputs.map(source), output: target(node.output), workspace: workspace.elements,
+          losses: losses))
     }
   }
 }

@@ -139,7 +139,7 @@ extension Convolution {
   }
 
   /// Weights, [outputs, window, inputs], and bias with all that is folded in, in float64, rounded once.
-  private func folded(_ preparation: Preparation) throws(CheckpointError) -> (weights: [Float], bias: [Float]) {
+  func folded(_ preparation: Preparation) throws(CheckpointError) -> (weights: [Float], bias: [Float]) {
     let taps = shape.taps
     let inputs = inputs / groups
     let inner = inputs * taps
@@ -212,7 +212,7 @@ extension Convolution {
 // MARK: - Computing
 
 /// A product with each pixel or token.
-private struct PreparedLinear: PreparedLayer {
+struct PreparedLinear: PreparedLayer {
   let matrix: PackedMatrix
   /// Of an image, spare ones included.
   let rows: Int
@@ -309,7 +309,7 @@ private struct PreparedGroupedConvolution: PreparedLayer {
   }
 }
 
-private struct PreparedWinogradConvolution: PreparedLayer {
+struct PreparedWinogradConvolution: PreparedLayer {
   let layer: WinogradConvolution
   let from: Graph.Extents
   let activation: Activation

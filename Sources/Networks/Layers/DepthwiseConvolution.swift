@@ -86,7 +86,7 @@ struct DepthwiseConvolution: Layer, Hashable {
   }
 
   /// All kernels in one square, in float64, rounded once.
-  private func folded(_ preparation: Preparation) throws(CheckpointError) -> (weights: [Float], bias: [Float]) {
+  func folded(_ preparation: Preparation) throws(CheckpointError) -> (weights: [Float], bias: [Float]) {
     if parts.count == 1, parts[0].normalisation == nil {
       return (try preparation.values(weight(parts[0])), try preparation.values(bias(parts[0])))
     }

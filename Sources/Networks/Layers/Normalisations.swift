@@ -23,6 +23,39 @@ struct LayerNorm: Layer, Hashable {
   }
 }
 
+extension LayerNorm {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(LayerNormGradient(layer: self), [gradient, node.inputs[0]], from: node.from, to: node.inputs[0])
+  }
+}
+
+/// The gradient of what a layer normalisation takes, the second input. A third is added.
+struct LayerNormGradient: Layer, Hashable {
+  let layer: LayerNorm
+
+  var parameters: [Parameter] { layer.parameters }
+  var addsResidual: Bool { true }
+  var overwritableInputs: Set<Int> { [0, 2] }
+
+  func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
+    Prepared(
+      layer: try layer.prepared(preparation), pass: Backpropagation(preparation.options.instructionSet))
+  }
+
+  private struct Prepared: PreparedLayer {
+    let layer: PreparedLayerNorm
+    let pass: Backpropagation
+
+    var byteCount: Int { layer.byteCount }
+
+    func compute(_ work: LayerWork) {
+      pass.layer(
+        work.input, work.inputs[1], rows: work.count * layer.rows, channels: layer.weight.count, weight: layer.weight,
+        epsilon: layer.epsilon, residual: work.inputs.count > 2 ? work.inputs[2] : nil, into: work.output)
+    }
+  }
+}
+
 struct PreparedLayerNorm: PreparedLayer {
   let weight: [Float]
   let bias: [Float]
@@ -77,6 +110,46 @@ struct GroupNorm: Layer, Hashable {
   }
 }
 
+extension GroupNorm {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    var (plain, gradient) = (self, gradient)
+    plain.hasReLU = false
+    if hasReLU {
+      gradient = builder.append(ReLUGradient(), [gradient, node.output], from: builder.extents(node.output))
+    }
+    builder.give(GroupNormGradient(layer: plain), [gradient, node.inputs[0]], from: node.from, to: node.inputs[0])
+  }
+}
+
+/// The gradient of what a group normalisation takes, the second input.
+struct GroupNormGradient: Layer, Hashable {
+  let layer: GroupNorm
+
+  var parameters: [Parameter] { layer.parameters }
+  var overwritableInputs: Set<Int> { [0] }
+
+  func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
+    Prepared(
+      layer: layer, weight: try preparation.values(layer.parameters[0]), pixels: preparation.from.pixels,
+      pass: Backpropagation(preparation.options.instructionSet))
+  }
+
+  private struct Prepared: PreparedLayer {
+    let layer: GroupNorm
+    let weight: [Float]
+    let pixels: Int
+    let pass: Backpropagation
+
+    var byteCount: Int { 4 * weight.count }
+
+    func compute(_ work: LayerWork) {
+      pass.group(
+        work.input, work.inputs[1], count: work.count, pixels: pixels, channels: layer.channels, groups: layer.groups,
+        weight: weight, epsilon: layer.epsilon, into: work.output)
+    }
+  }
+}
+
 /// A batch normalisation by its running moments, where no layer before it folds it in; `AbsorbNormalisations` moves it
 /// into the layers behind it where it can.
 struct BatchNorm: Layer, Hashable {
@@ -104,6 +177,42 @@ struct BatchNorm: Layer, Hashable {
         let start = row * scale.count
         for channel in scale.indices {
           work.output[start + channel] = work.input[start + channel] * scale[channel] + shift[channel]
+        }
+      }
+    }
+  }
+}
+
+extension BatchNorm {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(BatchNormGradient(layer: self), [gradient], from: node.from, to: node.inputs[0])
+  }
+}
+
+/// A gradient times the factor of each channel.
+struct BatchNormGradient: Layer, Hashable {
+  let layer: BatchNorm
+
+  var parameters: [Parameter] { layer.parameters }
+  var addsResidual: Bool { true }
+  var overwritableInputs: Set<Int> { [0, 1] }
+
+  func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
+    let affine = try preparation.folding.normalisation(layer.name, layer.channels)
+    return Prepared(scale: affine.scale.map { Float($0) }, rows: preparation.from.rows)
+  }
+
+  private struct Prepared: PreparedLayer {
+    let scale: [Float]
+    let rows: Int
+
+    var byteCount: Int { 4 * scale.count }
+
+    func compute(_ work: LayerWork) {
+      for start in stride(from: 0, to: work.count * rows * scale.count, by: scale.count) {
+        for channel in scale.indices {
+          let product = work.input[start + channel] * scale[channel]
+          work.output[start + channel] = work.residual.map { product + $0[start + channel] } ?? product
         }
       }
     }

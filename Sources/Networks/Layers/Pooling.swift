@@ -15,6 +15,13 @@ struct ReLU: Layer, Hashable {
   }
 }
 
+extension ReLU {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      ReLUGradient(), [gradient, node.output], from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
 /// The largest or the mean of each window.
 struct Pooling: Layer, Hashable {
   enum Kind: Sendable, Hashable {
@@ -63,6 +70,52 @@ struct Pooling: Layer, Hashable {
   }
 }
 
+extension Pooling {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    let inputs = kind == .maximum ? [gradient, node.inputs[0]] : [gradient]
+    builder.give(
+      PoolingGradient(pooling: self, input: node.from), inputs, from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+/// The gradient of what a pooling takes, the second input where maxima are taken.
+struct PoolingGradient: Layer, Hashable {
+  let pooling: Pooling
+  let input: Graph.Extents
+
+  var hasResiduals: Bool { false }
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    var windows = preparation
+    windows.from = input
+    return Prepared(pooling: pooling, windows: windows.windows(pooling.shape), gradient: preparation.from, input: input)
+  }
+
+  private struct Prepared: PreparedLayer {
+    let pooling: Pooling
+    let windows: Windows
+    let gradient: Graph.Extents
+    let input: Graph.Extents
+
+    func compute(_ work: LayerWork) {
+      for image in 0..<work.count {
+        let part = (image * input.count)..<((image + 1) * input.count)
+        let from = UnsafeBufferPointer(rebasing: work.input[(image * gradient.count)..<((image + 1) * gradient.count)])
+        let output = UnsafeMutableBufferPointer(rebasing: work.output[part])
+        switch pooling.kind {
+        case .maximum:
+          windows.maximumGradient(
+            from, of: UnsafeBufferPointer(rebasing: work.inputs[1][part]), countsPadding: pooling.countsPadding,
+            into: output)
+        case .average: windows.averageGradient(from, countsPadding: pooling.countsPadding, into: output)
+        }
+        input.clearSpareRows(of: output)
+      }
+    }
+  }
+}
+
 /// The mean over all pixels, [1, 1, channels].
 struct GlobalAverage: Layer, Hashable {
   func extents(of input: Graph.Extents) -> Graph.Extents {
@@ -77,6 +130,39 @@ struct GlobalAverage: Layer, Hashable {
     func compute(_ work: LayerWork) {
       FeaturePasses.globalAverage(
         work.input, count: work.count, pixels: from.pixels, channels: from.channels, into: work.output)
+    }
+  }
+}
+
+extension GlobalAverage {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      GlobalAverageGradient(input: node.from), [gradient], from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+/// Each pixel's share of the mean's gradient.
+struct GlobalAverageGradient: Layer, Hashable {
+  let input: Graph.Extents
+
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    Prepared(gradient: preparation.from, input: input)
+  }
+
+  private struct Prepared: PreparedLayer {
+    let gradient: Graph.Extents
+    let input: Graph.Extents
+
+    func compute(_ work: LayerWork) {
+      work.forEachImage(gradient, input) { mean, output in
+        for channel in 0..<input.channels {
+          let share = mean[channel] / Float(input.pixels)
+          for pixel in 0..<input.pixels { output[pixel * input.channels + channel] = share }
+        }
+        input.clearSpareRows(of: output)
+      }
     }
   }
 }

@@ -56,7 +56,11 @@ struct SelfAttention: Layer {
   }
 
   func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
-    let input = preparation.from
+    Prepared(
+      attention: try attention(on: preparation.from, preparation), from: preparation.from, to: preparation.to)
+  }
+
+  func attention(on input: Graph.Extents, _ preparation: Preparation) throws(CheckpointError) -> Attention {
     let values = try bias.map { (parameter) throws(CheckpointError) in try preparation.values(parameter) } ?? []
     var windows = [Array(0..<input.pixels)]
     var biases: [[Float]] = []
@@ -73,11 +77,9 @@ struct SelfAttention: Layer {
         biases = (0..<count).map { Array(values[($0 * each)..<(($0 + 1) * each)]) }
       }
     }
-    return Prepared(
-      attention: Attention(
-        heads: heads, headSize: input.channels / 3 / heads, windows: windows, biases: biases,
-        instructionSet: preparation.options.instructionSet, backend: preparation.options.gemm), from: input,
-      to: preparation.to)
+    return Attention(
+      heads: heads, headSize: input.channels / 3 / heads, windows: windows, biases: biases,
+      instructionSet: preparation.options.instructionSet, backend: preparation.options.gemm)
   }
 
   private struct Prepared: PreparedLayer {
@@ -93,6 +95,53 @@ struct SelfAttention: Layer {
       work.forEachImage(from, to) { projected, output in
         attention.attend(projected, scratch: work.workspace, into: output)
         to.clearSpareRows(of: output)
+      }
+    }
+  }
+}
+
+extension SelfAttention {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      SelfAttentionGradient(layer: self, input: node.from), [gradient, node.inputs[0]],
+      from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+/// The gradient of queries, keys and values, the second input.
+struct SelfAttentionGradient: Layer {
+  let layer: SelfAttention
+  let input: Graph.Extents
+
+  var parameters: [Parameter] { layer.parameters }
+  var hasResiduals: Bool { false }
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func multiplyAdds(from gradient: Graph.Extents, to output: Graph.Extents) -> Int {
+    layer.multiplyAdds(from: output, to: gradient) / 2 * 5
+  }
+
+  func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
+    Prepared(attention: try layer.attention(on: input, preparation), gradient: preparation.from, input: input)
+  }
+
+  private struct Prepared: PreparedLayer {
+    let attention: Attention
+    let gradient: Graph.Extents
+    let input: Graph.Extents
+
+    var byteCount: Int { attention.byteCount }
+
+    func workspaceCount(images: Int) -> Int { attention.gradientScratchCount }
+
+    func compute(_ work: LayerWork) {
+      for image in 0..<work.count {
+        let part = (image * input.count)..<((image + 1) * input.count)
+        let output = UnsafeMutableBufferPointer(rebasing: work.output[part])
+        attention.gradient(
+          UnsafeBufferPointer(rebasing: work.input[(image * gradient.count)..<((image + 1) * gradient.count)]),
+          UnsafeBufferPointer(rebasing: work.inputs[1][part]), scratch: work.workspace, into: output)
+        input.clearSpareRows(of: output)
       }
     }
   }

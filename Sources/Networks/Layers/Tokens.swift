@@ -91,6 +91,77 @@ struct MergePatches: Layer, Hashable {
   }
 }
 
+extension Tokens {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      TokensGradient(input: node.from), [gradient], from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+extension FirstToken {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      FirstTokenGradient(input: node.from), [gradient], from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+extension MergePatches {
+  func differentiate(_ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder) {
+    builder.give(
+      MergePatchesGradient(input: node.from), [gradient], from: builder.extents(node.output), to: node.inputs[0])
+  }
+}
+
+/// The patches' gradients: all tokens' but the first's.
+struct TokensGradient: Layer, Hashable {
+  let input: Graph.Extents
+
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    ImageByImage(preparation) { tokens, patches, _, to in
+      for index in 0..<to.pixels * to.channels { patches[index] = tokens[to.channels + index] }
+      to.clearSpareRows(of: patches)
+    }
+  }
+}
+
+/// The first token's gradient, and none of the others.
+struct FirstTokenGradient: Layer, Hashable {
+  let input: Graph.Extents
+
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    ImageByImage(preparation) { first, tokens, _, to in
+      for channel in 0..<to.channels { tokens[channel] = first[channel] }
+      for index in to.channels..<to.count { tokens[index] = 0 }
+    }
+  }
+}
+
+/// The gradients of merged patches where the patches lay.
+struct MergePatchesGradient: Layer, Hashable {
+  let input: Graph.Extents
+
+  func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
+
+  func prepare(_ preparation: Preparation) -> any PreparedLayer {
+    ImageByImage(preparation) { gradient, output, from, to in
+      for index in 0..<to.count { output[index] = 0 }
+      for row in 0..<from.height {
+        for column in 0..<from.width {
+          for part in 0..<4 {
+            let target = ((2 * row + part % 2) * to.width + 2 * column + part / 2) * to.channels
+            let source = (row * from.width + column) * from.channels + part * to.channels
+            for channel in 0..<to.channels { output[target + channel] = gradient[source + channel] }
+          }
+        }
+      }
+    }
+  }
+}
+
 /// A layer without weights that moves an image's numbers.
 private struct ImageByImage: PreparedLayer {
   typealias Move =

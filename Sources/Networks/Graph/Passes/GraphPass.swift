@@ -29,6 +29,11 @@ struct GraphRewriting {
     values[node.output] = result.append(layer ?? node.layer, inputs, from: from ?? node.from)
   }
 
+  /// Lets an old value be what a layer makes of it, and of another old value if one is given.
+  mutating func follow(_ value: Graph.Value, by layer: any Layer, with other: Graph.Value? = nil) {
+    values[value] = result.append(layer, [value, other].compactMap { $0.flatMap { values[$0] } })
+  }
+
   /// Lets an old value be what another one is.
   mutating func replace(_ value: Graph.Value, by other: Graph.Value) { values[value] = values[other] }
 
