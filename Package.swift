@@ -84,6 +84,7 @@ let package = Package(
     library("Imaging", ["Tensors", "KernelInterfaces", "Kernels", "CJPEG", "CPNG", "CWebP", "CTIFF", "CGIF"]),
     library("Videos", ["Imaging", "CAV"]),
     library("Benchmarks", ["Records", "Imaging", "Videos", "Tensors", crypto]),
+    library("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library(
       "Planning", ["Records", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
@@ -108,7 +109,7 @@ let package = Package(
       "Working",
       [
         "Records", "Shards", "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks",
-        "Machine",
+        "Attacks", "Tensors", "Machine",
         "Kernels",
         logging,
       ]),
@@ -142,6 +143,7 @@ let package = Package(
     tests("Imaging", ["Tensors", "Kernels"], fixtures: true),
     tests("Videos", ["Imaging"], fixtures: true),
     tests("Benchmarks", ["Records", "Imaging"], fixtures: true),
+    tests("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
     tests("Working", ["Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Planning"]),

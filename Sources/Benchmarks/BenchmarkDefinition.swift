@@ -44,16 +44,19 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   /// - Parameters:
   ///   - steps: what is done to pictures at a cell; without, they come to the network's size and are not changed.
   ///   - input: what is done to the network's input at a cell.
+  ///   - attack: how images are changed so that the network errs, at a cell.
   ///   - lesion: what is left out of the network at a cell.
   public init(
     kind: BenchmarkKind, name: String, layout: PictureLayout, grid: Grid = Grid(axes: []), classes: [String] = [],
     attributes: [String: String] = [:], unsteadiness: [String: Unsteadiness] = [:],
     steps: (GridCell) -> [PictureStep] = { _ in [.fit] }, input: (GridCell) -> [InputStep] = { _ in [] },
-    lesion: (GridCell) -> Lesion? = { _ in nil }
+    attack: (GridCell) -> Attack? = { _ in nil }, lesion: (GridCell) -> Lesion? = { _ in nil }
   ) {
     (self.kind, self.name, self.layout, self.grid, self.classes) = (kind, name, layout, grid, classes)
     (self.attributes, self.unsteadiness) = (attributes, unsteadiness)
-    conditions = grid.cells.map { Condition($0, steps: steps($0), input: input($0), lesion: lesion($0)) }
+    conditions = grid.cells.map {
+      Condition($0, steps: steps($0), input: input($0), attack: attack($0), lesion: lesion($0))
+    }
   }
 
   /// The condition at a place of the grid; nil where it has none.
@@ -72,7 +75,9 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// Whether pictures or networks are changed on the fly, with random numbers of the run's seed.
   public var isDrawn: Bool {
-    conditions.contains { $0.lesion != nil || !$0.input.isEmpty || $0.steps.contains { $0 != .fit } }
+    conditions.contains {
+      $0.lesion != nil || $0.attack != nil || !$0.input.isEmpty || $0.steps.contains { $0 != .fit }
+    }
   }
 
   /// Where the pictures of frost lie that conditions need.

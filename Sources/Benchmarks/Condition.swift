@@ -10,14 +10,19 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   public let steps: [PictureStep]
   /// What is done then to the values that the network is given, in this order; none: they are the picture's own.
   public let input: [InputStep]
+  /// How the values are changed then so that the network errs; nil: not at all.
+  public let attack: Attack?
   /// What is left out of the network; nil: nothing.
   public let lesion: Lesion?
 
   /// What is done at a cell of a grid.
-  public init(_ cell: GridCell, steps: [PictureStep], input: [InputStep] = [], lesion: Lesion? = nil) {
+  public init(
+    _ cell: GridCell, steps: [PictureStep], input: [InputStep] = [], attack: Attack? = nil, lesion: Lesion? = nil
+  ) {
     self.cell = cell
     self.steps = steps
     self.input = input
+    self.attack = attack
     self.lesion = lesion
   }
 

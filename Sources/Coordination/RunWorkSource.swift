@@ -3,11 +3,14 @@ import Durable
 import Foundation
 import Planning
 import Records
+import Synchronization
 
 /// Ties the coordinator to a run folder: tasks come from the plan, results become parts.
-public struct RunWorkSource: WorkSource {
+public final class RunWorkSource: WorkSource {
   private let plan: Plan
   private let folder: RunFolder
+  /// What each image shows, by model and benchmark: worked out once.
+  private let labels = Mutex<[[Int]: [Int32]]>([:])
 
   /// The source of a planned run.
   public init(plan: Plan, folder: RunFolder) {
@@ -20,7 +23,16 @@ public struct RunWorkSource: WorkSource {
 
   /// The encoded task of a shard.
   public func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data {
-    try ShardTask(shard, of: plan, isLastAttempt: isLast).encoded()
+    try ShardTask(shard, of: plan, isLastAttempt: isLast, labels: labels).encoded()
+  }
+
+  private func labels(model: Int, benchmark: Int) -> [Int32] {
+    labels.withLock { known in
+      if let found = known[[model, benchmark]] { return found }
+      let found = plan.labels(model: model, benchmark: benchmark)
+      known[[model, benchmark]] = found
+      return found
+    }
   }
 
   /// Checks a worker's result: that it can be read, and is of just this shard.

@@ -60,6 +60,17 @@ extension ManifestReader {
       try keys[key]?.fraction(above: low, upTo: high)
     }
 
+    func fractions(
+      _ key: String, above low: Double, upTo high: Double
+    ) throws -> [(text: String, value: Double)]? {
+      guard let list = keys[key] else { return nil }
+      let numbers = try list.sequence().map { (text: try $0.text(), value: try $0.fraction(above: low, upTo: high)) }
+      guard !numbers.isEmpty, Set(numbers.map(\.value)).count == numbers.count else {
+        throw list.failure("\(list.path) must be a list of different numbers, such as 1/255")
+      }
+      return numbers
+    }
+
     func word(_ key: String, known: [String]) throws -> String? {
       try keys[key]?.choice(known.map { (word: $0, value: $0) })
     }

@@ -63,6 +63,7 @@ public struct Plan: Sendable {
     try plan.checkFit()
     try plan.checkScorable(manifestPath)
     try plan.checkLesions(manifestPath)
+    try plan.checkAttacks(manifestPath)
     try plan.checkInputSteps(manifestPath)
     try plan.checkAnnotations(manifestPath)
     return plan

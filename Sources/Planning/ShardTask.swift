@@ -19,6 +19,8 @@ public struct ShardTask: Sendable, Hashable, Codable {
   public let firstImage: Int
   /// Paths below the cell's folder.
   public let paths: [String]
+  /// Which output each image should have, -1 where that is unknown; nil where nothing that is done needs it.
+  public let labels: [Int32]?
   /// The run's seed, for corruptions made on the fly.
   public let seed: UInt64
   /// Images all over the benchmark. A worker that can read one of them sees the data, whatever file it misses.
@@ -44,10 +46,19 @@ public struct ShardTask: Sendable, Hashable, Codable {
     } catch {
       throw ShardExchangeError.malformed("the task is not one this version reads: \(error.sentence)")
     }
+    guard (labels?.count ?? (condition.attack == nil ? paths.count : 0)) == paths.count else {
+      throw ShardExchangeError.malformed("the task has not the label of each image")
+    }
   }
 
   /// A task for the shard of a plan.
-  public init(_ shard: ShardDefinition, of plan: Plan, isLastAttempt: Bool = false) throws {
+  ///
+  /// - Parameter labels: gives which output each of a benchmark's images should have, by the places of model and benchmark;
+  ///   asked only where it is needed; nil: the plan says it.
+  public init(
+    _ shard: ShardDefinition, of plan: Plan, isLastAttempt: Bool = false,
+    labels: ((_ model: Int, _ benchmark: Int) -> [Int32])? = nil
+  ) throws {
     guard plan.manifest.models.indices.contains(shard.model),
       plan.manifest.benchmarks.indices.contains(shard.benchmark),
       let condition = plan.manifest.benchmarks[shard.benchmark].condition(at: shard.condition),
@@ -61,7 +72,10 @@ public struct ShardTask: Sendable, Hashable, Codable {
     layout = definition.layout
     self.condition = condition
     firstImage = shard.firstImage
-    paths = Array(plan.listings[shard.benchmark].paths[shard.firstImage..<shard.firstImage + shard.imageCount])
+    let images = shard.firstImage..<shard.firstImage + shard.imageCount
+    paths = Array(plan.listings[shard.benchmark].paths[images])
+    self.labels =
+      condition.attack == nil ? nil : Array((labels ?? plan.labels)(shard.model, shard.benchmark)[images])
     seed = plan.manifest.seed
     self.isLastAttempt = isLastAttempt
     let listed = plan.listings[shard.benchmark].paths
@@ -71,6 +85,15 @@ public struct ShardTask: Sendable, Hashable, Codable {
       guard let condition, let path else { return nil }
       return ImagePlace(cell: condition.cell, path: path)
     }
+  }
+}
+
+extension Plan {
+  /// Which output of a model each image of a benchmark should have, -1 where that is unknown.
+  public func labels(model: Int, benchmark: Int) -> [Int32] {
+    manifest.benchmarks[benchmark].scoring(
+      of: listings[benchmark], classCount: manifest.models[model].classCount
+    ).labels
   }
 }
 

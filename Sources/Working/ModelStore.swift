@@ -79,6 +79,17 @@ final class ModelStore: Sendable {
     Allocator.trim()
   }
 
+  /// What computes gradients of a loan's model after a change; the caller charges what it takes.
+  ///
+  /// - Throws: as ``use(_:in:)``.
+  func gradients(of loan: Loan, after change: NetworkChange) throws -> GradientSession {
+    // It reads the checkpoint, unless it has done so before.
+    try Self.check(loan.specification)
+    let session = try loan.classifier.makeGradientSession(maximumBatch: batch, change: change)
+    charge(session.byteCount)
+    return session
+  }
+
   /// Ends a loan.
   func giveBack(_ loan: Loan) {
     change { state in

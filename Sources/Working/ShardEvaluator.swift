@@ -1,3 +1,4 @@
+import Attacks
 import Benchmarks
 import Foundation
 import Imaging
@@ -5,6 +6,7 @@ import Kernels
 import Networks
 import Planning
 import Records
+import Tensors
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
@@ -45,8 +47,13 @@ public final class ShardEvaluator: ShardComputer {
     let change = task.condition.lesion?.change(of: loan.classifier.architecture, seed: task.seed) ?? .none
     try times.measure(.loading) { try WorkerTrouble.telling { try models.use(change, in: loan) } }
     let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
+    let gradients = try times.measure(.loading) {
+      try WorkerTrouble.telling { try task.condition.attack.map { _ in try models.gradients(of: loan, after: change) } }
+    }
+    defer { if let gradients { models.charge(-gradients.byteCount) } }
     var evaluation = ShardEvaluation(
-      task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, batch: batch, times: times)
+      task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, gradients: gradients,
+      batch: batch, times: times)
     try evaluation.run()
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
@@ -63,6 +70,8 @@ private struct ShardEvaluation {
   let task: ShardTask
   let classifier: Classifier
   let session: InferenceSession
+  /// Where images are attacked.
+  let gradients: GradientSession?
   let batch: Int
   let times: StreamTimes
   private let preparation: ImagePreparation
@@ -71,12 +80,13 @@ private struct ShardEvaluation {
   private var failures: [ImageFailure] = []
 
   init(
-    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession, batch: Int,
-    times: StreamTimes
+    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession,
+    gradients: GradientSession?, batch: Int, times: StreamTimes
   ) {
     self.task = task
     self.classifier = classifier
     self.session = session
+    self.gradients = gradients
     self.batch = batch
     self.times = times
     preparation = ImagePreparation(
@@ -88,9 +98,11 @@ private struct ShardEvaluation {
   /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
   /// alone, so that the network does not wait for a batch at the start of every shard; logits do not depend on it.
   mutating func run() throws {
-    let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times) { [preparation] in
-      try preparation.values(of: $0)
+    let isAttacked = gradients != nil
+    let prepare: @Sendable (Int) throws -> [Float] = { [preparation] in
+      isAttacked ? try preparation.unitValues(of: $0) : try preparation.values(of: $0)
     }
+    let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times, prepare: prepare)
     defer { images.end() }
     var unreadable: [Int] = []
     var pixels = [Float](repeating: 0, count: batch * imageSize)
@@ -118,7 +130,7 @@ private struct ShardEvaluation {
     }
     // What was away may be back.
     for offset in unreadable {
-      take(offset, Result { try preparation.values(of: offset) })
+      take(offset, Result { try prepare(offset) })
       if waiting.count == batch { try classify(&waiting, pixels) }
     }
     try classify(&waiting, pixels)
@@ -143,7 +155,7 @@ private struct ShardEvaluation {
     let classes = classifier.classCount
     var rows = [Float](repeating: .nan, count: waiting.count * classes)
     try times.measure(.computing) {
-      try pixels.withUnsafeBufferPointer { images in
+      try attacked(pixels, waiting).withUnsafeBufferPointer { images in
         try rows.withUnsafeMutableBufferPointer { rows in
           try session.logits(images: images, count: waiting.count, into: rows)
         }
@@ -160,6 +172,26 @@ private struct ShardEvaluation {
       }
     }
     waiting.removeAll(keepingCapacity: true)
+  }
+
+  /// The images of some places of the shard as the network takes them; where they are attacked, after that.
+  private func attacked(_ pixels: [Float], _ offsets: [Int]) throws -> [Float] {
+    guard let gradients, let attack = task.condition.attack, let labels = task.labels else { return pixels }
+    let size = imageSize
+    var values = Array(pixels[..<(offsets.count * size)])
+    // What an image shows must be known.
+    let places = offsets.indices.filter { labels[offsets[$0]] >= 0 }
+    let network = NetworkUnderAttack(
+      session: gradients, preprocessing: task.model.preprocessing, classCount: classifier.classCount)
+    let found = try Attacker(attack, on: network).attacked(
+      places.flatMap { values[($0 * size)..<(($0 + 1) * size)] }, labels: places.map { Int(labels[offsets[$0]]) },
+      randoms: places.map { CounterRandom(key: task.seed, stream: StableHash.of("\(task.paths[offsets[$0]])\tattack")) }
+    )
+    for (index, place) in places.enumerated() {
+      values.replaceSubrange((place * size)..<((place + 1) * size), with: found[(index * size)..<((index + 1) * size)])
+    }
+    task.model.preprocessing.normalise(&values)
+    return values
   }
 
   func output(provenance: [String: String]) -> ShardOutput {

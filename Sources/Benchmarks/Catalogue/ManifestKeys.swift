@@ -20,6 +20,8 @@ public protocol ManifestKeys {
   /// A number from a range without its lower end, which may be written as a fraction such as `8/255`; nil where the key is
   /// missing.
   func fraction(_ key: String, above low: Double, upTo high: Double) throws -> Double?
+  /// Different numbers of that form, as they are written and as numbers, at least one; nil where the key is missing.
+  func fractions(_ key: String, above low: Double, upTo high: Double) throws -> [(text: String, value: Double)]?
   /// One of some words; nil where the key is missing.
   func word(_ key: String, known: [String]) throws -> String?
   /// Different words of some that are known, at least one; nil where the key is missing or says `all`.

@@ -1,0 +1,57 @@
+/// How an image is changed so that one network errs: by what it says of its gradients, within a budget.
+///
+/// Budgets and steps are of values in [0, 1], before mean and standard deviation: n/255 is n levels of a picture.
+public struct Attack: Sendable, Hashable, Codable {
+  /// How images are sought.
+  public enum Method: String, Sendable, Hashable, Codable, CaseIterable {
+    /// One step along the gradient's sign: Goodfellow et al., "Explaining and harnessing adversarial examples" (ICLR 2015).
+    case fgsm
+    /// Steps of one length that are drawn back into the budget: Madry et al., "Towards deep learning models resistant to
+    /// adversarial attacks" (ICLR 2018).
+    case pgd
+    /// Steps that are halved where they no longer help, of the cross-entropy: Croce and Hein, "Reliable evaluation of
+    /// adversarial robustness with an ensemble of diverse parameter-free attacks" (ICML 2020).
+    case apgdCE = "apgd-ce"
+    /// The same of the ratio of differences of logits.
+    case apgdDLR = "apgd-dlr"
+    /// The same towards each of the next likely classes, one after the other.
+    case apgdT = "apgd-t"
+
+    /// Whether the steps choose their own length.
+    public var isAutomatic: Bool { self != .fgsm && self != .pgd }
+  }
+
+  /// What is held below the budget.
+  public enum Norm: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The largest change of a value.
+    case linf
+    /// The root of the sum of all changes' squares.
+    case l2
+  }
+
+  /// How images are sought.
+  public let method: Method
+  /// What is held below the budget.
+  public let norm: Norm
+  /// The budget, in [0, 1].
+  public let budget: Double
+  /// The length of a step of `pgd`.
+  public let step: Double
+  /// How many steps.
+  public let steps: Int
+  /// Whether `pgd` starts at a random place within the budget.
+  public let startsAtRandom: Bool
+  /// How often it is begun anew for images that the network still sees right.
+  public let restarts: Int
+  /// How many classes `apgd-t` tries.
+  public let targets: Int
+
+  /// An attack with a budget.
+  public init(
+    _ method: Method, norm: Norm = .linf, budget: Double, step: Double, steps: Int, startsAtRandom: Bool = true,
+    restarts: Int = 1, targets: Int = 9
+  ) {
+    (self.method, self.norm, self.budget, self.step, self.steps) = (method, norm, budget, step, steps)
+    (self.startsAtRandom, self.restarts, self.targets) = (startsAtRandom, restarts, targets)
+  }
+}

@@ -1,0 +1,44 @@
+import Benchmarks
+import Networks
+
+extension Plan {
+  /// Refuses an attack on a model that has no gradient, or too few classes for the loss that is raised, and one whose
+  /// images' classes are not known.
+  ///
+  /// - Throws: `ManifestError`, or `CheckpointError` where a checkpoint does not tell what its model is.
+  func checkAttacks(_ file: String) throws {
+    for benchmark in manifest.benchmarks {
+      guard let attack = benchmark.conditions.lazy.compactMap(\.attack).first else { continue }
+      func refused(_ problem: String) -> ManifestError {
+        ManifestError(file: file, line: nil, column: nil, problem: "\(benchmark.name) \(problem)")
+      }
+      guard benchmark.isScored else {
+        throw refused("has scored: false, but attacks need to know what images show; take the key away")
+      }
+      for model in manifest.models {
+        guard model.classCount >= attack.leastClasses else {
+          throw refused(
+            "attacks with \(attack.method.rawValue), which needs \(attack.leastClasses) classes, but \(model.name) has "
+              + "\(model.classCount); choose another method")
+        }
+        guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
+          continue
+        }
+        do throws(GradientError) { try architecture.checkGradient() } catch {
+          throw refused("cannot attack \(model.name): \(error)")
+        }
+      }
+    }
+  }
+}
+
+extension Attack {
+  /// The fewest classes that its loss is of.
+  fileprivate var leastClasses: Int {
+    switch method {
+    case .fgsm, .pgd, .apgdCE: 2
+    case .apgdDLR: 3
+    case .apgdT: 4
+    }
+  }
+}

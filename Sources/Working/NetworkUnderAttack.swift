@@ -1,0 +1,29 @@
+import Attacks
+import Imaging
+import Networks
+
+/// A network of which attacks ask gradients of values in [0, 1].
+struct NetworkUnderAttack: AttackedModel {
+  let session: GradientSession
+  let preprocessing: Preprocessing
+  let classCount: Int
+
+  func gradients(of images: [Float], losses: [Loss]) throws -> (logits: [Float], gradients: [Float]) {
+    var values = images
+    preprocessing.normalise(&values)
+    var logits = [Float](repeating: .nan, count: losses.count * classCount)
+    var gradients = [Float](repeating: .nan, count: images.count)
+    try values.withUnsafeBufferPointer { values in
+      try logits.withUnsafeMutableBufferPointer { logits in
+        try gradients.withUnsafeMutableBufferPointer {
+          try session.gradients(images: values, losses: losses, logits: logits, gradients: $0)
+        }
+      }
+    }
+    // (x - mean) / std goes before the network.
+    for start in stride(from: 0, to: gradients.count, by: 3) {
+      for channel in 0..<3 { gradients[start + channel] /= preprocessing.std[channel] }
+    }
+    return (logits, gradients)
+  }
+}
