@@ -115,9 +115,9 @@ public struct SubsetTally: Tally {
   /// The set whose accuracy is the benchmark's.
   private var headline: Int { figures.headline.flatMap { subsets.firstIndex(of: $0) } ?? 0 }
 
-  /// Those of that set.
+  /// Those of that set; none where foreign images are to be told from known ones, which are another benchmark's.
   public var rightAnswers: Outcomes {
-    let wanted = members.indices.contains(headline) ? members[headline] : []
+    let wanted = members.indices.contains(headline) && figures.foreign == nil ? members[headline] : []
     return Outcomes(outcomes.map { outcomes in wanted.map { outcomes[$0].isLabelled ? outcomes[$0].isRight : nil } })
   }
 

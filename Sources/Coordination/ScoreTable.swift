@@ -58,14 +58,16 @@ struct ScoreTable {
     let models = plan.manifest.models
     var pairs: [(benchmark: Int, first: Int, second: Int, figures: PairedComparison.Figures)] = []
     for benchmark in plan.manifest.benchmarks.indices {
-      let answers = models.indices.map { tallies[$0][benchmark].rightAnswers }
       let classes = models.map { answerClasses(of: $0, on: benchmark) }
-      for first in models.indices {
-        for second in models.indices.dropFirst(first + 1) where classes[first] == classes[second] {
-          let figures = answers[first].compared(
-            with: answers[second], seed: plan.manifest.seed, population: populations[benchmark])
-          if let figures { pairs.append((benchmark, first, second, figures)) }
-        }
+      let wanted = models.indices.flatMap { first in
+        models.indices.dropFirst(first + 1).filter { classes[first] == classes[$0] }.map { (first: first, second: $0) }
+      }
+      guard !wanted.isEmpty else { continue }
+      let found = Outcomes.comparisons(
+        of: models.indices.map { tallies[$0][benchmark].rightAnswers }, pairs: wanted, seed: plan.manifest.seed,
+        population: populations[benchmark])
+      for (pair, figures) in zip(wanted, found) {
+        if let figures { pairs.append((benchmark, pair.first, pair.second, figures)) }
       }
     }
     return zip(pairs, SignTest.holm(pairs.map(\.figures.p))).map { pair, corrected in

@@ -104,4 +104,31 @@ import Testing
     let found = try #require(first.rightAnswers.compared(with: second.rightAnswers, seed: 1))
     #expect(found.images == 2 && found.firstBetter == 1 && found.secondBetter == 0 && found.difference == 0.5)
   }
+
+  @Test(
+    "Where foreign images are told from known ones there is nothing to compare: the known ones are another benchmark's")
+  func foreign() {
+    let benchmark = BenchmarkDefinition(
+      kind: .imagenetO, name: "o",
+      layout: PictureLayout(root: "/", subsets: ["out", "in"].map { ImageSubset(name: $0, folder: "/" + $0) }))
+    let listing = ImageListing(paths: ["in/a/1", "out/b/1"], labels: [0, -1], classNames: ["a", "b"])
+    var tally = SubsetTally(of: benchmark, listing: listing, scoring: benchmark.scoring(of: listing, classCount: 2))
+    tally.add(condition: 0, firstImage: 0, logits: [1, 0, 0, 1], classCount: 2)
+    #expect(tally.rightAnswers.compared(with: tally.rightAnswers, seed: 1) == nil)
+  }
+
+  @Test("Pairs of several models are those of two, whether all images were evaluated or not")
+  func several() throws {
+    let fixture = try Fixture.load()
+    let models = [fixture.first, fixture.second, fixture.second.map { $0.map { abs($0) } }]
+      .map { fixture.outcomes($0, conditions: 3) }
+    let pairs = [(first: 0, second: 1), (first: 2, second: 2), (first: 1, second: 2)]
+    let found = Outcomes.comparisons(of: models, pairs: pairs, seed: 5)
+    for (pair, figures) in zip(pairs, found) {
+      let alone = models[pair.first].compared(with: models[pair.second], seed: 5)
+      // What is not defined is equal, too.
+      #expect("\(String(describing: figures))" == "\(String(describing: alone))")
+    }
+    #expect(found[0]?.difference != found[2]?.difference && found[1]?.difference == 0)
+  }
 }

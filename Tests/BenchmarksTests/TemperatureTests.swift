@@ -142,6 +142,33 @@ import Testing
     }
   }
 
+  @Test("Bins hold the images that the confidences of single images say, to the last bit")
+  func sameConfidences() {
+    // 37 classes: four blocks of eight and a rest; halves of ln 2, where powers of two meet.
+    let (count, classes) = (400, 37)
+    var state: UInt64 = 5
+    let logits = (0..<count * classes).map { index -> Float in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let step = Float(state >> 33 & 1023)
+      return index % 3 == 0 ? step * 0.34657359 : index % 7 == 0 ? -step * 8 : step / 16
+    }
+    let benchmark = BenchmarkDefinition.clean(name: "v", root: "/")
+    let listing = ImageListing(
+      paths: (0..<count).map { "c\($0 % classes)/\($0)" }, labels: (0..<count).map { Int32($0 % classes) },
+      classNames: (0..<classes).map { "c\($0)" })
+    let scoring = benchmark.scoring(of: listing, classCount: classes)
+    var tally = ImageNetVal.tally(of: benchmark, listing, scoring, population: 0)
+    tally.add(condition: 0, firstImage: 0, logits: logits, classCount: classes)
+    let found = Self.byName(tally.metrics(clean: nil, seed: 1))
+    let rows = stride(from: 0, to: logits.count, by: classes).map { logits[$0..<$0 + classes] }
+    let calibration = Calibration(
+      confidences: rows.map(scoring.confidence),
+      isRight: rows.enumerated().map { scoring.answer($1) == listing.labels[$0] })
+    #expect(found["rms_calibration_error"]?.values == [calibration.rmsError])
+    #expect(found["ece"]?.values == [calibration.expectedError])
+    #expect(found["aurra"]?.values == [calibration.areaUnderResponseRateAccuracy])
+  }
+
   @Test("The bits do not depend on how images were cut into shards, nor on their order")
   func anyOrder() throws {
     let fixture = try Fixture.load()

@@ -115,6 +115,8 @@ import Videos
     Refusal(
       find: "architecture: replknet-nano\n    checkpoint: nano.safetensors", replace: "checkpoint: nano.safetensors",
       line: 4, says: "lacks the key \"architecture\""),
+    Refusal(find: "name: nano", replace: "name: comparisons", line: 4, says: "as a group of the archive is"),
+    Refusal(find: "name: nano", replace: "name: provenance", line: 4, says: "as a group of the archive is"),
     Refusal(find: "nano.safetensors", replace: "gone.pth", line: 6, says: "gone.pth, which does not exist"),
     Refusal(find: "checkpoint: nano.safetensors", replace: "checkpoint: val", line: 6, says: "a folder, not a file"),
     Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),

@@ -14,16 +14,11 @@ struct Probabilities: Sendable {
   ///   - label: the place of the right one.
   ///   - inverseTemperature: what they are multiplied with, above 0.
   init(_ logits: ArraySlice<Float>, label: Int, inverseTemperature: Double = 1) {
-    let largest = Double(logits.max() ?? 0)
-    var (sum, squares) = (0.0, 0.0)
-    for value in logits {
-      let power = ReproducibleMath.exponential((Double(value) - largest) * inverseTemperature)
-      sum += power
-      squares += power * power
-    }
-    let behind = (Double(logits[logits.startIndex + label]) - largest) * inverseTemperature
-    confidence = 1 / sum
-    logLoss = ReproducibleMath.logarithm(sum) - behind
-    brierScore = squares / (sum * sum) - 2 * ReproducibleMath.exponential(behind) / sum + 1
+    let softmax = Softmax(logits, inverseTemperature: inverseTemperature)
+    let behind = (Double(logits[logits.startIndex + label]) - softmax.largest) * inverseTemperature
+    confidence = 1 / softmax.sum
+    logLoss = ReproducibleMath.logarithm(softmax.sum) - behind
+    brierScore =
+      softmax.squares / (softmax.sum * softmax.sum) - 2 * ReproducibleMath.exponential(behind) / softmax.sum + 1
   }
 }

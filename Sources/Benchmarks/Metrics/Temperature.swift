@@ -1,5 +1,3 @@
-import Tensors
-
 /// The temperature over which a network's logits fit the labels of clean images best (Guo et al. 2017): the one of the least mean
 /// negative log-likelihood.
 public enum Temperature: Sendable, Equatable {
@@ -47,16 +45,15 @@ public enum Temperature: Sendable, Equatable {
   private struct Images {
     let logits: [Float]
     let classCount: Int
-    /// Where an image's logits start, its largest logit, and how far the label's is behind it, 0 or less.
-    var rows: [(start: Int, largest: Double, behind: Double)] = []
+    /// Where an image's logits start, and how far the label's is behind the largest, 0 or less.
+    var rows: [(start: Int, behind: Double)] = []
 
     init(_ logits: [Float], _ labels: [Int32], _ classCount: Int) {
       (self.logits, self.classCount) = (logits, classCount)
       for (image, label) in labels.enumerated() where label >= 0 && label < classCount {
         let row = logits[image * classCount..<(image + 1) * classCount]
         guard !row.contains(where: \.isNaN), let largest = row.max() else { continue }
-        rows.append(
-          (row.startIndex, Double(largest), Double(row[row.startIndex + Int(label)]) - Double(largest)))
+        rows.append((row.startIndex, Double(row[row.startIndex + Int(label)]) - Double(largest)))
       }
     }
 
@@ -68,17 +65,10 @@ public enum Temperature: Sendable, Equatable {
     func slope(at inverse: Double) -> (value: Double, derivative: Double) {
       var (value, derivative) = (0.0, 0.0)
       for row in rows {
-        var (sum, first, second) = (0.0, 0.0, 0.0)
-        for logit in logits[row.start..<row.start + classCount] where logit > -.infinity {
-          let distance = Double(logit) - row.largest
-          let power = ReproducibleMath.exponential(distance * inverse)
-          sum += power
-          first += power * distance
-          second += power * distance * distance
-        }
-        let mean = first / sum
+        let softmax = Softmax(logits[row.start..<row.start + classCount], inverseTemperature: inverse)
+        let mean = softmax.distances / softmax.sum
         value += mean - row.behind
-        derivative += second / sum - mean * mean
+        derivative += softmax.squaredDistances / softmax.sum - mean * mean
       }
       return (value / Double(rows.count), derivative / Double(rows.count))
     }
