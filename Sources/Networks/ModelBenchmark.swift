@@ -23,11 +23,15 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
   /// The largest memory that the process had, bytes: weights, buffers and what loading took.
   public let peakMemory: Int
 
+  /// Whether each image's gradient was computed, too.
+  public let isWithGradient: Bool
+
   /// The median and how far the repetitions spread; arithmetic and memory.
   public var description: String {
     String(
-      format: "%@, %@, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
-      architecture, options.precision.rawValue, options.instructionSet.rawValue, options.gemm.rawValue, threads, batch,
+      format: "%@%@, %@, %@, GEMM %@, %d thread(s), batch %d: %.2f images/s (median of %d; %.2f to %.2f)",
+      architecture, isWithGradient ? " with input gradient" : "", options.precision.rawValue,
+      options.instructionSet.rawValue, options.gemm.rawValue, threads, batch,
       median,
       imagesPerSecond.count, imagesPerSecond.min() ?? 0, imagesPerSecond.max() ?? 0)
       + String(
@@ -37,9 +41,11 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
 
   /// Computes a batch on every thread once to warm up, then `repeats` times, and times each time; the weights are
   /// random where there is no checkpoint.
+  ///
+  /// - Parameter withGradient: whether logits and the gradient of each image's cross-entropy are computed.
   public static func run(
     architecture: Architecture, checkpoint: String? = nil, threads: Int, batch: Int, repeats: Int,
-    options: ComputeOptions
+    withGradient: Bool = false, options: ComputeOptions
   ) throws -> ModelBenchmark {
     let classifier =
       if let checkpoint {
@@ -49,25 +55,15 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
       }
     let size = classifier.inputHeight * classifier.inputWidth * 3
     let images = (0..<batch * size).map { Float($0 % 251) / 125 - 1 }
-    struct Stream: @unchecked Sendable { let session: InferenceSession }
-    let streams = (0..<max(1, threads)).map { _ in
-      Stream(session: classifier.makeSession(maximumBatch: batch))
+    let streams = try (0..<max(1, threads)).map { _ in
+      try Stream(classifier, batch: batch, withGradient: withGradient)
     }
     let problem = Mutex<(any Error)?>(nil)
     func computeOnce() -> Double {
       let clock = ContinuousClock()
       let time = clock.measure {
         DispatchQueue.concurrentPerform(iterations: streams.count) { index in
-          var logits = [Float](repeating: 0, count: batch * classifier.classCount)
-          images.withUnsafeBufferPointer { images in
-            logits.withUnsafeMutableBufferPointer { logits in
-              do {
-                try streams[index].session.logits(images: images, count: batch, into: logits)
-              } catch {
-                problem.withLock { $0 = error }
-              }
-            }
-          }
+          do { try streams[index].compute(images) } catch { problem.withLock { $0 = error } }
         }
       }
       let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
@@ -78,7 +74,37 @@ public struct ModelBenchmark: Sendable, CustomStringConvertible {
     if let problem = problem.withLock({ $0 }) { throw problem }
     return ModelBenchmark(
       architecture: architecture.name, threads: streams.count, batch: batch, imagesPerSecond: figures,
-      options: options, multiplyAdds: classifier.multiplyAdds, peakMemory: peakMemoryOfProcess())
+      options: options, multiplyAdds: classifier.multiplyAdds, peakMemory: peakMemoryOfProcess(),
+      isWithGradient: withGradient)
+  }
+
+  /// What one thread computes with.
+  private struct Stream: @unchecked Sendable {
+    let inference: InferenceSession?
+    let gradient: GradientSession?
+    let batch: Int
+    let classes: Int
+
+    init(_ classifier: Classifier, batch: Int, withGradient: Bool) throws {
+      (self.batch, classes) = (batch, classifier.classCount)
+      gradient = withGradient ? try classifier.makeGradientSession(maximumBatch: batch) : nil
+      inference = withGradient ? nil : classifier.makeSession(maximumBatch: batch)
+    }
+
+    func compute(_ images: [Float]) throws {
+      var logits = [Float](repeating: 0, count: batch * classes)
+      var gradients = [Float](repeating: 0, count: gradient == nil ? 0 : images.count)
+      try images.withUnsafeBufferPointer { images in
+        try logits.withUnsafeMutableBufferPointer { logits in
+          try inference?.logits(images: images, count: batch, into: logits)
+          try gradients.withUnsafeMutableBufferPointer {
+            try gradient?.gradients(
+              images: images, losses: (0..<batch).map { .crossEntropy(label: $0 % classes) }, logits: logits,
+              gradients: $0)
+          }
+        }
+      }
+    }
   }
 
   private static func peakMemoryOfProcess() -> Int {

@@ -47,6 +47,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The instruction set: scalar, simd128, avx2 or avx512; the fastest otherwise.")
     var instructionSet: String?
     @Option(help: "The checkpoint whose weights are computed with; random ones otherwise.") var checkpoint: String?
+    @Flag(help: "Computes the gradient of each image's cross-entropy, too.") var gradient = false
 
     func run() throws {
       try Usage.check(threads, in: 1...1024, option: "--threads")
@@ -66,7 +67,7 @@ struct BenchCommand: ParsableCommand {
       try InstructionSet.choose(instructionSet)
       let result = try ModelBenchmark.run(
         architecture: found, checkpoint: checkpoint, threads: threads, batch: batch, repeats: repeats,
-        options: ComputeOptions(gemm: backend, precision: arithmetic))
+        withGradient: gradient, options: ComputeOptions(gemm: backend, precision: arithmetic))
       print(result)
     }
   }

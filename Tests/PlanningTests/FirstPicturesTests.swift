@@ -103,4 +103,24 @@ import Testing
         == true)
     #expect(try refusal("removed: [0]")?.contains("a number above 0") == true)
   }
+
+  @Test("attacks that cannot be are refused before anything starts")
+  func attacks() throws {
+    func refusal(_ keys: String) throws -> String? {
+      let manifest = Workspace.manifest.replacing("kind: imagenet-val", with: "kind: attack\n    \(keys)")
+      do {
+        _ = try plan(manifest)
+        return nil
+      } catch let error as ManifestError { return "\(error)" }
+    }
+    #expect(try refusal("method: fgsm\n    budgets: [4/255, 0.1]") == nil)
+    #expect(try refusal("budgets: [4]")?.contains("at most 1") == true)
+    #expect(try refusal("budgets: [1/255, 2/510]")?.contains("different numbers") == true)
+    #expect(try refusal("method: fgsm\n    steps: 3")?.contains("steps is for pgd") == true)
+    #expect(try refusal("method: apgd-ce\n    norm: l2")?.contains("l2 takes method: pgd") == true)
+    #expect(try refusal("method: apgd-t\n    step: 0.1")?.contains("step is for pgd") == true)
+    #expect(try refusal("scored: false")?.contains("need to know what images show") == true)
+    // Of two classes.
+    #expect(try refusal("method: apgd-t")?.contains("needs 4 classes, but nano has 2") == true)
+  }
 }
