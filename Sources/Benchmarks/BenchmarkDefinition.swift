@@ -34,6 +34,8 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   public let attributes: [String: String]
   /// Whether accuracies are wanted; otherwise its logits are computed and archived, whatever its classes are.
   public var isScored = true
+  /// Whether answers are sought among all of a network's outputs, though the benchmark has classes of its own.
+  public var answersAmongAll = false
   /// Files that annotate its images; nil: none.
   public var annotationFiles: [AnnotationFile]?
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
@@ -82,6 +84,9 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
 
   /// Where the pictures of frost lie that conditions need.
   public var frost: FrostFolder? { conditions.lazy.compactMap(\.frost).first }
+
+  /// Where the masks lie that conditions need.
+  public var masks: MaskFolder? { conditions.lazy.compactMap(\.masks).first }
 
   /// The named sets of images; none: one set without a name.
   public var subsets: [ImageSubset] { layout.subsets }

@@ -29,6 +29,11 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   /// The cell as people write it.
   public var description: String { cell.description }
 
+  /// Where the masks lie that the steps need.
+  public var masks: MaskFolder? {
+    steps.lazy.compactMap { if case .hide(_, let masks) = $0 { masks } else { nil } }.first
+  }
+
   /// Where the pictures of frost lie that the steps need.
   public var frost: FrostFolder? {
     steps.lazy.compactMap { if case .corrupt(_, severity: _, let making) = $0 { making.frost } else { nil } }.first
@@ -45,6 +50,10 @@ public enum PictureStep: Sendable, Hashable, Codable {
   case corrupt(Corruption, severity: Int, CorruptionMaking)
   /// Patches of it are set to 0.
   case drop(PatchDrop)
+  /// Its patches are put in another order.
+  case shuffle(PatchShuffle)
+  /// What its mask says is set to 0.
+  case hide(MaskDrop, MaskFolder)
 }
 
 /// What steps need to know of an image besides its picture.
@@ -57,6 +66,8 @@ public struct PictureContext: Sendable {
   public let seed: UInt64
   /// What ``FrostFolder/pictures()`` gives of the condition's folder.
   public let frostPictures: [RGBImage]
+  /// The image's mask as ``MaskFolder/fitted(_:name:to:_:)`` gives it, where the condition has masks.
+  public var mask: RGBImage?
 
   /// What is known of the images of a shard.
   public init(preprocessing: Preprocessing, keeping kept: PictureSize?, seed: UInt64, frostPictures: [RGBImage]) {
@@ -86,6 +97,12 @@ extension PictureStep {
         corruption, to: picture, severity: severity, random: random("\(corruption.rawValue)\t\(severity)"),
         frostPictures: context.frostPictures)
     case .drop(let drop): return drop.apply(picture, random: random("occlusion"))
+    case .shuffle(let shuffle): return try shuffle.apply(picture, random: random("shuffle\t\(shuffle.grid)"))
+    case .hide(let drop, let masks):
+      guard let mask = context.mask else {
+        throw .unreadable(masks.file(of: path), reason: "the mask was not read")
+      }
+      return try drop.apply(picture, mask: mask)
     }
   }
 }

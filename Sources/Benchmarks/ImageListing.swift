@@ -85,6 +85,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case changedFile(String, reason: String)
   /// A sample of a WebDataset has no class.
   case unclassedSample(String, key: String)
+  /// No image has a mask in a folder.
+  case noMasks(String, example: String?)
   /// Two class folders have one number.
   case twoFoldersOfOneNumber(String, String)
   /// Two class folders' names start with one class's number.
@@ -110,6 +112,9 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
       "\(path) changed since the run was planned: \(reason); restore it or start a new run"
     case .unclassedSample(let shard, let key):
       "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
+    case .noMasks(let path, let example):
+      "no masks in \(path): expected a grey picture for each image, at the image's path but with the extension .png"
+        + (example.map { ", such as \($0)" } ?? ", in class folders")
     case .twoFoldersOfOneNumber(let one, let other):
       "the class folders \(one) and \(other) are the same number, so that one class has two folders; rename one, or list the folders with the key classes"
     case .twoFoldersOfOneClass(let one, let other):
@@ -139,7 +144,22 @@ extension BenchmarkDefinition {
   /// - Throws: `ListingError` for a missing folder or an empty data set.
   public func imagePaths() throws -> [String] { try found().images }
 
-  private func found() throws -> Found { subsets.isEmpty ? try unionOfConditions() : try allSubsets() }
+  private func found() throws -> Found {
+    var found = subsets.isEmpty ? try unionOfConditions() : try allSubsets()
+    if let masks { try leaveOutUnmasked(masks, &found) }
+    return found
+  }
+
+  /// Leaves out images that a condition needs a mask of and that have none.
+  private func leaveOutUnmasked(_ masks: MaskFolder, _ found: inout Found) throws {
+    let files = found.images.map(masks.file)
+    let isMasked = files.map(FileTree.isFile)
+    guard isMasked.contains(true) else { throw ListingError.noMasks(masks.path, example: files.first) }
+    let unmasked = zip(zip(found.images, files), isMasked).filter { !$1 }.map(\.0)
+    found.images = zip(found.images, isMasked).filter(\.1).map(\.0)
+    found = Self.sorted(
+      (found.images, found.leftOut + unmasked.map { LeftOutFile(path: $0, reason: "it has no mask \($1)") }))
+  }
 
   /// Images and other files, each in the order of their paths.
   private typealias Found = (images: [String], leftOut: [LeftOutFile])

@@ -105,6 +105,9 @@ extension BenchmarkDefinition {
   /// where it should not be all, but the names do not tell.
   private func answers(among names: [String]) -> (scored: [Int32]?, words: String) {
     guard case .among(let classes) = kind.benchmark.classes else { return (nil, "") }
+    guard !answersAmongAll else {
+      return (nil, "; the answer is the largest of all \(names.count) outputs, as the manifest's classes: all asks")
+    }
     let places = Dictionary(zip(names, Int32(0)...)) { first, _ in first }
     let wanted = classes.map { ImageNetClasses.wordNetIDs[Int($0)] }
     let found = wanted.compactMap { places[$0] }.sorted()

@@ -185,6 +185,7 @@ public struct Collector {
     if !making.isEmpty { attributes["making"] = making.map { "\($0.key)\t\($0.value)" }.joined(separator: "\n") }
     if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
     if case .among = benchmark.kind.benchmark.classes {
+      attributes["answers_among"] = benchmark.answersAmongAll ? "all" : "own"
       // Where the network answers among all of its classes, they are listed, too.
       attributes["scored_classes"] = (0..<model.classCount).map(String.init).joined(separator: " ")
     }

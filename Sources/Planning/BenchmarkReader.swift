@@ -1,6 +1,7 @@
 import Benchmarks
 import Durable
 import Foundation
+import Imaging
 
 /// Benchmarks in a manifest.
 extension ManifestReader {
@@ -11,13 +12,27 @@ extension ManifestReader {
     let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
       BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
     let keys = try node.mapping(known: ["kind", "name", "classes", "scored"] + kind.benchmark.keys)
+    let answersAmongAll = try answersAmongAll(kind, keys["classes"])
     var benchmark = try kind.benchmark.definition(
       Keys(
         reader: self, node: node, keys: keys, name: try keys["name"]?.identifier() ?? kind.rawValue,
-        classes: try classes(keys["classes"])))
+        classes: answersAmongAll ? [] : try classes(keys["classes"])))
+    benchmark.answersAmongAll = answersAmongAll
     benchmark.isScored =
       try keys["scored"]?.choice([(word: "true", value: true), (word: "false", value: false)]) ?? true
     return benchmark
+  }
+
+  /// Whether `classes: all` asks for the largest of all outputs.
+  private func answersAmongAll(_ kind: BenchmarkKind, _ node: ManifestNode?) throws -> Bool {
+    guard let node, node.node.string == "all", kind != .imagenet9 else { return false }
+    guard kind.benchmark.mayAnswerAmongAll else {
+      let kinds = BenchmarkKind.allCases.filter { $0.benchmark.mayAnswerAmongAll }.map(\.rawValue)
+      throw node.failure(
+        "classes: all is for \(kinds.joined(separator: " and ")); \(kind) takes a list of class folders, or a JSON file that "
+          + "holds one")
+    }
+    return true
   }
 
   /// What the catalogue reads.
@@ -54,6 +69,17 @@ extension ManifestReader {
 
     func number(_ key: String, above low: Double, upTo high: Double) throws -> Double {
       try reader.required(key, in: keys, of: node).number(above: low, upTo: high)
+    }
+
+    func patchGrid(_ key: String) throws -> PatchGrid? { try keys[key]?.patchGrid() }
+
+    func patchGrids(_ key: String) throws -> [PatchGrid]? {
+      guard let list = keys[key] else { return nil }
+      let grids = try list.sequence().map { try $0.patchGrid() }
+      guard !grids.isEmpty, Set(grids).count == grids.count else {
+        throw list.failure("\(key) must be different grids such as 2x2 or 4x8")
+      }
+      return grids
     }
 
     func fraction(_ key: String, above low: Double, upTo high: Double) throws -> Double? {

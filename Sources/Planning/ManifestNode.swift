@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import Yams
 
 /// A place in the YAML tree that knows its path and its line, so that every refusal names both.
@@ -78,6 +79,19 @@ struct ManifestNode {
       throw failure("\(path) is \(try text()), but must be above \(low) and at most \(high)")
     }
     return value
+  }
+
+  /// A grid of 1 to 1,024 patches a side: `14`, or rows and columns as in `4x8`.
+  func patchGrid() throws -> PatchGrid {
+    let text = try text()
+    let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    guard let first = sides.first, let last = sides.last, sides.count <= 2,
+      sides.allSatisfy({ (1...1024).contains($0) })
+    else {
+      throw failure(
+        "\(path) is \"\(text.prefix(60))\", but must be patches a side from 1 to 1024, or rows and columns as in 4x8")
+    }
+    return PatchGrid(rows: first, columns: last)
   }
 
   /// A name that goes into paths and archive groups.

@@ -64,7 +64,7 @@ public struct Plan: Sendable {
     try plan.checkScorable(manifestPath)
     try plan.checkLesions(manifestPath)
     try plan.checkAttacks(manifestPath)
-    try plan.checkInputSteps(manifestPath)
+    try plan.checkSteps(manifestPath)
     try plan.checkAnnotations(manifestPath)
     return plan
   }
@@ -103,7 +103,8 @@ extension Plan {
     /// have rows of different lengths, since 5 shards may be split, since 6 blurs and elastic maps have other bits, since
     /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
     /// leave out, since 8 conditions say step by step what is done to a picture, since 9 occlusion rounds the
-    /// patches that it drops down, and conditions say what is left out of the network, since 10 conditions say what is done to the network's input.
+    /// patches that it drops down, and conditions say what is left out of the network, since 10 conditions say what is
+    /// done to the network's input, occlusion may have any grid, and answers may be among all classes.
     static let currentVersion = 10
     var version = currentVersion
     let runID: String
@@ -197,6 +198,7 @@ extension Plan {
           throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
         }
         _ = try benchmark.frost?.pictures()
+        try benchmark.masks?.checkUnchanged()
         touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
       } catch ListingError.changedFile(let path, let reason) {
         throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)

@@ -93,6 +93,11 @@ extension ReportSection {
     if let differences = attributes["differs_from_published"] {
       lines.append("made on the fly, not comparable with the published files: \(differences)")
     }
+    if attributes["answers_among"] == "all" {
+      lines.append(
+        "answers among all classes\(answerClasses.map { ", \($0.count) of them" } ?? ""), as the manifest asks; "
+          + "most published figures are of the benchmark's own")
+    }
     let incomplete = conditions.filter(isIncomplete)
     guard !incomplete.isEmpty else { return lines }
     if axes.isEmpty {

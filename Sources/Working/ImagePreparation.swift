@@ -87,9 +87,14 @@ package struct ImagePreparation: Sendable {
 
   /// The picture after all steps of its condition.
   private func picture(_ bytes: [UInt8], _ file: String, _ offset: Int) throws -> RGBImage {
-    var steps = task.condition.steps[...]
+    var (steps, context) = (task.condition.steps[...], context)
     var picture: RGBImage
-    if let frame = task.layout.frame(of: task.condition.cell) {
+    if let masks = task.condition.masks {
+      picture = try ImageDecoder.decode(bytes, name: file)
+      let mask = masks.file(of: task.paths[offset])
+      context.mask = try MaskFolder.fitted(
+        try read(mask), name: mask, to: picture.size, task.model.preprocessing)
+    } else if let frame = task.layout.frame(of: task.condition.cell) {
       picture = try VideoDecoder.frame(frame, of: bytes, name: file)
     } else if steps.first == .fit {
       // At once, so that no more of a JPEG is decoded than the crop needs.

@@ -1,4 +1,5 @@
 import Benchmarks
+import Imaging
 import Records
 import Testing
 
@@ -20,7 +21,8 @@ import Testing
   }
 
   @Test func occlusionHasTheMeanOverItsShares() {
-    let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
+    let definition = BenchmarkDefinition.occlusion(
+      name: "o", root: "/", percents: [10, 50], grid: PatchGrid(side: 2))
     var tally = AccuracyTally(grid: definition.grid, labels: [0, 0], figures: .mean(over: { "over \($0)" }))
     tally.add(condition: 0, firstImage: 0, logits: [1, 0, 1, 0], classCount: 2)
     #expect(value("mean_top1", tally.metrics()).first?.isNaN == true)
@@ -93,7 +95,8 @@ import Testing
 
   @Test("Every condition has an interval of its own, of the images that were evaluated")
   func conditionIntervals() {
-    let definition = BenchmarkDefinition.occlusion(name: "o", root: "/", percents: [10, 50], patchGrid: 2)
+    let definition = BenchmarkDefinition.occlusion(
+      name: "o", root: "/", percents: [10, 50], grid: PatchGrid(side: 2))
     var tally = AccuracyTally(grid: definition.grid, labels: [0, 0], figures: .mean(over: { "over \($0)" }))
     tally.add(condition: 0, firstImage: 0, logits: [1, 0, .nan, 0], classCount: 2)
     let metrics = tally.metrics()

@@ -1,4 +1,5 @@
 import Benchmarks
+import Foundation
 import Testing
 
 /// Which outputs of a network the classes of a data set are.
@@ -102,6 +103,22 @@ import Testing
     #expect(unknown.scored == nil && unknown.assumption.contains("largest of all 1000"))
     let own = scoring(Self.all, ImageNetClasses.aIndices, outputs: 200, kind: .imagenetA)
     #expect(own.scored == nil && own.obstacle == nil && !own.assumption.contains("largest of all"))
+  }
+
+  @Test("where all classes are asked for the answer may be one that the benchmark lacks")
+  func amongAll() throws {
+    let listing = ImageListing(paths: ["n/1"], labels: [6], classNames: Self.all)
+    var logits = [Float](repeating: 0, count: 1000)
+    (logits[0], logits[6]) = (2, 1)
+    for (kind, isAll) in [(BenchmarkKind.imagenetA, true), (.imagenetR, true), (.imagenetA, false)] {
+      var definition = BenchmarkDefinition(kind: kind, name: "x", layout: PictureLayout(root: "/"))
+      definition.answersAmongAll = isAll
+      let scoring = definition.scoring(of: listing, classCount: 1000)
+      #expect(scoring.answer(logits[...]) == (isAll ? 0 : 6) && (scoring.scored == nil) == isAll)
+      #expect(scoring.assumption.contains("as the manifest's classes: all asks") == isAll)
+      let data = try JSONEncoder().encode(definition)
+      #expect(try JSONDecoder().decode(BenchmarkDefinition.self, from: data).answersAmongAll == isAll)
+    }
   }
 
   @Test("names with unpadded numbers say how they are sorted")

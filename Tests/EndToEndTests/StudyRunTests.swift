@@ -98,4 +98,68 @@ import Testing
     #expect(shown.page.contains("error in percent by frequency_y and frequency_x"))
     #expect(shown.text.contains("over 9 frequencies"))
   }
+
+  @Test(
+    "occlusion by masks and in moved grids, and shuffled patches; a mask that cannot be decoded sets its image aside")
+  func occlusion() throws {
+    let images = try #require(FileManager.default.subpaths(atPath: scratch.path + "/data/val")).filter {
+      $0.hasSuffix(".JPEG")
+    }.sorted()
+    #expect(images.count == 20)
+    for (index, image) in images.enumerated() where index != 7 {
+      let mask = scratch.path + "/masks/" + image.replacing(".JPEG", with: ".png")
+      try FileManager.default.createDirectory(
+        atPath: (mask as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      // The lower right quarter.
+      let values = (0..<64).map { UInt8($0 / 8 >= 4 && $0 % 8 >= 4 ? 200 : 1) }
+      try Data("P5 8 8 255\n".utf8 + values).write(to: URL(fileURLWithPath: mask))
+    }
+    let path = try run([
+      "{kind: occlusion, name: salient, root: data/val, masks: masks, grid: 8, percents: [0, 50, 100]}",
+      "{kind: occlusion, name: rest, root: data/val, masks: masks, drop: non-salient, grid: 8, percents: [0, 100]}",
+      "{kind: occlusion, name: object, root: data/val, masks: masks, drop: foreground}",
+      "{kind: occlusion, name: around, root: data/val, masks: masks, drop: background}",
+      "{kind: occlusion, name: moved, root: data/val, grid: 4x8, shift: true, percents: [0, 50]}",
+      "{kind: patch-shuffle, root: data/val, grids: [1, 2x4, 8x8]}",
+    ])
+    let archive = try ArchiveReader(path: path)
+    func some(_ benchmark: String, _ condition: Int, images: Range<Int> = 0..<19) throws -> [UInt32] {
+      try archive.logits(group: "replknet-nano/" + benchmark, conditionIndex: condition, images: images)
+        .map(\.bitPattern)
+    }
+    let all = try logits(archive, "imagenet-val", 0)
+    let clean = Array(all[..<70] + all[80...])
+    #expect(try some("salient", 0) == clean && some("rest", 0) == clean)
+    let black = try some("salient", 2)
+    #expect(try some("rest", 1) == black && black.prefix(10).elementsEqual(black.suffix(10)))
+    // Half of the mask's sum is within the quarter, so that dropping it changes pictures, and less than dropping all.
+    let half = try some("salient", 1)
+    #expect(half != clean && half != black)
+    let parts = [try some("object", 0), try some("around", 0)]
+    #expect(Set(parts + [clean, black, half]).count == 5)
+    #expect(try logits(archive, "moved", 0) == all && logits(archive, "moved", 1) != all)
+    #expect(try logits(archive, "patch-shuffle", 0) == all)
+    #expect(try Set((0..<3).map { try logits(archive, "patch-shuffle", $0) }).count == 3)
+    let attributes = try #require(archive.groups.first { $0.path == "replknet-nano/object" }).attributes
+    #expect(attributes["dropped"] == "foreground" && attributes["mask_threshold"] == "128")
+    let shown = try report(path)
+    #expect(shown.text.contains("over 3 shares of masks, salient patches dropped"))
+    #expect(shown.page.contains("over 3 grids of shuffled patches") && shown.page.contains("top-1 by grid"))
+  }
+
+  @Test("ImageNet-A among all classes says so in archive and report")
+  func amongAll() throws {
+    let path = try run([
+      "{kind: imagenet-a, root: data/imagenet-a}",
+      "{kind: imagenet-a, name: a-all, root: data/imagenet-a, classes: all}",
+    ])
+    let archive = try ArchiveReader(path: path)
+    let asked = archive.groups.map { $0.attributes["answers_among"] }
+    #expect(asked == [nil, "own", "all"])
+    #expect(archive.groups[2].attributes["classes"]?.contains("classes: all") == true)
+    #expect(archive.groups[2].attributes["scored_classes"] == "0 1 2 3 4 5 6 7 8 9")
+    let shown = try report(path)
+    let words = "answers among all classes, 10 of them, as the manifest asks"
+    #expect(shown.page.components(separatedBy: words).count == 2)
+  }
 }

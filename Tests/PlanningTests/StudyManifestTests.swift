@@ -75,7 +75,113 @@ import Testing
     }
     #expect(try plan(63).manifest.benchmarks[0].conditions.count == 1985)
     #expect { try plan(65) } throws: {
-      "\($0)".contains("takes images of 64x64, which have 31; ask for fewer with the key size, 63 at most")
+      "\($0)".contains("takes images of 64x64, which have up to 31; ask for fewer with the key size, 63 at most")
     }
+  }
+
+  private func plan(_ benchmark: String) throws -> Plan {
+    try workspace.write(
+      """
+      run: plan
+      models: [{architecture: replknet-nano, checkpoint: nano.safetensors}]
+      benchmarks: [\(benchmark)]
+      """, to: "plan.yaml")
+    return try Plan.make(manifestPath: workspace.path + "/plan.yaml")
+  }
+
+  private func grey(_ width: Int, _ height: Int, to name: String) throws {
+    try workspace.write("P5 \(width) \(height) 255\n" + String(repeating: "A", count: width * height), to: name)
+  }
+
+  @Test("occlusion takes any grid, moved or not, and patches in another order are a benchmark of their own")
+  func grids() throws {
+    let wide = try parse("{kind: occlusion, root: val, grid: 4x8, percents: [50], shift: true}")
+    let drop = PatchDrop(grid: PatchGrid(rows: 4, columns: 8), percent: 50, isShifted: true)
+    #expect(wide.condition(at: 0)?.steps == [.fit, .drop(drop)])
+    #expect(wide.attributes["patch_grid"] == "4x8" && wide.attributes["patch_shift"] != nil)
+    let plain = try parse("{kind: occlusion, root: val}")
+    #expect(plain.attributes == ["patch_grid": "14", "patches_dropped": "19 39 58 78 98 117 137 156 176"])
+    for grid in ["0", "4x", "x4", "4x8x2", "-1x4", "2000", "4 x 8"] {
+      expectRefusal("{kind: occlusion, root: val, grid: \(grid)}", "rows and columns as in 4x8")
+    }
+    let shuffled = try parse("{kind: patch-shuffle, root: val}")
+    #expect(shuffled.grid.axes[0].values == ["2x2", "2x4", "4x4", "4x8", "8x8", "14x14", "16x16"])
+    #expect(shuffled.condition(at: 1)?.steps == [.fit, .shuffle(PatchShuffle(grid: PatchGrid(rows: 2, columns: 4)))])
+    expectRefusal("{kind: patch-shuffle, root: val, grids: [2x2, 2]}", "different grids")
+    #expect(try plan("{kind: patch-shuffle, root: val, grids: [2, 4x8]}").manifest.benchmarks[0].conditions.count == 2)
+    #expect { try plan("{kind: patch-shuffle, root: val, grids: [2, 14]}") } throws: {
+      "\($0)".contains("has 14x14 patches, but replknet-nano takes images of 64x64")
+    }
+  }
+
+  @Test("occlusion by masks: what is dropped, and which keys go with it")
+  func masks() throws {
+    for name in ["apple", "pear"] {
+      for image in 0..<4 { try grey(8, 8, to: "masks/\(name)/\(image).png") }
+    }
+    let salient = try parse("{kind: occlusion, root: val, masks: masks, grid: 8, percents: [10, 50]}")
+    let masks = try #require(salient.masks)
+    let grid = PatchGrid(side: 8)
+    #expect(
+      salient.condition(at: 1)?.steps == [.fit, .hide(MaskDrop(isSalient: true, grid: grid, percent: 50), masks)])
+    #expect(salient.attributes["dropped"] == "salient" && salient.attributes["masks_sha256"] == masks.digest)
+    let rest = try parse("{kind: occlusion, root: val, masks: masks, drop: non-salient}")
+    #expect(rest.conditions.count == 9)
+    let background = try parse("{kind: occlusion, root: val, masks: masks, drop: background, threshold: 1}")
+    #expect(background.conditions.map(\.steps) == [[.fit, .hide(MaskDrop(isForeground: false, threshold: 1), masks)]])
+    expectRefusal("{kind: occlusion, root: val, drop: salient}", "drop: salient needs masks")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, drop: random}", "masks goes with one of drop: salient")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, shift: true}", "shift takes patches at random")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, threshold: 9}", "threshold goes with drop: foreground")
+    expectRefusal(
+      "{kind: occlusion, root: val, masks: masks, drop: foreground, percents: [1]}", "percents is of patches")
+    expectRefusal("{kind: occlusion, root: val, masks: gone}", "gone, which does not exist")
+    expectRefusal("{kind: occlusion, root: val, masks: val}", "no masks in")
+  }
+
+  @Test("masks of a plan: images without are left out, those that fit nothing refused")
+  func plannedMasks() throws {
+    for image in 0..<4 { try grey(8, 8, to: "masks/apple/\(image).png") }
+    try grey(8, 8, to: "masks/pear/0.png")
+    let planned = try plan("{kind: occlusion, root: val, masks: masks, grid: 8, percents: [50]}")
+    #expect(planned.listings[0].paths.count == 5 && planned.listings[0].leftOut.count == 5)
+    #expect(planned.listings[0].leftOut.allSatisfy { $0.reason.contains("it has no mask") })
+    try planned.checkInputsUnchanged()
+    #expect { try plan("{kind: occlusion, root: val, masks: masks, percents: [50]}") } throws: {
+      "\($0)".contains("has 14x14 patches, but")
+    }
+    // The first mask cannot be decoded; the next one counts.
+    try workspace.write("no picture", to: "masks/apple/0.png")
+    #expect(throws: (any Error).self) { try planned.checkInputsUnchanged() }
+    #expect(try plan("{kind: occlusion, root: val, masks: masks, grid: 8}").listings[0].paths.count == 5)
+    try grey(9, 9, to: "masks/apple/0.png")
+    #expect { try plan("{kind: occlusion, root: val, masks: masks, grid: 8}") } throws: {
+      "\($0)".contains("apple/0.png of 9x9, but replknet-nano takes images of 64x64")
+    }
+    // Of the picture's own size.
+    try grey(64, 48, to: "masks/apple/0.png")
+    #expect(try plan("{kind: occlusion, root: val, masks: masks, grid: 8}").listings[0].paths.count == 5)
+    for mask in ["apple/0", "apple/1", "apple/2", "apple/3", "pear/0"] {
+      try workspace.write("no picture", to: "masks/\(mask).png")
+    }
+    #expect { try plan("{kind: occlusion, root: val, masks: masks, grid: 8}") } throws: {
+      "\($0)".contains("no mask among the first 16 that can be decoded")
+    }
+  }
+
+  @Test("ImageNet-A and -R may be scored among all classes, others not")
+  func classes() throws {
+    for kind in ["imagenet-a", "imagenet-r"] {
+      #expect(try parse("{kind: \(kind), root: val, classes: all}").answersAmongAll)
+      let plain = try parse("{kind: \(kind), root: val}")
+      let all = try parse("{kind: \(kind), root: val, classes: all}")
+      #expect(!plain.answersAmongAll && all.classes.isEmpty && all != plain)
+    }
+    for kind in ["imagenet-val", "occlusion"] {
+      expectRefusal(
+        "{kind: \(kind), root: val, classes: all}",
+        "classes: all is for imagenet-a and imagenet-r; \(kind) takes a list of class folders")
+    }
+    expectRefusal("{kind: imagenet-o, root: val, in: val, classes: all}", "classes: all is for imagenet-a")
   }
 }

@@ -146,7 +146,7 @@ import Testing
       .corruptions(name: "c", origin: .published(root: "/"), corruptions: names, severities: severities)
     }
     func occluded(_ percents: [Int]) -> BenchmarkDefinition {
-      .occlusion(name: "o", root: "/", percents: percents, patchGrid: 14)
+      .occlusion(name: "o", root: "/", percents: percents)
     }
     let clean = BenchmarkDefinition.clean(name: "v", root: "/")
     let grids = [

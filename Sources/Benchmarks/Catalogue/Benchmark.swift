@@ -17,6 +17,8 @@ public protocol Benchmark: Sendable {
   static var subsets: [SubsetRecipe] { get }
   /// The classes among which a network answers.
   static var classes: ClassScheme { get }
+  /// Whether manifests may ask for answers among all outputs where ``classes`` are some of them.
+  static var mayAnswerAmongAll: Bool { get }
   /// Whether its figures need the images' classes.
   static var needsClasses: Bool { get }
   /// Whether other benchmarks' errors are measured by what it counts.
@@ -97,6 +99,8 @@ extension Benchmark {
   public static var subsets: [SubsetRecipe] { [] }
   /// All outputs.
   public static var classes: ClassScheme { .all }
+  /// Its figures are of its classes.
+  public static var mayAnswerAmongAll: Bool { false }
   /// Accuracies do.
   public static var needsClasses: Bool { true }
   /// Only one is.

@@ -2,7 +2,8 @@
 public enum Catalogue {
   static let all: [any Benchmark.Type] = [
     ImageNetVal.self, ImageNetC.self, ImageNetA.self, ImageNetO.self, ImageNetR.self, ImageNetP.self, ImageNet9.self,
-    Occlusion.self, LesionStudy.self, FrequencyNoise.self, FourierHeatMap.self, AdversarialAttack.self,
+    Occlusion.self, ShuffledPatches.self, LesionStudy.self, FrequencyNoise.self, FourierHeatMap.self,
+    AdversarialAttack.self,
     ImageFolder.self,
   ]
 }

@@ -4,6 +4,8 @@ public enum ImageNetA: Benchmark {
   public static let kind = BenchmarkKind.imagenetA
   /// Those of ImageNet-A.
   public static let classes = ClassScheme.among(ImageNetClasses.aIndices)
+  /// Some studies take the largest of all 1,000 outputs.
+  public static let mayAnswerAmongAll = true
 }
 
 extension BenchmarkKind {

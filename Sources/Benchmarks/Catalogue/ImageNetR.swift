@@ -8,6 +8,8 @@ public enum ImageNetR: Benchmark {
   ]
   /// Those of ImageNet-R.
   public static let classes = ClassScheme.among(ImageNetClasses.rIndices)
+  /// Some studies take the largest of all 1,000 outputs.
+  public static let mayAnswerAmongAll = true
   /// What renditions cost.
   public static let subsetFigures = SubsetFigures(
     headline: "renditions",

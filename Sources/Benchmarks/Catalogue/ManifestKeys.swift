@@ -1,3 +1,5 @@
+import Imaging
+
 /// A benchmark's entry in a manifest as its file in the catalogue reads it. What is wrong with a value is thrown with file and
 /// line.
 public protocol ManifestKeys {
@@ -22,6 +24,10 @@ public protocol ManifestKeys {
   func fraction(_ key: String, above low: Double, upTo high: Double) throws -> Double?
   /// Different numbers of that form, as they are written and as numbers, at least one; nil where the key is missing.
   func fractions(_ key: String, above low: Double, upTo high: Double) throws -> [(text: String, value: Double)]?
+  /// A grid of patches, `14` or `4x8`; nil where the key is missing.
+  func patchGrid(_ key: String) throws -> PatchGrid?
+  /// Different grids, at least one; nil where the key is missing.
+  func patchGrids(_ key: String) throws -> [PatchGrid]?
   /// One of some words; nil where the key is missing.
   func word(_ key: String, known: [String]) throws -> String?
   /// Different words of some that are known, at least one; nil where the key is missing or says `all`.

@@ -23,12 +23,14 @@ public struct AccuracyFigures: Sendable {
   /// The mean over all conditions.
   ///
   /// - Parameters:
+  ///   - cells: whether accuracies are a table or curves.
   ///   - words: what it is over, given their count.
   ///   - calibratesConditions: whether it says of each condition how far confidences are from accuracies.
   public static func mean(
-    over words: @escaping @Sendable (Int) -> String, calibratesConditions: Bool = false
+    cells: Metric.Figure.Role = .table, over words: @escaping @Sendable (Int) -> String,
+    calibratesConditions: Bool = false
   ) -> AccuracyFigures {
-    AccuracyFigures(calibratesConditions: calibratesConditions) { tally, _, seed in
+    AccuracyFigures(cells: cells, calibratesConditions: calibratesConditions) { tally, _, seed in
       let top1 = tally.top1
       let axes = tally.grid.axes.map(\.name)
       return [
