@@ -10,7 +10,7 @@ public final class GradientSession {
   /// take a gigabyte.
   private let together: Int
   private let bytes: Int
-  private static let bytesTogether = 1 << 28
+  private static let bytesTogether = 3 << 27
 
   init(_ classifier: Classifier, _ program: Program, maximumBatch: Int) {
     self.classifier = classifier
