@@ -89,9 +89,10 @@ public final class Classifier: Sendable {
     }
   }
 
-  /// Whether the network after a change needs nothing read.
-  public func isReady(for change: NetworkChange) -> Bool {
-    change == .none || known(Variant(change: change, isDifferentiated: false)) != nil
+  /// Whether the network after a change, perhaps with its input's gradient, needs nothing read.
+  public func isReady(for change: NetworkChange, isDifferentiated: Bool = false) -> Bool {
+    if change == .none, !isDifferentiated { return true }
+    return known(Variant(change: change, isDifferentiated: isDifferentiated)) != nil
   }
 
   /// A program that was made before; it is the last one now that was asked for.

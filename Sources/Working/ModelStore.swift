@@ -83,8 +83,7 @@ final class ModelStore: Sendable {
   ///
   /// - Throws: as ``use(_:in:)``.
   func gradients(of loan: Loan, after change: NetworkChange) throws -> GradientSession {
-    // It reads the checkpoint, unless it has done so before.
-    try Self.check(loan.specification)
+    if !loan.classifier.isReady(for: change, isDifferentiated: true) { try Self.check(loan.specification) }
     let session = try loan.classifier.makeGradientSession(maximumBatch: batch, change: change)
     charge(session.byteCount)
     return session

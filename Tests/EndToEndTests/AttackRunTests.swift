@@ -59,7 +59,7 @@ import Testing
       func logits(_ benchmark: String, _ condition: Int) throws -> [Float] {
         try archive.logits(group: "\(model)/\(benchmark)", conditionIndex: condition, images: 0..<30)
       }
-      let labels = try archive.group("\(model)/fgsm").labels
+      let labels = try #require(archive.groups.first { $0.path == "\(model)/fgsm" }).labels
       func right(_ benchmark: String, _ condition: Int) throws -> Int {
         let logits = try logits(benchmark, condition)
         return labels.indices.count { image in
