@@ -4,6 +4,12 @@ import Networks
 public protocol AttackedModel {
   /// Logits an image.
   var classCount: Int { get }
+  /// Rows of an image.
+  var height: Int { get }
+  /// Columns of an image.
+  var width: Int { get }
+  /// Logits, [count, classes], of images [count, values].
+  func logits(of images: [Float], count: Int) throws -> [Float]
   /// Logits, [count, classes], and each image's gradient of its own loss with respect to its values. Neither depends on the
   /// other images.
   ///

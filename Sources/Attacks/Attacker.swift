@@ -33,6 +33,8 @@ public struct Attacker<Model: AttackedModel> {
     case .apgdCE: try automatic(&batch) { .crossEntropy(label: $0) }
     case .apgdDLR: try automatic(&batch) { .logitRatio(label: $0) }
     case .apgdT: try targeted(&batch)
+    case .square: try randomSquares(&batch)
+    case .taigS, .taigR: return try integratedGradientSigns(batch)
     }
     return batch.found
   }
@@ -98,7 +100,7 @@ extension Attacker {
           batch.range(image), with: values[(place * batch.size)..<((place + 1) * batch.size)])
       }
       guard restart + 1 < attack.restarts else { break }
-      let answers = model.answers(try model.gradients(of: values, losses: losses).logits)
+      let answers = model.answers(try model.logits(of: values, count: rest.count))
       for (place, image) in rest.enumerated() where answers[place] != batch.labels[image] {
         batch.isBroken[image] = true
       }

@@ -16,9 +16,21 @@ public struct Attack: Sendable, Hashable, Codable {
     case apgdDLR = "apgd-dlr"
     /// The same towards each of the next likely classes, one after the other.
     case apgdT = "apgd-t"
+    /// Random squares, of which those are kept that help, without gradients: Andriushchenko et al., "Square attack: a
+    /// query-efficient black-box adversarial attack via random search" (ECCV 2020).
+    case square
+    /// Steps along the sign of integrated gradients from black to the image: Huang and Kong, "Transferable adversarial attack
+    /// based on integrated gradients" (ICLR 2022), on the straight line.
+    case taigS = "taig-s"
+    /// The same where each point of the line is moved at random within the budget.
+    case taigR = "taig-r"
 
-    /// Whether the steps choose their own length.
-    public var isAutomatic: Bool { self != .fgsm && self != .pgd }
+    /// Whether it asks for gradients.
+    public var needsGradients: Bool { self != .square }
+    /// Whether an image that errs is kept, whatever comes after it.
+    public var keepsWhatErrs: Bool { [.apgdCE, .apgdDLR, .apgdT, .square].contains(self) }
+    /// Whether it has steps of one length.
+    public var hasStep: Bool { [.pgd, .taigS, .taigR].contains(self) }
   }
 
   /// What is held below the budget.
@@ -35,9 +47,9 @@ public struct Attack: Sendable, Hashable, Codable {
   public let norm: Norm
   /// The budget, in [0, 1].
   public let budget: Double
-  /// The length of a step of `pgd`.
+  /// The length of a step, where steps are of one length.
   public let step: Double
-  /// How many steps.
+  /// How many steps; of `square`, how many squares.
   public let steps: Int
   /// Whether `pgd` starts at a random place within the budget.
   public let startsAtRandom: Bool

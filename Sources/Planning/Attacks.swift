@@ -24,6 +24,7 @@ extension Plan {
         guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
           continue
         }
+        guard attack.method.needsGradients else { continue }
         do throws(GradientError) { try architecture.checkGradient() } catch {
           throw refused("cannot attack \(model.name): \(error)")
         }
@@ -36,7 +37,7 @@ extension Attack {
   /// The fewest classes that its loss is of.
   fileprivate var leastClasses: Int {
     switch method {
-    case .fgsm, .pgd, .apgdCE: 2
+    case .fgsm, .pgd, .apgdCE, .square, .taigS, .taigR: 2
     case .apgdDLR: 3
     case .apgdT: 4
     }

@@ -4,9 +4,23 @@ import Networks
 
 /// A network of which attacks ask gradients of values in [0, 1].
 struct NetworkUnderAttack: AttackedModel {
-  let session: GradientSession
+  let inference: InferenceSession
+  /// Where gradients are asked for.
+  let session: GradientSession?
   let preprocessing: Preprocessing
   let classCount: Int
+  let height: Int
+  let width: Int
+
+  func logits(of images: [Float], count: Int) throws -> [Float] {
+    var values = images
+    preprocessing.normalise(&values)
+    var logits = [Float](repeating: .nan, count: count * classCount)
+    try values.withUnsafeBufferPointer { values in
+      try logits.withUnsafeMutableBufferPointer { try inference.logits(images: values, count: count, into: $0) }
+    }
+    return logits
+  }
 
   func gradients(of images: [Float], losses: [Loss]) throws -> (logits: [Float], gradients: [Float]) {
     var values = images
@@ -16,7 +30,7 @@ struct NetworkUnderAttack: AttackedModel {
     try values.withUnsafeBufferPointer { values in
       try logits.withUnsafeMutableBufferPointer { logits in
         try gradients.withUnsafeMutableBufferPointer {
-          try session.gradients(images: values, losses: losses, logits: logits, gradients: $0)
+          try session?.gradients(images: values, losses: losses, logits: logits, gradients: $0)
         }
       }
     }

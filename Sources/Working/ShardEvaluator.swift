@@ -48,7 +48,9 @@ public final class ShardEvaluator: ShardComputer {
     try times.measure(.loading) { try WorkerTrouble.telling { try models.use(change, in: loan) } }
     let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
     let gradients = try times.measure(.loading) {
-      try WorkerTrouble.telling { try task.condition.attack.map { _ in try models.gradients(of: loan, after: change) } }
+      try WorkerTrouble.telling {
+        try task.condition.attack?.method.needsGradients == true ? models.gradients(of: loan, after: change) : nil
+      }
     }
     defer { if let gradients { models.charge(-gradients.byteCount) } }
     var evaluation = ShardEvaluation(
@@ -70,7 +72,7 @@ private struct ShardEvaluation {
   let task: ShardTask
   let classifier: Classifier
   let session: InferenceSession
-  /// Where images are attacked.
+  /// Where images are attacked by gradients.
   let gradients: GradientSession?
   let batch: Int
   let times: StreamTimes
@@ -98,7 +100,7 @@ private struct ShardEvaluation {
   /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
   /// alone, so that the network does not wait for a batch at the start of every shard; logits do not depend on it.
   mutating func run() throws {
-    let isAttacked = gradients != nil
+    let isAttacked = task.condition.attack != nil
     let prepare: @Sendable (Int) throws -> [Float] = { [preparation] in
       isAttacked ? try preparation.unitValues(of: $0) : try preparation.values(of: $0)
     }
@@ -176,13 +178,14 @@ private struct ShardEvaluation {
 
   /// The images of some places of the shard as the network takes them; where they are attacked, after that.
   private func attacked(_ pixels: [Float], _ offsets: [Int]) throws -> [Float] {
-    guard let gradients, let attack = task.condition.attack, let labels = task.labels else { return pixels }
+    guard let attack = task.condition.attack, let labels = task.labels else { return pixels }
     let size = imageSize
     var values = Array(pixels[..<(offsets.count * size)])
     // What an image shows must be known.
     let places = offsets.indices.filter { labels[offsets[$0]] >= 0 }
     let network = NetworkUnderAttack(
-      session: gradients, preprocessing: task.model.preprocessing, classCount: classifier.classCount)
+      inference: session, session: gradients, preprocessing: task.model.preprocessing,
+      classCount: classifier.classCount, height: classifier.inputHeight, width: classifier.inputWidth)
     let found = try Attacker(attack, on: network).attacked(
       places.flatMap { values[($0 * size)..<(($0 + 1) * size)] }, labels: places.map { Int(labels[offsets[$0]]) },
       randoms: places.map { CounterRandom(key: task.seed, stream: StableHash.of("\(task.paths[offsets[$0]])\tattack")) }

@@ -36,7 +36,7 @@ def manifest(options: argparse.Namespace, data: Path) -> str:
         f'  - {{name: {name}, architecture: {name}, checkpoint: "{ROOT}/models/{name}.safetensors", '
         "preprocess: {mean: imagenet, std: imagenet}}\n" for name in RECIPES)
     budgets = "[" + ", ".join(f"{budget}/255" for budget in options.budgets) + "]"
-    extra = {"fgsm": "", "pgd": ", random_start: false", "apgd-ce": "", "apgd-dlr": "", "apgd-t": ""}
+    extra = {"fgsm": "", "pgd": ", random_start: false", "apgd-ce": "", "apgd-dlr": "", "apgd-t": "", "square": ""}
     steps = {"fgsm": "", "pgd": ", steps: 10"}
     benchmarks = "".join(
         f'  - {{kind: attack, name: {method}, method: {method}, root: "{data}", budgets: {budgets}'
@@ -51,6 +51,7 @@ def theirs(method: str, network: torch.nn.Module, budget: int, options: argparse
         "pgd": lambda: torchattacks.PGD(network, eps=eps, alpha=eps / 4, steps=10, random_start=False),
         "apgd-ce": lambda: torchattacks.APGD(network, eps=eps, steps=options.steps, loss="ce", seed=1),
         "apgd-dlr": lambda: torchattacks.APGD(network, eps=eps, steps=options.steps, loss="dlr", seed=1),
+        "square": lambda: torchattacks.Square(network, eps=eps, n_queries=options.steps, seed=1),
         "apgd-t": lambda: torchattacks.APGDT(network, eps=eps, steps=options.steps, n_classes=10, seed=1),
     }[method]()
     attack.set_normalization_used(mean=MEAN, std=DEVIATION)

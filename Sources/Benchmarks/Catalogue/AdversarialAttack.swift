@@ -25,9 +25,9 @@ public enum AdversarialAttack: Benchmark {
       throw manifest.failure("norm", "\(method.rawValue) has budgets of the norm linf; l2 takes method: pgd")
     }
     for (key, methods) in [
-      ("step", [Attack.Method.pgd]), ("random_start", [.pgd]), ("targets", [.apgdT]),
+      ("step", Attack.Method.allCases.filter(\.hasStep)), ("random_start", [.pgd]), ("targets", [.apgdT]),
       ("steps", Attack.Method.allCases.filter { $0 != .fgsm }),
-      ("restarts", Attack.Method.allCases.filter { $0 != .fgsm }),
+      ("restarts", Attack.Method.allCases.filter { $0 == .pgd || $0.keepsWhatErrs }),
     ] where manifest.has(key) && !methods.contains(method) {
       throw manifest.failure(
         key, "\(key) is for \(methods.map(\.rawValue).joined(separator: ", ")), not for \(method.rawValue)")
@@ -37,10 +37,20 @@ public enum AdversarialAttack: Benchmark {
     return .attack(
       name: manifest.name, root: try manifest.folder("root"), method: method, norm: norm,
       budgets: budgets ?? [1, 2, 4, 8].map { ("\($0)/255", Double($0) / 255) }, step: step,
-      steps: method == .fgsm ? 1 : try manifest.integer("steps", in: 1...10_000) ?? (method == .pgd ? 10 : 100),
-      startsAtRandom: try method == .pgd ? manifest.flag("random_start") ?? true : method != .fgsm,
+      steps: try manifest.integer("steps", in: 1...100_000) ?? usualSteps(method),
+      startsAtRandom: try method == .pgd ? manifest.flag("random_start") ?? true : method.keepsWhatErrs,
       restarts: try manifest.integer("restarts", in: 1...100) ?? 1,
       targets: method == .apgdT ? try manifest.integer("targets", in: 1...999) ?? 9 : 0, classes: manifest.classes)
+  }
+
+  private static func usualSteps(_ method: Attack.Method) -> Int {
+    switch method {
+    case .fgsm: 1
+    case .pgd: 10
+    case .apgdCE, .apgdDLR, .apgdT: 100
+    case .square: 5000
+    case .taigS, .taigR: 20
+    }
   }
 
   /// Accuracies, and their mean over the budgets.
@@ -61,7 +71,7 @@ extension BenchmarkDefinition {
   ///
   /// - Parameters:
   ///   - budgets: as they are written, and in [0, 1].
-  ///   - step: of `pgd`; nil: a quarter of each budget.
+  ///   - step: where steps are of one length; nil: a quarter of each budget of `pgd`, 1/255 of the others.
   public static func attack(
     name: String, root: String, method: Attack.Method, norm: Attack.Norm = .linf,
     budgets: [(text: String, value: Double)], step: Double? = nil, steps: Int, startsAtRandom: Bool = true,
@@ -72,7 +82,7 @@ extension BenchmarkDefinition {
       "attack_method": method.rawValue, "attack_norm": norm.rawValue, "attack_steps": String(steps),
       "attack_start": startsAtRandom ? "random" : "image", "attack_restarts": String(restarts),
     ]
-    if method == .pgd { attributes["attack_step"] = step.map { "\($0)" } ?? "budget / 4" }
+    if method.hasStep { attributes["attack_step"] = step.map { "\($0)" } ?? (method == .pgd ? "budget / 4" : "1/255") }
     if method == .apgdT { attributes["attack_targets"] = String(targets) }
     return BenchmarkDefinition(
       kind: .attack, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
@@ -81,7 +91,8 @@ extension BenchmarkDefinition {
         guard cell.index > 0 else { return nil }
         let budget = budgets[cell.index - 1].value
         return Attack(
-          method, norm: norm, budget: budget, step: step ?? budget / 4, steps: steps, startsAtRandom: startsAtRandom,
+          method, norm: norm, budget: budget, step: step ?? (method == .pgd ? budget / 4 : 1.0 / 255), steps: steps,
+          startsAtRandom: startsAtRandom,
           restarts: restarts, targets: targets)
       })
   }
