@@ -33,7 +33,8 @@ import Testing
       let found = try groups.map { try archive.logits(group: $0, conditionIndex: 0, images: 0..<count) }
       #expect(found[0].allSatisfy { $0.isFinite })
       #expect(found[0].map { $0.bitPattern } == found[1].map { $0.bitPattern })
-      let metrics = try groups.map { try archive.metrics(group: $0) }
+      // A run has one temperature, fitted on the first clean images.
+      let metrics = try groups.map { try archive.metrics(group: $0).filter { $0.name != "temperature" } }
       // Bit by bit, as a figure that is not defined is NaN.
       #expect(metrics[0].map(\.name) == metrics[1].map(\.name))
       #expect(metrics[0].map { $0.values.map(\.bitPattern) } == metrics[1].map { $0.values.map(\.bitPattern) })
