@@ -33,6 +33,7 @@ import h5py
 ROOT = Path(__file__).resolve().parent.parent
 GAUNTLET = os.environ.get("GAUNTLET", str(ROOT / ".build/release/gauntlet"))
 COMMANDS = ["collect", "report", "run", "coordinate", "mend"]
+TABLES = {"conditions.csv", "series.csv", "summary.csv", "comparisons.csv"}
 # What a user is told of a disk that is full.
 NAMED = re.compile(r"No space left on device \(the disk at ")
 
@@ -164,8 +165,9 @@ class Trial:
     def check_report(self) -> None:
         if not (self.disk.place / "report.html").read_text().rstrip().endswith("</html>"):
             raise Wrong("the page is not whole")
-        if len(list((self.disk.place / "tables").iterdir())) != 3:
-            raise Wrong("tables are missing, or something is left beside them")
+        found = {path.name for path in (self.disk.place / "tables").iterdir()}
+        if found != TABLES:
+            raise Wrong(f"tables: {sorted(found)}")
 
     def run(self) -> subprocess.CompletedProcess[str]:
         return self.gauntlet("run", self.manifest, "--run", self.run_folder)
