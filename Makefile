@@ -57,7 +57,7 @@ sanitize: setup
 
 # The same for continuous integration: in the build that is there, whose dependencies and kernels stay, and without those
 # tests of the whole program that draw much or wait long. `make build` makes the plain program again.
-SLOW_SANITIZED := KernelsTests|GoldenLogits|EndToEndTests.(BadImages|ChangedData|CommandLine|Corruption|DataGone|Drain|Examples|FullDisk|Kill|Launch|Link|Mend|ONNX|Output|FileLimit|PartialCollection|Perturbation|Predict|PublishedFiles|RunFolder|Slurm|Tar)
+SLOW_SANITIZED := KernelsTests|GoldenLogits|EndToEndTests.(Annotation|Attack|BadImages|Calibration|ChangedData|CommandLine|Comparison|Corruption|DataGone|Drain|Examples|FullDisk|Kill|Launch|Lesion|Link|Mend|ONNX|Output|FileLimit|PartialCollection|Perturbation|Predict|PublishedFiles|RunFolder|Slurm|Study|Tar)
 sanitize-quick: setup
 	GAUNTLET_SANITIZE_BUILD=$(CURDIR)/.build tools/sanitize.sh thread --skip '$(SLOW_SANITIZED)'
 	GAUNTLET_SANITIZE_BUILD=$(CURDIR)/.build tools/sanitize.sh address --skip '$(SLOW_SANITIZED)'

@@ -109,7 +109,7 @@ extension Attacker {
 
   /// x + budget u / max |u|, u random in -1 ... 1.
   private func start(at original: ArraySlice<Float>, _ random: CounterRandom) -> [Float] {
-    let directions = original.indices.map { Float(2 * random.uniform(at: UInt64($0 - original.startIndex)) - 1) }
+    let directions = Budget.directions(original.count, random)
     let largest = directions.reduce(Float(0)) { max($0, abs($1)) }
     guard largest > 0 else { return Array(original) }
     return zip(original, directions).map { Budget.clipped($0 + budget.size * ($1 / largest)) }
@@ -155,20 +155,20 @@ extension Attacker {
 }
 
 /// The steps after which APGD looks back: after 22 % of them, then after 3 % less each time, 6 % at least.
-struct Checkpoints {
+package struct Checkpoints {
   private let least: Int
   private let less: Int
   private var width: Int
   private var passed = 0
 
-  init(steps: Int) {
+  package init(steps: Int) {
     width = max(Int(0.22 * Double(steps)), 1)
     least = max(Int(0.06 * Double(steps)), 1)
     less = max(Int(0.03 * Double(steps)), 1)
   }
 
   /// After one more step: how many there were since the last checkpoint, if this is one.
-  mutating func isDue() -> Int? {
+  package mutating func isDue() -> Int? {
     passed += 1
     guard passed == width else { return nil }
     defer { (width, passed) = (max(width - less, least), 0) }

@@ -30,9 +30,7 @@ struct Budget {
   func start(at original: ArraySlice<Float>, random: CounterRandom) -> [Float] {
     switch norm {
     case .linf:
-      return original.enumerated().map { index, value in
-        Self.clipped(value + size * Float(2 * random.uniform(at: UInt64(index)) - 1))
-      }
+      return zip(original, Self.directions(original.count, random)).map { Self.clipped($0 + size * $1) }
     case .l2:
       let direction = original.indices.map { random.normal(at: UInt64($0 - original.startIndex)) }
       let length = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -49,6 +47,11 @@ struct Budget {
       let factor = Double(length) / (Self.length(gradient) + 1e-10)
       return zip(values, gradient).map { $0 + Float(Double($1) * factor) }
     }
+  }
+
+  /// Random numbers from -1 to 1, each as likely as another.
+  static func directions(_ count: Int, _ random: CounterRandom) -> [Float] {
+    (0..<count).map { Float(2 * random.uniform(at: UInt64($0)) - 1) }
   }
 
   static func clipped(_ value: Float) -> Float { value < 0 ? 0 : value > 1 ? 1 : value }

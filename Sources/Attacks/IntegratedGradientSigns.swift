@@ -33,8 +33,8 @@ extension Attacker {
       if attack.method == .taigR {
         for image in batch.labels.indices {
           let random = batch.randoms[image].branch(UInt32(step * Self.points + point))
-          for (place, index) in batch.range(image).enumerated() {
-            images[index] += budget.size * Float(2 * random.uniform(at: UInt64(place)) - 1)
+          for (index, direction) in zip(batch.range(image), Budget.directions(batch.size, random)) {
+            images[index] += budget.size * direction
           }
         }
       }

@@ -134,6 +134,7 @@ public final class InferenceSession {
   public private(set) var change = NetworkChange.none
   private let classifier: Classifier
   private var session: ProgramSession
+  private var gradientSession: GradientSession?
 
   init(_ classifier: Classifier, maximumBatch: Int) {
     self.classifier = classifier
@@ -148,9 +149,20 @@ public final class InferenceSession {
     guard change != self.change else { return }
     let program = try classifier.program(for: change)
     // The buffers of before go first.
+    gradientSession = nil
     session = ProgramSession(program, maximumBatch: 0)
     session = ProgramSession(program, maximumBatch: maximumBatch)
     self.change = change
+  }
+
+  /// What computes gradients of the network as it is now; made when it is first asked for.
+  ///
+  /// - Throws: as `Classifier.makeGradientSession`.
+  public func gradients() throws -> GradientSession {
+    if let gradientSession { return gradientSession }
+    let made = try classifier.makeGradientSession(maximumBatch: maximumBatch, change: change)
+    gradientSession = made
+    return made
   }
 
   /// Computes logits; those of an image do not depend on the other images.

@@ -125,8 +125,8 @@ extension ManifestReader {
       names = try node.sequence().map { try $0.text() }
     } else {
       let path = try existing(node, folder: false)
-      guard let data = FileManager.default.contents(atPath: path),
-        let list = try? JSONDecoder().decode([String].self, from: data)
+      guard let bytes = try? FileTree.contents(of: path),
+        let list = try? JSONDecoder().decode([String].self, from: Data(bytes))
       else { throw node.failure("\(path) is no JSON list of class names") }
       names = list
     }

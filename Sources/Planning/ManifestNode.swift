@@ -69,7 +69,15 @@ struct ManifestNode {
   /// A number from a range without its lower end, which may be written as a fraction: `0.03` or `8/255`.
   func fraction(above low: Double, upTo high: Double) throws -> Double {
     let parts = try text().split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return try number(above: low, upTo: high) }
+    guard parts.count == 2 else {
+      let found = node.float ?? .nan
+      if high == 1, found > 1, found < 256, found == found.rounded() {
+        throw failure(
+          "\(path) is \(found), but must be above \(low) and at most \(high); of a picture's 255 levels, \(Int(found)) are "
+            + "\(Int(found))/255")
+      }
+      return try number(above: low, upTo: high)
+    }
     let numbers = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }.filter(\.isFinite)
     guard numbers.count == 2, numbers[1] > 0 else {
       throw failure("\(path) must be a number, or a fraction such as 8/255")

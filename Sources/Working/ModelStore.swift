@@ -54,9 +54,11 @@ final class ModelStore: Sendable {
 
   /// The model with a session, loaded if it is not there; waits where memory is short until other threads give some back.
   ///
+  /// - Parameter withGradients: whether ``gradients(of:)`` will be asked for, so that a model is loaded where there is room
+  ///   for them.
   /// - Throws: `RunFolderError.changedCheckpoint` for a checkpoint that is not the planned one, or what reading it throws.
-  func take(_ specification: ModelSpecification) throws -> Loan {
-    let model = try model(specification)
+  func take(_ specification: ModelSpecification, withGradients: Bool = false) throws -> Loan {
+    let model = try model(specification, withGradients)
     let isIdle = settle { state in
       switch state.plan.seat(specification) {
       case .idle: (true, [])
@@ -79,14 +81,21 @@ final class ModelStore: Sendable {
     Allocator.trim()
   }
 
-  /// What computes gradients of a loan's model after a change; the caller charges what it takes.
+  /// What computes gradients of a loan's model as its session computes it; they stay with the session.
   ///
   /// - Throws: as ``use(_:in:)``.
-  func gradients(of loan: Loan, after change: NetworkChange) throws -> GradientSession {
-    if !loan.classifier.isReady(for: change, isDifferentiated: true) { try Self.check(loan.specification) }
-    let session = try loan.classifier.makeGradientSession(maximumBatch: batch, change: change)
-    charge(session.byteCount)
-    return session
+  func gradients(of loan: Loan) throws -> GradientSession {
+    let classifier = loan.classifier
+    if !classifier.isReady(for: loan.session.change, isDifferentiated: true) { try Self.check(loan.specification) }
+    let gradients = try loan.session.gradients()
+    let plain = classifier.memoryNeeds(maximumBatch: batch)
+    change { state in
+      state.plan.grow(
+        loan.specification,
+        to: Plan.Needs(
+          model: plain.weights + gradients.needs.weights, session: plain.session + gradients.needs.session))
+    }
+    return gradients
   }
 
   /// Ends a loan.
@@ -103,10 +112,10 @@ final class ModelStore: Sendable {
   /// The checkpoints of the models that are in memory.
   var names: Set<String> { state.withLock { Set($0.models.keys.map(\.name)) } }
 
-  private func model(_ specification: ModelSpecification) throws -> LoadedModel {
+  private func model(_ specification: ModelSpecification, _ withGradients: Bool) throws -> LoadedModel {
     // The estimate reads the checkpoint's head, which waits for a disk: not under the lock, and not for what is there.
     let isThere = state.withLock { $0.models[specification] != nil }
-    let estimate = isThere ? Plan.Needs(model: 0, session: 0) : try Self.estimate(specification, batch: batch)
+    let estimate = isThere ? Plan.Needs(model: 0, session: 0) : try estimate(specification, withGradients)
     let found: Result<LoadedModel, MustLoad> = settle { state in
       switch state.plan.admit(specification, estimate: estimate) {
       case .ready: (state.models[specification].map { .success($0) } ?? .failure(MustLoad()), [])
@@ -147,9 +156,9 @@ final class ModelStore: Sendable {
     }
   }
 
-  private static func estimate(_ specification: ModelSpecification, batch: Int) throws -> Plan.Needs {
-    let needs = try architecture(of: specification).estimatedMemory(
-      maximumBatch: batch, precision: specification.precision)
+  private func estimate(_ specification: ModelSpecification, _ withGradients: Bool) throws -> Plan.Needs {
+    let needs = try Self.architecture(of: specification).estimatedMemory(
+      maximumBatch: batch, precision: specification.precision, withGradients: withGradients)
     return Plan.Needs(model: needs.weights, session: needs.session)
   }
 

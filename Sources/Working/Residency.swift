@@ -103,6 +103,16 @@ package struct Residency<Key: Hashable & Sendable>: Sendable {
     return makeRoom(0, keepingLast: true)
   }
 
+  /// A model and its sessions take more from now on, as far as that is more than before.
+  ///
+  /// - Returns: what goes for it.
+  package mutating func grow(_ key: Key, to needs: Needs) -> [Departure] {
+    touch(key) {
+      $0.needs = Needs(model: max($0.needs.model, needs.model), session: max($0.needs.session, needs.session))
+    }
+    return makeRoom(0, keepingLast: true)
+  }
+
   /// It could not be loaded.
   package mutating func failed(_ key: Key) { entries[key] = nil }
 

@@ -42,17 +42,17 @@ public final class ShardEvaluator: ShardComputer {
   /// - Throws: what makes the whole shard fail; `WorkerTrouble` where it is this machine that cannot read data or checkpoint.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
-    let loan = try times.measure(.loading) { try WorkerTrouble.telling { try models.take(task.model) } }
+    let needsGradients = task.condition.attack?.method.needsGradients == true
+    let loan = try times.measure(.loading) {
+      try WorkerTrouble.telling { try models.take(task.model, withGradients: needsGradients) }
+    }
     defer { models.giveBack(loan) }
     let change = task.condition.lesion?.change(of: loan.classifier.architecture, seed: task.seed) ?? .none
     try times.measure(.loading) { try WorkerTrouble.telling { try models.use(change, in: loan) } }
     let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
     let gradients = try times.measure(.loading) {
-      try WorkerTrouble.telling {
-        try task.condition.attack?.method.needsGradients == true ? models.gradients(of: loan, after: change) : nil
-      }
+      try WorkerTrouble.telling { needsGradients ? try models.gradients(of: loan) : nil }
     }
-    defer { if let gradients { models.charge(-gradients.byteCount) } }
     var evaluation = ShardEvaluation(
       task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, gradients: gradients,
       batch: batch, times: times)

@@ -16,11 +16,15 @@ public enum WorkerMemory {
   /// - Throws: `CheckpointError` where a checkpoint does not tell what its model is.
   public static func needs(of manifest: Manifest, streams: Int, batch: Int) throws -> Int {
     var largest = 0
+    let withGradients = manifest.benchmarks.contains { benchmark in
+      benchmark.conditions.contains { $0.attack?.method.needsGradients == true }
+    }
     for model in manifest.models {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
         continue
       }
-      let needs = architecture.estimatedMemory(maximumBatch: batch, precision: model.precision)
+      let needs = architecture.estimatedMemory(
+        maximumBatch: batch, precision: model.precision, withGradients: withGradients)
       // Two batches are ready ahead, one is computed.
       let images = 3 * batch * architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride
       largest = max(largest, needs.weights + streams * (needs.session + images))

@@ -14,8 +14,9 @@ struct InspectCommand: ParsableCommand {
     discussion: """
       Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch \
       before 1.6), a .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. Of an ONNX model its \
-      operators are listed, and whether it will run. With --reference, its logits, and input gradients if there are any, are compared with those of a file that \
-      tools/replknet.py or tools/timm_networks.py wrote. Exit status 1: it will not run, or does not fit --architecture.
+      operators are listed, and whether it will run. With --reference, its logits, and gradients of its input if the file \
+      has them, are compared with those of a file that tools/replknet.py, tools/timm_networks.py or \
+      tools/onnx_networks.py wrote. Exit status 1: it will not run, or does not fit --architecture.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
       """)

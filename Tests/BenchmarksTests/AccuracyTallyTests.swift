@@ -20,6 +20,18 @@ import Testing
     #expect(value("top5", tally.metrics()) == [1])
   }
 
+  /// Log-losses of 1e17 are numbers, and a thousand of them more than sums hold.
+  @Test func logitsBeyondMeasureMakeSumsUndefinedAndNothingElse() {
+    let axis = Axis(name: "a", values: ["x"])
+    var tally = AccuracyTally(
+      grid: Grid(axes: [axis]), labels: Array(repeating: 0, count: 4000),
+      figures: .mean(over: { "over \($0)" }, calibratesConditions: true))
+    for image in 0..<4000 { tally.add(condition: 0, firstImage: image, logits: [0, 1e17], classCount: 2) }
+    #expect(value("top1", tally.metrics()) == [0])
+    #expect(value("nll", tally.metrics()).first?.isNaN == true)
+    #expect(value("brier", tally.metrics()) == [2])
+  }
+
   @Test func occlusionHasTheMeanOverItsShares() {
     let definition = BenchmarkDefinition.occlusion(
       name: "o", root: "/", percents: [10, 50], grid: PatchGrid(side: 2))

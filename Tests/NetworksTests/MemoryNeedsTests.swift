@@ -24,6 +24,26 @@ import Testing
     }
   }
 
+  @Test(
+    "An estimate of gradients is near what they take",
+    arguments: ["resnet50", "vit_base_patch16_224", "replknet-31b", "vit-nano"])
+  func gradients(name: String) throws {
+    let architecture = try #require(Architecture.named(name))
+    let classifier = try Classifier(randomly: architecture)
+    let gradients = try classifier.makeGradientSession(maximumBatch: 8).needs
+    let (with, without) = (true, false)
+    let estimates = [with, without].map {
+      architecture.estimatedMemory(maximumBatch: 8, precision: .fp32, withGradients: $0)
+    }
+    let weights = Double(estimates[0].weights - estimates[1].weights)
+    #expect((0.8...1.2).contains(weights / Double(gradients.weights)), "\(weights) of \(gradients)")
+    let room = 12 << 20
+    let session = Double(estimates[0].session - estimates[1].session + room) / Double(gradients.session + room)
+    #expect((0.6...1.1).contains(session), "\(estimates) of \(gradients)")
+    // A batch does not go forth and back at once where that takes much.
+    #expect(gradients.session < 600 << 20)
+  }
+
   @Test("More images at once take more memory, and bfloat16 halves the weights of products")
   func grows() throws {
     let architecture = try #require(Architecture.named("vit_base_patch16_224"))

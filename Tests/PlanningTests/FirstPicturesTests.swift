@@ -114,7 +114,9 @@ import Testing
       } catch let error as ManifestError { return "\(error)" }
     }
     #expect(try refusal("method: fgsm\n    budgets: [4/255, 0.1]") == nil)
-    #expect(try refusal("budgets: [4]")?.contains("at most 1") == true)
+    #expect(try refusal("budgets: [4]")?.contains("of a picture's 255 levels, 4 are 4/255") == true)
+    #expect(try refusal("budgets: [0.5, 300/255]")?.contains("at most 1") == true)
+    #expect(try refusal("budgets: [0]")?.contains("above 0") == true)
     #expect(try refusal("budgets: [1/255, 2/510]")?.contains("different numbers") == true)
     #expect(try refusal("method: fgsm\n    steps: 3")?.contains("steps is for pgd") == true)
     #expect(try refusal("method: apgd-ce\n    norm: l2")?.contains("l2 takes method: pgd") == true)

@@ -122,6 +122,48 @@ import Working
     #expect(try logits(evaluator, tasks[6]) == alone[6])
   }
 
+  @Test("Threads attack images of one model at once, each as if it were alone, in whatever memory there is")
+  func attacks() throws {
+    let run = try Run(models: 1)
+    let copy = run.path + "/copy.safetensors"
+    try FileManager.default.copyItem(atPath: Run.repository + "/models/vit-nano.safetensors", toPath: copy)
+    let text = """
+      run: attacks
+      models: [{name: m, architecture: vit-nano, checkpoint: copy.safetensors}]
+      benchmarks: [{kind: attack, root: val, budgets: [1/255, 2/255, 8/255], steps: 3}]
+      """
+    try Data(text.utf8).write(to: URL(fileURLWithPath: run.path + "/attacks.yaml"))
+    let plan = try Plan.make(manifestPath: run.path + "/attacks.yaml")
+    let tasks = try plan.manifest.benchmarks[0].conditions.map { condition in
+      try ShardTask(
+        ShardDefinition(id: 0, model: 0, benchmark: 0, condition: condition.cell.index, firstImage: 0, imageCount: 2),
+        of: plan
+      ).encoded()
+    }
+    @Sendable func logits(_ evaluator: ShardEvaluator, _ task: Data) throws -> [Float] {
+      try ShardOutput(decoding: evaluator.compute(task: task)).observations[0].values
+    }
+    let alone = try tasks.map { try logits(ShardEvaluator(batch: 2, memory: .max, version: "test"), $0) }
+    #expect(Set(alone).count == 4)
+    for memory in [1 << 20, Int.max] {
+      let evaluator = ShardEvaluator(batch: 1, memory: memory, version: "test")
+      let wrong = Mutex(0)
+      DispatchQueue.concurrentPerform(iterations: 12) { index in
+        let found = try? logits(evaluator, tasks[index % 4])
+        if found != alone[index % 4] { wrong.withLock { $0 += 1 } }
+      }
+      #expect(wrong.withLock { $0 } == 0, "with \(memory) bytes")
+    }
+    // The way back is read from the file that was planned, or not at all.
+    let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
+    #expect(try logits(evaluator, tasks[0]) == alone[0])
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy))
+    try handle.seek(toOffset: 100_000)
+    try handle.write(contentsOf: Data(repeating: 0, count: 1000))
+    try handle.close()
+    #expect(throws: WorkerTrouble.self) { try logits(evaluator, tasks[1]) }
+  }
+
   @Test("A checkpoint that is gone fails its shard alone, and is loaded once it is back")
   func missing() throws {
     let run = try Run(models: 1)

@@ -43,6 +43,17 @@ struct ResidencyTests {
     #expect(take("c", in: &plan) == [.model("b")])
   }
 
+  @Test("A model that takes more than it did has others go for it, and never takes less again")
+  func growing() {
+    var plan = Plan(limit: 40, maximumModels: 3)
+    #expect(take("a", in: &plan).isEmpty && plan.giveBack("a").isEmpty)
+    #expect(take("b", in: &plan).isEmpty && plan.bytes == 24)
+    #expect(plan.grow("b", to: Plan.Needs(model: 20, session: 9)) == [.model("a")])
+    #expect(plan.bytes == 29)
+    #expect(plan.grow("b", to: Self.small).isEmpty && plan.bytes == 29)
+    #expect(plan.giveBack("b").isEmpty && plan.bytes == 29)
+  }
+
   @Test("Where memory is short, fewer stay; what is in use stays, and idle sessions go before anybody waits")
   func shortMemory() {
     var plan = Plan(limit: 26, maximumModels: 3)

@@ -39,9 +39,7 @@ public struct AnnotationFile: Sendable, Hashable, Codable {
   ///
   /// - Throws: `AnnotationError` where it is no such file, or does not fit the images.
   public func annotation(of listing: ImageListing) throws(AnnotationError) -> ImageAnnotation {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw AnnotationError(path: path, problem: "it cannot be read")
-    }
+    let data = try Self.contents(of: path)
     var found =
       switch kind {
       case .real: try RealLabels.read(data, path)
@@ -68,6 +66,15 @@ public struct AnnotationFile: Sendable, Hashable, Codable {
     }
     let digest = SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
     return ImageAnnotation(kind: kind, values: found.values, ofImages: ofImages, sha256: digest)
+  }
+}
+
+extension AnnotationFile {
+  /// A file's bytes; what is no file, as a named pipe, is refused rather than waited for.
+  static func contents(of path: String) throws(AnnotationError) -> Data {
+    do { return Data(try FileTree.contents(of: path)) } catch {
+      throw AnnotationError(path: path, problem: "it cannot be read: \(error)")
+    }
   }
 }
 

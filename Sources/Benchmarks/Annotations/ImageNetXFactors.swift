@@ -37,7 +37,7 @@ enum ImageNetXFactors {
 
   /// The numbers of the images that `prototypical_paths.csv` lists, which are typical of their classes and not counted.
   static func prototypes(_ path: String) throws(AnnotationError) -> Set<Int> {
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+    guard let text = String(data: try AnnotationFile.contents(of: path), encoding: .utf8) else {
       throw AnnotationError(path: path, problem: "it cannot be read as text")
     }
     let lines = text.split(whereSeparator: \.isNewline)

@@ -1,7 +1,7 @@
 /// A sum whose bits do not depend on the order of what is added: each number is rounded to a multiple of 2^-60 first.
 struct ExactSum: Sendable {
   private var units: Int128 = 0
-  /// A number that is none, or beyond 2^60, makes the sum undefined.
+  /// A number that is none, or of 2^60 or more, or a sum beyond 2^67, makes the sum undefined.
   private var isDefined = true
 
   /// Adds a number.
@@ -10,7 +10,9 @@ struct ExactSum: Sendable {
       isDefined = false
       return
     }
-    units += Int128((number * 0x1p60).rounded())
+    let (sum, overflow) = units.addingReportingOverflow(Int128((number * 0x1p60).rounded()))
+    units = sum
+    if overflow { isDefined = false }
   }
 
   /// The sum; NaN where it is undefined.

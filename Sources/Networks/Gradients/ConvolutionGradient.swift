@@ -30,6 +30,12 @@ struct ConvolutionGradient: Layer, Hashable {
     convolution.multiplyAdds(from: output, to: gradient)
   }
 
+  func estimatedByteCount(of gradient: Graph.Extents, _ precision: Precision) -> Int {
+    convolution.estimatedByteCount(of: input, precision)
+  }
+
+  func estimatedWorkspaceCount(_ precision: Precision) -> Int { convolution.estimatedWorkspaceCount(precision) }
+
   /// How it is computed.
   private enum Packed: Sendable {
     /// One product with each pixel.

@@ -25,6 +25,11 @@ struct DepthwiseGradient: Layer, Hashable {
     convolution.multiplyAdds(from: output, to: gradient)
   }
 
+  func estimatedByteCount(of gradient: Graph.Extents, _ precision: Precision) -> Int {
+    DepthwiseLayer.estimatedByteCount(
+      channels: convolution.channels, kernel: convolution.kernel, mapSize: (input.height, input.width))
+  }
+
   func prepare(_ preparation: Preparation) throws(CheckpointError) -> any PreparedLayer {
     let layer = try preparation.store.shared(self, preparation) { () throws(CheckpointError) in
       let (weights, _) = try convolution.folded(preparation)

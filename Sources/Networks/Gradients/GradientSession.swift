@@ -9,18 +9,19 @@ public final class GradientSession {
   /// Images that go forth and back together: what lies between the layers is kept until the way back, so a whole batch would
   /// take a gigabyte.
   private let together: Int
-  private let bytes: Int
   private static let bytesTogether = 3 << 27
+  /// What it takes beside the network itself: weights of the way back, which all threads share, and what it computes in.
+  public let needs: MemoryNeeds
 
   init(_ classifier: Classifier, _ program: Program, maximumBatch: Int) {
     self.classifier = classifier
     self.maximumBatch = maximumBatch
-    let ofEach = 4 * max(1, program.storage.count(maximumBatch: 1))
-    together = min(maximumBatch, max(1, Self.bytesTogether / ofEach))
+    together = Self.imagesTogether(program.storage, maximumBatch: maximumBatch)
     session = ProgramSession(program, maximumBatch: together)
-    bytes =
-      4 * (program.storage.count(maximumBatch: together) + program.workspaceCount(maximumBatch: together))
-      + program.layers.reduce(0) { $0 + $1.byteCount }
+    let own = program.graph.firstUnshared(with: classifier.program.graph)
+    needs = MemoryNeeds(
+      weights: program.layers[own...].reduce(0) { $0 + $1.byteCount },
+      session: 4 * (program.storage.count(maximumBatch: together) + program.workspaceCount(maximumBatch: together)))
   }
 
   /// Computes logits and each image's gradient of its own loss; neither depends on the other images. Where the network has
@@ -62,8 +63,10 @@ public final class GradientSession {
 }
 
 extension GradientSession {
-  /// Bytes that it computes in, and that the weights of the way back take.
-  public var byteCount: Int { bytes }
+  /// How many images go forth and back at once.
+  static func imagesTogether(_ storage: StoragePlan, maximumBatch: Int) -> Int {
+    min(maximumBatch, max(1, bytesTogether / (4 * max(1, storage.count(maximumBatch: 1)))))
+  }
 }
 
 extension Architecture {
@@ -73,7 +76,7 @@ extension Architecture {
 
 extension Classifier {
   /// Memory to compute gradients in, for up to `maximumBatch` images at once. One thread uses it at a time. The first one
-  /// reads the checkpoint again for the weights of the way back.
+  /// reads the checkpoint again for the weights of the way back. Products are of the network's own precision.
   ///
   /// - Throws: `GradientError` for a network that cannot be differentiated, `NetworkChangeError` for a change that it does not
   ///   allow, `CheckpointError` where weights cannot be read any more.

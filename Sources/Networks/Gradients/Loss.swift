@@ -118,10 +118,6 @@ struct LossGradient: Layer, Hashable {
   /// It takes what is said of the whole batch.
   func prefersBatches(of input: Graph.Extents) -> Bool { true }
 
-  func differentiate(
-    _ node: Graph.Node, _ gradient: Graph.Value, in builder: inout GradientBuilder
-  ) throws(GradientError) { throw .noAdjoint(layer: "the gradient of a loss") }
-
   func prepare(_ preparation: Preparation) -> any PreparedLayer { Prepared(classes: preparation.from.count) }
 
   private struct Prepared: PreparedLayer {

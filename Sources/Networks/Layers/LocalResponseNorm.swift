@@ -20,20 +20,30 @@ struct LocalResponseNorm: Layer, Hashable {
 
     func compute(_ work: LayerWork) {
       let (input, output) = (work.input, work.output)
-      let before = (layer.size - 1) / 2
-      let after = layer.size - 1 - before
-      let share = layer.alpha / Float(layer.size)
       for start in stride(from: 0, to: work.count * rows * channels, by: channels) {
         for channel in 0..<channels {
-          var sum: Float = 0
-          for index in start + max(0, channel - before)...start + min(channels - 1, channel + after) {
-            sum.addProduct(input[index], input[index])
-          }
-          let factor = ElementwiseFunction.power(layer.bias + share * sum, -layer.beta)
+          let factor = ElementwiseFunction.power(layer.base(input, start, channel, of: channels), -layer.beta)
           output[start + channel] = input[start + channel] * factor
         }
       }
     }
+  }
+
+  /// Neighbours before a channel and behind it.
+  fileprivate var reach: (before: Int, after: Int) {
+    let before = (size - 1) / 2
+    return (before, size - 1 - before)
+  }
+
+  /// What is raised to a power, for a channel of the row that begins at `start`.
+  fileprivate func base(
+    _ input: UnsafeBufferPointer<Float>, _ start: Int, _ channel: Int, of channels: Int
+  ) -> Float {
+    var sum: Float = 0
+    for index in start + max(0, channel - reach.before)...start + min(channels - 1, channel + reach.after) {
+      sum.addProduct(input[index], input[index])
+    }
+    return bias + alpha / Float(size) * sum
   }
 }
 
@@ -62,16 +72,11 @@ struct LocalResponseNormGradient: Layer, Hashable {
 
     func compute(_ work: LayerWork) {
       let (gradient, input, output) = (work.input, work.inputs[1], work.output)
-      let before = (layer.size - 1) / 2
-      let after = layer.size - 1 - before
+      let (before, after) = layer.reach
       let share = layer.alpha / Float(layer.size)
       for start in stride(from: 0, to: work.count * rows * channels, by: channels) {
         for channel in 0..<channels {
-          var sum: Float = 0
-          for index in start + max(0, channel - before)...start + min(channels - 1, channel + after) {
-            sum.addProduct(input[index], input[index])
-          }
-          let base = layer.bias + share * sum
+          let base = layer.base(input, start, channel, of: channels)
           let factor = ElementwiseFunction.power(base, -layer.beta)
           work.workspace[channel] = factor
           work.workspace[channels + channel] = gradient[start + channel] * input[start + channel] * factor / base

@@ -148,21 +148,12 @@ struct GlobalAverageGradient: Layer, Hashable {
   func extents(of gradient: Graph.Extents) -> Graph.Extents { input }
 
   func prepare(_ preparation: Preparation) -> any PreparedLayer {
-    Prepared(gradient: preparation.from, input: input)
-  }
-
-  private struct Prepared: PreparedLayer {
-    let gradient: Graph.Extents
-    let input: Graph.Extents
-
-    func compute(_ work: LayerWork) {
-      work.forEachImage(gradient, input) { mean, output in
-        for channel in 0..<input.channels {
-          let share = mean[channel] / Float(input.pixels)
-          for pixel in 0..<input.pixels { output[pixel * input.channels + channel] = share }
-        }
-        input.clearSpareRows(of: output)
+    ImageByImage(preparation) { mean, output, _, to in
+      for channel in 0..<to.channels {
+        let share = mean[channel] / Float(to.pixels)
+        for pixel in 0..<to.pixels { output[pixel * to.channels + channel] = share }
       }
+      to.clearSpareRows(of: output)
     }
   }
 }

@@ -163,7 +163,7 @@ struct MergePatchesGradient: Layer, Hashable {
 }
 
 /// A layer without weights that moves an image's numbers.
-private struct ImageByImage: PreparedLayer {
+struct ImageByImage: PreparedLayer {
   typealias Move =
     @Sendable (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>, Graph.Extents, Graph.Extents) -> Void
 
