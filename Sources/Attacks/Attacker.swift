@@ -16,7 +16,8 @@ public struct Attacker<Model: AttackedModel> {
   }
 
   /// The changed images, [count, values]. The attacks of one or of equal steps give the last image that they come to; those
-  /// that choose their steps give the first that the network sees wrong, or else the one of the greatest loss.
+  /// that choose their steps give the first that the network sees wrong, or else the one of the greatest loss; `fab-t` and
+  /// `autoattack` leave an image as it is then.
   ///
   /// - Parameters:
   ///   - images: [count, values] in [0, 1].
@@ -33,7 +34,9 @@ public struct Attacker<Model: AttackedModel> {
     case .apgdCE: try automatic(&batch) { .crossEntropy(label: $0) }
     case .apgdDLR: try automatic(&batch) { .logitRatio(label: $0) }
     case .apgdT: try targeted(&batch)
+    case .fabT: try boundaries(&batch)
     case .square: try randomSquares(&batch)
+    case .autoattack: try automaticInTurn(&batch)
     case .taigS, .taigR: return try integratedGradientSigns(batch)
     }
     return batch.found

@@ -16,14 +16,9 @@ extension Attacker {
 
   /// Towards each of the classes behind the first, by their logits of the image as it is.
   func targeted(_ batch: inout Batch) throws {
-    let logits = try markWrong(&batch)
-    let classes = model.classCount
-    let orders = batch.labels.indices.map { image in
-      let row = logits[(image * classes)..<((image + 1) * classes)]
-      return row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] > row[$1] }.map { $0 - row.startIndex }
-    }
+    let orders = orders(try markWrong(&batch))
     for restart in 0..<attack.restarts {
-      for target in 1..<max(1, min(attack.targets + 1, classes)) {
+      for target in targetPlaces {
         let rest = batch.rest
         let losses = rest.map { image in
           // An image that is still right has its label in front.
@@ -31,6 +26,17 @@ extension Attacker {
         }
         try climb(&batch, rest, losses, stream: UInt32(restart * 1000 + target))
       }
+    }
+  }
+
+  /// The targets' places in the order of an image's logits.
+  var targetPlaces: Range<Int> { 1..<max(1, min(attack.targets + 1, model.classCount)) }
+
+  /// Each image's classes by its logits, the largest first, of equal ones the first.
+  func orders(_ logits: [Float]) -> [[Int]] {
+    stride(from: 0, to: logits.count, by: model.classCount).map { start in
+      let row = logits[start..<(start + model.classCount)]
+      return row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] > row[$1] }.map { $0 - start }
     }
   }
 
@@ -67,7 +73,7 @@ extension Attacker {
     let size = batch.size
     var values: [Float] = []
     for image in rest {
-      values += start(at: batch.images[batch.range(image)], batch.randoms[image].branch(2 * stream))
+      values += start(at: batch.images[batch.range(image)], batch.randoms[image].branch(2 * stream), size: budget.size)
     }
     let (logits, gradients) = try model.gradients(of: values, losses: losses)
     let firstLosses = model.values(losses, logits)
@@ -107,12 +113,12 @@ extension Attacker {
     }
   }
 
-  /// x + budget u / max |u|, u random in -1 ... 1.
-  private func start(at original: ArraySlice<Float>, _ random: CounterRandom) -> [Float] {
+  /// x + size u / max |u|, u random in -1 ... 1.
+  func start(at original: ArraySlice<Float>, _ random: CounterRandom, size: Float) -> [Float] {
     let directions = Budget.directions(original.count, random)
     let largest = directions.reduce(Float(0)) { max($0, abs($1)) }
     guard largest > 0 else { return Array(original) }
-    return zip(original, directions).map { Budget.clipped($0 + budget.size * ($1 / largest)) }
+    return zip(original, directions).map { Budget.clipped($0 + size * ($1 / largest)) }
   }
 
   /// Three quarters of the step, and a quarter of the last move; the first step whole.

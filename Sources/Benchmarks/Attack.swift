@@ -16,9 +16,15 @@ public struct Attack: Sendable, Hashable, Codable {
     case apgdDLR = "apgd-dlr"
     /// The same towards each of the next likely classes, one after the other.
     case apgdT = "apgd-t"
+    /// The nearest image that the network sees as one of the next likely classes, one after the other: Croce and Hein,
+    /// "Minimally distorted adversarial examples with a fast adaptive boundary attack" (ICML 2020).
+    case fabT = "fab-t"
     /// Random squares, of which those are kept that help, without gradients: Andriushchenko et al., "Square attack: a
     /// query-efficient black-box adversarial attack via random search" (ECCV 2020).
     case square
+    /// AutoAttack's standard version: `inTurn`, each on the images that are still seen right, from "Reliable evaluation of
+    /// adversarial robustness".
+    case autoattack
     /// Steps along the sign of integrated gradients from black to the image: Huang and Kong, "Transferable adversarial attack
     /// based on integrated gradients" (ICLR 2022), on the straight line.
     case taigS = "taig-s"
@@ -28,7 +34,11 @@ public struct Attack: Sendable, Hashable, Codable {
     /// Whether it asks for gradients.
     public var needsGradients: Bool { self != .square }
     /// Whether an image that errs is kept, whatever comes after it.
-    public var keepsWhatErrs: Bool { [.apgdCE, .apgdDLR, .apgdT, .square].contains(self) }
+    public var keepsWhatErrs: Bool { [.apgdCE, .apgdDLR, .apgdT, .fabT, .square, .autoattack].contains(self) }
+    /// Whether it goes towards one class after the other.
+    public var hasTargets: Bool { [.apgdT, .fabT, .autoattack].contains(self) }
+    /// The attacks that `autoattack` is made of.
+    public static let inTurn: [Method] = [.apgdCE, .apgdT, .fabT, .square]
     /// Whether it has steps of one length.
     public var hasStep: Bool { [.pgd, .taigS, .taigR].contains(self) }
   }
@@ -55,15 +65,24 @@ public struct Attack: Sendable, Hashable, Codable {
   public let startsAtRandom: Bool
   /// How often it is begun anew for images that the network still sees right.
   public let restarts: Int
-  /// How many classes `apgd-t` tries.
+  /// How many classes are tried, of methods that have targets.
   public let targets: Int
+  /// How many squares of `autoattack`; nil: none.
+  public let queries: Int?
 
   /// An attack with a budget.
   public init(
     _ method: Method, norm: Norm = .linf, budget: Double, step: Double, steps: Int, startsAtRandom: Bool = true,
-    restarts: Int = 1, targets: Int = 9
+    restarts: Int = 1, targets: Int = 9, queries: Int? = nil
   ) {
     (self.method, self.norm, self.budget, self.step, self.steps) = (method, norm, budget, step, steps)
-    (self.startsAtRandom, self.restarts, self.targets) = (startsAtRandom, restarts, targets)
+    (self.startsAtRandom, self.restarts, self.targets, self.queries) = (startsAtRandom, restarts, targets, queries)
+  }
+
+  /// One of the attacks that `autoattack` is made of.
+  public func part(_ method: Method) -> Attack {
+    Attack(
+      method, norm: norm, budget: budget, step: step, steps: method == .square ? queries ?? steps : steps,
+      targets: targets)
   }
 }

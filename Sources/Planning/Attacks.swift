@@ -37,9 +37,9 @@ extension Attack {
   /// The fewest classes that its loss is of.
   fileprivate var leastClasses: Int {
     switch method {
-    case .fgsm, .pgd, .apgdCE, .square, .taigS, .taigR: 2
+    case .fgsm, .pgd, .apgdCE, .fabT, .square, .taigS, .taigR: 2
     case .apgdDLR: 3
-    case .apgdT: 4
+    case .apgdT, .autoattack: 4
     }
   }
 }

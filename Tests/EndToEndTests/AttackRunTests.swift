@@ -19,6 +19,8 @@ import Testing
         - {kind: attack, name: fgsm, method: fgsm, root: data/val, budgets: [1/255, 0.02]}
         - {kind: attack, name: pgd, method: pgd, root: data/val, budgets: [2/255], steps: 4}
         - {kind: attack, name: apgd, method: apgd-t, root: data/val, budgets: [2/255], steps: 5, targets: 2}
+        - {kind: attack, name: fab, method: fab-t, root: data/val, budgets: [2/255], steps: 5, targets: 2}
+        - {kind: attack, name: auto, method: autoattack, root: data/val, budgets: [2/255], steps: 4, targets: 2, queries: 20}
         - {kind: attack, name: square, method: square, root: data/val, budgets: [4/255], steps: 30}
         - {kind: attack, name: taig, method: taig-r, root: data/val, budgets: [2/255], steps: 2}
       sharding: {images: 3, lease: 60s}
@@ -51,14 +53,14 @@ import Testing
         }
       }
       let clean = try logits("imagenet-val", 0)
-      for benchmark in ["fgsm", "pgd", "apgd", "square", "taig"] {
+      for benchmark in ["fgsm", "pgd", "apgd", "fab", "auto", "square", "taig"] {
         #expect(try logits(benchmark, 0).map(\.bitPattern) == clean.map(\.bitPattern))
         #expect(try logits(benchmark, 1) != clean)
       }
       #expect(try right("fgsm", 2) < right("fgsm", 0))
       // An image that errs is kept, so that no more are right than without.
-      for benchmark in ["apgd", "square"] { #expect(try right(benchmark, 1) <= right("fgsm", 0)) }
-      #expect(try right("apgd", 1) < right("fgsm", 0))
+      for benchmark in ["apgd", "fab", "auto", "square"] { #expect(try right(benchmark, 1) <= right("fgsm", 0)) }
+      for benchmark in ["apgd", "fab", "auto"] { #expect(try right(benchmark, 1) < right("fgsm", 0)) }
     }
   }
 }

@@ -121,8 +121,15 @@ import Testing
     #expect(try refusal("method: fgsm\n    steps: 3")?.contains("steps is for pgd") == true)
     #expect(try refusal("method: apgd-ce\n    norm: l2")?.contains("l2 takes method: pgd") == true)
     #expect(try refusal("method: apgd-t\n    step: 0.1")?.contains("step is for pgd") == true)
+    #expect(try refusal("method: fab-t\n    targets: 1\n    restarts: 2") == nil)
+    #expect(try refusal("method: fab-t\n    norm: l2")?.contains("l2 takes method: pgd") == true)
+    #expect(try refusal("method: square\n    targets: 2")?.contains("targets is for apgd-t, fab-t, autoattack") == true)
+    #expect(
+      try refusal("method: square\n    queries: 2")?.contains("queries is for autoattack, not for square") == true)
+    #expect(try refusal("method: autoattack\n    restarts: 2")?.contains("not for autoattack") == true)
     #expect(try refusal("scored: false")?.contains("need to know what images show") == true)
     // Of two classes.
     #expect(try refusal("method: apgd-t")?.contains("needs 4 classes, but nano has 2") == true)
+    #expect(try refusal("method: autoattack")?.contains("needs 4 classes, but nano has 2") == true)
   }
 }

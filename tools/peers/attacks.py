@@ -1,10 +1,11 @@
 """Compares attacks on the miniature's networks with torchattacks: the same images, budgets and steps.
 
-    python tools/peers/attacks.py [--images 500] [--budgets 1 2 4 8] [--methods fgsm pgd apgd-ce apgd-t]
+    python tools/peers/attacks.py [--images 500] [--budgets 1 2 4 8] [--methods fgsm pgd apgd-ce apgd-t fab-t]
 
 needs `pip install torchattacks` and the miniature's data (`make run`, or `gauntlet miniature`). Prints robust accuracies
 side by side, for PGD without a random start, and ends with 1 where deterministic ones are more than 0.6 points apart or
-an automatic one of Gauntlet's leaves 0.6 points more than torchattacks' leaves.
+an automatic one of Gauntlet's leaves 0.6 points more than torchattacks' leaves. `autoattack` is torchattacks' standard
+version with the steps and queries of the options, since its own has 10 steps of each attack.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def manifest(options: argparse.Namespace, data: Path) -> str:
         f'  - {{name: {name}, architecture: {name}, checkpoint: "{ROOT}/models/{name}.safetensors", '
         "preprocess: {mean: imagenet, std: imagenet}}\n" for name in RECIPES)
     budgets = "[" + ", ".join(f"{budget}/255" for budget in options.budgets) + "]"
-    extra = {"fgsm": "", "pgd": ", random_start: false", "apgd-ce": "", "apgd-dlr": "", "apgd-t": "", "square": ""}
-    steps = {"fgsm": "", "pgd": ", steps: 10"}
+    extra = {"fgsm": "", "pgd": ", random_start: false", "apgd-ce": "", "apgd-dlr": "", "apgd-t": "", "fab-t": "",
+             "square": "", "autoattack": f", queries: {options.queries}"}
+    steps = {"fgsm": "", "pgd": ", steps: 10", "square": f", steps: {options.queries}"}
     benchmarks = "".join(
         f'  - {{kind: attack, name: {method}, method: {method}, root: "{data}", budgets: {budgets}'
         f'{extra[method]}{steps.get(method, f", steps: {options.steps}")}}}\n' for method in options.methods)
@@ -51,9 +53,17 @@ def theirs(method: str, network: torch.nn.Module, budget: int, options: argparse
         "pgd": lambda: torchattacks.PGD(network, eps=eps, alpha=eps / 4, steps=10, random_start=False),
         "apgd-ce": lambda: torchattacks.APGD(network, eps=eps, steps=options.steps, loss="ce", seed=1),
         "apgd-dlr": lambda: torchattacks.APGD(network, eps=eps, steps=options.steps, loss="dlr", seed=1),
-        "square": lambda: torchattacks.Square(network, eps=eps, n_queries=options.steps, seed=1),
+        "square": lambda: torchattacks.Square(network, eps=eps, n_queries=options.queries, seed=1),
         "apgd-t": lambda: torchattacks.APGDT(network, eps=eps, steps=options.steps, n_classes=10, seed=1),
+        "fab-t": lambda: torchattacks.FAB(network, eps=eps, steps=options.steps, multi_targeted=True, n_classes=10, seed=1),
+        "autoattack": lambda: torchattacks.AutoAttack(network, eps=eps, n_classes=10, seed=1),
     }[method]()
+    if method == "autoattack":
+        for part in attack._autoattack.attacks:
+            if isinstance(part, torchattacks.Square):
+                part.n_queries = options.queries
+            else:
+                part.steps = options.steps
     attack.set_normalization_used(mean=MEAN, std=DEVIATION)
     return attack
 
@@ -64,6 +74,7 @@ def main() -> int:
     parser.add_argument("--budgets", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--methods", nargs="+", default=["fgsm", "pgd", "apgd-ce", "apgd-t"])
     parser.add_argument("--steps", type=int, default=50, help="of the automatic ones")
+    parser.add_argument("--queries", type=int, default=5000, help="of square and autoattack")
     parser.add_argument("--data", type=Path, default=ROOT / "runs/data/miniature/val")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -6,13 +6,13 @@ public enum AdversarialAttack: Benchmark {
   public static let kind = BenchmarkKind.attack
   /// How images are sought, and within what.
   public static let keys = [
-    "root", "method", "norm", "budgets", "steps", "step", "random_start", "restarts", "targets",
+    "root", "method", "norm", "budgets", "steps", "step", "random_start", "restarts", "targets", "queries",
   ]
   /// What is sought, and how.
   public static let making = [
     "attack_method": "attacks", "attack_norm": "norms of budgets", "attack_steps": "numbers of steps",
     "attack_step": "lengths of steps", "attack_start": "starts", "attack_restarts": "restarts",
-    "attack_targets": "targets",
+    "attack_targets": "targets", "attack_queries": "queries of the square attack",
   ]
   /// The condition without attack.
   static let clean = "0"
@@ -25,9 +25,10 @@ public enum AdversarialAttack: Benchmark {
       throw manifest.failure("norm", "\(method.rawValue) has budgets of the norm linf; l2 takes method: pgd")
     }
     for (key, methods) in [
-      ("step", Attack.Method.allCases.filter(\.hasStep)), ("random_start", [.pgd]), ("targets", [.apgdT]),
+      ("step", Attack.Method.allCases.filter(\.hasStep)), ("random_start", [.pgd]),
+      ("targets", Attack.Method.allCases.filter(\.hasTargets)), ("queries", [.autoattack]),
       ("steps", Attack.Method.allCases.filter { $0 != .fgsm }),
-      ("restarts", Attack.Method.allCases.filter { $0 == .pgd || $0.keepsWhatErrs }),
+      ("restarts", Attack.Method.allCases.filter { $0 == .pgd || ($0.keepsWhatErrs && $0 != .autoattack) }),
     ] where manifest.has(key) && !methods.contains(method) {
       throw manifest.failure(
         key, "\(key) is for \(methods.map(\.rawValue).joined(separator: ", ")), not for \(method.rawValue)")
@@ -38,16 +39,19 @@ public enum AdversarialAttack: Benchmark {
       name: manifest.name, root: try manifest.folder("root"), method: method, norm: norm,
       budgets: budgets ?? [1, 2, 4, 8].map { ("\($0)/255", Double($0) / 255) }, step: step,
       steps: try manifest.integer("steps", in: 1...100_000) ?? usualSteps(method),
-      startsAtRandom: try method == .pgd ? manifest.flag("random_start") ?? true : method.keepsWhatErrs,
+      startsAtRandom: try method == .pgd
+        ? manifest.flag("random_start") ?? true : method.keepsWhatErrs && method != .fabT,
       restarts: try manifest.integer("restarts", in: 1...100) ?? 1,
-      targets: method == .apgdT ? try manifest.integer("targets", in: 1...999) ?? 9 : 0, classes: manifest.classes)
+      targets: method.hasTargets ? try manifest.integer("targets", in: 1...999) ?? 9 : 0,
+      queries: method == .autoattack ? try manifest.integer("queries", in: 1...100_000) ?? usualSteps(.square) : nil,
+      classes: manifest.classes)
   }
 
   private static func usualSteps(_ method: Attack.Method) -> Int {
     switch method {
     case .fgsm: 1
     case .pgd: 10
-    case .apgdCE, .apgdDLR, .apgdT: 100
+    case .apgdCE, .apgdDLR, .apgdT, .fabT, .autoattack: 100
     case .square: 5000
     case .taigS, .taigR: 20
     }
@@ -75,7 +79,7 @@ extension BenchmarkDefinition {
   public static func attack(
     name: String, root: String, method: Attack.Method, norm: Attack.Norm = .linf,
     budgets: [(text: String, value: Double)], step: Double? = nil, steps: Int, startsAtRandom: Bool = true,
-    restarts: Int = 1, targets: Int = 0, classes: [String] = []
+    restarts: Int = 1, targets: Int = 0, queries: Int? = nil, classes: [String] = []
   ) -> BenchmarkDefinition {
     let axis = Axis(name: "budget", values: [AdversarialAttack.clean] + budgets.map(\.text))
     var attributes = [
@@ -83,7 +87,11 @@ extension BenchmarkDefinition {
       "attack_start": startsAtRandom ? "random" : "image", "attack_restarts": String(restarts),
     ]
     if method.hasStep { attributes["attack_step"] = step.map { "\($0)" } ?? (method == .pgd ? "budget / 4" : "1/255") }
-    if method == .apgdT { attributes["attack_targets"] = String(targets) }
+    if method.hasTargets { attributes["attack_targets"] = String(targets) }
+    if method == .autoattack {
+      attributes["attack_order"] = Attack.Method.inTurn.map(\.rawValue).joined(separator: " ")
+    }
+    if let queries { attributes["attack_queries"] = String(queries) }
     return BenchmarkDefinition(
       kind: .attack, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
       attributes: attributes,
@@ -93,7 +101,7 @@ extension BenchmarkDefinition {
         return Attack(
           method, norm: norm, budget: budget, step: step ?? (method == .pgd ? budget / 4 : 1.0 / 255), steps: steps,
           startsAtRandom: startsAtRandom,
-          restarts: restarts, targets: targets)
+          restarts: restarts, targets: targets, queries: queries)
       })
   }
 }
