@@ -3,7 +3,7 @@ import Synchronization
 
 /// Work that waits for disks more than it computes, done by more threads than there are cores: each call may be a round trip
 /// to a file server.
-final class Concurrently<Input: Sendable, Output: Sendable>: Sendable {
+package final class Concurrently<Input: Sendable, Output: Sendable>: Sendable {
   private struct State {
     var next = 0
     var outputs: [Int: Output] = [:]
@@ -23,10 +23,13 @@ final class Concurrently<Input: Sendable, Output: Sendable>: Sendable {
 
   /// What `body` gives for each input, in their order.
   ///
+  /// - Parameter threads: how many work at the same time; work that computes wants no more than there are cores.
   /// - Throws: what `body` threw for the first input that it threw for.
-  static func map(_ inputs: [Input], _ body: @escaping @Sendable (Input) throws -> Output) throws -> [Output] {
+  package static func map(
+    _ inputs: [Input], threads: Int = 16, _ body: @escaping @Sendable (Input) throws -> Output
+  ) throws -> [Output] {
     guard inputs.count > 1 else { return try inputs.map(body) }
-    return try Concurrently(inputs, body).outputs(threads: min(16, inputs.count))
+    return try Concurrently(inputs, body).outputs(threads: min(max(1, threads), inputs.count))
   }
 
   private func outputs(threads: Int) throws -> [Output] {

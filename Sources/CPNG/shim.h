@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -80,5 +81,57 @@ static inline int gauntlet_png_decode(
       for (uint32_t row = 0; row < rows; row++) png_read_row(png, pixels + (size_t)row * *width * 3, NULL);
   }
   png_destroy_read_struct(&png, &info, NULL);
+  return 0;
+}
+
+typedef struct {
+  uint8_t *bytes;
+  size_t count;
+  size_t room;
+  char message[120];
+} gauntlet_png_sink;
+
+static void gauntlet_png_write(png_structp png, png_bytep in, png_size_t count) {
+  gauntlet_png_sink *sink = (gauntlet_png_sink *)png_get_io_ptr(png);
+  if (count > sink->room - sink->count) {
+    size_t room = 2 * (sink->count + count) + 4096;
+    uint8_t *bytes = (uint8_t *)realloc(sink->bytes, room);
+    if (!bytes) png_error(png, "there is no memory for the file");
+    sink->bytes = bytes;
+    sink->room = room;
+  }
+  memcpy(sink->bytes + sink->count, in, count);
+  sink->count += count;
+}
+
+static void gauntlet_png_flush(png_structp png) { (void)png; }
+
+static void gauntlet_png_fail_writing(png_structp png, png_const_charp message) {
+  gauntlet_png_sink *sink = (gauntlet_png_sink *)png_get_error_ptr(png);
+  snprintf(sink->message, sizeof sink->message, "%s", message);
+  png_longjmp(png, 1);
+}
+
+/// Writes 8-bit RGB, width * height * 3 values, with nothing beside. The sink's bytes are the caller's to free, whatever is
+/// returned: 0, or 1 with a message.
+static inline int gauntlet_png_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, gauntlet_png_sink *sink) {
+  memset(sink, 0, sizeof *sink);
+  png_structp png =
+      png_create_write_struct(PNG_LIBPNG_VER_STRING, sink, gauntlet_png_fail_writing, gauntlet_png_ignore);
+  if (!png) return 1;
+  png_infop info = png_create_info_struct(png);
+  if (!info || setjmp(png_jmpbuf(png))) {
+    png_destroy_write_struct(&png, &info);
+    return 1;
+  }
+  png_set_write_fn(png, sink, gauntlet_png_write, gauntlet_png_flush);
+  png_set_IHDR(
+      png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+      PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  for (uint32_t row = 0; row < height; row++) png_write_row(png, (png_bytep)(pixels + (size_t)row * width * 3));
+  png_write_end(png, NULL);
+  png_destroy_write_struct(&png, &info);
   return 0;
 }

@@ -1,4 +1,5 @@
 import CPNG
+import Foundation
 
 /// Decodes PNG with libpng; alpha is dropped and gamma ignored, as Pillow does.
 enum PNGDecoder {
@@ -22,8 +23,31 @@ enum PNGDecoder {
     case 2: throw .damaged(name, reason: "it is a 16-bit grey PNG, which has no agreed 8-bit form")
     default:
       if source.exhausted != 0 { throw .truncated(name) }
-      let message = withUnsafeBytes(of: source.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let message = text(source.message)
       throw .damaged(name, reason: message.isEmpty ? "libpng could not start" : message)
     }
   }
+}
+
+/// Encodes PNG with libpng: 8-bit RGB and nothing beside. The pixels are those that are decoded again; a file's bytes depend on
+/// the version of zlib.
+public enum PNGEncoder {
+  /// The file of a picture.
+  public static func encode(_ image: RGBImage) throws(ImageError) -> [UInt8] {
+    guard (1...1_000_000).contains(image.width), (1...1_000_000).contains(image.height) else {
+      throw .notEncodable(reason: "\(image.width)x\(image.height)")
+    }
+    var sink = gauntlet_png_sink()
+    defer { free(sink.bytes) }
+    guard gauntlet_png_encode(image.pixels, UInt32(image.width), UInt32(image.height), &sink) == 0 else {
+      let message = text(sink.message)
+      throw .notEncodable(reason: message.isEmpty ? "libpng could not start" : message)
+    }
+    return Array(UnsafeBufferPointer(start: sink.bytes, count: sink.count))
+  }
+}
+
+/// What libpng said: a C array of characters that ends with a zero.
+private func text(_ message: some Any) -> String {
+  withUnsafeBytes(of: message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
 }

@@ -20,6 +20,14 @@ public struct RGBImage: Sendable, Hashable {
       ? pixels : Array(pixels.prefix(count)) + Array(repeating: 0, count: max(0, count - pixels.count))
   }
 
+  /// The picture of the levels that are nearest to values in [0, 1], `[height][width][3]`; what is beyond becomes 0 or 255, and
+  /// so does what is no number, 0.
+  public init(width: Int, height: Int, nearest values: [Float]) {
+    self.init(
+      width: width, height: height,
+      pixels: values.map { $0 > 0 ? UInt8(min($0 * 255, 255).rounded()) : 0 })
+  }
+
   /// The largest picture that is decoded, in pixels: Pillow's limit, above which it suspects a decompression bomb.
   public static let maximumPixels = 178_956_970
 

@@ -230,7 +230,7 @@ public enum FileDigest {
   }
 
   /// The digest of bytes in memory.
-  static func sha256(of data: Data) -> String {
+  package static func sha256(of data: Data) -> String {
     SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
   }
 

@@ -13,7 +13,7 @@ public struct CSVReport: Sendable {
   public static func render(_ model: ReportModel) -> CSVReport {
     let ofConditions = model.sections.flatMap(\.metrics).filter(\.said.isOfEachCondition).map(\.name).firstOccurrences
     var conditions = [
-      row(["run", "model", "benchmark", "condition"] + ofConditions.flatMap(ends) + ["evaluated", "images"])
+      CSVLine.of(["run", "model", "benchmark", "condition"] + ofConditions.flatMap(ends) + ["evaluated", "images"])
     ]
     var series = ["run,model,benchmark,metric,axis,place,value,low,high,evaluated,images"]
     var summary = ["run,model,benchmark,metric,value,low,high,evaluated,images"]
@@ -23,7 +23,7 @@ public struct CSVReport: Sendable {
       for condition in section.conditions {
         let values = ofConditions.flatMap(ends).map { text(section.value(section.metric($0), condition)) }
         conditions.append(
-          row(keys + [section.name(of: condition)] + values + cells(section.count(first, under: [condition]))))
+          CSVLine.of(keys + [section.name(of: condition)] + values + cells(section.count(first, under: [condition]))))
       }
       for metric in section.figures where metric.axes.count == 1 {
         guard let axis = section.axis(metric.axes[0]) else { continue }
@@ -33,11 +33,12 @@ public struct CSVReport: Sendable {
             place.map { section.count(metric.said, under: section.conditions(along: $0) { $0 == value }) }
             ?? section.images(at: index, of: axis).map { ReportedCount(evaluated: $0, planned: $0) } ?? ReportedCount()
           series.append(
-            row(keys + [metric.name, axis.name, value] + values(section, metric, index) + cells(count)))
+            CSVLine.of(keys + [metric.name, axis.name, value] + values(section, metric, index) + cells(count)))
         }
       }
       for metric in section.figures where metric.axes.isEmpty {
-        summary.append(row(keys + [metric.name] + values(section, metric, 0) + cells(section.count(metric.said))))
+        summary.append(
+          CSVLine.of(keys + [metric.name] + values(section, metric, 0) + cells(section.count(metric.said))))
       }
     }
     let texts = [conditions, series, summary, comparisons(model.pairs)].map { $0.joined(separator: "\r\n") + "\r\n" }
@@ -56,7 +57,7 @@ public struct CSVReport: Sendable {
           found.difference, found.differenceLow, found.differenceHigh, found.p, comparison.correctedP, found.agreement,
           found.errorConsistency, found.errorConsistencyLow, found.errorConsistencyHigh,
         ]
-        return row(
+        return CSVLine.of(
           [pair.run, comparison.first, comparison.benchmark, comparison.second] + counts
             + values.map { text($0.isNaN ? nil : $0) })
       }
@@ -73,19 +74,6 @@ public struct CSVReport: Sendable {
 
   /// A value, empty where there is none.
   private static func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
-
-  private static func row(_ fields: [String]) -> String {
-    fields.map(quoted).joined(separator: ",")
-  }
-
-  /// By scalars: a carriage return and a line feed are one character, as is a quotation mark with an accent.
-  private static func quoted(_ field: String) -> String {
-    let special = ",\"\r\n".unicodeScalars
-    guard field.unicodeScalars.contains(where: { special.contains($0) }) else { return field }
-    var text = String.UnicodeScalarView()
-    for scalar in field.unicodeScalars { text.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
-    return "\"" + String(text) + "\""
-  }
 }
 
 extension ReportSection {

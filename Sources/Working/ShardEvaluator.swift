@@ -1,12 +1,9 @@
-import Attacks
 import Benchmarks
 import Foundation
-import Imaging
 import Kernels
 import Networks
 import Planning
 import Records
-import Tensors
 
 /// Computes shards: reads, decodes, corrupts and preprocesses images, runs the network, gives logits.
 ///
@@ -15,8 +12,7 @@ public final class ShardEvaluator: ShardComputer {
   private let batch: Int
   private let provenance: [String: String]
   private let times: StreamTimes
-  private let models: ModelStore
-  private let frosts: FrostStore
+  private let stores: ShardStores
 
   /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it. `times` is
   /// told where the time goes.
@@ -25,9 +21,7 @@ public final class ShardEvaluator: ShardComputer {
   public init(batch: Int, memory: Int, version: String, times: StreamTimes = StreamTimes()) {
     self.times = times
     self.batch = max(1, batch)
-    let models = ModelStore(memory: memory, batch: self.batch)
-    self.models = models
-    frosts = FrostStore { models.charge($0) }
+    stores = ShardStores(memory: memory, batch: self.batch)
     provenance = [
       "host": ProcessInfo.processInfo.hostName, "process": String(ProcessInfo.processInfo.processIdentifier),
       "instruction_set": InstructionSet.chosen.rawValue, "version": version,
@@ -42,38 +36,28 @@ public final class ShardEvaluator: ShardComputer {
   /// - Throws: what makes the whole shard fail; `WorkerTrouble` where it is this machine that cannot read data or checkpoint.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
-    let needsGradients = task.condition.attack?.method.needsGradients == true
-    let loan = try times.measure(.loading) {
-      try WorkerTrouble.telling { try models.take(task.model, withGradients: needsGradients) }
+    let frost = try stores.frost(of: task)
+    return try stores.withNetwork(of: task, times: times) { network in
+      let preparation = ImagePreparation(
+        task: task, frostPictures: frost, inputHeight: network.classifier.inputHeight,
+        inputWidth: network.classifier.inputWidth)
+      var evaluation = ShardEvaluation(preparation, network, batch: batch, times: times)
+      try evaluation.run()
+      var provenance = provenance
+      provenance["gemm"] = task.model.gemm.rawValue
+      if !network.change.leftOut.isEmpty { provenance["left_out"] = network.change.leftOut.joined(separator: " ") }
+      return try evaluation.output(provenance: provenance).encoded()
     }
-    defer { models.giveBack(loan) }
-    let change = task.condition.lesion?.change(of: loan.classifier.architecture, seed: task.seed) ?? .none
-    try times.measure(.loading) { try WorkerTrouble.telling { try models.use(change, in: loan) } }
-    let frost = try WorkerTrouble.telling { try frosts.pictures(of: task.condition.frost) }
-    let gradients = try times.measure(.loading) {
-      try WorkerTrouble.telling { needsGradients ? try models.gradients(of: loan) : nil }
-    }
-    var evaluation = ShardEvaluation(
-      task: task, frostPictures: frost, classifier: loan.classifier, session: loan.session, gradients: gradients,
-      batch: batch, times: times)
-    try evaluation.run()
-    var provenance = provenance
-    provenance["gemm"] = task.model.gemm.rawValue
-    if !change.leftOut.isEmpty { provenance["left_out"] = change.leftOut.joined(separator: " ") }
-    return try evaluation.output(provenance: provenance).encoded()
   }
 
   /// The checkpoints of the models that are in memory, by the models' names; for tests.
-  package var modelsInMemory: Set<String> { models.names }
+  package var modelsInMemory: Set<String> { stores.models.names }
 }
 
 /// One shard on its way from paths to logits.
 private struct ShardEvaluation {
   let task: ShardTask
-  let classifier: Classifier
-  let session: InferenceSession
-  /// Where images are attacked by gradients.
-  let gradients: GradientSession?
+  let network: ShardNetwork
   let batch: Int
   let times: StreamTimes
   private let preparation: ImagePreparation
@@ -81,20 +65,11 @@ private struct ShardEvaluation {
   private var logits: [Float]
   private var failures: [ImageFailure] = []
 
-  init(
-    task: ShardTask, frostPictures: [RGBImage], classifier: Classifier, session: InferenceSession,
-    gradients: GradientSession?, batch: Int, times: StreamTimes
-  ) {
-    self.task = task
-    self.classifier = classifier
-    self.session = session
-    self.gradients = gradients
-    self.batch = batch
-    self.times = times
-    preparation = ImagePreparation(
-      task: task, frostPictures: frostPictures, inputHeight: classifier.inputHeight, inputWidth: classifier.inputWidth)
-    imageSize = classifier.inputHeight * classifier.inputWidth * 3
-    logits = Array(repeating: .nan, count: task.paths.count * classifier.classCount)
+  init(_ preparation: ImagePreparation, _ network: ShardNetwork, batch: Int, times: StreamTimes) {
+    (self.preparation, self.network, self.batch, self.times) = (preparation, network, batch, times)
+    task = preparation.task
+    imageSize = network.imageSize
+    logits = Array(repeating: .nan, count: task.paths.count * network.classifier.classCount)
   }
 
   /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
@@ -154,12 +129,12 @@ private struct ShardEvaluation {
 
   private mutating func classify(_ waiting: inout [Int], _ pixels: [Float]) throws {
     guard !waiting.isEmpty else { return }
-    let classes = classifier.classCount
+    let classes = network.classifier.classCount
     var rows = [Float](repeating: .nan, count: waiting.count * classes)
     try times.measure(.computing) {
       try attacked(pixels, waiting).withUnsafeBufferPointer { images in
         try rows.withUnsafeMutableBufferPointer { rows in
-          try session.logits(images: images, count: waiting.count, into: rows)
+          try network.session.logits(images: images, count: waiting.count, into: rows)
         }
       }
     }
@@ -178,21 +153,8 @@ private struct ShardEvaluation {
 
   /// The images of some places of the shard as the network takes them; where they are attacked, after that.
   private func attacked(_ pixels: [Float], _ offsets: [Int]) throws -> [Float] {
-    guard let attack = task.condition.attack, let labels = task.labels else { return pixels }
-    let size = imageSize
-    var values = Array(pixels[..<(offsets.count * size)])
-    // What an image shows must be known.
-    let places = offsets.indices.filter { labels[offsets[$0]] >= 0 }
-    let network = NetworkUnderAttack(
-      inference: session, session: gradients, preprocessing: task.model.preprocessing,
-      classCount: classifier.classCount, height: classifier.inputHeight, width: classifier.inputWidth)
-    let found = try Attacker(attack, on: network).attacked(
-      places.flatMap { values[($0 * size)..<(($0 + 1) * size)] }, labels: places.map { Int(labels[offsets[$0]]) },
-      randoms: places.map { CounterRandom(key: task.seed, stream: StableHash.of("\(task.paths[offsets[$0]])\tattack")) }
-    )
-    for (index, place) in places.enumerated() {
-      values.replaceSubrange((place * size)..<((place + 1) * size), with: found[(index * size)..<((index + 1) * size)])
-    }
+    guard task.condition.attack != nil else { return pixels }
+    var values = try network.attacked(Array(pixels[..<(offsets.count * imageSize)]), at: offsets, of: task)
     task.model.preprocessing.normalise(&values)
     return values
   }
@@ -202,6 +164,7 @@ private struct ShardEvaluation {
     provenance[ShardBytes.attribute] = preparation.readBytes.sha256
     return ShardOutput(
       shard: task.shard, subject: ShardSubject(task),
-      observations: [.logits(logits, classes: classifier.classCount)], failures: failures, provenance: provenance)
+      observations: [.logits(logits, classes: network.classifier.classCount)], failures: failures,
+      provenance: provenance)
   }
 }

@@ -42,6 +42,7 @@ struct Gauntlet: ParsableCommand {
       ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, ReportCommand.self,
       InspectCommand.self, BenchCommand.self,
       KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
+      ExportCommand.self,
     ])
 
   static func main() {

@@ -7,6 +7,7 @@ import Foundation
 import Kernels
 import Networks
 import Planning
+import Working
 
 /// Which errors are the user's to mend in the command line or the manifest.
 enum Usage {
@@ -19,7 +20,7 @@ enum Usage {
     }
     return error is UsageError || error is ManifestError || error is ListingError || error is AnnotationError
       || error is PlanningError
-      || error is InstructionSetError || error is DataVerificationError
+      || error is InstructionSetError || error is DataVerificationError || error is ExportError
   }
 
   /// Where a file that an option names is to be written: links are followed. What is there and is no plain file, as a device,

@@ -1,0 +1,171 @@
+import Archives
+import Foundation
+import Launching
+import Testing
+
+/// Pictures that are exported are those that a run scores.
+@Suite struct ExportRunTests {
+  private let scratch: Scratch
+
+  init() throws {
+    scratch = try Scratch()
+    try Drawings.copy(images: 20, to: scratch.path + "/data")
+  }
+
+  private func manifest(_ benchmarks: [String], name: String = "manifest.yaml") throws -> String {
+    let text = """
+      run: exported
+      seed: 3
+      models:
+        - {architecture: resnet-nano, checkpoint: "\(Scratch.repository)/models/resnet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
+      benchmarks:
+      \(benchmarks.map { "  - " + $0 }.joined(separator: "\n"))
+      """
+    try Data(text.utf8).write(to: URL(fileURLWithPath: scratch.path + "/" + name))
+    return scratch.path + "/" + name
+  }
+
+  private func archive(_ manifest: String, _ name: String) throws -> ArchiveReader {
+    let outcome = try CommandLineTool.run(["run", manifest, "--run", scratch.path + "/" + name])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return try ArchiveReader(path: scratch.path + "/\(name)/archive.h5")
+  }
+
+  private func export(_ options: [String], _ manifest: String, to folder: String) throws {
+    let outcome = try CommandLineTool.run(
+      ["export", manifest, "--images", "20", "--output", scratch.path + "/" + folder] + options)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  private func logits(_ archive: ArchiveReader, _ group: String, _ condition: Int) throws -> [UInt32] {
+    try archive.logits(group: group, conditionIndex: condition, images: 0..<20).map(\.bitPattern)
+  }
+
+  /// The lines of the table by the names of its columns; none of the test's fields has a comma.
+  private func table(_ folder: String) throws -> [[String: String]] {
+    let text = try String(contentsOfFile: "\(scratch.path)/\(folder)/index.csv", encoding: .utf8)
+    let lines = text.components(separatedBy: "\r\n").filter { !$0.isEmpty }.map { $0.components(separatedBy: ",") }
+    return lines.dropFirst().map { Dictionary(zip(lines[0], $0)) { first, _ in first } }
+  }
+
+  @Test(
+    "exported pictures have the logits of the run: corrupted as an imagenet-c, occluded and attacked in class folders")
+  func scored() throws {
+    let first = try manifest([
+      "{kind: imagenet-c, name: live, from: data/val, corruptions: [gaussian_noise, contrast], severities: [2, 5]}",
+      "{kind: occlusion, root: data/val, percents: [30, 60], grid: 8}",
+      "{kind: attack, name: taig, method: taig-r, root: data/val, budgets: [8/255], steps: 2}",
+    ])
+    let original = try archive(first, "original")
+    try export(["--benchmark", "live"], first, to: "live")
+    try export(["--benchmark", "occlusion", "--condition", "dropped_percent=60"], first, to: "occluded")
+    try export(["--benchmark", "taig", "--model", "vit-nano"], first, to: "attacked")
+    let second = try manifest(
+      [
+        "{kind: imagenet-c, name: live, root: live, corruptions: [gaussian_noise, contrast], severities: [2, 5]}",
+        "{kind: image-folder, name: noise, root: live/gaussian_noise/5}",
+        "{kind: image-folder, name: occluded, root: occluded/60}",
+        "{kind: image-folder, name: attacked, root: attacked/8_255}",
+        "{kind: image-folder, name: clean, root: attacked/0}",
+      ], name: "second.yaml")
+    let scored = try archive(second, "scored")
+    for model in ["resnet-nano", "vit-nano"] {
+      for condition in 0..<4 {
+        #expect(
+          try logits(scored, model + "/live", condition) == logits(original, model + "/live", condition),
+          "\(model), condition \(condition)")
+      }
+      #expect(try logits(scored, model + "/noise", 0) == logits(original, model + "/live", 1))
+      #expect(try logits(scored, model + "/occluded", 0) == logits(original, model + "/occlusion", 1))
+      #expect(try logits(scored, model + "/clean", 0) == logits(original, model + "/taig", 0))
+    }
+    // TAIG's images have whole levels, so that nothing is rounded.
+    #expect(try logits(scored, "vit-nano/attacked", 0) == logits(original, "vit-nano/taig", 1))
+    #expect(try logits(scored, "vit-nano/attacked", 0) != logits(original, "vit-nano/taig", 0))
+
+    let live = try table("live")
+    #expect(live.count == 80 && live.allSatisfy { $0["rounding"] == "0.0" && $0["attack_budget"] == "" })
+    #expect(Set(live.compactMap { $0["sha256"] }).count == 80)
+    let attacked = try table("attacked")
+    #expect(attacked.count == 40)
+    let last = try #require(attacked.last)
+    #expect(last["model"] == "vit-nano" && last["benchmark"] == "taig" && last["budget"] == "8/255")
+    #expect(last["attack_budget"].flatMap(Double.init) == 8.0 / 255)
+    #expect(last["file"]?.hasPrefix("8_255/") == true && last["file"]?.hasSuffix(".png") == true)
+    #expect(
+      last["image"]?.hasSuffix(".JPEG") == true && last["label"].flatMap { Int($0) } != nil && last["seed"] == "3")
+  }
+
+  @Test("the table's SHA-256 is the file's, and the object says what the table says")
+  func object() throws {
+    let file = try manifest(["{kind: frequency-noise, root: data/val, frequencies: [0.4]}"])
+    let paths = try FileManager.default.subpathsOfDirectory(atPath: scratch.path + "/data/val").sorted()
+      .filter { $0.hasSuffix(".JPEG") }
+    let outcome = try CommandLineTool.run(
+      ["export", file, "--benchmark", "frequency-noise", "--image", paths[7], paths[3], "--json", "--output", "out"],
+      in: scratch.path)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let object = try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    let pictures = try #require(object["pictures"] as? [[String: Any]])
+    let table = try table("out")
+    #expect(pictures.count == 4 && table.count == 4)
+    #expect(pictures.map { $0["image"] as? String } == [paths[3], paths[7], paths[3], paths[7]])
+    for (picture, line) in zip(pictures, table) {
+      let name = try #require(picture["file"] as? String)
+      #expect(line["file"] == name && line["sha256"] == picture["sha256"] as? String)
+      let digest = try CommandRunner().run(["sha256sum", scratch.path + "/out/" + name]).output
+      #expect(digest.hasPrefix(try #require(line["sha256"])))
+      let rounding = try #require((picture["rounding"] as? NSNumber)?.doubleValue)
+      #expect(picture["attack_budget"] == nil && rounding <= 1.0 / 510 + 1e-6)
+      let isClean = (picture["condition"] as? [String: String])?.values.contains("none") == true
+      #expect(isClean == (rounding == 0))
+    }
+  }
+
+  @Test("what cannot be exported is refused in words, and nothing is written")
+  func refuses() throws {
+    let file = try manifest([
+      "{kind: imagenet-c, name: live, from: data/val, corruptions: [contrast], severities: [2]}",
+      "{kind: imagenet-val, root: data/val}",
+    ])
+    try FileManager.default.createDirectory(atPath: scratch.path + "/full", withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: scratch.path + "/full/notes.txt"))
+    for (options, words) in [
+      (["--benchmark", "dead"], "there are live, imagenet-val"),
+      (["--benchmark", "live", "--model", "vit"], "there are resnet-nano, vit-nano"),
+      (["--benchmark", "live", "--condition", "fog"], "must be like AXIS=VALUE"),
+      (["--benchmark", "live", "--condition", "colour=red"], "has the axes corruption, severity"),
+      (["--benchmark", "imagenet-val", "--condition", "severity=2"], "has one condition"),
+      (["--benchmark", "live", "--condition", "severity=3"], "is one of 2"),
+      (["--benchmark", "live", "--image", "arrow/none.JPEG"], "there is no image arrow/none.JPEG in live"),
+      (["--benchmark", "live", "--image", "x", "--images", "3"], "exclude each other"),
+      (["--benchmark", "live", "--images", "0"], "--images is 0"),
+    ] {
+      let refused = try CommandLineTool.run(["export", file, "--output", scratch.path + "/out"] + options)
+      #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
+      #expect(!FileManager.default.fileExists(atPath: scratch.path + "/out"), "\(options)")
+    }
+    for (folder, words) in [("full", "holds files already (notes.txt)"), ("data/val/new", "choose another folder")] {
+      let refused = try CommandLineTool.run(
+        ["export", file, "--benchmark", "live", "--output", scratch.path + "/" + folder])
+      #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/data/val/new"))
+  }
+
+  @Test("an image that cannot be decoded has a line without a file, and the exit status is 1")
+  func damaged() throws {
+    let file = try manifest(["{kind: imagenet-val, root: data/val}"])
+    let folder = scratch.path + "/data/val/arrow/"
+    let name = try #require(FileManager.default.contentsOfDirectory(atPath: folder).sorted().last)
+    try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder + name))
+    let outcome = try CommandLineTool.run(
+      ["export", file, "--benchmark", "imagenet-val", "--images", "20", "--output", scratch.path + "/out"])
+    #expect(outcome.status == 1 && outcome.errors.contains(name) && outcome.output.contains("19 pictures of 20 images"))
+    let table = try table("out")
+    let broken = table.filter { $0["file"] == "" }
+    #expect(table.count == 20 && broken.count == 1)
+    #expect(broken.first?["image"] == "arrow/" + name && broken.first?["problem"]?.contains(name) == true)
+  }
+}
