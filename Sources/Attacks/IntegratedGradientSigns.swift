@@ -5,9 +5,6 @@ import Tensors
 /// TAIG (Huang and Kong, ICLR 2022): steps down the sign of the integrated gradients of the label's logit, from black to the
 /// image as it is by then.
 extension Attacker {
-  /// Points of the line, both ends among them.
-  private static var points: Int { 21 }
-
   /// The last images, with whole levels of 255, as the authors save them.
   func integratedGradientSigns(_ batch: Batch) throws -> [Float] {
     var values = batch.images
@@ -27,12 +24,12 @@ extension Attacker {
     let losses = batch.labels.map { Loss.logit(of: $0) }
     var sums = [Float](repeating: 0, count: values.count)
     var (first, last): ([Float], [Float]) = ([], [])
-    for point in 0..<Self.points {
-      let share = Float(point) / Float(Self.points - 1)
+    for point in 0..<Attack.pointsOfLine {
+      let share = Float(point) / Float(Attack.pointsOfLine - 1)
       var images = values.map { $0 * share }
       if attack.method == .taigR {
         for image in batch.labels.indices {
-          let random = batch.randoms[image].branch(UInt32(step * Self.points + point))
+          let random = batch.randoms[image].branch(UInt32(step * Attack.pointsOfLine + point))
           for (index, direction) in zip(batch.range(image), Budget.directions(batch.size, random)) {
             images[index] += budget.size * direction
           }
@@ -43,6 +40,6 @@ extension Attacker {
       let gradients = try model.gradients(of: images, losses: losses).gradients
       for index in sums.indices { sums[index] += gradients[index] }
     }
-    return sums.indices.map { (last[$0] - first[$0]) * (sums[$0] / Float(Self.points)) }
+    return sums.indices.map { (last[$0] - first[$0]) * (sums[$0] / Float(Attack.pointsOfLine)) }
   }
 }

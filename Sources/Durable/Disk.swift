@@ -39,7 +39,8 @@ public struct Disk: Sendable {
     }
   }
 
-  private static func size(_ bytes: UInt64) -> String {
+  /// As people say it: `12 kB`, `1.5 GB`.
+  public static func size(_ bytes: UInt64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB"]
     var value = Double(bytes)
     var unit = 0

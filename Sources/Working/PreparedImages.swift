@@ -57,7 +57,7 @@ package final class PreparedImages: Sendable {
 }
 
 /// The processor time of the calling thread.
-private enum ThreadClock {
+enum ThreadClock {
   static var now: Duration {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

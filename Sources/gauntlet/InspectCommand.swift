@@ -1,18 +1,16 @@
 import ArgumentParser
-import Coordination
 import Foundation
 import Kernels
-import Machine
 import Networks
-import Planning
-import Working
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Says what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      Of a manifest all is checked that a run checks before it starts. A checkpoint is a .pth or .pt (also of PyTorch \
+      Of a manifest all is checked that a run checks before it starts, and said what the run will cost: passes of images \
+      through networks, hours of one core at the speed that a few batches are measured at here, bytes of the archive. A \
+      checkpoint is a .pth or .pt (also of PyTorch \
       before 1.6), a .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. Of an ONNX model its \
       operators are listed, and whether it will run. With --reference, its logits, and gradients of its input if the file \
       has them, are compared with those of a file that tools/replknet.py, tools/timm_networks.py or \
@@ -26,44 +24,25 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
   @Option(help: "The architecture that it should be of: all that does not fit is listed.") var architecture: String?
   @Option(help: "The arithmetic for --reference: fp32, or bf16.") var precision = "fp32"
+  @Flag(help: "Measure no speed of a manifest's models, which takes some seconds each.") var noMeasure = false
+  @Flag(help: "Print what is said of a manifest as one JSON object.") var json = false
 
   func run() throws {
     let precision = try Usage.precision(precision)
     try Usage.checkExists(file, what: "file")
+    let isManifest = ["yaml", "yml"].contains((file as NSString).pathExtension.lowercased()) && !Usage.isFolder(file)
+    if json || noMeasure, !isManifest {
+      throw UsageError("\(json ? "--json" : "--no-measure") is for manifests, but \(file) is none")
+    }
     switch (file as NSString).pathExtension.lowercased() {
     case _ where Usage.isFolder(file):
       if let refusal = CheckpointReader.refusal(ofFolder: file) { throw refusal }
       try describeArchive(Usage.archive(file))
-    case "yaml", "yml": try describeManifest()
+    case _ where isManifest: try describeManifest()
     case "h5", "hdf5", "nc": try describeArchive(Usage.archive(file))
     case _ where CheckpointReader.isONNX(file): try describeONNX(precision)
     default: try describeCheckpoint(precision)
     }
-  }
-
-  private func describeManifest() throws {
-    let plan = try PlannedRun.plan(of: file) { Terminal.complain($0) }
-    let manifest = plan.manifest
-    print("run \(manifest.run), seed \(manifest.seed)")
-    for model in manifest.models { print("model \(model.name): \(model.architecture), \(model.checkpoint)") }
-    for line in plan.preparation { print("pictures of \(line)") }
-    for line in plan.assumptions { print("data of \(line)") }
-    var total = 0
-    for (benchmark, listing) in zip(manifest.benchmarks, plan.listings) {
-      let images = listing.paths.count
-      let conditions = benchmark.conditions.count
-      total += images * conditions * manifest.models.count
-      print("benchmark \(benchmark.name): \(images) images, \(conditions) conditions, \(benchmark.root)")
-      if let reason = benchmark.whyNoMeanCorruptionError { print("  \(reason)") }
-    }
-    print("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
-    try print(memory(of: manifest))
-  }
-
-  private func memory(of manifest: Manifest) throws -> String {
-    let streams = try ManifestReader(file: file).cluster().cpus ?? Allowance.current.processors
-    let bytes = try WorkerMemory.needs(of: manifest, streams: streams, batch: ComputeArguments.usualBatch)
-    return String(format: "memory of a worker of %d streams: about %.1f GB", streams, Double(bytes) / 1e9)
   }
 
   private func describeCheckpoint(_ precision: Precision) throws {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CommandLineTests {
   static let commands = [
     "run", "coordinate", "work", "status", "resume", "mend", "collect", "verify", "report", "inspect", "bench", "keys",
-    "miniature", "models", "predict", "launch",
+    "miniature", "models", "predict", "launch", "export",
   ]
 
   @Test("--help says how to use it", arguments: commands)
@@ -20,7 +20,7 @@ import Testing
   func unknownOption(_ command: String) throws {
     let needed = [
       "work": [], "models": [], "bench": ["kernels"], "keys": ["new", "x"], "coordinate": ["x", "--run", "y"],
-      "predict": ["x", "y"],
+      "predict": ["x", "y"], "export": ["x", "--benchmark", "b", "--output", "o"],
     ]
     let outcome = try CommandLineTool.run([command] + (needed[command] ?? ["x"]) + ["--nonsense"])
     #expect(outcome.status == 2)
@@ -150,6 +150,9 @@ import Testing
     ["models", "x"], ["inspect", "none", "--precision", "fp8"], ["miniature", "x", "--images", "0"],
     ["miniature", "x", "--images", "-5"],
     ["keys", "new"], ["predict", "none"], ["predict", "none", "none.png"],
+    ["export", "none.yaml"], ["export", "none.yaml", "--benchmark", "x", "--output", "y"],
+    ["inspect", "none.yaml", "--json"],
+    ["inspect", "/dev/null", "--json"],
   ]
 
   @Test("nonsense is refused with one sentence, never a crash", arguments: refusals)

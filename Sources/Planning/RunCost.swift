@@ -1,0 +1,50 @@
+import Benchmarks
+import Records
+
+/// What a part of a run asks of machines: one model on one benchmark.
+public struct PlannedCost: Sendable, Hashable {
+  /// The model's position in the manifest.
+  public let model: Int
+  /// The benchmark's position in the manifest.
+  public let benchmark: Int
+  /// Images, each once a condition.
+  public let results: Int
+  /// What all of them ask of the network.
+  public let passes: Passes
+  /// Bytes of what is observed, before compression.
+  public let archiveBytes: Int
+}
+
+extension Plan {
+  /// What the run asks of machines, benchmarks within models.
+  public var costs: [PlannedCost] {
+    manifest.models.indices.flatMap { model in
+      manifest.benchmarks.indices.map { cost(model: model, benchmark: $0) }
+    }
+  }
+
+  /// What an image of a condition asks of a model's network; nil where the plan has no such condition.
+  public func passes(model: Int, benchmark: Int, condition: Int) -> Passes? {
+    guard manifest.models.indices.contains(model), manifest.benchmarks.indices.contains(benchmark) else { return nil }
+    return manifest.benchmarks[benchmark].condition(at: condition).map { asked(by: $0, of: model) }
+  }
+
+  private func asked(by condition: Condition, of model: Int) -> Passes {
+    condition.passes(classCount: manifest.models[model].classCount)
+  }
+
+  private func cost(model: Int, benchmark: Int) -> PlannedCost {
+    let (images, conditions) = (listings[benchmark].paths.count, manifest.benchmarks[benchmark].conditions)
+    let passes = conditions.reduce(Passes()) { $0 + images * asked(by: $1, of: model) }
+    let values = variables(model: model, benchmark: benchmark).reduce(0) { $0 + ($1.count(atMost: .max) ?? 0) }
+    let results = images * conditions.count
+    // A value takes four bytes, and whether there is a result one.
+    return PlannedCost(
+      model: model, benchmark: benchmark, results: results, passes: passes, archiveBytes: results * (4 * values + 1))
+  }
+}
+
+extension Passes {
+  /// Forward passes that take as long, about: there and back takes three to four times as long as there.
+  public var inForwardPasses: Double { Double(forward) + 3.5 * Double(gradients) }
+}
