@@ -49,10 +49,13 @@ struct CoordinatorLoop {
       blocks: ledger.shards.cells.map { cell in
         ShardBlock(
           count: cell.shardCount, model: cell.model, benchmark: cell.benchmark, images: cell.shardImages,
-          lastImages: cell.imageCount - (cell.shardCount - 1) * cell.shardImages)
+          lastImages: cell.imageCount - (cell.shardCount - 1) * cell.shardImages,
+          cost: source.cost(model: cell.model, benchmark: cell.benchmark, condition: cell.condition))
       },
       pieces: ledger.allPieces.map {
-        ShardBlock(count: 1, model: $0.model, benchmark: $0.benchmark, images: $0.imageCount)
+        ShardBlock(
+          count: 1, model: $0.model, benchmark: $0.benchmark, images: $0.imageCount,
+          cost: source.cost(model: $0.model, benchmark: $0.benchmark, condition: $0.condition))
       },
       touched: standing.others.map { row in
         SchedulerShard(

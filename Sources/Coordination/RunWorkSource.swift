@@ -21,6 +21,11 @@ public final class RunWorkSource: WorkSource {
   /// The plan's run name.
   public var runID: String { plan.runID }
 
+  /// Passes through the network.
+  public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
+    plan.passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1
+  }
+
   /// The encoded task of a shard.
   public func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data {
     try ShardTask(shard, of: plan, isLastAttempt: isLast, labels: labels).encoded()

@@ -46,6 +46,9 @@ public protocol WorkSource: Sendable {
   /// Names the run; a worker of another run is turned away.
   var runID: String { get }
 
+  /// What an image of a condition costs, in images that are only computed once; models are not compared.
+  func cost(model: Int, benchmark: Int, condition: Int) -> Double
+
   /// The bytes that a worker needs to compute `shard`, as far as it can where this is the last attempt.
   func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data
 
@@ -66,4 +69,9 @@ public protocol WorkSource: Sendable {
 
   /// Another part is in the ledger instead of this one, which is of no use any more.
   func remove(_ part: StoredPart)
+}
+
+extension WorkSource {
+  /// As much as any other.
+  public func cost(model: Int, benchmark: Int, condition: Int) -> Double { 1 }
 }

@@ -7,12 +7,15 @@ extension Scheduler {
     var failures: Int32 = 0
     let model: Int32
     let images: Int32
+    /// Of each image.
+    let cost: Float
     let benchmark: UInt16
     /// It is no piece of another.
     let isPlanned: Bool
     var state = ShardState.pending
 
-    init(_ group: ShardGroup, images: Int, isPlanned: Bool) {
+    init(_ group: ShardGroup, images: Int, cost: Float, isPlanned: Bool) {
+      self.cost = cost
       model = Int32(clamping: group.model)
       benchmark = UInt16(clamping: group.benchmark)
       self.images = Int32(clamping: images)
@@ -50,7 +53,7 @@ extension Scheduler {
     /// The model of its last lease.
     var model: Int?
     /// At which it computes that model.
-    var pace = Pace()
+    var paces = Paces()
     /// The shard that is being split for it.
     var awaits: Int?
     /// The silence that it was blamed for last: when it had been heard before.
@@ -139,7 +142,7 @@ extension Scheduler {
   private mutating func load(_ model: Int, on worker: String) {
     guard workers[worker]?.model != model else { return }
     workers[worker]?.model = model
-    workers[worker]?.pace = Pace()
+    workers[worker]?.paces = Paces()
   }
 
   // MARK: Stragglers

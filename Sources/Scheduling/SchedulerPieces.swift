@@ -2,19 +2,28 @@
 public struct PieceSizes: Sendable, Equatable {
   /// How long a shard should take, in seconds.
   public var seconds: Double
-  /// Images that a piece has at least.
+  /// Images that a piece has at least where an image costs as little as may be.
   public var smallest: Int
+  /// Images that a piece has at least as long as no speed is known, whatever they cost: a shard is cut for good, and in so
+  /// many pieces that each is one image.
+  static let smallestAtFirst = 4
 
   /// Pieces that take about `seconds` and have `smallest` images at least, 1 if less.
   public init(seconds: Double, smallest: Int) {
     self.seconds = seconds
     self.smallest = max(1, smallest)
   }
+
+  /// Images that a piece has at least where each costs so much.
+  func smallest(cost: Float) -> Int { max(1, Int(Float(smallest) / cost)) }
 }
 
 /// Shards are planned as large as they may be. One that nobody was ever given and that would take its worker too long is
 /// replaced by pieces, which are shards of their own with the next numbers; nothing is leased of them before the ledger
 /// has them. Where no speed is known yet pieces are as small as they may be, so that it soon is.
+///
+/// Speeds are known by model and by what an image costs: an attacked image takes as long as hundreds. What such an image
+/// takes that was never computed follows from the others of the model, until it is known itself: costs are upper bounds.
 extension Scheduler {
   /// A shard that is being replaced.
   struct Split: Sendable {
@@ -34,17 +43,38 @@ extension Scheduler {
     }
   }
 
+  /// What one model is computed at.
+  struct Paces: Sendable {
+    private var ofCost: [Float: Pace] = [:]
+    /// Of an image that costs 1, whatever was computed.
+    private var ofUnit = Pace()
+
+    mutating func note(_ seconds: Double, images: Int, cost: Float) {
+      ofCost[cost, default: Pace()].note(seconds, images: images)
+      ofUnit.note(seconds / Double(cost), images: images)
+    }
+
+    /// Seconds of an image of a cost that was computed before.
+    func known(_ cost: Float) -> Double? { ofCost[cost]?.secondsPerImage }
+
+    /// Seconds of an image of any cost, as others were computed.
+    func likely(_ cost: Float) -> Double? { ofUnit.secondsPerImage.map { $0 * Double(cost) } }
+  }
+
   /// The images of each piece that a shard is to be replaced by for a worker; nil where it is to be given as it is.
   func pieces(of index: Int, for worker: Worker) -> [Int]? {
     let shard = shards[index]
     let images = Int(shard.images)
-    guard let pieceSizes, shard.attempts == 0, shard.isPlanned, images >= 2 * pieceSizes.smallest else { return nil }
-    let model = Int(shard.model)
-    let own = worker.model == model ? worker.pace.secondsPerImage : nil
-    var wanted = pieceSizes.smallest
-    if let pace = own ?? paces[model]?.secondsPerImage {
+    guard let pieceSizes, shard.attempts == 0, shard.isPlanned else { return nil }
+    var wanted = pieceSizes.smallest(cost: shard.cost)
+    guard images >= 2 * wanted else { return nil }
+    let (own, all) = (worker.model == Int(shard.model) ? worker.paces : nil, paces[Int(shard.model)])
+    if let pace = own?.known(shard.cost) ?? all?.known(shard.cost) ?? own?.likely(shard.cost) ?? all?.likely(shard.cost)
+    {
       // Not so small that it is no number.
       wanted = max(wanted, Int(min(Double(images), pieceSizes.seconds / max(pace, 1e-12))))
+    } else {
+      wanted = max(wanted, min(pieceSizes.smallest, PieceSizes.smallestAtFirst))
     }
     let count = images / wanted
     guard count > 1 else { return nil }
@@ -55,7 +85,7 @@ extension Scheduler {
   mutating func split(_ index: Int, into images: [Int], for worker: String) {
     let pieces = shards.count..<shards.count + images.count
     for count in images {
-      shards.append(Shard(shards[index].group, images: count, isPlanned: false))
+      shards.append(Shard(shards[index].group, images: count, cost: shards[index].cost, isPlanned: false))
     }
     pending.extend(by: images.count)
     splits[index] = Split(worker: worker, pieces: pieces)

@@ -12,10 +12,17 @@ public struct ShardBlock: Sendable, Equatable {
   public let images: Int
   /// Images of the last.
   public let lastImages: Int
+  /// What an image costs of these, in images that cost as little as may be: an attacked image costs hundreds.
+  public let cost: Float
 
   /// `count` shards of a model and a benchmark, of `images` images each, the last one of `lastImages`, as many as the
   /// others if nil.
-  public init(count: Int, model: Int = 0, benchmark: Int = 0, images: Int = 1, lastImages: Int? = nil) {
+  ///
+  /// - Parameter cost: what an image costs; 1 if less, or no number.
+  public init(
+    count: Int, model: Int = 0, benchmark: Int = 0, images: Int = 1, lastImages: Int? = nil, cost: Double = 1
+  ) {
+    self.cost = cost > 1 ? Float(min(cost, 1e9)) : 1
     self.count = max(0, count)
     self.model = max(0, model)
     self.benchmark = min(max(0, benchmark), Int(UInt16.max))

@@ -293,6 +293,57 @@ import Testing
     #expect(scheduler.counts.recorded == 14)
   }
 
+  @Test("Where an image costs hundreds pieces have fewer; what clean images take is known beside it")
+  func paceByCost() {
+    var scheduler = Scheduler(
+      blocks: [
+        ShardBlock(count: 2, images: 100), ShardBlock(count: 2, benchmark: 1, images: 100, cost: 100),
+        ShardBlock(count: 1, benchmark: 2, images: 100),
+      ],
+      pieceSizes: PieceSizes(seconds: 10, smallest: 10), leaseSeconds: 1000, maximumFailures: 2)
+    /// Computes whatever is leased until a shard is split, or nothing is left.
+    func compute(_ actions: [Scheduler.Action]) -> [Scheduler.Action] {
+      var actions = actions
+      while case .lease(let lease)? = actions.first(where: { if case .lease = $0 { true } else { false } }) {
+        leased.append(lease.shard)
+        // A tenth of a second, of attacked images two seconds.
+        let isAttacked = (2...3).contains(lease.shard) || lease.shard >= 15
+        let images = lease.shard < 5 ? 100.0 : lease.shard < 15 ? 10 : lease.shard < 115 ? 1 : 5
+        _ = scheduler.handle(.resultReceived(lease, computeSeconds: images * (isAttacked ? 2 : 0.1)), at: 1)
+        actions = scheduler.handle(.stored(lease, isWhole: true), at: 1)
+      }
+      return actions
+    }
+    func split(_ actions: [Scheduler.Action]) -> [Int]? {
+      actions.lazy.compactMap { if case .split(_, let images, _, _) = $0 { images } else { nil } }.first
+    }
+    var leased: [Int64] = []
+    var actions = scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+    #expect(split(actions) == Array(repeating: 10, count: 10), "nothing is known")
+    actions = compute(scheduler.handle(.split(0), at: 0))
+    #expect(leased.last == 1, "a hundred images in ten seconds")
+    // A hundred times as long, as far as is known.
+    #expect(split(actions) == Array(repeating: 1, count: 100))
+    actions = compute(scheduler.handle(.split(2), at: 1))
+    // It is five times as quick.
+    #expect(split(actions) == Array(repeating: 5, count: 20))
+    actions = compute(scheduler.handle(.split(3), at: 1))
+    #expect(leased.last == 4, "clean images take what they took")
+    #expect(actions.last == .finished)
+  }
+
+  @Test("Where nothing is known costly images go in pieces of four, fewer where pieces may be smaller")
+  func costlyFirst() {
+    for (smallest, expected) in [(50, 4), (3, 3), (1, 1)] {
+      var scheduler = Scheduler(
+        blocks: [ShardBlock(count: 1, images: 12, cost: 1000)],
+        pieceSizes: PieceSizes(seconds: 10, smallest: smallest), leaseSeconds: 1000, maximumFailures: 2)
+      #expect(
+        scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
+          == [.split(shard: 0, into: Array(repeating: expected, count: 12 / expected), firstPiece: 1, worker: "a")])
+    }
+  }
+
   @Test("What a hundred workers hold is kept for them when the coordinator begins again, and nothing is done twice")
   func reclaims() {
     let workers = (0..<100).map { "worker-\($0)" }

@@ -59,6 +59,8 @@ struct SimulatedRun {
   var natures: [Nature]
   var models: [Int]
   var images: [Int]
+  /// Of an image.
+  var costs: [Double]
   let plannedCount: Int
   let plannedImages: Int
   var scheduler: Scheduler
@@ -109,6 +111,7 @@ struct SimulatedRun {
     }
     models = (0..<count).map { _ in random.below(3) }
     images = (0..<count).map { _ in 1 + random.below(9) }
+    costs = (0..<count).map { _ in [1, 1, 1, 2.5, 40][random.below(5)] }
     plannedCount = count
     plannedImages = images.reduce(0, +)
     pieceSizes = random.chance(0.5) ? PieceSizes(seconds: 4, smallest: 1 + random.below(3)) : nil
@@ -148,6 +151,7 @@ struct SimulatedRun {
       natures.remove(at: index)
       models.remove(at: index)
       images.remove(at: index)
+      costs.remove(at: index)
     }
     seen.removeAll()
     isFinished = false
@@ -156,8 +160,8 @@ struct SimulatedRun {
     failures = rows.map(\.failures)
     failedWorkers = rows.map(\.failedWorkers)
     scheduler = Scheduler(
-      blocks: (0..<plannedCount).map { ShardBlock(count: 1, model: models[$0], images: images[$0]) },
-      pieces: (plannedCount..<rows.count).map { ShardBlock(count: 1, model: models[$0], images: images[$0]) },
+      blocks: (0..<plannedCount).map { block($0) },
+      pieces: (plannedCount..<rows.count).map { block($0) },
       touched: rows.enumerated().map { index, row in
         SchedulerShard(
           id: Int64(index),
@@ -166,6 +170,10 @@ struct SimulatedRun {
           holder: holder(index))
       }, pieceSizes: pieceSizes, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
     handle(.tick)
+  }
+
+  private func block(_ shard: Int) -> ShardBlock {
+    ShardBlock(count: 1, model: models[shard], images: images[shard], cost: costs[shard])
   }
 
   func holder(_ shard: Int) -> ShardLease? {

@@ -138,7 +138,9 @@ extension SimulatedRun {
     if !waits(Int(shard)) { violate("splits shard \(shard), which does not wait") }
     if Int(shard) >= plannedCount || rows[Int(shard)].attempts > 0 { violate("splits shard \(shard) again") }
     if sizes.count < 2 || sizes.reduce(0, +) != images[Int(shard)]
-      || sizes.contains(where: { $0 < pieceSizes.smallest })
+      || sizes.contains(where: {
+        $0 < 1 || Double($0) * costs[Int(shard)] <= Double(pieceSizes.smallest) - costs[Int(shard)]
+      })
     {
       violate("splits shard \(shard) of \(images[Int(shard)]) images into \(sizes)")
     }
@@ -149,6 +151,7 @@ extension SimulatedRun {
       natures.append(natures[Int(shard)])
       models.append(models[Int(shard)])
       images.append(size)
+      costs.append(costs[Int(shard)])
       failures.append(0)
       failedWorkers.append([])
     }

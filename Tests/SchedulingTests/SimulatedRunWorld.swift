@@ -60,7 +60,8 @@ extension SimulatedRun {
     } else {
       machines[index].held[shard]?.isComputed = true
       machines[index].held[shard]?.offeredAt = time
-      let seconds = machines[index].pace * Double(natures.indices.contains(Int(shard)) ? images[Int(shard)] : 1)
+      let work = natures.indices.contains(Int(shard)) ? Double(images[Int(shard)]) * costs[Int(shard)] : 1
+      let seconds = machines[index].pace * work
       machines[index].outbox.append(.resultReceived(lease, computeSeconds: seconds))
     }
   }
