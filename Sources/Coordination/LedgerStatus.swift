@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Planning
 
 /// How far a run is, from its ledger alone; the coordinator may be running meanwhile, or not.
 public struct LedgerStatus: Sendable, Codable, Equatable {
@@ -48,7 +49,7 @@ public struct LedgerStatus: Sendable, Codable, Equatable {
   public let imagesPerSecond: Double?
   /// Shards per second over the same time.
   public let shardsPerSecond: Double?
-  /// Seconds left at that rate; nil while there is none, 0 when nothing is pending.
+  /// Seconds left at that rate, of what images cost; nil while there is none, 0 when nothing is pending.
   public let secondsLeft: Double?
   /// Workers that have a shard now.
   public let workers: [String]
@@ -99,17 +100,21 @@ extension Ledger {
   /// - Parameters:
   ///   - now: the time, in seconds since 1970; the rate is taken over the five minutes before it.
   ///   - errors: how many of the newest errors to give.
-  public func status(now: Double, errors: Int = 10) throws(LedgerError) -> LedgerStatus {
-    try read { database in
+  ///   - cost: what an image of a cell costs, for the time that is left; all cost the same otherwise.
+  public func status(
+    now: Double, errors: Int = 10, cost: (ShardCell) -> Double = { _ in 1 }
+  ) throws(LedgerError) -> LedgerStatus {
+    let costs = shards.cells.map(cost)
+    return try read { database in
       let cells = try cells(database)
       let total = cells.reduce(into: LedgerStatus.Counts()) { $0.add($1.counts) }
-      let rate = try Self.rate(database, now: now)
-      let imagesLeft = Double(total.images - total.recordedImages - total.setAsideImages)
+      let rate = try Self.rate(database, now: now, costs)
+      let workLeft = zip(cells, costs).reduce(0) { $0 + Double($1.0.counts.imagesLeft) * $1.1 }
       let secondsLeft: Double? =
         total.pending == 0
         ? 0
         : rate.flatMap { rate in
-          rate.images > 0 ? imagesLeft / rate.images : rate.shards > 0 ? Double(total.pending) / rate.shards : nil
+          rate.work > 0 ? workLeft / rate.work : rate.shards > 0 ? Double(total.pending) / rate.shards : nil
         }
       return LedgerStatus(
         total: total, cells: cells, imagesPerSecond: rate?.images, shardsPerSecond: rate?.shards,
@@ -174,24 +179,38 @@ extension Ledger {
   }
 
   /// The rate of recording: what came after the window's first record, over the time since that one.
-  private static func rate(_ database: Database, now: Double) throws -> (shards: Double, images: Double)? {
-    guard
-      let row = try Row.fetchOne(
-        database,
-        sql: """
-          SELECT count(*), coalesce(sum(images), 0), min(recorded), max(recorded)
-          FROM parts JOIN shards ON shards.id = parts.shard WHERE recorded >= ? AND recorded <= ?
-          """, arguments: [now - 300, now]),
-      let first: Double = row[2], let last: Double = row[3], last > first
-    else { return nil }
-    let records: Double = row[0]
-    let images: Double = row[1]
-    let share = (records - 1) / records
-    return (records * share / (last - first), images * share / (last - first))
+  ///
+  /// - Parameter costs: of an image of each cell.
+  private static func rate(
+    _ database: Database, now: Double, _ costs: [Double]
+  ) throws -> (shards: Double, images: Double, work: Double)? {
+    var (records, images, work) = (0.0, 0.0, 0.0)
+    var (first, last) = (Double.infinity, -Double.infinity)
+    let rows = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT cell, count(*), coalesce(sum(images), 0), min(recorded), max(recorded)
+        FROM parts JOIN shards ON shards.id = parts.shard WHERE recorded >= ? AND recorded <= ? GROUP BY cell
+        """, arguments: [now - 300, now])
+    while let row = try rows.next() {
+      let cell: Int = row[0]
+      let imagesOfCell: Double = row[2]
+      records += row[1]
+      images += imagesOfCell
+      work += imagesOfCell * (costs.indices.contains(cell) ? costs[cell] : 1)
+      first = min(first, row[3])
+      last = max(last, row[4])
+    }
+    guard last > first else { return nil }
+    let share = (records - 1) / records / (last - first)
+    return (records * share, images * share, work * share)
   }
 }
 
 extension LedgerStatus.Counts {
+  /// Images still to be computed.
+  fileprivate var imagesLeft: Int { images - recordedImages - setAsideImages }
+
   fileprivate mutating func add(_ other: Self) {
     pending += other.pending
     running += other.running

@@ -23,7 +23,7 @@ public final class RunWorkSource: WorkSource {
 
   /// Passes through the network.
   public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
-    plan.passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1
+    plan.cost(model: model, benchmark: benchmark, condition: condition)
   }
 
   /// The encoded task of a shard.

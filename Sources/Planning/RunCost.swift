@@ -29,6 +29,16 @@ extension Plan {
     return manifest.benchmarks[benchmark].condition(at: condition).map { asked(by: $0, of: model) }
   }
 
+  /// What an image of a condition costs, in forward passes of its model, about; models are not compared.
+  public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
+    passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1
+  }
+
+  /// What an image of a cell costs, likewise.
+  public func cost(of cell: ShardCell) -> Double {
+    cost(model: cell.model, benchmark: cell.benchmark, condition: cell.condition)
+  }
+
   private func asked(by condition: Condition, of model: Int) -> Passes {
     condition.passes(classCount: manifest.models[model].classCount)
   }

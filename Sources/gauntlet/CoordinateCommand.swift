@@ -74,7 +74,7 @@ extension CoordinateCommand {
   ) throws -> MonitoringServer {
     let ledger = try Ledger.open(at: run.folder.ledger, readOnly: true)
     return try MonitoringServer(at: place) {
-      let status = try ledger.status(now: Date().timeIntervalSince1970)
+      let status = try ledger.status(now: Date().timeIntervalSince1970, cost: run.plan.cost(of:))
       return PrometheusText.render(status, plan: run.plan, version: Gauntlet.version)
     } isHealthy: {
       coordinator.isTurning

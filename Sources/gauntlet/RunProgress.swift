@@ -19,7 +19,7 @@ final class RunProgress: Sendable {
       while true {
         let isLast = stopped.withLock { $0 }
         let now = Date().timeIntervalSince1970
-        if let status = try? run.ledger.status(now: now) {
+        if let status = try? run.ledger.status(now: now, cost: run.plan.cost(of:)) {
           show(status)
           if isLast || now - reported >= Self.reportSeconds, (try? run.ledger.checkPlace()) != nil {
             // Whoever misses it reads an older one; a full disk, or a folder that is gone, ends the coordinator elsewhere.

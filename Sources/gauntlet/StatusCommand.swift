@@ -29,7 +29,7 @@ struct StatusCommand: ParsableCommand {
       } else {
         let run = try opened ?? PlannedRun.open(folder, readOnly: true)
         opened = run
-        status = try run.ledger.status(now: now)
+        status = try run.ledger.status(now: now, cost: plan.cost(of:))
         presence = CoordinatorPresence(of: folder)
       }
       if presence != .running { status = status.withoutCoordinator() }

@@ -65,6 +65,10 @@ import Testing
     // One shard of four images in the two seconds after the first record; four images are left, none of shard 1.
     #expect(status.imagesPerSecond.map { abs($0 - 3.5) < 1e-9 } == true)
     #expect(status.secondsLeft.map { abs($0 - 4 / 3.5) < 1e-9 } == true)
+    // Where images of the second cell cost a hundred: work of 410, half of it, in two seconds; 400 are left.
+    let weighed = try reopened.status(now: 3) { $0.model == 1 ? 100 : 1 }
+    #expect(weighed.imagesPerSecond == status.imagesPerSecond)
+    #expect(weighed.secondsLeft.map { abs($0 - 400 / (410 / 2 / 2)) < 1e-9 } == true)
     #expect(try reopened.parts().map(\.definition) == [Self.table[0], Self.table[2]])
     let takenUp = try ledger.takeUpSetAside()
     #expect(takenUp == (1, 0))
