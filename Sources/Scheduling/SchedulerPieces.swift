@@ -4,8 +4,8 @@ public struct PieceSizes: Sendable, Equatable {
   public var seconds: Double
   /// Images that a piece has at least where an image costs as little as may be.
   public var smallest: Int
-  /// Images that a piece has at least as long as no speed is known, whatever they cost: a shard is cut for good, and in so
-  /// many pieces that each is one image.
+  /// Images that a piece has at least as long as no speed is known, however much they cost: a shard is cut for good, and
+  /// hundreds of pieces of one image each would be too many where the network turns out to be quick.
   static let smallestAtFirst = 4
 
   /// Pieces that take about `seconds` and have `smallest` images at least, 1 if less.

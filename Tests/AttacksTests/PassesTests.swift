@@ -75,6 +75,11 @@ import Testing
     #expect(passes(.apgdT, steps: 100) == Passes(forward: 1, gradients: 909, isUpperBound: true))
     #expect(passes(.taigR, steps: 20) == Passes(gradients: 420))
     #expect(passes(.square, steps: 5000) == Passes(forward: 5002, isUpperBound: true))
+    #expect(passes(.fabT, steps: 100) == Passes(forward: 901, gradients: 900, isUpperBound: true))
+    let standard = Attack(.autoattack, budget: 0.1, step: 0.1, steps: 100, targets: 9, queries: 5000)
+    #expect(standard.passes(classCount: 1000) == Passes(forward: 5910, gradients: 1910, isUpperBound: true))
+    // There are no more classes to go towards than the others.
+    #expect(standard.passes(classCount: 4) == Passes(forward: 5310, gradients: 704, isUpperBound: true))
   }
 
   @Test("a condition costs its attack and one more pass; without blocks at most that")
