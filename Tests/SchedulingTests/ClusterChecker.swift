@@ -97,7 +97,10 @@ struct ClusterChecker {
     ownSplits = splitShards
     let touched = Set(attempts.keys).union(failures.keys).union(setAside).union(splitShards).sorted()
     return Scheduler(
-      blocks: blocks, pieces: pieces.map { ShardBlock(count: 1, model: $0.model, images: $0.images) },
+      blocks: blocks,
+      pieces: pieces.map {
+        ShardBlock(count: 1, model: $0.model, images: $0.images, cost: cost(ofModel: $0.model))
+      },
       touched: touched.filter { !recorded[Int($0)] }.map { shard in
         SchedulerShard(
           id: shard,
@@ -239,6 +242,11 @@ struct ClusterChecker {
       || ownSplits.contains(shard) || splitting[shard] != nil
   }
 
+  /// Of an image: all of a model cost the same.
+  func cost(of shard: Int64) -> Double { cost(ofModel: model(of: shard)) }
+
+  private func cost(ofModel model: Int) -> Double { Double(blocks.first { $0.model == model }?.cost ?? 1) }
+
   private func model(of shard: Int64) -> Int {
     var shard = Int(shard)
     for block in blocks {
@@ -251,7 +259,7 @@ struct ClusterChecker {
   private mutating func checkSplit(_ shard: Int64, _ images: [Int], _ firstPiece: Int64, _ worker: String) {
     tally["split", default: 0] += 1
     if isBusy(shard) || Int(shard) >= plannedCount || attempts[shard] != nil { violate("splits shard \(shard)") }
-    if images.count < 2 || images.contains(where: { $0 < pieceSizes.smallest })
+    if images.count < 2 || images.contains(where: { $0 < max(1, Int(Double(pieceSizes.smallest) / cost(of: shard))) })
       || images.reduce(0, +) != self.images(of: shard)
     {
       violate("splits shard \(shard) into \(images)")

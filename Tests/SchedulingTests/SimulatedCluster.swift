@@ -73,10 +73,10 @@ struct SimulatedCluster {
     random = SeededRandom(seed: seed)
     let share = max(1, settings.shards / settings.models)
     let blocks = (0..<settings.models).map { model in
-      // Most models are quick enough; one takes ten times as long.
+      // Most models are quick enough; one has ten times as many images, and images of another cost more.
       ShardBlock(
         count: model == settings.models - 1 ? settings.shards - share * model : share, model: model,
-        images: model == 3 ? 40 : 4)
+        images: model == 3 ? 40 : 4, cost: model == 5 ? 8 : 1)
     }
     checker = ClusterChecker(
       blocks: blocks, pieceSizes: PieceSizes(seconds: 2, smallest: 4), leaseSeconds: Self.leaseSeconds,
@@ -253,7 +253,7 @@ struct SimulatedCluster {
 
   /// A shard that no coordinator knows any more takes as long as one of its size.
   private func computeSeconds(_ shard: Int64, _ machine: Int) -> Double {
-    machines[machine].pace * Double(checker.images(of: shard) ?? 4)
+    machines[machine].pace * Double(checker.images(of: shard) ?? 4) * checker.cost(of: shard)
   }
 
   private mutating func finish(_ lease: ShardLease, _ machine: Int) {
