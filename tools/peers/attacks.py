@@ -88,7 +88,7 @@ def main() -> int:
         good = True
         with h5py.File(f"{folder}/run/archive.h5") as archive:
             for name, recipe in RECIPES.items():
-                network = recipe.make().eval()
+                network = recipe.make().eval().requires_grad_(False)
                 network.load_state_dict(load_file(ROOT / f"models/{name}.safetensors"))
                 mean, deviation = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(DEVIATION).view(3, 1, 1)
                 group = archive[f"{name}/{options.methods[0]}"]
