@@ -54,6 +54,23 @@ class Medley(nn.Module):
         return self.head(torch.minimum(largest, 1 - largest) + torch.log(1 + largest.square()))
 
 
+class Forks(nn.Module):
+    """Values that several layers read, so that each adds its gradient to the others': convolutions of patches, batch
+    normalisations that no layer takes in; and means that leave the padding out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.patches = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 2, stride=2)
+        self.norm, self.head = nn.BatchNorm2d(8), nn.Linear(8, 6)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.stem(images))
+        patches = self.patches(x)
+        normalised = torch.sigmoid(self.norm(x))
+        pooled = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+        return self.head((patches * pooled + F.max_pool2d(normalised, 2, 2)).mean((2, 3)))
+
+
 class Swapped(nn.Module):
     """Attention from one projection whose parts stand in another order than query, key, value."""
 
@@ -114,6 +131,7 @@ def networks() -> list[tuple[str, nn.Module, int, int, str]]:
         ("onnx-mixer", mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=8, num_blocks=2, embed_dim=24), 32, 20,
          "torchscript"),
         ("onnx-medley", Medley(), 24, 17, "torchscript"),
+        ("onnx-forks", Forks(), 16, 17, "torchscript"),
         ("onnx-swapped", Swapped(), 32, 17, "torchscript"),
         ("onnx-attention", checkpoint_forms.Attentive(), 32, 23, "dynamo"),
     ]
@@ -168,6 +186,7 @@ def hostile_models() -> dict[str, onnx.ModelProto]:
         "onnx-response-of-a-row": small_model(
             [node("GlobalAveragePool", ["image"], ["mean"]), node("Flatten", ["mean"], ["flat"]),
              node("LRN", ["flat"], ["logits"], name="response", size=3)], {}),
+        "onnx-largest": small_model([node("ReduceMax", ["image"], ["logits"], axes=[2, 3], keepdims=0)], {}),
         "onnx-of-bytes": small_model([node("Cast", ["image"], ["floats"], to=number)] + [
             node("GlobalAveragePool", ["floats"], ["mean"]), node("Flatten", ["mean"], ["flat"])] + last,
             {"one": (number, [1], [1.0])}, TensorProto.UINT8),

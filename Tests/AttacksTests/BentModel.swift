@@ -1,4 +1,5 @@
 import Attacks
+import Benchmarks
 import Networks
 import Tensors
 
@@ -7,8 +8,8 @@ struct BentModel: AttackedModel {
   let linear: [[Float]]
   let square: [[Float]]
   var classCount: Int { linear.count }
-  let height = 1
-  var width: Int { linear[0].count / 3 }
+  let height = 2
+  var width: Int { linear[0].count / 6 }
 
   init(classes: Int, values: Int, seed: UInt64) {
     let random = CounterRandom(key: seed, stream: 9)
@@ -47,5 +48,28 @@ struct BentModel: AttackedModel {
       }
     }
     return (all, gradients)
+  }
+}
+
+/// Images that attacks of a network with bends are tried on.
+enum BentImages {
+  static let model = BentModel(classes: 5, values: 24, seed: 4)
+  static let count = 40
+  static let images: [[Float]] = {
+    let random = CounterRandom(key: 6, stream: 7)
+    return (0..<count).map { image in (0..<24).map { Float(random.uniform(at: UInt64(image * 24 + $0))) } }
+  }()
+  static let labels = images.map { answer($0) }
+  static let randoms = (0..<count).map { CounterRandom(key: 11, stream: UInt64($0)) }
+
+  static func answer(_ image: [Float]) -> Int {
+    let logits = model.logits(image[...])
+    return logits.firstIndex(of: logits.max() ?? 0) ?? 0
+  }
+
+  static func attacked(_ attack: Attack, labels: [Int] = labels, branch: UInt32 = 0) throws -> [[Float]] {
+    let found = try Attacker(attack, on: model).attacked(
+      images.flatMap { $0 }, labels: labels, randoms: randoms.map { $0.branch(branch) })
+    return (0..<count).map { Array(found[($0 * 24)..<(($0 + 1) * 24)]) }
   }
 }

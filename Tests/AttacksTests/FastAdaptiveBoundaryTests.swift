@@ -108,7 +108,9 @@ import Testing
 
   /// Where many steps are needed: one image as the paper's algorithm has it, line by line, with the projection found by
   /// halves.
-  private func plain(_ model: BentModel, _ x: [Float], label: Int, target: Int, budget: Float, steps: Int) throws
+  private func plain(
+    _ model: BentModel, _ x: [Float], label: Int, target: Int, budget: Float, steps: Int
+  ) throws
     -> [Float]?
   {
     func project(_ point: [Float], _ w: [Float], _ gap: Double) -> [Float] {
@@ -172,5 +174,42 @@ import Testing
       #expect(zip(own, expected ?? original).allSatisfy { abs($0 - $1) < 1e-5 }, "image \(image)")
     }
     #expect((3...37).contains(broken), "\(broken) of 40")
+  }
+
+  /// From an image without a gradient nothing is found; later restarts begin half of the budget away, at random.
+  @Test func restartsBeginAtRandom() throws {
+    let attack = { Attack(.fabT, budget: 0.06, step: 0, steps: 1, restarts: $0) }
+    let model = ShyModel()
+    let image = ShyModel.image
+    #expect(
+      try Attacker(attack(1), on: model).attacked(image, labels: [1], randoms: [Self.random]) == image)
+    let found = try Attacker(attack(2), on: model).attacked(image, labels: [1], randoms: [Self.random])
+    let logits = try model.logits(of: found, count: 1)
+    #expect(logits[0] > logits[1])
+    #expect(model.asked.count == 3)
+    for (start, length) in zip(model.asked, [0, 0, 0.03]) {
+      let change = zip(start, image).map { abs($0 - $1) }.max() ?? 1
+      #expect(abs(Double(change) - length) < 1e-6)
+    }
+  }
+}
+
+/// A linear network that shows no gradient at one image.
+private final class ShyModel: AttackedModel {
+  static let image: [Float] = [0.5, 0.4, 0.95]
+  private let model = LinearModel(weights: [[1, 2, -1], [0, -1, 1]])
+  /// The images whose gradients were asked for.
+  private(set) var asked: [[Float]] = []
+
+  var classCount: Int { model.classCount }
+  var height: Int { model.height }
+  var width: Int { model.width }
+
+  func logits(of images: [Float], count: Int) throws -> [Float] { try model.logits(of: images, count: count) }
+
+  func gradients(of images: [Float], losses: [Loss]) throws -> (logits: [Float], gradients: [Float]) {
+    asked.append(images)
+    let (logits, gradients) = try model.gradients(of: images, losses: losses)
+    return (logits, images == Self.image ? [0, 0, 0] : gradients)
   }
 }

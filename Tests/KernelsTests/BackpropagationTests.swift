@@ -169,6 +169,12 @@ import Testing
     }
   }
 
+  /// Half for each side, as PyTorch has it.
+  @Test(arguments: [BinaryFunction.maximum, .minimum])
+  func slopesOfEqualNumbers(of function: BinaryFunction) {
+    #expect(function.slopes(1.25, 1.25) == (0.5, 0.5))
+  }
+
   @Test(arguments: [BinaryFunction.add, .subtract, .multiply, .divide, .maximum, .minimum, .power])
   func slopesOfPairs(of function: BinaryFunction) {
     for (a, b): (Float, Float) in [(1.5, 2.25), (2.5, 0.75)] {

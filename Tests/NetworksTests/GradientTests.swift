@@ -101,6 +101,16 @@ import Testing
     #expect(try gradients(classifier, images, losses, batch: 2) != expected)
   }
 
+  /// Each logit is a channel's largest number; all numbers of a channel are equal, so that its first has the gradient.
+  @Test func ofEqualNumbersTheFirstHasTheGradient() throws {
+    let path = Fixture.path("onnx-largest.onnx")
+    let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)
+    let images = [Float](repeating: 0.5, count: 8 * 8 * 3)
+    var expected = [Float](repeating: 0, count: images.count)
+    expected[1] = 1
+    #expect(try gradients(classifier, images, [.logit(of: 1)], batch: 1) == expected)
+  }
+
   @Test func aLossOfAClassThatThereIsNotIsRefused() throws {
     let (architecture, checkpoint) = try network("tiny")
     let classifier = try Classifier(architecture: architecture, checkpoint: checkpoint)

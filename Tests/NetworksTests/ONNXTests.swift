@@ -9,7 +9,7 @@ import Testing
   static let models = [
     "onnx-resnet", "onnx-resnet-dynamo", "onnx-bit", "onnx-vit", "onnx-vit-dynamo", "onnx-convnext", "onnx-swin",
     "onnx-efficientnet", "onnx-mobilenet", "onnx-regnet", "onnx-mixer", "onnx-medley",
-    "onnx-swapped", "onnx-attention", "onnx-response",
+    "onnx-forks", "onnx-swapped", "onnx-attention", "onnx-response",
   ]
 
   @Test(arguments: models)

@@ -97,7 +97,7 @@ def main() -> int:
                 pixels = numpy.stack([numpy.asarray(Image.open(Path(folder) / "val" / file).convert("RGB"))
                                       for file in files])
                 images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-                batch = (images - mean) / deviation
+                batch = ((images - mean) / deviation).contiguous()
                 for method in options.methods:
                     logits = archive[f"{name}/{method}"]["logits"][:]
                     for place, budget in enumerate(options.budgets, start=1):
