@@ -178,7 +178,7 @@ import Testing
 
   /// From an image without a gradient nothing is found; later restarts begin half of the budget away, at random.
   @Test func restartsBeginAtRandom() throws {
-    let attack = { Attack(.fabT, budget: 0.06, step: 0, steps: 1, restarts: $0) }
+    let attack = { Attack(.fabT, budget: 0.06, step: 0, steps: 1, restarts: $0, targets: 1) }
     let model = ShyModel()
     let image = ShyModel.image
     #expect(
@@ -192,12 +192,21 @@ import Testing
       #expect(abs(Double(change) - length) < 1e-6)
     }
   }
+
+  /// Each target's restart has a start of its own.
+  @Test func startsOfTargetsAreOthers() throws {
+    let model = ShyModel()
+    let attack = Attack(.fabT, budget: 0.002, step: 0, steps: 1, restarts: 2, targets: 2)
+    #expect(
+      try Attacker(attack, on: model).attacked(ShyModel.image, labels: [1], randoms: [Self.random]) == ShyModel.image)
+    #expect(model.asked.count == 4 && Set(model.asked).count == 3)
+  }
 }
 
-/// A linear network that shows no gradient at one image.
+/// A linear network that shows no gradient at one image, and whose third class is far away.
 private final class ShyModel: AttackedModel {
   static let image: [Float] = [0.5, 0.4, 0.95]
-  private let model = LinearModel(weights: [[1, 2, -1], [0, -1, 1]])
+  private let model = LinearModel(weights: [[1, 2, -1], [0, -1, 1], [-4, -4, -4]])
   /// The images whose gradients were asked for.
   private(set) var asked: [[Float]] = []
 

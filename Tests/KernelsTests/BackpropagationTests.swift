@@ -169,6 +169,17 @@ import Testing
     }
   }
 
+  /// A number that is copied twice has the gradients of both copies.
+  @Test func gradientsOfCopiesAreAdded() {
+    let walk = StridedWalk(shape: [2, 3], strides: [[0, 1], [3, 1]], offsets: [0, 0])
+    let gradient: [Float] = [1, 2, 3, 40, 50, 60]
+    var output: [Float] = [0, 0, 0]
+    gradient.withUnsafeBufferPointer { gradient in
+      output.withUnsafeMutableBufferPointer { walk.scatter(gradient, into: $0) }
+    }
+    #expect(output == [41, 52, 63])
+  }
+
   /// Half for each side, as PyTorch has it.
   @Test(arguments: [BinaryFunction.maximum, .minimum])
   func slopesOfEqualNumbers(of function: BinaryFunction) {

@@ -101,6 +101,27 @@ import Testing
     #expect(try gradients(classifier, images, losses, batch: 2) != expected)
   }
 
+  /// A batch that goes forth and back in parts: each image has its own loss, in later parts, too.
+  @Test func lossesOfLargeBatchesAreThoseOfTheirImages() throws {
+    let classifier = try Classifier(randomly: network("tiny-resnet").0)
+    let size = classifier.inputHeight * classifier.inputWidth * 3
+    let image: [Float] = (0..<size).map { Float($0 % 251) / 125 - 1 }
+    let losses = [Loss.logit(of: 1), .logit(of: 4)]
+    let expected = try gradients(classifier, image + image, losses, batch: 2)
+    let count = 2400
+    let images = [Float](unsafeUninitializedCapacity: count * size) { values, filled in
+      for index in 0..<count * size { values[index] = image[index % size] }
+      filled = count * size
+    }
+    let found = try gradients(
+      classifier, images, (0..<count).map { losses[$0 * 2 / count] }, batch: count)
+    for (place, part) in [(0, 0), (count / 2 - 1, 0), (count / 2, 1), (count - 1, 1)] {
+      #expect(
+        Array(found[(place * size)..<((place + 1) * size)]) == Array(expected[(part * size)..<((part + 1) * size)]),
+        "image \(place)")
+    }
+  }
+
   /// Each logit is a channel's largest number; all numbers of a channel are equal, so that its first has the gradient.
   @Test func ofEqualNumbersTheFirstHasTheGradient() throws {
     let path = Fixture.path("onnx-largest.onnx")
@@ -166,6 +187,12 @@ import Testing
       let slope = (value(loss, up) - value(loss, down)) * 0x1p6
       #expect(abs(found[index] - slope) < 2e-4, "\(loss), logit \(index)")
     }
+  }
+
+  /// Of equal logits the first is the largest.
+  @Test func ratiosTakeTheFirstOfEqualLogits() {
+    let found = gradient(.logitRatio(label: 3), [2, 2, 1, 0])
+    #expect(found[0] != 0 && found[1] == 0 && found[2] != 0 && found[3] == -1)
   }
 
   /// -(z_y - z_other) / (z_1 - z_3), and -(z_y - z_t) / (z_1 - (z_3 + z_4) / 2).
