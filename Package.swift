@@ -146,7 +146,7 @@ let package = Package(
     tests("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
-    tests("Working", ["Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Planning"]),
+    tests("Working", ["Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Networks", "Planning"]),
     tests("Monitoring", ["Coordination", "Planning"]),
     tests("Scheduling", ["Shards"]),
     tests("Messaging", ["Shards", "CZeroMQ", logging]),
