@@ -25,7 +25,16 @@ public final class Classifier: Sendable {
   /// What a program is made of.
   private struct Variant: Hashable {
     let change: NetworkChange
-    let isDifferentiated: Bool
+    var isDifferentiated = false
+    var view: NetworkView?
+
+    var isPlain: Bool { self == Variant(change: .none) }
+
+    func graph(of network: Graph) throws -> Graph {
+      let graph = try network.leavingOut(change.leftOut)
+      if let view { return try graph.showing(view) }
+      return isDifferentiated ? try graph.withInputGradient() : graph.optimisedForAllTokens
+    }
   }
 
   private let making = Mutex(())
@@ -70,17 +79,25 @@ public final class Classifier: Sendable {
   /// - Throws: `NetworkChangeError` for a change that it does not allow, `GradientError` where a layer has no gradient,
   ///   `CheckpointError` where weights cannot be read any more.
   func program(for change: NetworkChange, isDifferentiated: Bool = false) throws -> Program {
-    if change == .none, !isDifferentiated { return program }
-    let variant = Variant(change: change, isDifferentiated: isDifferentiated)
+    try program(of: Variant(change: change, isDifferentiated: isDifferentiated))
+  }
+
+  /// What shows something within the network after a change.
+  ///
+  /// - Throws: as ``program(for:isDifferentiated:)``, and `NetworkViewError` for what it has nothing of.
+  func program(for change: NetworkChange, seenBy view: NetworkView) throws -> Program {
+    try program(of: Variant(change: change, view: view))
+  }
+
+  private func program(of variant: Variant) throws -> Program {
+    if variant.isPlain { return program }
     if let known = known(variant) { return known }
     // One thread makes programs, others wait for it.
     return try making.withLock { _ in
       if let known = known(variant) { return known }
       let opened = try network()
-      let graph = try opened.graph.leavingOut(change.leftOut)
       let program = try Program(
-        isDifferentiated ? graph.withInputGradient() : graph.optimisedForAllTokens, weights: opened.weights,
-        options: options, store: store)
+        variant.graph(of: opened.graph), weights: opened.weights, options: options, store: store)
       made.withLock { programs in
         programs.append((variant, program))
         if programs.count > Self.maximumMade { programs.removeFirst() }
@@ -89,11 +106,19 @@ public final class Classifier: Sendable {
     }
   }
 
+  /// The network as its checkpoint holds it.
+  func reopened() throws(CheckpointError) -> (network: StoredNetwork, options: ComputeOptions, store: WeightStore) {
+    (try network(), options, store)
+  }
+
   /// Whether the network after a change, perhaps with its input's gradient, needs nothing read.
   public func isReady(for change: NetworkChange, isDifferentiated: Bool = false) -> Bool {
-    if change == .none, !isDifferentiated { return true }
-    return known(Variant(change: change, isDifferentiated: isDifferentiated)) != nil
+    let variant = Variant(change: change, isDifferentiated: isDifferentiated)
+    return variant.isPlain || known(variant) != nil
   }
+
+  /// Whether a view into it needs nothing read.
+  public func isReady(for view: NetworkView) -> Bool { known(Variant(change: .none, view: view)) != nil }
 
   /// A program that was made before; it is the last one now that was asked for.
   private func known(_ variant: Variant) -> Program? {
@@ -135,6 +160,7 @@ public final class InferenceSession {
   private let classifier: Classifier
   private var session: ProgramSession
   private var gradientSession: GradientSession?
+  private var observer: (view: NetworkView, observer: Observer)?
 
   init(_ classifier: Classifier, maximumBatch: Int) {
     self.classifier = classifier
@@ -160,8 +186,21 @@ public final class InferenceSession {
   /// - Throws: as `Classifier.makeGradientSession`.
   public func gradients() throws -> GradientSession {
     if let gradientSession { return gradientSession }
+    // One of both at a time: each may take hundreds of megabytes.
+    observer = nil
     let made = try classifier.makeGradientSession(maximumBatch: maximumBatch, change: change)
     gradientSession = made
+    return made
+  }
+
+  /// What looks into the network; made when it is first asked for, and kept until another view is.
+  ///
+  /// - Throws: as `Classifier.makeObserver`.
+  public func observer(of view: NetworkView) throws -> Observer {
+    if let observer, observer.view == view { return observer.observer }
+    (observer, gradientSession) = (nil, nil)
+    let made = try classifier.makeObserver(view, maximumBatch: maximumBatch)
+    observer = (view, made)
     return made
   }
 

@@ -8,6 +8,13 @@ package protocol Design: Sendable, Hashable {
   ///
   /// - Throws: `CheckpointError` for a file that is damaged or does not fit.
   func open(_ checkpoint: String, as architecture: Architecture) throws(CheckpointError) -> StoredNetwork
+  /// The beginning of the network, whose checkpoint may lack what comes behind.
+  ///
+  /// - Parameter part: gives the beginning of the whole network's graph.
+  /// - Throws: `CheckpointError` for a file that is damaged or does not fit, and what `part` throws.
+  func openBeginning(
+    _ checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws -> StoredNetwork
   /// The network with random weights, the same ones each time.
   ///
   /// - Throws: `CheckpointError` where only a file has the weights that it can have.
@@ -80,6 +87,21 @@ extension Family {
   package func open(_ checkpoint: String, as architecture: Architecture) throws(CheckpointError) -> StoredNetwork {
     let file = try CheckpointReader.open(checkpoint)
     return try fitted(to: file, as: architecture).network(of: file, as: architecture)
+  }
+
+  package func openBeginning(
+    _ checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws -> StoredNetwork {
+    let file = try CheckpointReader.open(checkpoint)
+    let found = stored(in: file) ?? self
+    let classes = file.shape(of: Self.head + ".bias")?.first ?? architecture.classCount
+    let whole = found.graph(
+      height: architecture.inputHeight, width: architecture.inputWidth, classCount: max(1, classes))
+    let graph = try part(whole)
+    // What comes behind may be missing, as a whole or in part, but nothing may be there that is none of the network's.
+    let missing = Set(whole.parameters.filter { !graph.parameters.contains($0) && file.shape(of: $0.name) == nil })
+    try file.checkFits(whole.parameters.filter { !missing.contains($0) }, of: architecture)
+    return StoredNetwork(graph: graph, weights: file)
   }
 
   package func drawn(

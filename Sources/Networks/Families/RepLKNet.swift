@@ -51,7 +51,9 @@ package struct RepLKNetDesign: Family {
       guard stage + 1 < channels.count else { continue }
       let wider = channels[stage + 1]
       value = pointwise("transitions.\(stage).0", value, wider, activation: .relu, in: &graph)
+      graph.landmarks.append(("transitions.\(stage).0", value))
       value = depthwise("transitions.\(stage).1", value, stride: 2, in: &graph)
+      graph.landmarks.append(("transitions.\(stage).1", value))
     }
     value = graph.append(BatchNorm(name: "norm", channels: channels.last ?? 0), value)
     value = graph.append(GlobalAverage(), value)
@@ -65,9 +67,14 @@ package struct RepLKNetDesign: Family {
       name: "stem.0.conv", inputs: 3, outputs: channels[0], shape: WindowShape(kernel: 3, stride: 2, padding: 1),
       hasBias: false, normalisation: "stem.0.bn", activation: .relu, mayBeInBlocks: false)
     var value = graph.append(first, 0)
+    graph.landmarks.append(("stem.0", value))
     value = depthwise("stem.1", value, in: &graph)
+    graph.landmarks.append(("stem.1", value))
     value = pointwise("stem.2", value, channels[0], activation: .relu, mayBeInBlocks: false, in: &graph)
-    return depthwise("stem.3", value, stride: 2, in: &graph)
+    graph.landmarks.append(("stem.2", value))
+    value = depthwise("stem.3", value, stride: 2, in: &graph)
+    graph.landmarks.append(("stem.3", value))
+    return value
   }
 
   /// x + pw2(relu(large kernel(relu(pw1(norm(x)))))).

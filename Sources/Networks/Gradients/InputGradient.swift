@@ -5,9 +5,14 @@ extension Graph {
   ///
   /// - Throws: `GradientError` for a layer that cannot be differentiated.
   func withInputGradient() throws(GradientError) -> Graph {
-    let forward = forDifferentiation
-    var builder = GradientBuilder(forward)
-    for node in forward.nodes.reversed() {
+    try forDifferentiation.differentiated(startingWith: LossGradient())
+  }
+
+  /// The graph whose outputs are its first output and the gradient with respect to the image of what a layer says: it reads
+  /// the output and gives the output's gradient.
+  func differentiated(startingWith start: some Layer) throws(GradientError) -> Graph {
+    var builder = GradientBuilder(self, startingWith: start)
+    for node in nodes.reversed() {
       guard let gradient = builder.gradient(of: node.output), builder.dependsOnImage(node.output) else { continue }
       try node.layer.differentiate(node, gradient, in: &builder)
     }
@@ -16,7 +21,7 @@ extension Graph {
 
   /// The network without what its layers do to their sums where the sums themselves are needed on the way back; feed-forward
   /// layers are kept apart, so that what lies between them is there.
-  private var forDifferentiation: Graph {
+  var forDifferentiation: Graph {
     keepingWhatTheFirstTokenNeeds().absorbingNormalisations().fusingActivations().splittingActivations()
   }
 }
@@ -27,12 +32,15 @@ public enum GradientError: Error, Equatable, CustomStringConvertible {
   case noAdjoint(layer: String)
   /// Logits that do not depend on the image.
   case constantLogits
+  /// No value of the network is known to be its last map before the mean over pixels or the class token.
+  case noMaps
 
   /// What was found.
   public var description: String {
     switch self {
     case .noAdjoint(let layer): "the network has a layer that cannot be differentiated: \(layer)"
     case .constantLogits: "the network's logits do not depend on the image, so that there is no gradient"
+    case .noMaps: "the network has no mean over pixels and no class token, before which its last maps would be"
     }
   }
 }
@@ -43,8 +51,8 @@ struct GradientBuilder {
   private var gradients: [Graph.Value: Graph.Value] = [:]
   private let isOfImage: [Bool]
 
-  /// A network, and the gradient of its logits.
-  init(_ forward: Graph) {
+  /// A network, and what gives the gradient of its first output.
+  init(_ forward: Graph, startingWith start: some Layer) {
     var isOfImage = [Bool](repeating: false, count: forward.extents.count)
     isOfImage[0] = true
     for node in forward.nodes { isOfImage[node.output] = node.inputs.contains { isOfImage[$0] } }
@@ -52,7 +60,7 @@ struct GradientBuilder {
     graph = forward
     graph.blocks = []
     graph.outputs = [forward.logits]
-    gradients[forward.logits] = graph.append(LossGradient(), [forward.logits])
+    gradients[forward.logits] = graph.append(start, [forward.logits])
   }
 
   /// The gradient of a value of the network; nil where no logit depends on it.

@@ -43,6 +43,8 @@ package struct Graph: Sendable {
   private(set) var nodes: [Node] = []
   /// In order of their outputs.
   var blocks: [Block] = []
+  /// Values that have names besides the blocks' ends, such as the maps within a stem, in their order.
+  var landmarks: [(path: String, value: Value)] = []
   /// What a program of the graph gives, the logits first: [1, 1, classes].
   var outputs: [Value] = []
   /// Whether large products are taken in blocks, whose rounding errors are somewhat larger.

@@ -20,6 +20,13 @@ struct ONNXDesign: Design {
     return StoredNetwork(graph: model.graph, weights: model.weights)
   }
 
+  func openBeginning(
+    _ checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws -> StoredNetwork {
+    let network = try open(checkpoint, as: architecture)
+    return StoredNetwork(graph: try part(network.graph), weights: network.weights)
+  }
+
   func drawn(
     as architecture: Architecture, zeroing zeroed: Set<String>
   ) throws(CheckpointError) -> StoredNetwork {

@@ -34,6 +34,11 @@ struct GraphRewriting {
     values[value] = result.append(layer, [value, other].compactMap { $0.flatMap { values[$0] } })
   }
 
+  /// Appends a layer that reads an old value, and gives the new graph's value.
+  mutating func observe(_ value: Graph.Value, by layer: any Layer) -> Graph.Value? {
+    values[value].map { result.append(layer, [$0]) }
+  }
+
   /// Lets an old value be what another one is.
   mutating func replace(_ value: Graph.Value, by other: Graph.Value) { values[value] = values[other] }
 

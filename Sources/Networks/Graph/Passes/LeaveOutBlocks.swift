@@ -16,6 +16,13 @@ extension Graph {
       while let before = taken[value] { value = before }
       return value
     }
+    return keeping(outputs, reading: source)
+  }
+
+  /// The layers that some values follow from, which become the outputs.
+  ///
+  /// - Parameter source: which value is read in place of a value.
+  func keeping(_ outputs: [Value], reading source: (Value) -> Value = { $0 }) -> Graph {
     let outputs = outputs.map(source)
     var isNeeded = [Bool](repeating: false, count: extents.count)
     for output in outputs { isNeeded[output] = true }
