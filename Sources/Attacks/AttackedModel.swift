@@ -21,7 +21,7 @@ public protocol AttackedModel {
 
 extension AttackedModel {
   /// The largest logit's place of each image, of equal ones the first.
-  func answers(_ logits: [Float]) -> [Int] {
+  package func answers(_ logits: [Float]) -> [Int] {
     stride(from: 0, to: logits.count, by: classCount).map { start in
       (0..<classCount).reduce(0) { logits[start + $1] > logits[start + $0] ? $1 : $0 }
     }
