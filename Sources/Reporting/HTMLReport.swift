@@ -35,7 +35,7 @@ public enum HTMLReport {
     th { text-align: left; padding-right: .8rem; font-weight: normal; color: var(--quiet); }
     table { border-collapse: collapse; font-size: .85rem; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
     td:first-child { color: var(--quiet); } td:last-child { overflow-wrap: anywhere; }
-    .quiet { color: var(--quiet); }
+    .quiet { color: var(--quiet); } figure { margin: 1.5rem 0; } figcaption { color: var(--quiet); }
     .figure { font-size: 2rem; font-variant-numeric: tabular-nums; }
     """
 

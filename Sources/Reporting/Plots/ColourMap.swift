@@ -4,7 +4,7 @@ import Records
 enum ColourMap: SectionPlot {
   static func draw(_ section: ReportSection) -> String? {
     let maps = section.metrics.compactMap { metric -> String? in
-      let axes = metric.axes.compactMap { name in section.axes.first { $0.name == name } }
+      let axes = metric.axes.compactMap(section.axis)
       guard metric.said.role == .map, metric.said.unit == .share, axes.count == 2, axes.count == metric.axes.count,
         section.isDefined(metric)
       else { return nil }

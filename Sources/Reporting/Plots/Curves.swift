@@ -10,7 +10,7 @@ enum Curves: SectionPlot {
 
   static func draw(_ section: ReportSection) -> String? {
     let plots = section.metrics.compactMap { metric -> String? in
-      let axes = metric.axes.compactMap { name in section.axes.first { $0.name == name } }
+      let axes = metric.axes.compactMap(section.axis)
       let isCells = metric.name == section.cells?.name
       guard let columns = axes.last, axes.count == metric.axes.count, axes.count <= 2, section.isDefined(metric),
         metric.said.role == .curve || isCells && columns.isNumeric

@@ -13,7 +13,7 @@ protocol ComparisonPlot: Sendable {
 /// The plots of a page, in their order.
 enum Plots {
   static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self, Reliability.self]
-  static let ofComparisons: [any ComparisonPlot.Type] = [ModelDots.self]
+  static let ofComparisons: [any ComparisonPlot.Type] = [ModelDots.self, ModelCurves.self]
 
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes or shapes tell repeats apart.
   static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
