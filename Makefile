@@ -11,11 +11,16 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run test dist kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test dist kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
 	$(GAUNTLET) run manifests/miniature.yaml --run $(RUN)
+
+# The study's nine experiments in small: table, and a page with the study's figures.
+study: build
+	$(GAUNTLET) miniature $(DATA)
+	$(GAUNTLET) run manifests/study-miniature.yaml --run runs/study
 
 test: setup
 	$(SWIFT) build -c release --build-tests
