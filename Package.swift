@@ -153,7 +153,9 @@ let package = Package(
     tests("Launching", ["Planning", "Messaging", "Yams", logging]),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["gauntlet", "Records", "Archives", "Coordination", "Launching", "Messaging", "Planning"],
+      dependencies: [
+        "gauntlet", "Records", "Archives", "Coordination", "Imaging", "Launching", "Messaging", "Planning",
+      ],
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
     tests("Reporting", ["Records", "Archives", "Benchmarks"]),

@@ -14,6 +14,8 @@ public struct ArchiveGroupPlan: Sendable {
   public let classNames: [String]
   /// What each part holds of its images. Dimensions of one name have one length.
   public let variables: [Variable]
+  /// Names of places along the variables' dimensions.
+  public let coordinates: [Axis]
   /// Where it came from.
   public let attributes: [String: String]
   /// What is known of each image, in words.
@@ -37,9 +39,10 @@ public struct ArchiveGroupPlan: Sendable {
   /// A group; labels are as many as paths.
   public init(
     path: String, axes: [Axis], imagePaths: [String], labels: [Int32], classNames: [String], variables: [Variable],
-    attributes: [String: String], texts: [Text] = []
+    coordinates: [Axis] = [], attributes: [String: String], texts: [Text] = []
   ) {
     self.texts = texts
+    self.coordinates = coordinates
     self.path = path
     self.axes = axes
     self.imagePaths = imagePaths

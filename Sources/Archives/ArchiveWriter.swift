@@ -73,6 +73,14 @@ public final class ArchiveWriter {
     let images = group.imagePaths.count
     try makeDimension(root + "/image", length: images, in: file)
     for dimension in group.dimensions {
+      if let axis = group.coordinates.first(where: { $0.name == dimension.name }) {
+        guard axis.values.count == dimension.length else {
+          throw .unwritable(
+            path: file.path, reason: "\(axis.name) has another length than the variables in \(group.path)")
+        }
+        try makeAxis(axis, root, in: file)
+        continue
+      }
       try makeDimension(root + "/" + dimension.name, length: dimension.length, in: file)
     }
     try file.setAttribute("variables", of: root, to: group.variables.map(\.name).joined(separator: " "))
@@ -206,11 +214,12 @@ public final class ArchiveWriter {
     guard let stored, let plan = groups[group] else {
       throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
     }
-    furtherAxes[group, default: []] += further
+    furtherAxes[group, default: plan.coordinates] += further
+    let axesOfMetrics = plan.axes + plan.coordinates + further
     try written {
       for axis in further { try Self.makeAxis(axis, "/" + group, in: stored.file) }
       for metric in series {
-        let axes = metric.axes.compactMap { name in (plan.axes + further).first { $0.name == name } }
+        let axes = metric.axes.compactMap { name in axesOfMetrics.first { $0.name == name } }
         let extents = axes.map(\.values.count)
         guard axes.count == metric.axes.count, extents.reduce(1, *) == metric.values.count else {
           throw ArchiveError.unwritable(path: path, reason: "the metric \(metric.name) has another shape than its axes")

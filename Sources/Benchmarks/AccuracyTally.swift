@@ -2,7 +2,7 @@ import Records
 
 /// Counts right answers of one model on one benchmark, condition by condition. It holds a byte an image and condition, and
 /// what `CalibrationTally` holds.
-public struct AccuracyTally: Tally {
+public struct AccuracyTally: AnswerTally {
   /// What became of an image under a condition.
   private enum Outcome {
     static let missing: UInt8 = 0

@@ -31,13 +31,19 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   /// The classes' folder names in class-index order; none: told from the folders.
   public let classes: [String]
   /// What the archive says of how pictures are changed, by the names of its attributes.
-  public let attributes: [String: String]
+  public private(set) var attributes: [String: String]
   /// Whether accuracies are wanted; otherwise its logits are computed and archived, whatever its classes are.
   public var isScored = true
   /// Whether answers are sought among all of a network's outputs, though the benchmark has classes of its own.
   public var answersAmongAll = false
   /// Files that annotate its images; nil: none.
   public var annotationFiles: [AnnotationFile]?
+  /// The names of the models that it evaluates; none: all of the run.
+  public var models: [String] = []
+  /// What is observed of each image.
+  public let observed: Observed
+  /// Which of the images are taken; nil: all.
+  public private(set) var sample: ImageSample?
   /// By ImageNet-P's perturbations the unsteadiness of the network that others are measured by, where it is known.
   public let unsteadiness: [String: Unsteadiness]
 
@@ -46,18 +52,24 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   /// - Parameters:
   ///   - steps: what is done to pictures at a cell; without, they come to the network's size and are not changed.
   ///   - input: what is done to the network's input at a cell.
+  ///   - saliency: which patches are set to 0 in a network's order, at a cell.
   ///   - attack: how images are changed so that the network errs, at a cell.
   ///   - lesion: what is left out of the network at a cell.
+  ///   - observed: what is observed of each image.
+  ///   - sample: which of the images are taken; nil: all.
   public init(
     kind: BenchmarkKind, name: String, layout: PictureLayout, grid: Grid = Grid(axes: []), classes: [String] = [],
     attributes: [String: String] = [:], unsteadiness: [String: Unsteadiness] = [:],
     steps: (GridCell) -> [PictureStep] = { _ in [.fit] }, input: (GridCell) -> [InputStep] = { _ in [] },
-    attack: (GridCell) -> Attack? = { _ in nil }, lesion: (GridCell) -> Lesion? = { _ in nil }
+    saliency: (GridCell) -> SaliencyDrop? = { _ in nil }, attack: (GridCell) -> Attack? = { _ in nil },
+    lesion: (GridCell) -> Lesion? = { _ in nil },
+    observed: Observed = .logits, sample: ImageSample? = nil
   ) {
+    (self.observed, self.sample) = (observed, sample)
     (self.kind, self.name, self.layout, self.grid, self.classes) = (kind, name, layout, grid, classes)
     (self.attributes, self.unsteadiness) = (attributes, unsteadiness)
     conditions = grid.cells.map {
-      Condition($0, steps: steps($0), input: input($0), attack: attack($0), lesion: lesion($0))
+      Condition($0, steps: steps($0), input: input($0), saliency: saliency($0), attack: attack($0), lesion: lesion($0))
     }
   }
 
@@ -75,10 +87,21 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
     return nil
   }
 
+  /// The same of a part of its images.
+  public func sampling(_ count: Int) -> BenchmarkDefinition {
+    var definition = self
+    (definition.sample, definition.attributes["sample"]) = (ImageSample(count), String(count))
+    return definition
+  }
+
+  /// Whether it evaluates a model of some name.
+  public func evaluates(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
+
   /// Whether pictures or networks are changed on the fly, with random numbers of the run's seed.
   public var isDrawn: Bool {
     conditions.contains {
-      $0.lesion != nil || $0.attack != nil || !$0.input.isEmpty || $0.steps.contains { $0 != .fit }
+      $0.lesion != nil || $0.saliency != nil || $0.attack != nil || !$0.input.isEmpty
+        || $0.steps.contains { $0 != .fit }
     }
   }
 

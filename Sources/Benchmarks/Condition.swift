@@ -10,6 +10,8 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
   public let steps: [PictureStep]
   /// What is done then to the values that the network is given, in this order; none: they are the picture's own.
   public let input: [InputStep]
+  /// Which patches of them are then set to 0, in the order in which a network looks at them; nil: none.
+  public let saliency: SaliencyDrop?
   /// How the values are changed then so that the network errs; nil: not at all.
   public let attack: Attack?
   /// What is left out of the network; nil: nothing.
@@ -17,8 +19,11 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
 
   /// What is done at a cell of a grid.
   public init(
-    _ cell: GridCell, steps: [PictureStep], input: [InputStep] = [], attack: Attack? = nil, lesion: Lesion? = nil
+    _ cell: GridCell, steps: [PictureStep], input: [InputStep] = [], saliency: SaliencyDrop? = nil,
+    attack: Attack? = nil,
+    lesion: Lesion? = nil
   ) {
+    self.saliency = saliency
     self.cell = cell
     self.steps = steps
     self.input = input
@@ -28,6 +33,21 @@ public struct Condition: Sendable, Hashable, Codable, CustomStringConvertible {
 
   /// The cell as people write it.
   public var description: String { cell.description }
+
+  /// Whether the network is asked for gradients before it is asked for its answer.
+  public var needsGradients: Bool {
+    if case .gradient? = saliency?.source { return true }
+    return attack?.method.needsGradients == true
+  }
+
+  /// Whether what is done rests on what images show.
+  public var needsLabels: Bool {
+    if case .gradient? = saliency?.source { return true }
+    return attack != nil
+  }
+
+  /// Whether values are changed once they have the network's size, in [0, 1], by asking a network.
+  public var asksNetworks: Bool { saliency != nil || attack != nil }
 
   /// Where the masks lie that the steps need.
   public var masks: MaskFolder? {

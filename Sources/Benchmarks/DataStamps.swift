@@ -97,6 +97,7 @@ extension BenchmarkDefinition {
   ///
   /// - Throws: `ListingError` for an archive that cannot be read.
   public func stamps(of listing: ImageListing) throws -> DataStamps {
+    guard observed.isOfImages else { return DataStamps(folders: [], sample: []) }
     let folders = try folderStamps(of: listing)
     return DataStamps(folders: folders, sample: try DataStamps.sample(of: folders, in: self, listing))
   }
@@ -106,6 +107,7 @@ extension BenchmarkDefinition {
   /// - Returns: files that may be others, and of which no contents are known.
   /// - Throws: `ListingError.changedFile` for the first that has changed.
   public func compare(_ listing: ImageListing, with before: DataStamps) throws -> [TouchedFiles] {
+    guard observed.isOfImages else { return [] }
     let now = try folderStamps(of: listing)
     guard now.map(\.condition) == before.folders.map(\.condition) else {
       throw ListingError.changedFile(root, reason: "its conditions' folders are no longer the same ones")

@@ -131,9 +131,13 @@ extension BenchmarkDefinition {
   ///
   /// - Throws: `ListingError` for a missing folder or an empty data set.
   public func listing() throws -> ImageListing {
-    let found = try found()
+    guard observed.isOfImages else {
+      return ImageListing(paths: [Self.weights], labels: [-1], classNames: [], rule: .names)
+    }
+    var found = try found()
     let folders = Set(found.images.map { ExactText(classFolder(of: $0)) })
     let classes = try classes(of: folders)
+    if let sample { leaveOutOthers(than: sample, &found) }
     return ImageListing(
       paths: found.images, labels: found.images.map { classes.index[ExactText(classFolder(of: $0))] ?? -1 },
       classNames: classes.names, rule: classes.rule, leftOut: found.leftOut)
@@ -142,12 +146,28 @@ extension BenchmarkDefinition {
   /// The paths of the images of all conditions, as ``listing()`` has them, whatever their classes are.
   ///
   /// - Throws: `ListingError` for a missing folder or an empty data set.
-  public func imagePaths() throws -> [String] { try found().images }
+  public func imagePaths() throws -> [String] { observed.isOfImages ? try sampled(found().images) : [Self.weights] }
+
+  private func sampled(_ images: [String]) -> [String] { sample.map { $0.drawn(of: images) } ?? images }
+
+  /// What stands in an image's place where a network alone is observed.
+  private static let weights = "weights"
 
   private func found() throws -> Found {
     var found = subsets.isEmpty ? try unionOfConditions() : try allSubsets()
     if let masks { try leaveOutUnmasked(masks, &found) }
     return found
+  }
+
+  /// Leaves out images that are not drawn.
+  private func leaveOutOthers(than sample: ImageSample, _ found: inout Found) {
+    let drawn = sample.drawn(of: found.images)
+    let chosen = Set(drawn.lazy.map { ExactText($0) })
+    guard let first = found.images.first(where: { !chosen.contains(ExactText($0)) }) else { return }
+    let left = LeftOutFile(
+      path: first, count: found.images.count - drawn.count,
+      reason: "they are not among the \(drawn.count) images that are drawn")
+    found = Self.sorted((drawn, found.leftOut + [left]))
   }
 
   /// Leaves out images that a condition needs a mask of and that have none.

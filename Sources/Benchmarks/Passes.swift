@@ -29,11 +29,32 @@ extension Condition {
   /// What an image costs under this condition: its logits, and what its attack asks before. A network without some of its
   /// blocks does less than a whole pass.
   ///
-  /// - Parameter classCount: outputs of the network, which bound the classes that attacks go towards.
-  public func passes(classCount: Int) -> Passes {
-    var passes = Passes(forward: 1) + (attack?.passes(classCount: classCount) ?? Passes())
+  /// - Parameters:
+  ///   - classCount: outputs of the network, which bound the classes that attacks go towards.
+  ///   - observed: what is observed then.
+  public func passes(classCount: Int, observing observed: Observed = .logits) -> Passes {
+    var passes = observed.passes + (attack?.passes(classCount: classCount) ?? Passes())
+    switch saliency?.source {
+    // That of the network that says what is salient.
+    case .attention: passes = passes + Passes(forward: 1)
+    case .gradient: passes = passes + Passes(forward: 1, gradients: 1)
+    case nil: break
+    }
     if let lesion, lesion.count > 0 { passes.isUpperBound = true }
     return passes
+  }
+}
+
+extension Observed {
+  /// What an image asks of the network.
+  var passes: Passes {
+    switch self {
+    case .logits, .transferredLogits, .features, .attentionDistance: Passes(forward: 1)
+    case .kernelDistance: Passes()
+    case .receptiveField: Passes(gradients: 1)
+    // Its answer, the line, and both ends.
+    case .gradients(let steps): Passes(forward: 1, gradients: steps + 2)
+    }
   }
 }
 

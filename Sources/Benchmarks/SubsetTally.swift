@@ -30,7 +30,7 @@ public struct SubsetFigures: Sendable {
 }
 
 /// Counts right answers of one model on a benchmark of named sets of images, set by set. It holds ten bytes an image.
-public struct SubsetTally: Tally {
+public struct SubsetTally: AnswerTally {
   private let figures: SubsetFigures
   private let grid: Grid
   private let scoring: Scoring

@@ -140,6 +140,7 @@ public struct Collector {
     for (model, specification) in run.plan.manifest.models.enumerated() {
       let classCount = specification.classCount
       for (benchmark, definition) in run.plan.manifest.benchmarks.enumerated() {
+        guard run.plan.isEvaluated(model: model, benchmark: benchmark) else { continue }
         let listing = run.plan.listings[benchmark]
         let scoring = definition.scoring(of: listing, classCount: classCount)
         groups.append(
@@ -148,6 +149,7 @@ public struct Collector {
             axes: definition.grid.axes,
             imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames,
             variables: run.plan.variables(model: model, benchmark: benchmark),
+            coordinates: run.plan.shape(model: model, benchmark: benchmark).coordinates,
             attributes: attributes(
               of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)

@@ -59,7 +59,7 @@ public struct DataVerifier {
   }
 
   private static func roots(of group: ArchiveReader.Group) -> [String] {
-    ([group.attributes["data_root"]] + subsets(of: group).map(\.folder)).compactMap { $0 }
+    ([group.attributes["data_root"]] + subsets(of: group).map(\.folder)).compactMap { $0 }.filter { !$0.isEmpty }
   }
 
   private static func subsets(of group: ArchiveReader.Group) -> [(name: String, folder: String)] {
@@ -80,8 +80,10 @@ public struct DataVerifier {
     let parts = try archive.parts()
     for (position, part) in parts.enumerated() {
       progress(Double(position) / Double(max(1, parts.count)))
-      guard let recorded = part.imagesSHA256, !recorded.isEmpty,
-        let group = archive.groups.first(where: { $0.path == part.group }),
+      let group = archive.groups.first { $0.path == part.group }
+      // Where a network alone was observed there are no images.
+      if group?.attributes["data_root"] == "" { continue }
+      guard let recorded = part.imagesSHA256, !recorded.isEmpty, let group,
         let benchmark = definition(of: group), let cell = benchmark.grid.cell(at: part.condition),
         part.images.upperBound <= group.imageCount
       else {
@@ -147,7 +149,7 @@ public struct DataVerifier {
 
   /// The benchmark as its group tells it, where its data are now; nil where it does not.
   private func definition(of group: ArchiveReader.Group) -> BenchmarkDefinition? {
-    guard let name = group.attributes["benchmark"], let root = group.attributes["data_root"],
+    guard let name = group.attributes["benchmark"], let root = group.attributes["data_root"], !root.isEmpty,
       let kind = group.attributes["benchmark_kind"].flatMap(BenchmarkKind.init(rawValue:))
     else { return nil }
     let isLive = group.attributes["corruptions"] != nil || group.attributes["perturbations"] != nil
@@ -160,7 +162,7 @@ public struct DataVerifier {
     return BenchmarkDefinition(
       kind: kind, name: name,
       layout: kind.benchmark.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
-      grid: Grid(axes: group.axes))
+      grid: Grid(axes: group.axes), sample: group.attributes["sample"].flatMap { Int($0) }.map { ImageSample($0) })
   }
 
   /// Where a folder of a benchmark is now.

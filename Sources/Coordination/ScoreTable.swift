@@ -23,27 +23,32 @@ struct ScoreTable {
     }
     self.populations = populations
     let clean = plan.cleanBenchmark
-    tallies = zip(plan.manifest.models, temperatures).map { model, temperature in
-      plan.manifest.benchmarks.indices.map { index in
+    tallies = zip(plan.manifest.models, temperatures).enumerated().map { place, found in
+      let (model, temperature) = found
+      return plan.manifest.benchmarks.indices.map { index in
         let (benchmark, listing) = (plan.manifest.benchmarks[index], plan.listings[index])
+        let kind = benchmark.kind.benchmark
         var scoring = benchmark.scoring(of: listing, classCount: model.classCount)
         scoring.scaling = temperature.map { TemperatureScaling($0, isFittedHere: index == clean) }
-        return benchmark.kind.benchmark.tally(of: benchmark, listing, scoring, population: populations[index])
+        let observed = kind.observationTally(
+          of: benchmark, plan.shape(model: place, benchmark: index), listing, scoring, population: populations[index])
+        if let observed { return observed }
+        return kind.tally(of: benchmark, listing, scoring, population: populations[index])
       }
     }
   }
 
   /// Counts a part's images.
   mutating func add(_ part: PartContents, of shard: ShardDefinition) {
-    guard let logits = part.observations["logits"], let classes = logits.count(images: part.imageCount) else { return }
     tallies[shard.model][shard.benchmark].add(
-      condition: shard.condition, firstImage: shard.firstImage, logits: logits.values, classCount: classes)
+      condition: shard.condition, firstImage: shard.firstImage, imageCount: part.imageCount,
+      observations: part.observations)
   }
 
   /// The metrics of every group. Relative errors are measured by the first benchmark of clean images.
   func metrics() -> [(group: String, metrics: [Metric], further: [Axis])] {
     plan.manifest.models.indices.flatMap { model in
-      plan.manifest.benchmarks.indices.map { benchmark in
+      plan.manifest.benchmarks.indices.filter { plan.isEvaluated(model: model, benchmark: $0) }.map { benchmark in
         (
           plan.group(model: model, benchmark: benchmark),
           series(model: model, benchmark: benchmark), tallies[model][benchmark].furtherAxes
@@ -61,6 +66,9 @@ struct ScoreTable {
       let classes = models.map { answerClasses(of: $0, on: benchmark) }
       let wanted = models.indices.flatMap { first in
         models.indices.dropFirst(first + 1).filter { classes[first] == classes[$0] }.map { (first: first, second: $0) }
+      }.filter {
+        plan.isEvaluated(model: $0.first, benchmark: benchmark)
+          && plan.isEvaluated(model: $0.second, benchmark: benchmark)
       }
       guard !wanted.isEmpty else { continue }
       let found = Outcomes.comparisons(

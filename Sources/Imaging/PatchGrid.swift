@@ -25,7 +25,7 @@ public struct PatchGrid: Sendable, Hashable, Codable, CustomStringConvertible {
   public func divides(_ size: PictureSize) -> Bool { size.height % rows == 0 && size.width % columns == 0 }
 
   /// The pixels of a patch of a picture of some size. Where a side is no multiple of the grid's, patches differ by a pixel.
-  func pixels(of patch: Int, in size: PictureSize) -> (rows: Range<Int>, columns: Range<Int>) {
+  public func pixels(of patch: Int, in size: PictureSize) -> (rows: Range<Int>, columns: Range<Int>) {
     let (row, column) = (patch / columns, patch % columns)
     return (
       row * size.height / rows..<(row + 1) * size.height / rows,

@@ -6,7 +6,7 @@ extension Plan {
   /// - Throws: `ManifestError`.
   func checkAnnotations(_ file: String) throws {
     for (benchmark, listing) in zip(manifest.benchmarks, listings) where benchmark.isScored {
-      for model in manifest.models {
+      for model in manifest.models where benchmark.evaluates(model.name) {
         guard let largest = listing.largestRealOutput(classCount: model.classCount), largest >= model.classCount else {
           continue
         }

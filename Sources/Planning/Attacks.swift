@@ -7,6 +7,7 @@ extension Plan {
   ///
   /// - Throws: `ManifestError`, or `CheckpointError` where a checkpoint does not tell what its model is.
   func checkAttacks(_ file: String) throws {
+    try checkSaliency(file)
     for benchmark in manifest.benchmarks {
       guard let attack = benchmark.conditions.lazy.compactMap(\.attack).first else { continue }
       func refused(_ problem: String) -> ManifestError {
@@ -15,7 +16,7 @@ extension Plan {
       guard benchmark.isScored else {
         throw refused("has scored: false, but attacks need to know what images show; take the key away")
       }
-      for model in manifest.models {
+      for model in manifest.models where benchmark.evaluates(model.name) {
         guard model.classCount >= attack.leastClasses else {
           throw refused(
             "attacks with \(attack.method.rawValue), which needs \(attack.leastClasses) classes, but \(model.name) has "
@@ -27,6 +28,23 @@ extension Plan {
         guard attack.method.needsGradients else { continue }
         do throws(GradientError) { try architecture.checkGradient() } catch {
           throw refused("cannot attack \(model.name): \(error)")
+        }
+      }
+    }
+  }
+}
+
+extension Plan {
+  /// Refuses to ask a model without gradient what is salient to it.
+  private func checkSaliency(_ file: String) throws {
+    for benchmark in manifest.benchmarks {
+      guard case .gradient? = benchmark.conditions.lazy.compactMap(\.saliency).first?.source else { continue }
+      for model in manifest.models where benchmark.evaluates(model.name) {
+        let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint)
+        do throws(GradientError) { try architecture?.checkGradient() } catch {
+          throw ManifestError(
+            file: file, line: nil, column: nil,
+            problem: "\(benchmark.name) cannot ask \(model.name) what is salient: \(error)")
         }
       }
     }

@@ -5,21 +5,31 @@ import Imaging
 
 /// Benchmarks in a manifest.
 extension ManifestReader {
-  func benchmark(_ node: ManifestNode) throws -> BenchmarkDefinition {
+  func benchmark(_ node: ManifestNode, _ models: [ModelSpecification]) throws -> BenchmarkDefinition {
     guard case .mapping(let mapping) = node.node, let kindNode = mapping["kind"] else {
       throw node.failure("\(node.path) must be a mapping with the key \"kind\"")
     }
     let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
       BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
-    let keys = try node.mapping(known: ["kind", "name", "classes", "scored"] + kind.benchmark.keys)
+    let isSampled =
+      !kind.benchmark.keys.contains("images") && kind.benchmark.keys.contains { $0 == "root" || $0 == "from" }
+    let keys = try node.mapping(
+      known: ["kind", "name", "classes", "scored", "models"] + (isSampled ? ["images"] : []) + kind.benchmark.keys)
     let answersAmongAll = try answersAmongAll(kind, keys["classes"])
     var benchmark = try kind.benchmark.definition(
       Keys(
-        reader: self, node: node, keys: keys, name: try keys["name"]?.identifier() ?? kind.rawValue,
+        reader: self, node: node, models: models, keys: keys, name: try keys["name"]?.identifier() ?? kind.rawValue,
         classes: answersAmongAll ? [] : try classes(keys["classes"])))
     benchmark.answersAmongAll = answersAmongAll
     benchmark.isScored =
       try keys["scored"]?.choice([(word: "true", value: true), (word: "false", value: false)]) ?? true
+    if isSampled, let node = keys["images"] { benchmark = benchmark.sampling(try node.integer(in: 1...1_000_000)) }
+    if let node = keys["models"] {
+      benchmark.models = try node.sequence().map { try $0.choice(models.map { (word: $0.name, value: $0.name) }) }
+      guard !benchmark.models.isEmpty, Set(benchmark.models).count == benchmark.models.count else {
+        throw node.failure("\(node.path) must list different names of the run's models")
+      }
+    }
     return benchmark
   }
 
@@ -39,6 +49,7 @@ extension ManifestReader {
   private struct Keys: ManifestKeys {
     let reader: ManifestReader
     let node: ManifestNode
+    let models: [ModelSpecification]
     let keys: [String: ManifestNode]
     let name: String
     let classes: [String]
@@ -97,6 +108,11 @@ extension ManifestReader {
       return numbers
     }
 
+    func saliencyNetwork(_ key: String) throws -> SaliencyNetwork? {
+      guard let entry = keys[key], entry.node.string != "gradient" else { return nil }
+      return try reader.saliencyNetwork(entry, models)
+    }
+
     func word(_ key: String, known: [String]) throws -> String? {
       try keys[key]?.choice(known.map { (word: $0, value: $0) })
     }
@@ -112,7 +128,9 @@ extension ManifestReader {
 
     func mappings(_ key: String, known: [String], keys wanted: [String]) throws -> [String: Keys]? {
       try keys[key]?.mapping(known: known).mapValues { entry in
-        Keys(reader: reader, node: entry, keys: try entry.mapping(known: wanted), name: name, classes: classes)
+        Keys(
+          reader: reader, node: entry, models: models, keys: try entry.mapping(known: wanted), name: name,
+          classes: classes)
       }
     }
   }

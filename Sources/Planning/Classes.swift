@@ -19,7 +19,8 @@ extension Plan {
   /// - Throws: `ManifestError`.
   func checkScorable(_ file: String) throws {
     for model in manifest.models {
-      for (benchmark, listing) in zip(manifest.benchmarks, listings) where benchmark.needsClasses {
+      for (benchmark, listing) in zip(manifest.benchmarks, listings)
+      where benchmark.needsClasses && benchmark.evaluates(model.name) {
         let scoring = benchmark.scoring(of: listing, classCount: model.classCount)
         guard scoring.obstacle != nil else { continue }
         throw ManifestError(
@@ -35,8 +36,11 @@ extension Plan {
   /// What was taken for granted about classes, and what is left out: one sentence a line, for whoever starts the run.
   public var assumptions: [String] {
     zip(manifest.benchmarks, listings).flatMap { benchmark, listing in
+      guard benchmark.observed == .logits || benchmark.observed.needsLabels else {
+        return listing.leftOutWords.map { "\(benchmark.name): \($0)" }
+      }
       var models: [String: [String]] = [:]
-      for model in manifest.models {
+      for model in manifest.models where benchmark.evaluates(model.name) {
         models[benchmark.scoring(of: listing, classCount: model.classCount).assumption, default: []].append(model.name)
       }
       let classes = models.sorted { $0.key < $1.key }.map { words, names in

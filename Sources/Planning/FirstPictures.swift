@@ -18,6 +18,7 @@ struct FirstPictures {
   ///
   /// - Throws: `PlanningError.undecodable` for a folder of which none can be.
   func sizes() throws -> [PictureSize] {
+    guard benchmark.observed.isOfImages else { return [] }
     var sizes = Set<PictureSize>()
     for (place, files) in folders { sizes.insert(try size(in: place, of: files)) }
     return sizes.sorted { ($0.width, $0.height) < ($1.width, $1.height) }
@@ -103,7 +104,7 @@ extension Plan {
   /// Refuses a benchmark whose pictures, prepared as a model's specification says, are none that its network takes.
   func checkFit() throws {
     for (model, input) in zip(manifest.models, inputs) {
-      for (benchmark, sizes) in zip(manifest.benchmarks, pictures) {
+      for (benchmark, sizes) in zip(manifest.benchmarks, pictures) where benchmark.evaluates(model.name) {
         for size in sizes {
           let made = try benchmark.size(of: size, for: model, taking: input)
           guard made == input else {

@@ -21,7 +21,7 @@ extension Plan {
     for benchmark in manifest.benchmarks {
       let lesions = benchmark.conditions.compactMap(\.lesion)
       guard let first = lesions.first else { continue }
-      for model in manifest.models {
+      for model in manifest.models where benchmark.evaluates(model.name) {
         guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
           continue
         }

@@ -63,7 +63,7 @@ public struct ManifestReader {
     let keys = try sections(of: root)
     _ = try keys["cluster"].map(cluster)
     let models = try required("models", in: keys, of: root).sequence().map(model)
-    let benchmarks = try required("benchmarks", in: keys, of: root).sequence().map(benchmark)
+    let benchmarks = try required("benchmarks", in: keys, of: root).sequence().map { try benchmark($0, models) }
     if models.isEmpty { throw root.failure("models is empty; name at least one model") }
     if benchmarks.isEmpty { throw root.failure("benchmarks is empty; name at least one benchmark") }
     try refuseTwins(models.map(\.name), what: "model", in: keys["models"] ?? root)
@@ -153,7 +153,7 @@ public struct ManifestReader {
 // MARK: - Models
 
 extension ManifestReader {
-  private func model(_ node: ManifestNode) throws -> ModelSpecification {
+  func model(_ node: ManifestNode) throws -> ModelSpecification {
     let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
     let checkpointNode = try required("checkpoint", in: keys, of: node)
     let checkpoint = try existing(checkpointNode, folder: false)
@@ -182,7 +182,7 @@ extension ManifestReader {
   }
 
   /// The architecture that a manifest names, perhaps with the side of its images; an ONNX model tells its own.
-  private func architecture(
+  func architecture(
     _ node: ManifestNode?, of checkpoint: String, _ checkpointNode: ManifestNode, in model: ManifestNode
   ) throws -> Architecture {
     let isONNX = CheckpointReader.isONNX(checkpoint)
@@ -224,7 +224,7 @@ extension ManifestReader {
     return String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
   }
 
-  private func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {
+  func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {
     let side = architecture.inputHeight
     let usual = architecture.defaultPreprocessing
     let keys = try node?.mapping(known: ["resize", "crop", "interpolation", "mean", "std"]) ?? [:]

@@ -22,6 +22,8 @@ public struct Plan: Sendable {
   public let inputs: [PictureSize]
   /// Of each benchmark the different sizes of the first pictures of its folders, as they are in their files.
   public let pictures: [[PictureSize]]
+  /// What each model's observations on each benchmark are, [model][benchmark].
+  let shapes: [[ObservedShape]]
   /// When the plan was made, ISO 8601, UTC.
   public let created: String
 
@@ -43,11 +45,11 @@ public struct Plan: Sendable {
       models.append(model)
     }
     let listings = try manifest.benchmarks.map { benchmark in
-      note("listing \(benchmark.root)")
+      if benchmark.observed.isOfImages { note("listing \(benchmark.root)") }
       return try benchmark.annotated(benchmark.listing())
     }
     let stamps = try zip(manifest.benchmarks, listings).map { benchmark, listing in
-      note("reading a sample of \(benchmark.root)")
+      if benchmark.observed.isOfImages { note("reading a sample of \(benchmark.root)") }
       return try benchmark.stamps(of: listing)
     }
     let resolved = Manifest(
@@ -59,11 +61,13 @@ public struct Plan: Sendable {
       stamps: .made(stamps),
       inputs: try models.map(input(of:)),
       pictures: try zip(manifest.benchmarks, listings).map { try FirstPictures(benchmark: $0, listing: $1).sizes() },
+      shapes: try shapes(of: resolved, manifestPath),
       created: Date().formatted(.iso8601))
     try plan.checkFit()
     try plan.checkScorable(manifestPath)
     try plan.checkLesions(manifestPath)
     try plan.checkAttacks(manifestPath)
+    try plan.checkTransfers(manifestPath)
     try plan.checkSteps(manifestPath)
     try plan.checkAnnotations(manifestPath)
     return plan
@@ -76,16 +80,12 @@ public struct Plan: Sendable {
         zip(manifest.benchmarks, listings).enumerated().flatMap { benchmark, planned in
           planned.0.grid.cells.map {
             ShardCell(
-              model: model, benchmark: benchmark, condition: $0.index, imageCount: planned.1.paths.count,
-              shardImages: manifest.sharding.images)
+              model: model, benchmark: benchmark, condition: $0.index,
+              imageCount: planned.0.evaluates(manifest.models[model].name) ? planned.1.paths.count : 0,
+              shardImages: min(manifest.sharding.images, planned.0.observed.mostImages ?? .max))
           }
         }
       })
-  }
-
-  /// What is observed of each image by a model on a benchmark.
-  public func variables(model: Int, benchmark: Int) -> [Variable] {
-    [.logits(classes: manifest.models[model].classCount)]
   }
 
   /// The archive's group of a model and a benchmark: `MODEL/BENCHMARK`.
@@ -104,8 +104,9 @@ extension Plan {
     /// 7 published files of another size than the network's are resized, models have their class counts, and listings what they
     /// leave out, since 8 conditions say step by step what is done to a picture, since 9 occlusion rounds the
     /// patches that it drops down, and conditions say what is left out of the network, since 10 conditions say what is
-    /// done to the network's input, occlusion may have any grid, and answers may be among all classes.
-    static let currentVersion = 10
+    /// done to the network's input, occlusion may have any grid, and answers may be among all classes, since 11 other things
+    /// than logits may be observed, and networks say what is salient.
+    static let currentVersion = 11
     var version = currentVersion
     let runID: String
     let created: String
@@ -114,6 +115,7 @@ extension Plan {
     let stampDigests: [String]
     let inputs: [PictureSize]
     let pictures: [[PictureSize]]
+    let shapes: [[ObservedShape]]
   }
 
   /// What tells a plan of another version, whose other keys this program may not know.
@@ -138,7 +140,7 @@ extension Plan {
     }
     let stored = Stored(
       runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.planDigest),
-      stampDigests: stampDigests, inputs: inputs, pictures: pictures)
+      stampDigests: stampDigests, inputs: inputs, pictures: pictures, shapes: shapes)
     encoder.outputFormatting.insert(.prettyPrinted)
     try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
   }
@@ -164,7 +166,8 @@ extension Plan {
     }
     guard listings.count == stored.manifest.benchmarks.count, stored.pictures.count == listings.count,
       stored.stampDigests.count == listings.count,
-      stored.inputs.count == stored.manifest.models.count
+      stored.inputs.count == stored.manifest.models.count, stored.shapes.count == stored.inputs.count,
+      stored.shapes.allSatisfy({ $0.count == listings.count })
     else { throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs") }
     let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
     return Plan(
@@ -172,7 +175,7 @@ extension Plan {
       stamps: .stored(
         zip(stored.manifest.benchmarks, stored.stampDigests).map { (folder.stamps(of: $0.name), $1) }),
       inputs: stored.inputs,
-      pictures: stored.pictures, created: stored.created)
+      pictures: stored.pictures, shapes: stored.shapes, created: stored.created)
   }
 
   private static func decode<Value: Decodable>(_ path: String) throws -> Value {
@@ -199,6 +202,7 @@ extension Plan {
         }
         _ = try benchmark.frost?.pictures()
         try benchmark.masks?.checkUnchanged()
+        try benchmark.checkSaliencyUnchanged()
         touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
       } catch ListingError.changedFile(let path, let reason) {
         throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)

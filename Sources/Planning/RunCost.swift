@@ -19,19 +19,23 @@ extension Plan {
   /// What the run asks of machines, benchmarks within models.
   public var costs: [PlannedCost] {
     manifest.models.indices.flatMap { model in
-      manifest.benchmarks.indices.map { cost(model: model, benchmark: $0) }
+      manifest.benchmarks.indices.filter { isEvaluated(model: model, benchmark: $0) }.map {
+        cost(model: model, benchmark: $0)
+      }
     }
   }
 
   /// What an image of a condition asks of a model's network; nil where the plan has no such condition.
   public func passes(model: Int, benchmark: Int, condition: Int) -> Passes? {
     guard manifest.models.indices.contains(model), manifest.benchmarks.indices.contains(benchmark) else { return nil }
-    return manifest.benchmarks[benchmark].condition(at: condition).map { asked(by: $0, of: model) }
+    return manifest.benchmarks[benchmark].condition(at: condition).map {
+      asked(by: $0, model: model, benchmark: benchmark)
+    }
   }
 
   /// What an image of a condition costs, in forward passes of its model, about; models are not compared.
   public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
-    passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1
+    max(1, passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1)
   }
 
   /// What an image of a cell costs, likewise.
@@ -39,13 +43,14 @@ extension Plan {
     cost(model: cell.model, benchmark: cell.benchmark, condition: cell.condition)
   }
 
-  private func asked(by condition: Condition, of model: Int) -> Passes {
-    condition.passes(classCount: manifest.models[model].classCount)
+  private func asked(by condition: Condition, model: Int, benchmark: Int) -> Passes {
+    condition.passes(
+      classCount: manifest.models[model].classCount, observing: manifest.benchmarks[benchmark].observed)
   }
 
   private func cost(model: Int, benchmark: Int) -> PlannedCost {
     let (images, conditions) = (listings[benchmark].paths.count, manifest.benchmarks[benchmark].conditions)
-    let passes = conditions.reduce(Passes()) { $0 + images * asked(by: $1, of: model) }
+    let passes = conditions.reduce(Passes()) { $0 + images * asked(by: $1, model: model, benchmark: benchmark) }
     let values = variables(model: model, benchmark: benchmark).reduce(0) { $0 + ($1.count(atMost: .max) ?? 0) }
     let results = images * conditions.count
     // A value takes four bytes, and whether there is a result one.

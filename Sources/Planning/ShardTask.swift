@@ -21,6 +21,10 @@ public struct ShardTask: Sendable, Hashable, Codable {
   public let paths: [String]
   /// Which output each image should have, -1 where that is unknown; nil where nothing that is done needs it.
   public let labels: [Int32]?
+  /// What is observed of each image.
+  public let observed: Observed
+  /// Models that answer to the same values, too.
+  public let others: [ModelSpecification]
   /// The run's seed, for corruptions made on the fly.
   public let seed: UInt64
   /// Images all over the benchmark. A worker that can read one of them sees the data, whatever file it misses.
@@ -46,10 +50,13 @@ public struct ShardTask: Sendable, Hashable, Codable {
     } catch {
       throw ShardExchangeError.malformed("the task is not one this version reads: \(error.sentence)")
     }
-    guard (labels?.count ?? (condition.attack == nil ? paths.count : 0)) == paths.count else {
+    guard (labels?.count ?? (needsLabels ? 0 : paths.count)) == paths.count else {
       throw ShardExchangeError.malformed("the task has not the label of each image")
     }
   }
+
+  /// Whether what is done or observed rests on what images show.
+  private var needsLabels: Bool { condition.needsLabels || observed.needsLabels }
 
   /// A task for the shard of a plan.
   ///
@@ -71,11 +78,14 @@ public struct ShardTask: Sendable, Hashable, Codable {
     benchmark = definition.name
     layout = definition.layout
     self.condition = condition
+    observed = definition.observed
+    others = observed.others(than: model, in: plan.manifest)
     firstImage = shard.firstImage
     let images = shard.firstImage..<shard.firstImage + shard.imageCount
     paths = Array(plan.listings[shard.benchmark].paths[images])
     self.labels =
-      condition.attack == nil ? nil : Array((labels ?? plan.labels)(shard.model, shard.benchmark)[images])
+      condition.needsLabels || definition.observed.needsLabels
+      ? Array((labels ?? plan.labels)(shard.model, shard.benchmark)[images]) : nil
     seed = plan.manifest.seed
     self.isLastAttempt = isLastAttempt
     let listed = plan.listings[shard.benchmark].paths
@@ -177,6 +187,16 @@ public struct ShardOutput: Sendable, Equatable {
     self.observations = observations
     self.failures = failures
     self.provenance = provenance
+  }
+}
+
+extension ShardOutput {
+  /// The same with other values of one of its variables.
+  public func replacing(_ place: Int, with values: [Float]) -> ShardOutput {
+    var observations = observations
+    observations[place] = Observation(observations[place].variable, values)
+    return ShardOutput(
+      shard: shard, subject: subject, observations: observations, failures: failures, provenance: provenance)
   }
 }
 

@@ -1,5 +1,6 @@
 import Benchmarks
 import Imaging
+import Networks
 
 extension Plan {
   /// Refuses steps that images of a model's size do not fit: more waves than they have pixels for, patches that are not all of one
@@ -8,7 +9,7 @@ extension Plan {
   /// - Throws: `ManifestError`.
   func checkSteps(_ file: String) throws {
     for (benchmark, listing) in zip(manifest.benchmarks, listings) {
-      for (model, input) in zip(manifest.models, inputs) {
+      for (model, input) in zip(manifest.models, inputs) where benchmark.evaluates(model.name) {
         var problem = benchmark.conditions.lazy.compactMap { $0.misfit(of: input, model.name) }.first
         if problem == nil, let masks = benchmark.masks {
           problem = try benchmark.misfit(of: masks, listing, model, input)
@@ -29,6 +30,17 @@ extension Condition {
         return
           "has frequencies of \(most) waves, but \(model) takes images of \(input), which have up to \((side - 1) / 2); "
           + "ask for fewer with the key size, \(2 * ((side - 1) / 2) + 1) at most"
+      }
+    }
+    if let saliency {
+      if case .attention(let network) = saliency.source, let taken = network.input, taken != input {
+        return
+          "asks \(network.architecture) what is salient, which takes images of \(taken), but \(model) takes images of "
+          + "\(input); name one for the same size, such as \(network.architecture.prefix { $0 != "@" })@\(input.width)"
+      }
+      guard saliency.grid.divides(input) else {
+        return
+          "has \(saliency.grid) patches, but \(model) takes images of \(input), which are not so many times anything"
       }
     }
     for step in steps {
@@ -74,5 +86,25 @@ extension BenchmarkDefinition {
     }
     return
       "has no mask among the first \(FirstPictures.tries) that can be decoded: \(reason.map { "\($0)" } ?? "there is none")"
+  }
+}
+
+extension SaliencyNetwork {
+  /// The size of its images; nil where its architecture is not known.
+  fileprivate var input: PictureSize? {
+    guard let found = try? Architecture.named(architecture, checkpoint: checkpoint) else { return nil }
+    return PictureSize(width: found.inputWidth, height: found.inputHeight)
+  }
+}
+
+extension BenchmarkDefinition {
+  /// Refuses to go on where the network that says what is salient is another one.
+  ///
+  /// - Throws: `RunFolderError.changedCheckpoint`, or a file error.
+  func checkSaliencyUnchanged() throws {
+    guard case .attention(let network)? = conditions.lazy.compactMap(\.saliency).first?.source,
+      try FileDigest.checkpoint(network.checkpoint) != network.checkpointDigest
+    else { return }
+    throw RunFolderError.changedCheckpoint(model: network.architecture, path: network.checkpoint)
   }
 }

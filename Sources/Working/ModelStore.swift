@@ -98,6 +98,31 @@ final class ModelStore: Sendable {
     return gradients
   }
 
+  /// What looks into a loan's model; it stays with the session.
+  ///
+  /// - Throws: `RunFolderError.changedCheckpoint`, `NetworkViewError`, or what reading the checkpoint throws.
+  func observer(of view: NetworkView, in loan: Loan) throws -> Observer {
+    let classifier = loan.classifier
+    if !classifier.isReady(for: view) { try Self.check(loan.specification) }
+    let observer = try loan.session.observer(of: view)
+    let plain = classifier.memoryNeeds(maximumBatch: batch)
+    change { state in
+      state.plan.grow(
+        loan.specification,
+        to: Plan.Needs(
+          model: plain.weights + observer.needs.weights, session: plain.session + observer.needs.session))
+    }
+    return observer
+  }
+
+  /// How far a loan's large kernels look.
+  ///
+  /// - Throws: `RunFolderError.changedCheckpoint`, or what reading the checkpoint throws.
+  func kernelDistances(of loan: Loan) throws -> [KernelDistances] {
+    try Self.check(loan.specification)
+    return try loan.classifier.kernelDistances()
+  }
+
   /// Ends a loan.
   func giveBack(_ loan: Loan) {
     change { state in

@@ -36,48 +36,91 @@ public final class ShardEvaluator: ShardComputer {
   /// - Throws: what makes the whole shard fail; `WorkerTrouble` where it is this machine that cannot read data or checkpoint.
   public func compute(task data: Data) throws -> Data {
     let task = try ShardTask(decoding: data)
+    var provenance = provenance
+    provenance["gemm"] = task.model.gemm.rawValue
+    guard task.observed.isOfImages else {
+      return try ShardOutput(
+        shard: task.shard, subject: ShardSubject(task),
+        observations: try stores.kernelDistances(of: task, times: times), failures: [], provenance: provenance
+      ).encoded()
+    }
     let frost = try stores.frost(of: task)
-    return try stores.withNetwork(of: task, times: times) { network in
+    var (output, kept) = try stores.withNetwork(of: task, times: times) { network in
       let preparation = ImagePreparation(
         task: task, frostPictures: frost, inputHeight: network.classifier.inputHeight,
         inputWidth: network.classifier.inputWidth)
-      var evaluation = ShardEvaluation(preparation, network, batch: batch, times: times)
+      var evaluation = try ShardEvaluation(preparation, network, batch: batch, times: times)
       try evaluation.run()
-      var provenance = provenance
-      provenance["gemm"] = task.model.gemm.rawValue
       if !network.change.leftOut.isEmpty { provenance["left_out"] = network.change.leftOut.joined(separator: " ") }
-      return try evaluation.output(provenance: provenance).encoded()
+      return (evaluation.output(provenance: provenance), evaluation.kept)
     }
+    // One model at a time is held, so that no two threads wait for each other's.
+    for (place, other) in task.others.enumerated() {
+      output = output.replacing(place + 1, with: try logits(of: other, kept, task))
+    }
+    return try output.encoded()
+  }
+
+  /// What another model of the run answers to the values of images, [image, class]; NaN for images that there are none of.
+  private func logits(of model: ModelSpecification, _ images: [(offset: Int, values: [Float])], _ task: ShardTask)
+    throws
+    -> [Float]
+  {
+    var logits = [Float](repeating: .nan, count: task.paths.count * model.classCount)
+    try stores.withSession(of: model, times: times) { session in
+      for start in stride(from: 0, to: images.count, by: batch) {
+        let part = images[start..<min(start + batch, images.count)]
+        var values = part.flatMap(\.values)
+        model.preprocessing.normalise(&values)
+        var rows = [Float](repeating: .nan, count: part.count * model.classCount)
+        try times.measure(.computing) {
+          try values.withUnsafeBufferPointer { images in
+            try rows.withUnsafeMutableBufferPointer { try session.logits(images: images, count: part.count, into: $0) }
+          }
+        }
+        for (row, image) in part.enumerated() {
+          let found = rows[(row * model.classCount)..<((row + 1) * model.classCount)]
+          guard Logits.problem(in: found) == nil else { continue }
+          logits.replaceSubrange(
+            (image.offset * model.classCount)..<((image.offset + 1) * model.classCount), with: found)
+        }
+      }
+    }
+    return logits
   }
 
   /// The checkpoints of the models that are in memory, by the models' names; for tests.
   package var modelsInMemory: Set<String> { stores.models.names }
 }
 
-/// One shard on its way from paths to logits.
+/// One shard on its way from paths to what is observed.
 private struct ShardEvaluation {
   let task: ShardTask
-  let network: ShardNetwork
   let batch: Int
   let times: StreamTimes
+  /// The values in [0, 1] of images of which other models are asked, too.
+  private(set) var kept: [(offset: Int, values: [Float])] = []
+  private let observer: ImageObserver
   private let preparation: ImagePreparation
   private let imageSize: Int
-  private var logits: [Float]
+  /// Each variable's numbers, [image, numbers].
+  private var numbers: [[Float]]
   private var failures: [ImageFailure] = []
 
-  init(_ preparation: ImagePreparation, _ network: ShardNetwork, batch: Int, times: StreamTimes) {
-    (self.preparation, self.network, self.batch, self.times) = (preparation, network, batch, times)
+  init(_ preparation: ImagePreparation, _ network: ShardNetwork, batch: Int, times: StreamTimes) throws {
+    (self.preparation, self.batch, self.times) = (preparation, batch, times)
     task = preparation.task
     imageSize = network.imageSize
-    logits = Array(repeating: .nan, count: task.paths.count * network.classifier.classCount)
+    observer = try ImageObserver(task, network)
+    numbers = observer.counts.map { Array(repeating: .nan, count: preparation.task.paths.count * $0) }
   }
 
   /// Two batches are prepared ahead: one for the network to take at once, one to fill meanwhile. The first image goes
   /// alone, so that the network does not wait for a batch at the start of every shard; logits do not depend on it.
   mutating func run() throws {
-    let isAttacked = task.condition.attack != nil
+    let takesUnitValues = observer.takesUnitValues
     let prepare: @Sendable (Int) throws -> [Float] = { [preparation] in
-      isAttacked ? try preparation.unitValues(of: $0) : try preparation.values(of: $0)
+      takesUnitValues ? try preparation.unitValues(of: $0) : try preparation.values(of: $0)
     }
     let images = PreparedImages(count: task.paths.count, ahead: 2 * batch, times: times, prepare: prepare)
     defer { images.end() }
@@ -103,14 +146,14 @@ private struct ShardEvaluation {
       } else {
         take(offset, image)
       }
-      if waiting.count == batch || offset == 0 { try classify(&waiting, pixels) }
+      if waiting.count == batch || offset == 0 { try observe(&waiting, pixels) }
     }
     // What was away may be back.
     for offset in unreadable {
       take(offset, Result { try prepare(offset) })
-      if waiting.count == batch { try classify(&waiting, pixels) }
+      if waiting.count == batch { try observe(&waiting, pixels) }
     }
-    try classify(&waiting, pixels)
+    try observe(&waiting, pixels)
     if let failure = failures.first(where: \.isUnreadable), !preparation.canReadAny {
       throw dataTrouble(failure.reason)
     }
@@ -127,36 +170,26 @@ private struct ShardEvaluation {
     guard task.isLastAttempt else { throw UnreadableImage(file: error) }
   }
 
-  private mutating func classify(_ waiting: inout [Int], _ pixels: [Float]) throws {
+  private mutating func observe(_ waiting: inout [Int], _ pixels: [Float]) throws {
     guard !waiting.isEmpty else { return }
-    let classes = network.classifier.classCount
-    var rows = [Float](repeating: .nan, count: waiting.count * classes)
-    try times.measure(.computing) {
-      try attacked(pixels, waiting).withUnsafeBufferPointer { images in
-        try rows.withUnsafeMutableBufferPointer { rows in
-          try network.session.logits(images: images, count: waiting.count, into: rows)
-        }
-      }
-    }
+    var values: [Float] = []
+    let seen = try times.measure(.computing) { try observer.observe(pixels, at: waiting) { values = $0 } }
     times.countImages(waiting.count)
     for (row, offset) in waiting.enumerated() {
-      let found = rows[row * classes..<(row + 1) * classes]
-      // Its logits stay NaN, which the archive has for what is missing.
-      if let problem = Logits.problem(in: found) {
+      let found = zip(seen, observer.counts).map { $0[(row * $1)..<((row + 1) * $1)] }
+      // Its numbers stay NaN, which the archive has for what is missing.
+      if let problem = observer.problem(in: found) {
         failures.append(ImageFailure(offset: offset, reason: "\(task.paths[offset]): the network gives \(problem)"))
-      } else {
-        logits.replaceSubrange(offset * classes..<(offset + 1) * classes, with: found)
+        continue
+      }
+      for (place, count) in observer.counts.enumerated() {
+        numbers[place].replaceSubrange((offset * count)..<((offset + 1) * count), with: found[place])
+      }
+      if !task.others.isEmpty {
+        kept.append((offset, Array(values[(row * imageSize)..<((row + 1) * imageSize)])))
       }
     }
     waiting.removeAll(keepingCapacity: true)
-  }
-
-  /// The images of some places of the shard as the network takes them; where they are attacked, after that.
-  private func attacked(_ pixels: [Float], _ offsets: [Int]) throws -> [Float] {
-    guard task.condition.attack != nil else { return pixels }
-    var values = try network.attacked(Array(pixels[..<(offsets.count * imageSize)]), at: offsets, of: task)
-    task.model.preprocessing.normalise(&values)
-    return values
   }
 
   func output(provenance: [String: String]) -> ShardOutput {
@@ -164,7 +197,7 @@ private struct ShardEvaluation {
     provenance[ShardBytes.attribute] = preparation.readBytes.sha256
     return ShardOutput(
       shard: task.shard, subject: ShardSubject(task),
-      observations: [.logits(logits, classes: network.classifier.classCount)], failures: failures,
+      observations: zip(observer.shape.variables, numbers).map { Observation($0, $1) }, failures: failures,
       provenance: provenance)
   }
 }

@@ -17,7 +17,7 @@ public enum WorkerMemory {
   public static func needs(of manifest: Manifest, streams: Int, batch: Int) throws -> Int {
     var largest = 0
     let withGradients = manifest.benchmarks.contains { benchmark in
-      benchmark.conditions.contains { $0.attack?.method.needsGradients == true }
+      benchmark.observed.needsGradients || benchmark.conditions.contains(where: \.needsGradients)
     }
     for model in manifest.models {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {

@@ -16,7 +16,8 @@ struct StatusText {
   func lines() -> String {
     var lines = ["run \(plan.manifest.run) (\(plan.runID))"]
     for (model, specification) in plan.manifest.models.enumerated() {
-      for (benchmark, definition) in plan.manifest.benchmarks.enumerated() {
+      for (benchmark, definition) in plan.manifest.benchmarks.enumerated()
+      where definition.evaluates(specification.name) {
         let cells = status.cells.filter { $0.model == model && $0.benchmark == benchmark }
         func sum(_ count: (LedgerStatus.Counts) -> Int) -> Int { cells.reduce(0) { $0 + count($1.counts) } }
         let complete = cells.filter { $0.counts.recorded == $0.counts.shards }.count

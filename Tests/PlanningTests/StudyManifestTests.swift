@@ -184,4 +184,52 @@ import Testing
     }
     expectRefusal("{kind: imagenet-o, root: val, in: val, classes: all}", "classes: all is for imagenet-a")
   }
+
+  @Test("what is seen within networks: how many images, and refusals")
+  func observations() throws {
+    let features = try parse("{kind: feature-maps, root: val}")
+    #expect(features.observed == .features && features.sample == ImageSample(1280) && !features.needsClasses)
+    #expect(try parse("{kind: attention-distance, root: val}").sample == ImageSample(128))
+    #expect(try parse("{kind: receptive-field, root: val, images: 3}").sample == ImageSample(3))
+    #expect(try parse("{kind: gradient-maps, root: val, steps: 9}").observed == .gradients(steps: 9))
+    let kernels = try parse("{kind: kernel-distance, models: [nano]}")
+    #expect(kernels.observed == .kernelDistance && kernels.models == ["nano"] && !kernels.evaluates("other"))
+    #expect(try kernels.listing().paths == ["weights"])
+    expectRefusal("{kind: kernel-distance, root: val}", "unknown key \"root\"")
+    expectRefusal("{kind: feature-maps, root: val, images: 0}", "images")
+    expectRefusal("{kind: feature-maps}", "lacks the key \"root\"")
+    expectRefusal("{kind: feature-maps, root: val, models: []}", "must list different names of the run's models")
+    expectRefusal(
+      "{kind: feature-maps, root: val, models: [nano, nano]}", "must list different names of the run's models")
+    expectRefusal("{kind: feature-maps, root: val, models: [nut]}", "must be one of nano")
+  }
+
+  @Test("occlusion in the order in which a network looks: a model of the run, one of its own, the gradient")
+  func saliency() throws {
+    let own = try parse("{kind: occlusion, root: val, saliency: gradient, percents: [50]}")
+    #expect(
+      own.conditions[0].saliency == SaliencyDrop(isSalient: true, percent: 50, source: .gradient(PatchGrid(side: 14))))
+    #expect(own.conditions[0].needsGradients && own.conditions[0].needsLabels && own.isDrawn)
+    let other = try parse(
+      "{kind: occlusion, root: val, drop: non-salient, saliency: gradient, grid: 8, percents: [10, 20]}")
+    #expect(
+      other.conditions.map { $0.saliency?.isSalient } == [false, false]
+        && other.conditions[1].saliency?.grid == PatchGrid(side: 8))
+    expectRefusal("{kind: occlusion, root: val, saliency: nut}", "must be gradient, the name of one of the models")
+    // The run's own network is no transformer.
+    expectRefusal(
+      "{kind: occlusion, root: val, saliency: nano}",
+      "no attention of all patches to all; name a ViT, or write gradient"
+    )
+    expectRefusal("{kind: occlusion, root: val, saliency: gradient, masks: val}", "both say what is salient")
+    expectRefusal(
+      "{kind: occlusion, root: val, drop: random, saliency: gradient}", "saliency goes with one of drop: salient")
+    expectRefusal(
+      "{kind: occlusion, root: val, drop: foreground, saliency: gradient}", "goes by masks, not by a network")
+    expectRefusal("{kind: occlusion, root: val, saliency: {checkpoint: nowhere}}", "which does not exist")
+    expectRefusal(
+      "{kind: occlusion, root: val, drop: salient}", "needs masks: a folder of grey pictures; or saliency: a network")
+    #expect(try parse("{kind: attack, root: val, transfer: true}").observed == .transferredLogits)
+    #expect(try parse("{kind: attack, root: val}").observed == .logits)
+  }
 }

@@ -6,7 +6,7 @@ public enum AdversarialAttack: Benchmark {
   public static let kind = BenchmarkKind.attack
   /// How images are sought, and within what.
   public static let keys = [
-    "root", "method", "norm", "budgets", "steps", "step", "random_start", "restarts", "targets", "queries",
+    "root", "method", "transfer", "norm", "budgets", "steps", "step", "random_start", "restarts", "targets", "queries",
   ]
   /// What is sought, and how.
   public static let making = [
@@ -44,7 +44,7 @@ public enum AdversarialAttack: Benchmark {
       restarts: try manifest.integer("restarts", in: 1...100) ?? 1,
       targets: method.hasTargets ? try manifest.integer("targets", in: 1...999) ?? 9 : 0,
       queries: method == .autoattack ? try manifest.integer("queries", in: 1...100_000) ?? usualSteps(.square) : nil,
-      classes: manifest.classes)
+      isTransferred: try manifest.flag("transfer") ?? false, classes: manifest.classes)
   }
 
   private static func usualSteps(_ method: Attack.Method) -> Int {
@@ -63,6 +63,18 @@ public enum AdversarialAttack: Benchmark {
   ) -> any Tally {
     AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .robustness, population: population)
   }
+
+  /// Where images are transferred, the other models' accuracies, too.
+  public static func observationTally(
+    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    population: UInt32
+  ) -> (any Tally)? {
+    guard benchmark.observed == .transferredLogits else { return nil }
+    return TransferTally(
+      AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .robustness, population: population),
+      of: benchmark,
+      shape, listing, population: population)
+  }
 }
 
 extension BenchmarkKind {
@@ -79,7 +91,7 @@ extension BenchmarkDefinition {
   public static func attack(
     name: String, root: String, method: Attack.Method, norm: Attack.Norm = .linf,
     budgets: [(text: String, value: Double)], step: Double? = nil, steps: Int, startsAtRandom: Bool = true,
-    restarts: Int = 1, targets: Int = 0, queries: Int? = nil, classes: [String] = []
+    restarts: Int = 1, targets: Int = 0, queries: Int? = nil, isTransferred: Bool = false, classes: [String] = []
   ) -> BenchmarkDefinition {
     let axis = Axis(name: "budget", values: [AdversarialAttack.clean] + budgets.map(\.text))
     var attributes = [
@@ -102,7 +114,7 @@ extension BenchmarkDefinition {
           method, norm: norm, budget: budget, step: step ?? (method == .pgd ? budget / 4 : 1.0 / 255), steps: steps,
           startsAtRandom: startsAtRandom,
           restarts: restarts, targets: targets, queries: queries)
-      })
+      }, observed: isTransferred ? .transferredLogits : .logits)
   }
 }
 

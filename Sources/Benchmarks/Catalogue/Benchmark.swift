@@ -32,16 +32,19 @@ public protocol Benchmark: Sendable {
   static func tally(
     of benchmark: BenchmarkDefinition, _ listing: ImageListing, _ scoring: Scoring, population: UInt32
   ) -> any Tally
+  /// What counts one model's observations other than logits; nil: there are none.
+  static func observationTally(
+    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    population: UInt32
+  ) -> (any Tally)?
   /// What is particular of its named sets.
   static var subsetFigures: SubsetFigures { get }
 }
 
-/// Counts what one model answers on one benchmark.
+/// Counts what was observed of one model on one benchmark.
 public protocol Tally: Sendable {
-  /// Counts images of a condition. One with a NaN among its logits was not computed and is left out.
-  ///
-  /// - Parameter logits: [image, class], row-major.
-  mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int)
+  /// Counts images of a condition. One whose numbers are NaN was not computed and is left out.
+  mutating func add(condition: Int, firstImage: Int, imageCount: Int, observations: [Observation])
   /// The metrics of what was counted.
   ///
   /// - Parameters:
@@ -58,6 +61,33 @@ public protocol Tally: Sendable {
 extension Tally {
   /// None.
   public var furtherAxes: [Axis] { [] }
+
+  /// Counts images of a condition of which logits alone were observed.
+  ///
+  /// - Parameter logits: [image, class], row-major.
+  public mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int) {
+    guard classCount > 0 else { return }
+    let images = logits.count / classCount
+    add(
+      condition: condition, firstImage: firstImage, imageCount: images,
+      observations: [.logits(logits, classes: classCount)])
+  }
+}
+
+/// Counts what one model answers.
+public protocol AnswerTally: Tally {
+  /// Counts images of a condition. One with a NaN among its logits was not computed and is left out.
+  ///
+  /// - Parameter logits: [image, class], row-major.
+  mutating func add(condition: Int, firstImage: Int, logits: [Float], classCount: Int)
+}
+
+extension AnswerTally {
+  /// Counts logits.
+  public mutating func add(condition: Int, firstImage: Int, imageCount: Int, observations: [Observation]) {
+    guard let logits = observations["logits"], let classes = logits.count(images: imageCount) else { return }
+    add(condition: condition, firstImage: firstImage, logits: logits.values, classCount: classes)
+  }
 }
 
 /// A named set of images of a benchmark.
@@ -107,6 +137,11 @@ extension Benchmark {
   public static var isClean: Bool { false }
   /// Pictures are taken as they are.
   public static var making: [String: String] { [:] }
+  /// Logits alone are observed.
+  public static func observationTally(
+    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    population: UInt32
+  ) -> (any Tally)? { nil }
   /// Nothing but accuracies.
   public static var subsetFigures: SubsetFigures { SubsetFigures() }
 

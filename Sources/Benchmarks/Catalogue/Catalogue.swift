@@ -3,7 +3,8 @@ public enum Catalogue {
   static let all: [any Benchmark.Type] = [
     ImageNetVal.self, ImageNetC.self, ImageNetA.self, ImageNetO.self, ImageNetR.self, ImageNetP.self, ImageNet9.self,
     Occlusion.self, ShuffledPatches.self, LesionStudy.self, FrequencyNoise.self, FourierHeatMap.self,
-    AdversarialAttack.self,
+    AdversarialAttack.self, FeatureMaps.self, AttentionDistanceStudy.self, KernelDistanceStudy.self,
+    ReceptiveFieldStudy.self, GradientMaps.self,
     ImageFolder.self,
   ]
 }

@@ -87,7 +87,7 @@ public enum ImageNetP: Benchmark {
       stability: StabilityTally(of: benchmark, imageCount: listing.paths.count, population: population))
   }
 
-  private struct SequenceTally: Tally {
+  private struct SequenceTally: AnswerTally {
     var accuracy: AccuracyTally
     var stability: StabilityTally
 

@@ -28,6 +28,8 @@ public protocol ManifestKeys {
   func patchGrid(_ key: String) throws -> PatchGrid?
   /// Different grids, at least one; nil where the key is missing.
   func patchGrids(_ key: String) throws -> [PatchGrid]?
+  /// A transformer that says which patches are salient; nil where the key is missing or says `gradient`.
+  func saliencyNetwork(_ key: String) throws -> SaliencyNetwork?
   /// One of some words; nil where the key is missing.
   func word(_ key: String, known: [String]) throws -> String?
   /// Different words of some that are known, at least one; nil where the key is missing or says `all`.

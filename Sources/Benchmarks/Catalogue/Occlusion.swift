@@ -7,12 +7,13 @@ public enum Occlusion: Benchmark {
   /// `occlusion`
   public static let kind = BenchmarkKind.occlusion
   /// What is dropped, how much of it, and in which patches.
-  public static let keys = ["root", "percents", "grid", "shift", "masks", "drop", "threshold"]
+  public static let keys = ["root", "percents", "grid", "shift", "masks", "saliency", "drop", "threshold"]
 
   /// How large patches are, and which of them go.
   public static let making = [
     "patch_grid": "patches", "patches_dropped": "counts of dropped patches", "patch_shift": "place of patches",
     "dropped": "what is dropped", "masks_sha256": "masks", "mask_threshold": "threshold of masks",
+    "saliency": "what says what is salient", "saliency_sha256": "networks that say what is salient",
   ]
 
   /// What manifests call patches at random.
@@ -22,12 +23,16 @@ public enum Occlusion: Benchmark {
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
     let words = [random] + MaskDrop.Part.allCases.map(\.rawValue)
     let word =
-      try manifest.word("drop", known: words) ?? (manifest.has("masks") ? MaskDrop.Part.salient.rawValue : random)
+      try manifest.word("drop", known: words)
+      ?? (manifest.has("masks") || manifest.has("saliency") ? MaskDrop.Part.salient.rawValue : random)
     let part = MaskDrop.Part(rawValue: word)
     try refuse(["shift"], of: manifest, unless: part == nil, "takes patches at random, not by a mask: drop is \(word)")
     try refuse(
-      ["masks"], of: manifest, unless: part != nil,
+      ["masks", "saliency"], of: manifest, unless: part != nil,
       "goes with one of drop: \(words.dropFirst().joined(separator: ", "))")
+    try refuse(
+      ["masks"], of: manifest, unless: !manifest.has("saliency"),
+      "and saliency both say what is salient; take one of them away")
     let isOrdered = part?.isOrdered ?? true
     try refuse(
       ["percents", "grid"], of: manifest, unless: isOrdered,
@@ -41,8 +46,18 @@ public enum Occlusion: Benchmark {
         name: manifest.name, root: root, percents: percents, grid: grid,
         isShifted: try manifest.flag("shift") ?? false, classes: manifest.classes)
     }
+    if manifest.has("saliency") {
+      guard isOrdered else {
+        throw manifest.failure("drop", "drop: \(word) goes by masks, not by a network; saliency is of patches")
+      }
+      return .occlusion(
+        name: manifest.name, root: root,
+        drops: try drops(manifest, isSalient: part == .salient, percents: percents, grid: grid),
+        classes: manifest.classes)
+    }
     guard manifest.has("masks") else {
-      throw manifest.failure("drop", "drop: \(word) needs masks: a folder of grey pictures")
+      throw manifest.failure(
+        "drop", "drop: \(word) needs masks: a folder of grey pictures" + (isOrdered ? "; or saliency: a network" : ""))
     }
     let folder = try manifest.folder("masks")
     let masks: MaskFolder
@@ -53,6 +68,22 @@ public enum Occlusion: Benchmark {
       drops: isOrdered
         ? percents.map { MaskDrop(isSalient: part == .salient, grid: grid, percent: $0) }
         : [MaskDrop(isForeground: part == .foreground, threshold: threshold)], classes: manifest.classes)
+  }
+
+  private static func drops(
+    _ manifest: some ManifestKeys, isSalient: Bool, percents: [Int], grid: PatchGrid
+  ) throws -> [SaliencyDrop] {
+    let source: SaliencyDrop.Source
+    if let network = try manifest.saliencyNetwork("saliency") {
+      guard !manifest.has("grid") else {
+        throw manifest.failure(
+          "grid", "grid is that of the network that says what is salient, \(network.grid); take the key away")
+      }
+      source = .attention(network)
+    } else {
+      source = .gradient(grid)
+    }
+    return percents.map { SaliencyDrop(isSalient: isSalient, percent: $0, source: source) }
   }
 
   private static func refuse(
@@ -71,7 +102,9 @@ public enum Occlusion: Benchmark {
       over: { count in
         let shares = "over \(count) \(count == 1 ? "share" : "shares")"
         guard let part else { return "\(shares) of dropped patches" }
-        return part.isOrdered ? "\(shares) of masks, \(part.rawValue) patches dropped" : "without the \(part.rawValue)"
+        return part.isOrdered
+          ? "\(shares) of \(benchmark.attributes["saliency"] == nil ? "masks" : "saliency"), \(part.rawValue) patches dropped"
+          : "without the \(part.rawValue)"
       }, calibratesConditions: true)
     return AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: figures, population: population)
   }
@@ -118,6 +151,29 @@ extension BenchmarkDefinition {
       kind: .occlusion, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
       attributes: attributes
     ) { cell in [.fit, .hide(drops[cell.index], masks)] }
+  }
+
+  /// Occlusion of clean images in the order in which a network looks at their patches; all drop the same part.
+  public static func occlusion(
+    name: String, root: String, drops: [SaliencyDrop], classes: [String] = []
+  ) -> BenchmarkDefinition {
+    var attributes: [String: String] = [:]
+    if let drop = drops.first {
+      attributes["dropped"] = (drop.isSalient ? MaskDrop.Part.salient : .nonSalient).rawValue
+      attributes["patch_grid"] = words(drop.grid)
+      switch drop.source {
+      case .gradient: attributes["saliency"] = "gradient of the label's logit"
+      case .attention(let network):
+        attributes["saliency"] =
+          "class token's attention in the last block of \(network.architecture), "
+          + (network.head.map { "head \($0)" } ?? "mean over heads")
+        attributes["saliency_sha256"] = network.checkpointDigest
+      }
+    }
+    let axis = Axis(name: "dropped_percent", values: drops.map { String($0.percent) }, isNumeric: true)
+    return BenchmarkDefinition(
+      kind: .occlusion, name: name, layout: PictureLayout(root: root), grid: Grid(axes: [axis]), classes: classes,
+      attributes: attributes, saliency: { drops[$0.index] })
   }
 
   /// A grid of as many rows as columns is one number.

@@ -149,7 +149,7 @@ extension ShardStores {
     let preparation = ImagePreparation(
       task: task, frostPictures: try frost(of: task), inputHeight: size.height, inputWidth: size.width)
     var values = task.paths.indices.map { offset in Result { try preparation.unitValues(of: offset) } }
-    guard task.condition.attack != nil else { return values }
+    guard task.condition.asksNetworks else { return values }
     let whole = values.enumerated().compactMap { offset, result in (try? result.get()).map { (offset, $0) } }
     let attacked = try withNetwork(of: task, times: StreamTimes()) { network in
       try network.attacked(whole.flatMap(\.1), at: whole.map(\.0), of: task)

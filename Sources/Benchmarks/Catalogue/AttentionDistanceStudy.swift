@@ -1,0 +1,58 @@
+import Records
+
+/// How far the heads of a transformer look: from each patch to the patches that it attends to. After Dosovitskiy et al., "An
+/// Image is Worth 16x16 Words" (ICLR 2021), figure 7.
+public enum AttentionDistanceStudy: Benchmark {
+  /// `attention-distance`
+  public static let kind = BenchmarkKind.attentionDistance
+  /// How many images.
+  public static let keys = ["root", "images"]
+  /// What is observed needs no classes.
+  public static let needsClasses = false
+  /// The number of images.
+  public static let making = ["sample": "numbers of images"]
+
+  /// 128 images that are drawn, as the authors have it.
+  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
+    try .observing(.attentionDistance, .attentionDistance, manifest, images: 128)
+  }
+
+  /// The distance by depth, of each head and their mean.
+  public static func observationTally(
+    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    population: UInt32
+  ) -> (any Tally)? {
+    ObservationTally(
+      shape, imageCount: listing.paths.count, population: population, means: ["attention_distance"],
+      withIntervals: ["attention_distance"], figures: figures)
+  }
+
+  private static func figures(_ tally: ObservationTally, _ seed: UInt64) -> [Metric] {
+    let distances = tally.means(of: "attention_distance")
+    let heads = max(1, tally.lengths(of: "attention_distance").last ?? 1)
+    let means = stride(from: 0, to: distances.count, by: heads).map { start in
+      distances[start..<(start + heads)].reduce(0, +) / Double(heads)
+    }
+    return ObservationTally.headline(
+      "mean_attention_distance", "distance in pixels, mean over blocks, heads, patches and images",
+      means.reduce(0, +) / Double(means.count),
+      .init(
+        "mean attention distance", .headline, .number,
+        extent: "in pixels, over \(means.count) blocks of \(heads) heads",
+        explanation: "from a patch to the patches that it attends to, weighted by how much"),
+      tally.intervals(of: "attention_distance", seed: seed).all)
+      + [
+        Metric(
+          name: "attention_distance_by_block", description: "distance in pixels, mean over heads, patches and images",
+          axes: ["block"], values: means, figure: .init("attention distance", .curve, .number)),
+        Metric(
+          name: "attention_distance_by_head", description: "distance in pixels, mean over patches and images",
+          axes: ["block", "head"], values: distances, figure: .init("attention distance", .data, .number)),
+      ]
+  }
+}
+
+extension BenchmarkKind {
+  /// Heads of transformers.
+  public static let attentionDistance = BenchmarkKind("attention-distance")
+}
