@@ -111,7 +111,7 @@ let package = Package(
         "Records", "Shards", "Durable", "Messaging", "Planning", "Networks", "Imaging", "Videos", "Benchmarks",
         "Attacks", "Tensors", "Machine",
         "Kernels",
-        logging,
+        logging, crypto,
       ]),
     library("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
     .target(

@@ -4,23 +4,27 @@
 /// magnitudes, 0 to 1, the kernel's counterpart of a head's attention distance; `summed` is the sum of distances times
 /// magnitudes, as studies of RepLKNet have drawn it, which grows with the weights.
 public struct KernelDistances: Sendable, Equatable {
+  /// Both figures of each channel.
+  public struct Figures: Sendable, Equatable {
+    /// Means of distances, weighted by magnitudes; NaN where all weights are 0.
+    public let weighted: [Double]
+    /// Sums of distances times magnitudes.
+    public let summed: [Double]
+  }
+
   /// The name before `.weight` of the largest of the kernels that are added.
   public let path: String
-  /// Of each channel, of all kernels that are added, with the normalisations behind them.
-  public let merged: (weighted: [Double], summed: [Double])
-  /// Of each channel, of the largest kernel as the checkpoint holds it.
-  public let raw: (weighted: [Double], summed: [Double])
-
-  public static func == (one: KernelDistances, other: KernelDistances) -> Bool {
-    one.path == other.path && one.merged == other.merged && one.raw == other.raw
-  }
+  /// Of all kernels that are added, with the normalisations behind them.
+  public let merged: Figures
+  /// Of the largest kernel as the checkpoint holds it.
+  public let raw: Figures
 
   /// Both figures of each of a row of kernels.
   ///
   /// - Parameter weights: [channel][rows][columns].
   package static func of(
     _ weights: [Float], channels: Int, rows: Int, columns: Int
-  ) -> (weighted: [Double], summed: [Double]) {
+  ) -> Figures {
     let (middleRow, middleColumn) = (Double(rows / 2), Double(columns / 2))
     let corner = (middleRow * middleRow + middleColumn * middleColumn).squareRoot()
     let distances = (0..<rows * columns).map { tap in
@@ -36,7 +40,8 @@ public struct KernelDistances: Sendable, Equatable {
       }
       return (weighted, all)
     }
-    return (sums.map { $0.all == 0 ? .nan : $0.weighted / $0.all }, sums.map(\.weighted))
+    return Figures(
+      weighted: sums.map { $0.all == 0 ? .nan : $0.weighted / $0.all }, summed: sums.map(\.weighted))
   }
 }
 
