@@ -122,7 +122,8 @@ struct ModelComparison: Sendable {
       cell.flatMap { $0.mark.isEmpty ? (model: model, measured: $0.figure.measured) : nil }
     }.sorted { $0.measured.value > $1.measured.value }
     guard let first = found.first, let last = found.last, found.count > 1 else { return nil }
-    let extent = row.said.extent.isEmpty ? "" : " " + row.said.extent
+    let extents = Set(row.cells.compactMap { $0?.figure.said.extent })
+    let extent = extents.count == 1 && !row.said.extent.isEmpty ? " " + row.said.extent : ""
     guard first.measured.bare != last.measured.bare else {
       return "\(row.said.title)\(extent): \(first.measured.valueText) of each model."
     }

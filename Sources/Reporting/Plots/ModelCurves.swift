@@ -11,6 +11,7 @@ enum ModelCurves: ComparisonPlot {
   }
 
   static func draw(_ comparison: ModelComparison) -> String? {
+    var explained: Set<String> = []
     let plots = comparison.curves.compactMap { curve -> String? in
       let lines = curve.lines.compactMap { line -> Line? in
         let places = positions(of: line.axis, among: curve.lines.map(\.axis))
@@ -18,7 +19,9 @@ enum ModelCurves: ComparisonPlot {
         return Line(name: line.model, places: places, values: line.values)
       }
       guard lines.count > 1 else { return nil }
-      let caption = comparison.sentence(of: curve.benchmark).map {
+      // Under a benchmark's first plot.
+      let sentence = explained.insert(curve.benchmark).inserted ? comparison.sentence(of: curve.benchmark) : nil
+      let caption = sentence.map {
         "<figcaption>\(HTMLReport.escaped($0))</figcaption>"
       }
       return "<figure>\(draw(curve, lines))\(caption ?? "")</figure>"
@@ -34,7 +37,8 @@ enum ModelCurves: ComparisonPlot {
     func x(_ place: Double) -> Int { left + Int((place * Double(width)).rounded()) }
     func y(_ value: Double) -> Int { top + Int(((high - value) / (high - low) * Double(height)).rounded()) }
     var drawing = Drawing()
-    let unit = curve.said.unit == .number ? "" : ", %"
+    let units: [Metric.Figure.Unit: String] = [.number: "", .points: ", points"]
+    let unit = units[curve.said.unit] ?? ", %"
     drawing.text(4, 14, "\(curve.benchmark): \(curve.said.title)\(unit)", .start)
     for tick in 0...5 {
       let value = low + (high - low) * Double(tick) / 5
