@@ -86,7 +86,9 @@ struct ObservationTally: Tally {
         for place in 0..<count { sums[place] += Double(times) * Double(row[place]) }
       }
       for place in 0..<count { resampled[place].append(sums[place] / Double(rows.count)) }
-      all.append(sums.reduce(0, +) / Double(rows.count * count))
+      // Places beyond what a part of the network has are NaN.
+      let own = sums.filter { !$0.isNaN }
+      all.append(own.reduce(0, +) / Double(rows.count * own.count))
     }
     return (resampled.map { ConfidenceInterval(resampled: $0) }, ConfidenceInterval(resampled: all))
   }

@@ -35,8 +35,8 @@ extension Condition {
   public func passes(classCount: Int, observing observed: Observed = .logits) -> Passes {
     var passes = observed.passes + (attack?.passes(classCount: classCount) ?? Passes())
     switch saliency?.source {
-    // That of the network that says what is salient.
-    case .attention: passes = passes + Passes(forward: 1)
+    // That of the network that says what is salient, once an image.
+    case .attention: passes = passes + Passes(forward: 1, isUpperBound: true)
     case .gradient: passes = passes + Passes(forward: 1, gradients: 1)
     case nil: break
     }

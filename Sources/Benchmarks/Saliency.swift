@@ -37,12 +37,14 @@ public struct SaliencyDrop: Sendable, Hashable, Codable {
   /// As in the authors' code: with the patches in ascending order and the sums c of their shares, in float32, those of
   /// c > 1 - l are the fewest that hold at least a share l. Of equal patches the first is taken as the less salient one.
   ///
-  /// - Parameter saliency: of each patch, not negative, in any unit.
+  /// - Parameter saliency: of each patch, finite and not negative, in any unit.
   public func patches(of saliency: [Float]) -> [Int] {
     guard percent > 0, percent < 100 else { return percent > 0 ? Array(saliency.indices) : [] }
     let share = Double(isSalient ? percent : 100 - percent) / 100
     let bound = Float(1 - share)
     let all = Float(saliency.reduce(0.0) { $0 + Double($1) })
+    // Where nothing is salient, all patches are alike.
+    guard all > 0 else { return saliency.isEmpty ? [] : patches(of: saliency.map { _ in 1 }) }
     var (sum, seen) = (0.0, Set<Int>())
     for patch in saliency.indices.sorted(by: {
       saliency[$0] == saliency[$1] ? $0 < $1 : saliency[$0] < saliency[$1]

@@ -40,7 +40,8 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Merges a run's parts into its archive, with metrics and provenance. Memory is bounded by a part, a few rows, and two bytes a
-/// result, twelve for ImageNet-P's, ten where conditions are calibrated; at first by one model's logits of clean images.
+/// result, twelve for ImageNet-P's, ten where conditions are calibrated; of what is seen within networks by 32 bytes a number
+/// of one image, and four of every image where a mean has an interval; at first by one model's logits of clean images.
 public struct Collector {
   private let run: PlannedRun
   private let version: String
@@ -96,13 +97,14 @@ public struct Collector {
   /// Each model's temperature, fitted on its logits of the run's clean images, in the images' order; nil without such.
   private func temperatures() throws -> [Temperature?] {
     let (plan, models) = (run.plan, run.plan.manifest.models)
-    guard let clean = plan.cleanBenchmark else { return models.map { _ in nil } }
+    let cleans = models.indices.map { plan.cleanBenchmark(of: $0) }
     var parts = models.map { _ in [(part: StoredPart, firstImage: Int)]() }
     try run.ledger.forEachPart { row in
-      guard row.definition.benchmark == clean, let part = row.part else { return }
+      guard row.definition.benchmark == cleans[row.definition.model], let part = row.part else { return }
       parts[row.definition.model].append((part, row.definition.firstImage))
     }
     return try models.indices.map { model in
+      guard let clean = cleans[model] else { return nil }
       let classCount = models[model].classCount
       let scoring = plan.manifest.benchmarks[clean].scoring(of: plan.listings[clean], classCount: classCount)
       guard scoring.obstacle == nil else { return nil }
@@ -154,7 +156,7 @@ public struct Collector {
               of: specification, on: definition, listing,
               publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
             )
-            .merging(scoring.archiveAttributes) { $1 },
+            .merging(definition.observed.rests(on: scoring) ? scoring.archiveAttributes : [:]) { $1 },
             texts: scoring.archiveTexts))
       }
     }
@@ -217,6 +219,11 @@ public struct Collector {
       .strings("outcome", attempts.map { $0.outcome?.rawValue ?? "running" }),
     ]
   }
+}
+
+extension Observed {
+  /// Whether what is observed depends on how classes are judged.
+  fileprivate func rests(on scoring: Scoring) -> Bool { isOfAnswers || needsLabels && scoring.obstacle == nil }
 }
 
 extension Scoring {

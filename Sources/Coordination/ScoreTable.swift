@@ -22,14 +22,15 @@ struct ScoreTable {
       UInt32(plan.listings.firstIndex { $0.hasSameImages(as: listing) } ?? benchmark)
     }
     self.populations = populations
-    let clean = plan.cleanBenchmark
     tallies = zip(plan.manifest.models, temperatures).enumerated().map { place, found in
       let (model, temperature) = found
       return plan.manifest.benchmarks.indices.map { index in
         let (benchmark, listing) = (plan.manifest.benchmarks[index], plan.listings[index])
         let kind = benchmark.kind.benchmark
         var scoring = benchmark.scoring(of: listing, classCount: model.classCount)
-        scoring.scaling = temperature.map { TemperatureScaling($0, isFittedHere: index == clean) }
+        scoring.scaling = temperature.map {
+          TemperatureScaling($0, isFittedHere: index == plan.cleanBenchmark(of: place))
+        }
         let observed = kind.observationTally(
           of: benchmark, plan.shape(model: place, benchmark: index), listing, scoring, population: populations[index])
         if let observed { return observed }
@@ -94,13 +95,17 @@ struct ScoreTable {
   }
 
   private func series(model: Int, benchmark: Int) -> [Metric] {
-    let clean = plan.cleanBenchmark
+    let clean = plan.cleanBenchmark(of: model)
     return tallies[model][benchmark].metrics(
       clean: clean.flatMap { tallies[model][$0] as? AccuracyTally }, seed: plan.manifest.seed)
   }
 }
 
 extension Plan {
-  /// The first benchmark of clean images, by which others are measured.
-  var cleanBenchmark: Int? { manifest.benchmarks.firstIndex { $0.kind.benchmark.isClean } }
+  /// The first benchmark of clean images that evaluates a model, by which others are measured.
+  func cleanBenchmark(of model: Int) -> Int? {
+    manifest.benchmarks.indices.first {
+      manifest.benchmarks[$0].kind.benchmark.isClean && isEvaluated(model: model, benchmark: $0)
+    }
+  }
 }

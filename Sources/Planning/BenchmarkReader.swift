@@ -11,8 +11,10 @@ extension ManifestReader {
     }
     let kind = try ManifestNode(node: kindNode, file: file, path: node.path + ".kind").choice(
       BenchmarkKind.allCases.map { (word: $0.rawValue, value: $0) })
+    // Of several sets each image has its fellows in the others, which a sample of all would tear apart.
     let isSampled =
-      !kind.benchmark.keys.contains("images") && kind.benchmark.keys.contains { $0 == "root" || $0 == "from" }
+      kind.benchmark.subsets.isEmpty && !kind.benchmark.keys.contains("images")
+      && kind.benchmark.keys.contains { $0 == "root" || $0 == "from" }
     let keys = try node.mapping(
       known: ["kind", "name", "classes", "scored", "models"] + (isSampled ? ["images"] : []) + kind.benchmark.keys)
     let answersAmongAll = try answersAmongAll(kind, keys["classes"])

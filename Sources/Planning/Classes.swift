@@ -20,7 +20,7 @@ extension Plan {
   func checkScorable(_ file: String) throws {
     for model in manifest.models {
       for (benchmark, listing) in zip(manifest.benchmarks, listings)
-      where benchmark.needsClasses && benchmark.evaluates(model.name) {
+      where benchmark.needsClasses && (benchmark.evaluates(model.name) || benchmark.observed == .transferredLogits) {
         let scoring = benchmark.scoring(of: listing, classCount: model.classCount)
         guard scoring.obstacle != nil else { continue }
         throw ManifestError(

@@ -170,6 +170,10 @@ extension ManifestReader {
       throw (keys["name"] ?? node).failure(
         "a model cannot be named \"\(name)\", as a group of the archive is; give it another name with the key \"name\"")
     }
+    guard name != "gradient" else {
+      throw (keys["name"] ?? node).failure(
+        "a model cannot be named \"gradient\", which the key saliency takes for a word")
+    }
     return ModelSpecification(
       name: name,
       architecture: architecture.name,

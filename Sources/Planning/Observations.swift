@@ -181,7 +181,8 @@ extension Plan {
           throw ManifestError(
             file: file, line: nil, column: nil,
             problem:
-              "\(benchmark.name) cannot observe \(model.name): \(error); list the models that it is for with its key models"
+              "\(benchmark.name) cannot observe \(model.name): \(error); name those that it is for, as in "
+              + "models: [\(manifest.models.first { $0.name != model.name }?.name ?? "NAME")]"
           )
         }
       }

@@ -82,10 +82,17 @@ public struct Plan: Sendable {
             ShardCell(
               model: model, benchmark: benchmark, condition: $0.index,
               imageCount: planned.0.evaluates(manifest.models[model].name) ? planned.1.paths.count : 0,
-              shardImages: min(manifest.sharding.images, planned.0.observed.mostImages ?? .max))
+              shardImages: shardImages(model: model, benchmark: benchmark))
           }
         }
       })
+  }
+
+  /// Images of a shard at most: as the manifest asks, but no more than a result holds in 64 MiB or a worker keeps.
+  private func shardImages(model: Int, benchmark: Int) -> Int {
+    let numbers = variables(model: model, benchmark: benchmark).reduce(0) { $0 + ($1.count(atMost: 1 << 30) ?? 0) }
+    let fitting = max(1, (64 << 20) / max(1, 4 * numbers))
+    return min(manifest.sharding.images, fitting, manifest.benchmarks[benchmark].observed.mostImages ?? .max)
   }
 
   /// The archive's group of a model and a benchmark: `MODEL/BENCHMARK`.

@@ -35,7 +35,9 @@ extension Plan {
 
   /// What an image of a condition costs, in forward passes of its model, about; models are not compared.
   public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
-    max(1, passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1)
+    // Reading and folding weights takes about so long, and is no measure of images.
+    guard manifest.benchmarks[benchmark].observed.isOfImages else { return 1000 }
+    return max(1, passes(model: model, benchmark: benchmark, condition: condition)?.inForwardPasses ?? 1)
   }
 
   /// What an image of a cell costs, likewise.
@@ -44,8 +46,11 @@ extension Plan {
   }
 
   private func asked(by condition: Condition, model: Int, benchmark: Int) -> Passes {
-    condition.passes(
-      classCount: manifest.models[model].classCount, observing: manifest.benchmarks[benchmark].observed)
+    let observed = manifest.benchmarks[benchmark].observed
+    var passes = condition.passes(classCount: manifest.models[model].classCount, observing: observed)
+    // Other models' passes are counted as if they were its own.
+    passes.forward += observed.others(than: manifest.models[model], in: manifest).count
+    return passes
   }
 
   private func cost(model: Int, benchmark: Int) -> PlannedCost {

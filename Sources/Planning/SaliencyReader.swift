@@ -5,6 +5,8 @@ import Networks
 /// Networks in a manifest that say which patches of an image are salient.
 extension ManifestReader {
   /// One of the manifest's models by its name, or a mapping of a network of its own.
+  ///
+  /// - Throws: `ManifestError` for a name that no model has, and a network without a class token or whose checkpoint does not fit.
   func saliencyNetwork(_ node: ManifestNode, _ models: [ModelSpecification]) throws -> SaliencyNetwork {
     if let name = node.node.string {
       guard let model = models.first(where: { $0.name == name }) else {
@@ -39,6 +41,9 @@ extension ManifestReader {
     let shape: (rows: Int, columns: Int, heads: Int)
     do { shape = try architecture.classAttention() } catch {
       throw node.failure("\(node.path) cannot say what is salient: \(error); name a ViT, or write gradient")
+    }
+    do { try AttentionNetwork.check(architecture, checkpoint: checkpoint) } catch {
+      throw node.failure("\(node.path): \(error)")
     }
     var chosen: Int?
     if let head, head.node.string != "mean" { chosen = try head.integer(in: 0...(shape.heads - 1)) }

@@ -192,11 +192,24 @@ public struct ShardOutput: Sendable, Equatable {
 
 extension ShardOutput {
   /// The same with other values of one of its variables.
-  public func replacing(_ place: Int, with values: [Float]) -> ShardOutput {
+  ///
+  /// - Parameter failing: images that have no result then, of which nothing is kept.
+  public func replacing(_ place: Int, with values: [Float], failing: [ImageFailure] = []) -> ShardOutput {
     var observations = observations
     observations[place] = Observation(observations[place].variable, values)
+    observations = observations.map { observation in
+      var values = observation.values
+      let count = values.count / max(1, imageCount)
+      for failure in failing {
+        let range = (failure.offset * count)..<((failure.offset + 1) * count)
+        values.replaceSubrange(range, with: repeatElement(.nan, count: count))
+      }
+      return Observation(observation.variable, values)
+    }
+    let known = Set(failures.map(\.offset))
     return ShardOutput(
-      shard: shard, subject: subject, observations: observations, failures: failures, provenance: provenance)
+      shard: shard, subject: subject, observations: observations,
+      failures: failures + failing.filter { !known.contains($0.offset) }, provenance: provenance)
   }
 }
 

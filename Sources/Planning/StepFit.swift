@@ -40,7 +40,7 @@ extension Condition {
       }
       guard saliency.grid.divides(input) else {
         return
-          "has \(saliency.grid) patches, but \(model) takes images of \(input), which are not so many times anything"
+          "has \(saliency.grid) patches, but \(model) takes images of \(input), of which these are no whole number of pixels"
       }
     }
     for step in steps {
@@ -52,7 +52,7 @@ extension Condition {
       }
       guard grid.divides(input) else {
         return
-          "has \(grid) patches, but \(model) takes images of \(input), which are not so many times anything; ask for "
+          "has \(grid) patches, but \(model) takes images of \(input), of which these are no whole number of pixels; ask for "
           + "other patches with the key grid or grids"
       }
     }

@@ -131,9 +131,23 @@ struct ModelComparison: Sendable {
       + "\(last.measured.text)."
   }
 
+  /// What the figures of a row are over; where that differs, of which models.
+  private func extentLine(_ row: Row) -> String? {
+    let said = zip(models, row.cells).compactMap { model, cell in
+      cell.map { (model: model, extent: $0.figure.said.extent) }
+    }
+    let extents = said.map(\.extent).firstOccurrences.filter { !$0.isEmpty }
+    guard !extents.isEmpty else { return nil }
+    let words = extents.map { extent in
+      let names = said.filter { $0.extent == extent }.map(\.model)
+      return extents.count == 1 ? extent : "\(extent) (\(names.joined(separator: ", ")))"
+    }
+    return "\(row.benchmark), \(row.measure): \(words.joined(separator: "; "))"
+  }
+
   /// What the rows are over, and what the marks mean.
   var lines: [String] {
-    var lines = rows.filter { !$0.said.extent.isEmpty }.map { "\($0.benchmark), \($0.measure): \($0.said.extent)" }
+    var lines = rows.compactMap(extentLine)
     let incomplete = rows.flatMap { row in
       zip(models, row.cells).compactMap { model, cell -> String? in
         guard let results = cell?.figure.results, !results.isWhole else { return nil }
@@ -163,6 +177,9 @@ extension ReportSection {
       differences.append(
         figure.extent == others.extent || figure.extent.isEmpty
           ? "other conditions of the grid" : "\(figure.extent), not \(others.extent)")
+    }
+    if differences.isEmpty, figure.unit == .share, figure.extent != others.extent {
+      differences.append("\(figure.extent), not \(others.extent)")
     }
     if let answerClasses, let others = other.answerClasses, answerClasses != others {
       differences.append(

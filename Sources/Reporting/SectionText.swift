@@ -4,6 +4,7 @@ import Records
 extension ReportSection {
   /// How many images there are: `500 images a condition`, `8 sets of 500 images`.
   var size: String {
+    if attributes["data_root"] == "" { return "the network alone" }
     guard sets.count > 1 else {
       if metrics.contains(where: { $0.said.counted == .sequences }) { return "\(imageCount) sequences" }
       return "\(imageCount) images" + (axes.isEmpty ? "" : " a condition")
@@ -23,6 +24,8 @@ extension ReportSection {
   /// What was done to pictures before the network saw them, in the words of `gauntlet inspect`; nil where the archive
   /// does not say.
   var preparation: String? {
+    // A network alone, without pictures.
+    guard attributes["data_root"] != "" else { return nil }
     guard let mean = attributes["preprocess_mean"], let std = attributes["preprocess_std"] else { return nil }
     let steps: [String]
     if let published = attributes["published_files"] {

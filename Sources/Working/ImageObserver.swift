@@ -47,8 +47,10 @@ struct ImageObserver {
   /// What is wrong with an image's numbers, in words; nil where nothing is.
   func problem(in numbers: [ArraySlice<Float>]) -> String? {
     guard task.observed.isOfAnswers else {
-      let isBroken =
-        numbers.contains { !($0.first?.isFinite ?? true) } || numbers.first?.contains { $0.isInfinite } == true
+      // A view gives nothing but NaN where anything is wrong, otherwise NaN only behind its first number.
+      let isBroken = numbers.contains { numbers in
+        network.view == nil ? !numbers.allSatisfy(\.isFinite) : numbers.first?.isFinite == false
+      }
       return isBroken ? "numbers within it that are NaN or infinite: its weights or its arithmetic overflow" : nil
     }
     return numbers.first.flatMap { Logits.problem(in: $0) }
@@ -73,6 +75,7 @@ struct ImageObserver {
       let size = output.count / images
       return output[(image * size)..<((image + 1) * size)]
     }
+    guard own.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { return Array(repeating: .nan, count: count) }
     switch task.observed {
     case .features where variable.name == "variance": return own.compactMap(\.first)
     case .features: return padded(own.map { $0.dropFirst() }, to: count)

@@ -31,8 +31,8 @@ final class SaliencyStore: Sendable {
     let observer: Observer
   }
 
-  /// Images that are remembered: at 14 x 14 patches 40 MB.
-  private static let most = 50_000
+  /// Numbers that are remembered, 40 MB.
+  private static let most = 10_000_000
 
   private let batch: Int
   private let charge: @Sendable (Int) -> Void
@@ -68,7 +68,8 @@ final class SaliencyStore: Sendable {
   private func remember(_ entries: [(key: Key, shares: [Float])]) {
     state.withLock { state in
       for (key, shares) in entries where state.known.updateValue(shares, forKey: key) == nil { state.order.append(key) }
-      let surplus = max(0, state.order.count - Self.most)
+      let patches = entries.first?.shares.count ?? 1
+      let surplus = max(0, state.order.count - Self.most / max(1, patches))
       for key in state.order.prefix(surplus) { state.known[key] = nil }
       state.order.removeFirst(surplus)
     }
@@ -76,10 +77,11 @@ final class SaliencyStore: Sendable {
 
   private func look(_ images: [ArraySlice<Float>], by network: SaliencyNetwork) throws -> [[Float]] {
     let loaded = try load(network)
-    let observer =
-      state.withLock { $0.networks[network]?.idle.popLast()?.observer } ?? loaded.makeObserver(maximumBatch: batch)
-    let idle = Idle(observer: observer)
-    defer { state.withLock { $0.networks[network]?.idle.append(idle) } }
+    let idle = state.withLock { $0.networks[network]?.idle.popLast() }
+    let observer = idle?.observer ?? loaded.makeObserver(maximumBatch: batch)
+    if idle == nil { charge(observer.needs.session) }
+    let lent = Idle(observer: observer)
+    defer { state.withLock { $0.networks[network]?.idle.append(lent) } }
     var values = images.flatMap { $0 }
     for start in stride(from: 0, to: values.count, by: 3) {
       for colour in 0..<3 {

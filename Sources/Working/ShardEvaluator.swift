@@ -45,6 +45,8 @@ public final class ShardEvaluator: ShardComputer {
       ).encoded()
     }
     let frost = try stores.frost(of: task)
+    // What cannot be read is known before hours of an attack are spent.
+    for other in task.others { try stores.withSession(of: other, times: times) { _ in } }
     var (output, kept) = try stores.withNetwork(of: task, times: times) { network in
       let preparation = ImagePreparation(
         task: task, frostPictures: frost, inputHeight: network.classifier.inputHeight,
@@ -56,16 +58,17 @@ public final class ShardEvaluator: ShardComputer {
     }
     // One model at a time is held, so that no two threads wait for each other's.
     for (place, other) in task.others.enumerated() {
-      output = output.replacing(place + 1, with: try logits(of: other, kept, task))
+      let (logits, failures) = try logits(of: other, kept, task)
+      output = output.replacing(place + 1, with: logits, failing: failures)
     }
     return try output.encoded()
   }
 
   /// What another model of the run answers to the values of images, [image, class]; NaN for images that there are none of.
   private func logits(of model: ModelSpecification, _ images: [(offset: Int, values: [Float])], _ task: ShardTask)
-    throws
-    -> [Float]
+    throws -> (logits: [Float], failures: [ImageFailure])
   {
+    var failures: [ImageFailure] = []
     var logits = [Float](repeating: .nan, count: task.paths.count * model.classCount)
     try stores.withSession(of: model, times: times) { session in
       for start in stride(from: 0, to: images.count, by: batch) {
@@ -80,13 +83,17 @@ public final class ShardEvaluator: ShardComputer {
         }
         for (row, image) in part.enumerated() {
           let found = rows[(row * model.classCount)..<((row + 1) * model.classCount)]
-          guard Logits.problem(in: found) == nil else { continue }
+          if let problem = Logits.problem(in: found) {
+            failures.append(
+              ImageFailure(offset: image.offset, reason: "\(task.paths[image.offset]): \(model.name) gives \(problem)"))
+            continue
+          }
           logits.replaceSubrange(
             (image.offset * model.classCount)..<((image.offset + 1) * model.classCount), with: found)
         }
       }
     }
-    return logits
+    return (logits, failures)
   }
 
   /// The checkpoints of the models that are in memory, by the models' names; for tests.

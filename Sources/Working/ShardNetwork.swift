@@ -141,6 +141,11 @@ extension ShardNetwork {
     var values = values
     for place in offsets.indices {
       let range = (place * imageSize)..<((place + 1) * imageSize)
+      guard shares[place].allSatisfy(\.isFinite) else {
+        // What is salient is not known: the image has no result, as one that a network overflows on.
+        values.replaceSubrange(range, with: repeatElement(.nan, count: imageSize))
+        continue
+      }
       var image = Array(values[range])
       drop.apply(to: &image, size: size, saliency: shares[place])
       values.replaceSubrange(range, with: image)

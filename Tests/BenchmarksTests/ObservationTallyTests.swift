@@ -108,6 +108,36 @@ import Testing
     #expect(try value("mean_kernel_distance", metrics) == [0.5])
   }
 
+  @Test func headsThatThereAreNotAreLeftOut() throws {
+    let shape = ObservedShape(
+      [Variable("attention_distance", [.init("block", 2), .init("head", 2)], description: "")],
+      coordinates: [Axis(name: "block", values: ["a", "b"]), Axis(name: "head", values: ["0", "1"], isNumeric: true)])
+    let definition = BenchmarkDefinition(
+      kind: .attentionDistance, name: "a", layout: PictureLayout(root: "/"), observed: .attentionDistance)
+    var tally = try tally(AttentionDistanceStudy.self, definition, shape, images: 2)
+    tally.add(
+      condition: 0, firstImage: 0, imageCount: 2,
+      observations: [Observation(shape.variables[0], [1, 3, 6, .nan, 3, 5, 8, .nan])])
+    let metrics = tally.metrics(clean: nil, seed: 0)
+    #expect(try value("attention_distance_by_block", metrics) == [3, 7])
+    #expect(try value("mean_attention_distance", metrics) == [5])
+    #expect(try value("mean_attention_distance_low", metrics)[0] >= 10 / 3.0)
+  }
+
+  /// No gradient reaches the images: there is no field, and the section says so.
+  @Test func emptyFieldsSaySo() throws {
+    let shape = ObservedShape(
+      [Variable("receptive_field", [.init("row", 1), .init("column", 2)], description: "")],
+      coordinates: [Axis(name: "row", values: ["0"]), Axis(name: "column", values: ["0", "1"])])
+    let definition = BenchmarkDefinition(
+      kind: .receptiveField, name: "r", layout: PictureLayout(root: "/"), observed: .receptiveField)
+    var tally = try tally(ReceptiveFieldStudy.self, definition, shape, images: 1)
+    tally.add(
+      condition: 0, firstImage: 0, imageCount: 1, observations: [Observation(shape.variables[0], [0, 0])])
+    let area = try #require(tally.metrics(clean: nil, seed: 0).first { $0.name == "area_of_50" })
+    #expect(area.values[0].isNaN && area.figure?.absence == "no receptive field: no gradient reaches the images")
+  }
+
   /// A sample is the same for every seed, keeps the classes of all images, and holds every smaller one.
   @Test func samplesAreNested() throws {
     let folder = try TemporaryFolder()

@@ -30,6 +30,13 @@ import Testing
     #expect(drop(50, isSalient: false).patches(of: [1, 1, 1, 1]) == [0, 1])
   }
 
+  /// Where a network sees nothing, all patches are alike.
+  @Test func nothingSalientIsEven() {
+    #expect(drop(50).patches(of: [0, 0, 0, 0]) == [2, 3])
+    #expect(drop(25, isSalient: false).patches(of: [0, 0, 0, 0]) == [0])
+    #expect(drop(50).patches(of: []) == [])
+  }
+
   @Test func whatIsDroppedIsZero() {
     let size = PictureSize(width: 4, height: 4)
     var values = [Float](repeating: 0.5, count: 48)

@@ -238,6 +238,10 @@ import Testing
     #expect(throws: NetworkViewError.noAttention) { try resnet.check(.attentionDistance) }
     #expect(throws: NetworkViewError.noAttention) { try resnet.classAttention() }
     #expect(resnet.largeKernels.isEmpty)
+    let path = Fixture.path("onnx-bit.onnx")
+    if FileManager.default.fileExists(atPath: path) {
+      #expect(throws: NetworkViewError.noBlocks) { try Architecture.onnx(path).check(.features) }
+    }
     let vit = try #require(Architecture.named("vit_small_patch16_224"))
     let attention = try vit.classAttention()
     #expect(attention.rows == 14 && attention.columns == 14 && attention.heads == 6)

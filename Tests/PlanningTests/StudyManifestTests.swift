@@ -202,6 +202,9 @@ import Testing
     expectRefusal(
       "{kind: feature-maps, root: val, models: [nano, nano]}", "must list different names of the run's models")
     expectRefusal("{kind: feature-maps, root: val, models: [nut]}", "must be one of nano")
+    #expect(try parse("{kind: imagenet-val, root: val, images: 3}").sample == ImageSample(3))
+    // Sets whose images belong together are not sampled.
+    expectRefusal("{kind: imagenet-o, root: val, in: val, images: 3}", "unknown key \"images\"")
   }
 
   @Test("occlusion in the order in which a network looks: a model of the run, one of its own, the gradient")
@@ -227,6 +230,23 @@ import Testing
     expectRefusal(
       "{kind: occlusion, root: val, drop: foreground, saliency: gradient}", "goes by masks, not by a network")
     expectRefusal("{kind: occlusion, root: val, saliency: {checkpoint: nowhere}}", "which does not exist")
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    // Another network's checkpoint is found out before anything starts; one without a head will do.
+    expectRefusal(
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/resnet-nano.safetensors}}",
+      "is missing")
+    let vit = try parse(
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors, head: 2}}"
+    )
+    guard case .attention(let network)? = vit.conditions[0].saliency?.source else {
+      Issue.record("\(vit.conditions[0])")
+      return
+    }
+    #expect(network.head == 2 && network.grid == PatchGrid(side: 8))
+    expectRefusal(
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors, head: 3}}",
+      "head")
     expectRefusal(
       "{kind: occlusion, root: val, drop: salient}", "needs masks: a folder of grey pictures; or saliency: a network")
     #expect(try parse("{kind: attack, root: val, transfer: true}").observed == .transferredLogits)

@@ -31,7 +31,9 @@ public enum AttentionDistanceStudy: Benchmark {
     let distances = tally.means(of: "attention_distance")
     let heads = max(1, tally.lengths(of: "attention_distance").last ?? 1)
     let means = stride(from: 0, to: distances.count, by: heads).map { start in
-      distances[start..<(start + heads)].reduce(0, +) / Double(heads)
+      // Blocks of fewer heads end in NaN.
+      let own = distances[start..<(start + heads)].filter { !$0.isNaN }
+      return own.reduce(0, +) / Double(own.count)
     }
     return ObservationTally.headline(
       "mean_attention_distance", "distance in pixels, mean over blocks, heads, patches and images",

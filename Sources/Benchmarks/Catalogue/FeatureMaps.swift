@@ -58,7 +58,7 @@ public enum FeatureMaps: Benchmark {
           name: "mean_log_amplitude",
           description:
             "log amplitude by frequency less that of frequency 0, mean over channels and images; NaN beyond the "
-            + "frequencies that a point's maps have, k of which is k / (2 n) turns a pixel of n frequencies",
+            + "frequencies that a point's maps have, k being k turns across the map",
           axes: ["point", "frequency"], values: amplitudes, figure: .init("log amplitude", .data, .number)),
       ] + ObservationTally.ends(of: "mean_variance_by_point", axes: ["point"], intervals.each)
   }

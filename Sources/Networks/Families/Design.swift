@@ -15,6 +15,10 @@ package protocol Design: Sendable, Hashable {
   func openBeginning(
     _ checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
   ) throws -> StoredNetwork
+  /// Refuses a checkpoint of which the beginning of the network cannot be opened; no numbers are read.
+  func checkBeginning(
+    of checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws
   /// The network with random weights, the same ones each time.
   ///
   /// - Throws: `CheckpointError` where only a file has the weights that it can have.
@@ -92,6 +96,17 @@ extension Family {
   package func openBeginning(
     _ checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
   ) throws -> StoredNetwork {
+    let (graph, file) = try beginning(of: checkpoint, as: architecture, part)
+    return StoredNetwork(graph: graph, weights: file)
+  }
+
+  package func checkBeginning(
+    of checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws { _ = try beginning(of: checkpoint, as: architecture, part) }
+
+  private func beginning(
+    of checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws -> (graph: Graph, file: Checkpoint) {
     let file = try CheckpointReader.open(checkpoint)
     let found = stored(in: file) ?? self
     let classes = file.shape(of: Self.head + ".bias")?.first ?? architecture.classCount
@@ -101,7 +116,7 @@ extension Family {
     // What comes behind may be missing, as a whole or in part, but nothing may be there that is none of the network's.
     let missing = Set(whole.parameters.filter { !graph.parameters.contains($0) && file.shape(of: $0.name) == nil })
     try file.checkFits(whole.parameters.filter { !missing.contains($0) }, of: architecture)
-    return StoredNetwork(graph: graph, weights: file)
+    return (graph, file)
   }
 
   package func drawn(

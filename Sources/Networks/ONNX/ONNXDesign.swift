@@ -27,6 +27,10 @@ struct ONNXDesign: Design {
     return StoredNetwork(graph: try part(network.graph), weights: network.weights)
   }
 
+  func checkBeginning(
+    of checkpoint: String, as architecture: Architecture, _ part: (Graph) throws(NetworkViewError) -> Graph
+  ) throws { _ = try openBeginning(checkpoint, as: architecture, part) }
+
   func drawn(
     as architecture: Architecture, zeroing zeroed: Set<String>
   ) throws(CheckpointError) -> StoredNetwork {

@@ -13,6 +13,8 @@ public enum NetworkView: Sendable, Hashable, Codable {
 
 /// What a network has nothing of that a view would show.
 public enum NetworkViewError: Error, Equatable, CustomStringConvertible {
+  /// No blocks that are named or found.
+  case noBlocks
   /// No attention of all tokens to all.
   case noAttention
   /// No class token before the last attention's patches, which are a square.
@@ -23,6 +25,7 @@ public enum NetworkViewError: Error, Equatable, CustomStringConvertible {
   /// What was found.
   public var description: String {
     switch self {
+    case .noBlocks: "the network has no blocks: no residual units were found in it"
     case .noAttention: "the network has no attention of all patches to all"
     case .noClassToken: "the network has no class token that attends to a square of patches"
     case .noGradient(let error): "\(error)"
@@ -101,6 +104,7 @@ extension Graph {
   func showing(_ view: NetworkView) throws(NetworkViewError) -> Graph {
     switch view {
     case .features:
+      guard !featurePoints.isEmpty else { throw .noBlocks }
       return observing(featurePoints.map { ($0.value, FeatureStatistics()) }).optimisedForAllTokens
     case .attentionDistance:
       let found = attentions

@@ -11,14 +11,15 @@ public final class Observer {
   private let session: ProgramSession
   private let together: Int
 
-  init(_ program: Program, maximumBatch: Int) {
+  /// - Parameter isAlone: whether no other program of the network shares its weights.
+  init(_ program: Program, maximumBatch: Int, isAlone: Bool) {
     self.maximumBatch = maximumBatch
     size = program.graph.extents[0].count
     counts = program.graph.outputs.map { program.graph.extents[$0].count }
     together = GradientSession.imagesTogether(program.storage, maximumBatch: maximumBatch)
     session = ProgramSession(program, maximumBatch: together)
     needs = MemoryNeeds(
-      weights: program.layers.reduce(0) { $0 + $1.byteCount },
+      weights: program.layers[(isAlone ? 0 : program.graph.firstUnshared)...].reduce(0) { $0 + $1.byteCount },
       session: 4 * (program.storage.count(maximumBatch: together) + program.workspaceCount(maximumBatch: together)))
   }
 
@@ -48,12 +49,20 @@ public final class Observer {
   }
 }
 
+extension Graph {
+  /// The first layer on the way back, whose weights are others than those of the network; none: the end.
+  fileprivate var firstUnshared: Int { nodes.firstIndex { $0.layer is CentreGradient } ?? nodes.count }
+}
+
 extension Classifier {
   /// Memory to look into the network in, for up to `maximumBatch` images at once. One thread uses it at a time. The first one
   /// reads the checkpoint again.
   ///
   /// - Throws: `NetworkViewError` for what it has nothing of, `CheckpointError` where weights cannot be read any more.
   public func makeObserver(_ view: NetworkView, maximumBatch: Int) throws -> Observer {
-    Observer(try program(for: .none, seenBy: view), maximumBatch: max(1, maximumBatch))
+    let made = try program(for: .none, seenBy: view)
+    return Observer(
+      made, maximumBatch: max(1, maximumBatch),
+      isAlone: made.graph.takesProductsInBlocks != program.graph.takesProductsInBlocks)
   }
 }

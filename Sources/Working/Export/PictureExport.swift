@@ -39,6 +39,9 @@ public struct PictureExport: Sendable {
   /// - Throws: `ExportError` where the folder holds something, or is among the benchmark's images.
   public init(of plan: Plan, _ selection: Selection, to folder: String) throws {
     (self.plan, self.selection) = (plan, selection)
+    guard plan.manifest.benchmarks[selection.benchmark].observed.isOfImages else {
+      throw ExportError.noPictures(plan.manifest.benchmarks[selection.benchmark].name)
+    }
     self.folder = RunFolder(folder).path
     try Self.check(self.folder, apart: plan.manifest.benchmarks[selection.benchmark].layout)
   }
@@ -179,6 +182,8 @@ extension [Int] {
 public enum ExportError: Error, Equatable, CustomStringConvertible {
   /// It holds something.
   case othersFiles(String, names: [String])
+  /// The benchmark observes networks alone.
+  case noPictures(String)
   /// It is among the images that are exported.
   case amongImages(String, root: String)
 
@@ -188,6 +193,7 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
     case .othersFiles(let folder, let names):
       "\(folder) holds files already (\(names.prefix(3).joined(separator: ", "))\(names.count > 3 ? " and more" : "")); "
         + "choose a new or an empty folder with --output"
+    case .noPictures(let benchmark): "\(benchmark) has no pictures: it observes networks alone"
     case .amongImages(let folder, let root):
       "\(folder) is in \(root), where the benchmark's own images are; choose another folder with --output"
     }
