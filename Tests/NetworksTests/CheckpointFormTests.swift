@@ -165,7 +165,8 @@ import Testing
       #expect {
         try vit.check(path)
       } throws: {
-        "\($0)".count <= 600 && "\($0)".contains(" more")
+        // Long paths leave no room for how many more there are.
+        "\($0)".count <= 600 && ("\($0)".contains(" more") || "\($0)".hasSuffix("..."))
       }
     }
     let long = CheckpointError.malformed(file: "x", reason: String(repeating: "y", count: 2000))
