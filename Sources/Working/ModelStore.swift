@@ -85,16 +85,9 @@ final class ModelStore: Sendable {
   ///
   /// - Throws: as ``use(_:in:)``.
   func gradients(of loan: Loan) throws -> GradientSession {
-    let classifier = loan.classifier
-    if !classifier.isReady(for: loan.session.change, isDifferentiated: true) { try Self.check(loan.specification) }
+    if !loan.classifier.isReady(for: loan.session.change, isDifferentiated: true) { try Self.check(loan.specification) }
     let gradients = try loan.session.gradients()
-    let plain = classifier.memoryNeeds(maximumBatch: batch)
-    change { state in
-      state.plan.grow(
-        loan.specification,
-        to: Plan.Needs(
-          model: plain.weights + gradients.needs.weights, session: plain.session + gradients.needs.session))
-    }
+    grow(loan, by: gradients.needs)
     return gradients
   }
 
@@ -102,17 +95,28 @@ final class ModelStore: Sendable {
   ///
   /// - Throws: `RunFolderError.changedCheckpoint`, `NetworkViewError`, or what reading the checkpoint throws.
   func observer(of view: NetworkView, in loan: Loan) throws -> Observer {
-    let classifier = loan.classifier
-    if !classifier.isReady(for: view) { try Self.check(loan.specification) }
+    if !loan.classifier.isReady(for: view) { try Self.check(loan.specification) }
     let observer = try loan.session.observer(of: view)
-    let plain = classifier.memoryNeeds(maximumBatch: batch)
+    grow(loan, by: observer.needs)
+    return observer
+  }
+
+  /// Takes note of what a loan's model and session take beside the network itself.
+  private func grow(_ loan: Loan, by needs: MemoryNeeds) {
+    let plain = loan.classifier.memoryNeeds(maximumBatch: batch)
     change { state in
       state.plan.grow(
         loan.specification,
-        to: Plan.Needs(
-          model: plain.weights + observer.needs.weights, session: plain.session + observer.needs.session))
+        to: Plan.Needs(model: plain.weights + needs.weights, session: plain.session + needs.session))
     }
-    return observer
+  }
+
+  /// Keeps so many models at least, as far as the memory reaches: a shard asks them in turn.
+  func keep(models: Int) {
+    change { state in
+      state.plan.maximumModels = max(state.plan.maximumModels, models)
+      return []
+    }
   }
 
   /// How far a loan's large kernels look.

@@ -60,7 +60,7 @@ package struct Residency<Key: Hashable & Sendable>: Sendable {
   /// Bytes for all together.
   package let limit: Int
   /// Models that are kept at most, unless more are in use.
-  package let maximumModels: Int
+  package var maximumModels: Int
   private var entries: [Key: Entry] = [:]
   private var uses = 0
   /// Bytes of other things.

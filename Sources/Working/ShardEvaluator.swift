@@ -46,6 +46,7 @@ public final class ShardEvaluator: ShardComputer {
     }
     let frost = try stores.frost(of: task)
     // What cannot be read is known before hours of an attack are spent.
+    stores.models.keep(models: 1 + task.others.count)
     for other in task.others { try stores.withSession(of: other, times: times) { _ in } }
     var (output, kept) = try stores.withNetwork(of: task, times: times) { network in
       let preparation = ImagePreparation(

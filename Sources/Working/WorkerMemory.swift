@@ -1,3 +1,4 @@
+import Benchmarks
 import Networks
 import Planning
 
@@ -19,16 +20,31 @@ public enum WorkerMemory {
     let withGradients = manifest.benchmarks.contains { benchmark in
       benchmark.observed.needsGradients || benchmark.conditions.contains(where: \.needsGradients)
     }
+    let kept = manifest.benchmarks.compactMap(\.observed.mostImages).max() ?? 0
     for model in manifest.models {
       guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
         continue
       }
       let needs = architecture.estimatedMemory(
         maximumBatch: batch, precision: model.precision, withGradients: withGradients)
-      // Two batches are ready ahead, one is computed.
-      let images = 3 * batch * architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride
+      let image = architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride
+      // Two batches are ready ahead, one is computed; besides those that other models are asked of.
+      let images = (3 * batch + kept) * image
       largest = max(largest, needs.weights + streams * (needs.session + images))
     }
-    return ofProgram + largest + streams * ofDecoding
+    return ofProgram + largest + streams * ofDecoding + (try ofSaliency(manifest, streams: streams, batch: batch))
+  }
+
+  /// Bytes of the networks that say what is salient; none where nothing asks them.
+  private static func ofSaliency(_ manifest: Manifest, streams: Int, batch: Int) throws -> Int {
+    let networks = Set(
+      manifest.benchmarks.flatMap(\.conditions).compactMap { condition -> SaliencyNetwork? in
+        if case .attention(let network)? = condition.saliency?.source { network } else { nil }
+      })
+    return try networks.reduce(0) { sum, network in
+      guard let found = try Architecture.named(network.architecture, checkpoint: network.checkpoint) else { return sum }
+      let needs = found.estimatedMemory(maximumBatch: batch, precision: .fp32)
+      return sum + needs.weights + streams * needs.session
+    }
   }
 }

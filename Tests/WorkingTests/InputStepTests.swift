@@ -7,27 +7,10 @@ import Working
 
 /// What is done to the values that a network is given.
 @Suite struct InputStepTests {
-  private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().path
-
   private func preparation(_ input: [InputStep]) throws -> ImagePreparation {
-    let path = NSTemporaryDirectory() + "gauntlet-input-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let picture = try Data(contentsOf: URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg"))
-    for index in 0..<10 {
-      try FileManager.default.createDirectory(atPath: path + "/val/c\(index)", withIntermediateDirectories: true)
-      try picture.write(to: URL(fileURLWithPath: path + "/val/c\(index)/p.jpg"))
-    }
-    let text = """
-      run: input
-      seed: 11
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}]
-      benchmarks: [{kind: imagenet-val, root: val}]
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/run.yaml"))
-    let task = try ShardTask(
-      ShardDefinition(id: 0, model: 0, benchmark: 0, condition: 0, firstImage: 0, imageCount: 2),
-      of: Plan.make(manifestPath: path + "/run.yaml"))
+    let data = try TenPictures()
+    let picture = data.picture
+    let task = try TenPictures.task(of: data.plan(benchmarks: "{kind: imagenet-val, root: val}"), images: 2)
     let steps = try #require(String(data: JSONEncoder().encode(input), encoding: .utf8))
     let json = try #require(String(data: task.encoded(), encoding: .utf8))
     let changed = json.replacing("\"input\":[]", with: "\"input\":\(steps)")

@@ -77,91 +77,137 @@ import Working
     #expect(evaluator.modelsInMemory.count == 1)
   }
 
+  /// The tasks of all conditions of a manifest's benchmarks, two images each, of its first model.
+  private func tasks(_ data: TenPictures, _ text: String) throws -> [Data] {
+    let plan = try data.plan(text)
+    return try plan.manifest.benchmarks.enumerated().flatMap { benchmark, definition in
+      try definition.conditions.map { condition in
+        try TenPictures.task(
+          of: plan, benchmark: benchmark, condition: condition.cell.index,
+          images: definition.observed.isOfImages ? 2 : 1
+        ).encoded()
+      }
+    }
+  }
+
+  private func values(_ evaluator: ShardEvaluator, _ task: Data) throws -> [[UInt32]] {
+    try ShardOutput(decoding: evaluator.compute(task: task)).observations.map { $0.values.map(\.bitPattern) }
+  }
+
+  /// Computes tasks by many threads, each several times.
+  private func expectSameTogether(_ tasks: [Data], as alone: [[[UInt32]]], memory: Int, batch: Int) throws {
+    let evaluator = ShardEvaluator(batch: batch, memory: memory, version: "test")
+    let wrong = Mutex<[Int]>([])
+    DispatchQueue.concurrentPerform(iterations: 3 * tasks.count) { index in
+      let place = index * 5 % tasks.count
+      let found = try? values(evaluator, tasks[place])
+      if found != alone[place] { wrong.withLock { $0.append(place) } }
+    }
+    #expect(wrong.withLock { $0 }.isEmpty, "with \(memory) bytes: \(wrong.withLock { $0 })")
+  }
+
+  private func alone(_ tasks: [Data]) throws -> [[[UInt32]]] {
+    try tasks.map { try values(ShardEvaluator(batch: 2, memory: .max, version: "test"), $0) }
+  }
+
+  /// Writes zeros over a part of a file, in its place.
+  private func spoil(_ path: String, at offset: UInt64, count: Int) throws {
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try handle.seek(toOffset: offset)
+    try handle.write(contentsOf: Data(repeating: 0, count: count))
+    try handle.close()
+  }
+
+  /// Ten pictures beside a copy of a network of the miniature's.
+  private func copied(_ model: String) throws -> (data: TenPictures, checkpoint: String) {
+    let data = try TenPictures()
+    let copy = data.path + "/copy.safetensors"
+    try FileManager.default.copyItem(
+      atPath: TenPictures.repository + "/models/\(model).safetensors", toPath: copy)
+    return (data, copy)
+  }
+
   @Test("Threads compute networks without different blocks at once, each as if it were alone")
   func lesions() throws {
-    let run = try Run(models: 1)
-    let copy = run.path + "/copy.safetensors"
-    try FileManager.default.copyItem(atPath: Run.repository + "/models/vit-nano.safetensors", toPath: copy)
-    let text = """
+    let (data, copy) = try copied("vit-nano")
+    let tasks = try tasks(
+      data,
+      """
       run: lesions
       models: [{name: m, architecture: vit-nano, checkpoint: copy.safetensors}]
       benchmarks: [{kind: lesion, root: val, removed: [0, 1, 2], draws: 3}]
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: run.path + "/lesions.yaml"))
-    let plan = try Plan.make(manifestPath: run.path + "/lesions.yaml")
-    let tasks = try plan.manifest.benchmarks[0].conditions.map { condition in
-      try ShardTask(
-        ShardDefinition(id: 0, model: 0, benchmark: 0, condition: condition.cell.index, firstImage: 0, imageCount: 2),
-        of: plan
-      ).encoded()
-    }
+      """)
     #expect(tasks.count == 7)
-    @Sendable func logits(_ evaluator: ShardEvaluator, _ task: Data) throws -> [Float] {
-      try ShardOutput(decoding: evaluator.compute(task: task)).observations[0].values
-    }
-    let alone = try tasks.map { try logits(ShardEvaluator(batch: 2, memory: .max, version: "test"), $0) }
+    let alone = try alone(tasks)
     #expect(Set(alone).count == 7)
+    // All but the last, which needs the checkpoint below.
+    let others = Array(tasks[..<6])
+    try expectSameTogether(others, as: Array(alone[..<6]), memory: .max, batch: 2)
     let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
-    let wrong = Mutex(0)
-    DispatchQueue.concurrentPerform(iterations: 18) { index in
-      let found = try? logits(evaluator, tasks[index * 5 % 6])
-      if found != alone[index * 5 % 6] { wrong.withLock { $0 += 1 } }
-    }
-    #expect(wrong.withLock { $0 } == 0)
+    for task in others { _ = try values(evaluator, task) }
 
     // Written over in its place: what is read again would be another network's.
     let whole = try Data(contentsOf: URL(fileURLWithPath: copy))
-    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy))
-    try handle.seek(toOffset: UInt64(whole.count / 2))
-    try handle.write(contentsOf: Data(repeating: 0, count: whole.count / 2))
-    try handle.close()
-    #expect(throws: WorkerTrouble.self) { try logits(evaluator, tasks[6]) }
+    try spoil(copy, at: UInt64(whole.count / 2), count: whole.count / 2)
+    #expect(throws: WorkerTrouble.self) { try values(evaluator, tasks[6]) }
     // What was made before needs nothing of it.
-    #expect(try logits(evaluator, tasks[3]) == alone[3])
+    #expect(try values(evaluator, tasks[3]) == alone[3])
     try whole.write(to: URL(fileURLWithPath: copy))
-    #expect(try logits(evaluator, tasks[6]) == alone[6])
+    #expect(try values(evaluator, tasks[6]) == alone[6])
   }
 
   @Test("Threads attack images of one model at once, each as if it were alone, in whatever memory there is")
   func attacks() throws {
-    let run = try Run(models: 1)
-    let copy = run.path + "/copy.safetensors"
-    try FileManager.default.copyItem(atPath: Run.repository + "/models/vit-nano.safetensors", toPath: copy)
-    let text = """
+    let (data, copy) = try copied("vit-nano")
+    let tasks = try tasks(
+      data,
+      """
       run: attacks
       models: [{name: m, architecture: vit-nano, checkpoint: copy.safetensors}]
       benchmarks: [{kind: attack, root: val, budgets: [1/255, 2/255, 8/255], steps: 3}]
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: run.path + "/attacks.yaml"))
-    let plan = try Plan.make(manifestPath: run.path + "/attacks.yaml")
-    let tasks = try plan.manifest.benchmarks[0].conditions.map { condition in
-      try ShardTask(
-        ShardDefinition(id: 0, model: 0, benchmark: 0, condition: condition.cell.index, firstImage: 0, imageCount: 2),
-        of: plan
-      ).encoded()
-    }
-    @Sendable func logits(_ evaluator: ShardEvaluator, _ task: Data) throws -> [Float] {
-      try ShardOutput(decoding: evaluator.compute(task: task)).observations[0].values
-    }
-    let alone = try tasks.map { try logits(ShardEvaluator(batch: 2, memory: .max, version: "test"), $0) }
+      """)
+    let alone = try alone(tasks)
     #expect(Set(alone).count == 4)
-    for memory in [1 << 20, Int.max] {
-      let evaluator = ShardEvaluator(batch: 1, memory: memory, version: "test")
-      let wrong = Mutex(0)
-      DispatchQueue.concurrentPerform(iterations: 12) { index in
-        let found = try? logits(evaluator, tasks[index % 4])
-        if found != alone[index % 4] { wrong.withLock { $0 += 1 } }
-      }
-      #expect(wrong.withLock { $0 } == 0, "with \(memory) bytes")
-    }
+    for memory in [1 << 20, Int.max] { try expectSameTogether(tasks, as: alone, memory: memory, batch: 1) }
     // The way back is read from the file that was planned, or not at all.
     let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
-    #expect(try logits(evaluator, tasks[0]) == alone[0])
-    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy))
-    try handle.seek(toOffset: 100_000)
-    try handle.write(contentsOf: Data(repeating: 0, count: 1000))
-    try handle.close()
-    #expect(throws: WorkerTrouble.self) { try logits(evaluator, tasks[1]) }
+    #expect(try values(evaluator, tasks[0]) == alone[0])
+    try spoil(copy, at: 100_000, count: 1000)
+    #expect(throws: WorkerTrouble.self) { try values(evaluator, tasks[1]) }
+  }
+
+  @Test("Threads look into networks and ask others at once, each as if it were alone, in whatever memory there is")
+  func observations() throws {
+    let (data, copy) = try copied("vit-nano")
+    let rest = ["resnet-nano", "replknet-nano"].map {
+      "  - {architecture: \($0), checkpoint: \(TenPictures.repository)/models/\($0).safetensors}"
+    }
+    let tasks = try tasks(
+      data,
+      """
+      run: inside
+      models:
+        - {name: m, architecture: vit-nano, checkpoint: copy.safetensors}
+      \(rest.joined(separator: "\n"))
+      benchmarks:
+        - {kind: feature-maps, root: val}
+        - {kind: attention-distance, root: val, models: [m]}
+        - {kind: receptive-field, root: val}
+        - {kind: gradient-maps, root: val, steps: 2}
+        - {kind: kernel-distance, models: [replknet-nano]}
+        - {kind: occlusion, name: seen, root: val, saliency: m, percents: [30, 60]}
+        - {kind: occlusion, name: felt, root: val, saliency: gradient, grid: 8, percents: [30, 60]}
+        - {kind: attack, root: val, method: fgsm, transfer: true, budgets: [2/255]}
+      """
+    ).filter { try ShardTask(decoding: $0).benchmark != "kernel-distance" }
+    #expect(tasks.count == 10)
+    let alone = try alone(tasks)
+    #expect(Set(alone).count == 10)
+    for memory in [1 << 20, Int.max] { try expectSameTogether(tasks, as: alone, memory: memory, batch: 1) }
+    // What is looked into, and what says what is salient, is read from the file that was planned, or not at all.
+    let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
+    try spoil(copy, at: 100_000, count: 1000)
+    for task in tasks { #expect(throws: WorkerTrouble.self) { try values(evaluator, task) } }
   }
 
   @Test("A checkpoint that is gone fails its shard alone, and is loaded once it is back")

@@ -7,25 +7,11 @@ import Working
 
 /// Pictures as a network is given them, as files.
 @Suite struct PictureExportTests {
-  private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().path
-
   @Test("attacked pictures are within the budget and half a level of the clean ones, whatever is exported with them")
   func budget() throws {
-    let path = NSTemporaryDirectory() + "gauntlet-export-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let picture = try Data(contentsOf: URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg"))
-    for index in 0..<10 {
-      try FileManager.default.createDirectory(atPath: path + "/val/c\(index)", withIntermediateDirectories: true)
-      try picture.write(to: URL(fileURLWithPath: path + "/val/c\(index)/p.jpg"))
-    }
-    let text = """
-      run: export
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}]
-      benchmarks: [{kind: attack, root: val, method: pgd, budgets: [2.5/255], steps: 3}]
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/run.yaml"))
-    let plan = try Plan.make(manifestPath: path + "/run.yaml")
+    let data = try TenPictures()
+    let path = data.path
+    let plan = try data.plan(benchmarks: "{kind: attack, root: val, method: pgd, budgets: [2.5/255], steps: 3}")
     func export(_ images: [Int], _ folder: String, batch: Int, threads: Int) throws -> [[UInt8]] {
       let selection = PictureExport.Selection(
         model: 0, benchmark: 0, cells: plan.manifest.benchmarks[0].conditions.map(\.cell), images: images)

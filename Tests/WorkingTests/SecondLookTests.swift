@@ -8,30 +8,13 @@ import Working
 
 /// What is wrong with a picture is believed of bytes that are read twice alike.
 @Suite struct SecondLookTests {
-  private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .deletingLastPathComponent().path
   private let whole: [UInt8]
   private let task: ShardTask
 
   init() throws {
-    let path = NSTemporaryDirectory() + "gauntlet-look-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let picture = try Data(contentsOf: URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg"))
-    whole = [UInt8](picture)
-    for index in 0..<10 {
-      try FileManager.default.createDirectory(atPath: path + "/val/c\(index)", withIntermediateDirectories: true)
-      try picture.write(to: URL(fileURLWithPath: path + "/val/c\(index)/p.jpg"))
-    }
-    let text = """
-      run: look
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}]
-      benchmarks: [{kind: imagenet-val, root: val}]
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/run.yaml"))
-    task = try ShardTask(
-      ShardDefinition(id: 0, model: 0, benchmark: 0, condition: 0, firstImage: 0, imageCount: 1),
-      of: Plan.make(manifestPath: path + "/run.yaml"))
+    let data = try TenPictures()
+    whole = [UInt8](data.picture)
+    task = try TenPictures.task(of: data.plan(benchmarks: "{kind: imagenet-val, root: val}"), images: 1)
   }
 
   /// A preparation of one image whose file is read as these looks have it; nil: it cannot be read.
