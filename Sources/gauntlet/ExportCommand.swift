@@ -21,7 +21,8 @@ struct ExportCommand: ParsableCommand {
 
   @Argument(help: "The manifest.") var manifest: String
   @Option(help: "The benchmark, by its name in the manifest.") var benchmark: String
-  @Option(help: "The model that is given the pictures, by its name [default: the manifest's first].") var model: String?
+  @Option(help: "The model that is given the pictures, by its name [default: the first that the benchmark is for].")
+  var model: String?
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
@@ -85,10 +86,16 @@ struct ExportCommand: ParsableCommand {
           + benchmarks.map(\.name).joined(separator: ", "))
     }
     let models = plan.manifest.models
-    guard let chosen = model.map({ name in models.firstIndex { $0.name == name } }) ?? 0 else {
+    let usual = models.indices.first { plan.isEvaluated(model: $0, benchmark: place) } ?? 0
+    guard let chosen = model.map({ name in models.firstIndex { $0.name == name } }) ?? usual else {
       throw UsageError(
         "there is no model \(model?.prefix(60) ?? "") in \(manifest); there are "
           + models.map(\.name).joined(separator: ", "))
+    }
+    guard plan.isEvaluated(model: chosen, benchmark: place) else {
+      throw UsageError(
+        "\(benchmark) is not for \(models[chosen].name); the manifest lists "
+          + benchmarks[place].models.joined(separator: ", "))
     }
     if model == nil, models.count > 1 { Terminal.complain("pictures as \(models[chosen].name) is given them") }
     return PictureExport.Selection(

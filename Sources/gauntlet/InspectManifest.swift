@@ -76,7 +76,9 @@ struct ManifestInspection {
       }.joined()
     }
     if costs.contains(where: \.passes.isUpperBound) {
-      lines.append("  <: at most; attacks end once the network errs, networks without some blocks do less")
+      lines.append(
+        "  <: at most; attacks end once the network errs, networks without some blocks do less, what is salient is asked once"
+      )
     }
     lines.append("  archive: before compression")
     return lines
