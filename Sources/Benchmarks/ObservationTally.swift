@@ -22,11 +22,12 @@ struct ObservationTally: Tally {
   ///   - means: the variables whose means over images are wanted.
   ///   - withIntervals: those of them whose means have intervals.
   init(
-    _ shape: ObservedShape, imageCount: Int, population: UInt32, means: [String], withIntervals: [String] = [],
-    furtherAxes: [Axis] = [], figures: @escaping Figures
+    of run: ObservedRun, means: [String], withIntervals: [String] = [], furtherAxes: [Axis] = [],
+    figures: @escaping Figures
   ) {
-    self.furtherAxes = furtherAxes
-    (self.shape, self.imageCount, self.population, self.figures) = (shape, imageCount, population, figures)
+    let (shape, imageCount) = (run.shape, run.listing.paths.count)
+    (self.shape, self.imageCount, population) = (shape, imageCount, run.population)
+    (self.furtherAxes, self.figures) = (furtherAxes, figures)
     isEvaluated = Array(repeating: false, count: imageCount)
     for variable in shape.variables where means.contains(variable.name) {
       sums[variable.name] = Array(repeating: ExactSum(), count: variable.count(atMost: 1 << 30) ?? 0)

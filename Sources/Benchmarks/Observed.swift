@@ -48,3 +48,26 @@ public struct ObservedShape: Sendable, Hashable, Codable {
   /// Logits alone.
   public static func logits(classes: Int) -> ObservedShape { ObservedShape([.logits(classes: classes)]) }
 }
+
+/// What one model observes on one benchmark, as tallies are told.
+public struct ObservedRun: Sendable {
+  /// The benchmark.
+  public let benchmark: BenchmarkDefinition
+  /// What is observed.
+  public let shape: ObservedShape
+  /// The images.
+  public let listing: ImageListing
+  /// How answers are judged.
+  public let scoring: Scoring
+  /// Tallies over the same images share a number, so that their intervals rest on the same resamples.
+  public let population: UInt32
+
+  /// A model's observations.
+  public init(
+    _ benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    population: UInt32
+  ) {
+    (self.benchmark, self.shape, self.listing, self.scoring) = (benchmark, shape, listing, scoring)
+    self.population = population
+  }
+}

@@ -5,19 +5,17 @@ struct TransferTally: AnswerTally {
   private var own: AccuracyTally
   private var others: [(name: String, variable: String, tally: AccuracyTally)]
 
-  /// - Parameter shape: of which the variables behind the first are the others' logits.
-  init(
-    _ own: AccuracyTally, of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing,
-    population: UInt32
-  ) {
+  /// - Parameter run: of whose variables those behind the first are the others' logits.
+  init(_ own: AccuracyTally, of run: ObservedRun) {
     self.own = own
-    others = shape.variables.compactMap { variable in
+    let benchmark = run.benchmark
+    others = run.shape.variables.compactMap { variable in
       guard let name = variable.transferTarget, let classes = variable.dimensions.first?.length else { return nil }
       return (
         name, variable.name,
         AccuracyTally(
-          grid: benchmark.grid, scoring: benchmark.scoring(of: listing, classCount: classes), figures: .curves,
-          population: population)
+          grid: benchmark.grid, scoring: benchmark.scoring(of: run.listing, classCount: classes), figures: .curves,
+          population: run.population)
       )
     }
   }

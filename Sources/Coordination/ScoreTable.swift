@@ -32,7 +32,8 @@ struct ScoreTable {
           TemperatureScaling($0, isFittedHere: index == plan.cleanBenchmark(of: place))
         }
         let observed = kind.observationTally(
-          of: benchmark, plan.shape(model: place, benchmark: index), listing, scoring, population: populations[index])
+          of: ObservedRun(
+            benchmark, plan.shape(model: place, benchmark: index), listing, scoring, population: populations[index]))
         if let observed { return observed }
         return kind.tally(of: benchmark, listing, scoring, population: populations[index])
       }

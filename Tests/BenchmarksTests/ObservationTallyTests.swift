@@ -24,7 +24,8 @@ import Testing
   ) throws -> any Tally {
     let listing = listing(images)
     let tally = kind.observationTally(
-      of: definition, shape, listing, definition.scoring(of: listing, classCount: 1), population: 0)
+      of: ObservedRun(
+        definition, shape, listing, definition.scoring(of: listing, classCount: 1), population: 0))
     return try #require(tally)
   }
 

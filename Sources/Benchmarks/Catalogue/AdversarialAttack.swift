@@ -65,15 +65,11 @@ public enum AdversarialAttack: Benchmark {
   }
 
   /// Where images are transferred, the other models' accuracies, too.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
-    guard benchmark.observed == .transferredLogits else { return nil }
-    return TransferTally(
-      AccuracyTally(grid: benchmark.grid, scoring: scoring, figures: .robustness, population: population),
-      of: benchmark,
-      shape, listing, population: population)
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
+    guard run.benchmark.observed == .transferredLogits else { return nil }
+    let own = AccuracyTally(
+      grid: run.benchmark.grid, scoring: run.scoring, figures: .robustness, population: run.population)
+    return TransferTally(own, of: run)
   }
 }
 

@@ -2,28 +2,17 @@ import Records
 
 /// How far the heads of a transformer look: from each patch to the patches that it attends to. After Dosovitskiy et al., "An
 /// Image is Worth 16x16 Words" (ICLR 2021), figure 7.
-public enum AttentionDistanceStudy: Benchmark {
+public enum AttentionDistanceStudy: SampledObservation {
   /// `attention-distance`
   public static let kind = BenchmarkKind.attentionDistance
-  /// How many images.
-  public static let keys = ["root", "images"]
-  /// What is observed needs no classes.
-  public static let needsClasses = false
-  /// The number of images.
-  public static let making = ["sample": "numbers of images"]
-
-  /// 128 images that are drawn, as the authors have it.
-  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
-    try .observing(.attentionDistance, .attentionDistance, manifest, images: 128)
-  }
+  static let observed = Observed.attentionDistance
+  /// As the authors have it.
+  static let usualImages = 128
 
   /// The distance by depth, of each head and their mean.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
     ObservationTally(
-      shape, imageCount: listing.paths.count, population: population, means: ["attention_distance"],
+      of: run, means: ["attention_distance"],
       withIntervals: ["attention_distance"], figures: figures)
   }
 

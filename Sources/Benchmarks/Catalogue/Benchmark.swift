@@ -33,10 +33,7 @@ public protocol Benchmark: Sendable {
     of benchmark: BenchmarkDefinition, _ listing: ImageListing, _ scoring: Scoring, population: UInt32
   ) -> any Tally
   /// What counts one model's observations other than logits; nil: there are none.
-  static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)?
+  static func observationTally(of run: ObservedRun) -> (any Tally)?
   /// What is particular of its named sets.
   static var subsetFigures: SubsetFigures { get }
 }
@@ -138,10 +135,7 @@ extension Benchmark {
   /// Pictures are taken as they are.
   public static var making: [String: String] { [:] }
   /// Logits alone are observed.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? { nil }
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? { nil }
   /// Nothing but accuracies.
   public static var subsetFigures: SubsetFigures { SubsetFigures() }
 

@@ -2,28 +2,17 @@ import Records
 
 /// How much a network's maps vary from pixel to pixel, and with which frequencies, from its first layers to its last: does it
 /// spread or smooth what it sees? After Park and Kim, "How Do Vision Transformers Work?" (ICLR 2022).
-public enum FeatureMaps: Benchmark {
+public enum FeatureMaps: SampledObservation {
   /// `feature-maps`
   public static let kind = BenchmarkKind.featureMaps
-  /// How many images.
-  public static let keys = ["root", "images"]
-  /// What is observed needs no classes.
-  public static let needsClasses = false
-  /// The number of images.
-  public static let making = ["sample": "numbers of images"]
-
-  /// 1,280 images that are drawn, as the authors have it.
-  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
-    try .observing(.features, .featureMaps, manifest, images: 1280)
-  }
+  static let observed = Observed.features
+  /// As the authors have it.
+  static let usualImages = 1280
 
   /// The variance and the high-frequency amplitude by depth.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
     ObservationTally(
-      shape, imageCount: listing.paths.count, population: population, means: ["variance", "log_amplitude"],
+      of: run, means: ["variance", "log_amplitude"],
       withIntervals: ["variance"], figures: figures)
   }
 
@@ -67,17 +56,4 @@ public enum FeatureMaps: Benchmark {
 extension BenchmarkKind {
   /// Maps within the network.
   public static let featureMaps = BenchmarkKind("feature-maps")
-}
-
-extension BenchmarkDefinition {
-  /// Something other than logits, of a sample of images.
-  static func observing(
-    _ observed: Observed, _ kind: BenchmarkKind, _ manifest: some ManifestKeys, images: Int
-  ) throws -> BenchmarkDefinition {
-    let sample = try manifest.integer("images", in: 1...1_000_000) ?? images
-    return BenchmarkDefinition(
-      kind: kind, name: manifest.name, layout: PictureLayout(root: try manifest.folder("root")),
-      classes: manifest.classes, attributes: ["sample": String(sample)], observed: observed,
-      sample: ImageSample(sample))
-  }
 }

@@ -18,17 +18,14 @@ public enum GradientMaps: Benchmark {
     let steps = try manifest.integer("steps", in: 1...1000) ?? 50
     return BenchmarkDefinition(
       kind: kind, name: manifest.name, layout: PictureLayout(root: try manifest.folder("root")),
-      classes: manifest.classes, attributes: ["sample": String(images), "gradient_steps": String(steps)],
-      observed: .gradients(steps: steps), sample: ImageSample(images))
+      classes: manifest.classes, attributes: ["gradient_steps": String(steps)], observed: .gradients(steps: steps)
+    ).sampling(images)
   }
 
   /// How far the integral is from what it should be.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
     ObservationTally(
-      shape, imageCount: listing.paths.count, population: population, means: ["completeness_gap"],
+      of: run, means: ["completeness_gap"],
       withIntervals: ["completeness_gap"]
     ) { tally, seed in
       ObservationTally.headline(

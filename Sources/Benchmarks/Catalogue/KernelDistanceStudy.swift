@@ -15,12 +15,9 @@ public enum KernelDistanceStudy: Benchmark {
   }
 
   /// The mean over each kernel's channels by depth.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
     ObservationTally(
-      shape, imageCount: listing.paths.count, population: population, means: shape.variables.map(\.name),
+      of: run, means: run.shape.variables.map(\.name),
       figures: figures)
   }
 

@@ -3,34 +3,23 @@ import Tensors
 
 /// What of the image reaches the middle of a network's last maps. After Luo et al., "Understanding the Effective Receptive
 /// Field in Deep Convolutional Neural Networks" (NeurIPS 2016), measured as RepLKNet's authors do.
-public enum ReceptiveFieldStudy: Benchmark {
+public enum ReceptiveFieldStudy: SampledObservation {
   /// `receptive-field`
   public static let kind = BenchmarkKind.receptiveField
-  /// How many images.
-  public static let keys = ["root", "images"]
-  /// What is observed needs no classes.
-  public static let needsClasses = false
-  /// The number of images.
-  public static let making = ["sample": "numbers of images"]
+  static let observed = Observed.receptiveField
+  /// As RepLKNet's authors have it.
+  static let usualImages = 50
   /// The shares whose areas are told.
   static let shares = [20, 30, 50, 99]
 
-  /// 50 images that are drawn, as RepLKNet's authors have it.
-  public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
-    try .observing(.receptiveField, .receptiveField, manifest, images: 50)
-  }
-
   /// The mean map, and how large a square holds a share of it.
-  public static func observationTally(
-    of benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
-    population: UInt32
-  ) -> (any Tally)? {
-    let lengths = shape.variables.first?.dimensions.map(\.length) ?? []
+  public static func observationTally(of run: ObservedRun) -> (any Tally)? {
+    let lengths = run.shape.variables.first?.dimensions.map(\.length) ?? []
     let axes = zip(["field_row", "field_column"], lengths).map { name, length in
       Axis(name: name, values: squares(length).map { String($0.lowerBound) }, isNumeric: true)
     }
     return ObservationTally(
-      shape, imageCount: listing.paths.count, population: population, means: ["receptive_field"], furtherAxes: axes,
+      of: run, means: ["receptive_field"], furtherAxes: axes,
       figures: figures)
   }
 
