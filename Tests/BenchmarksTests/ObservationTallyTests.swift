@@ -165,6 +165,8 @@ import Testing
         #expect(all.labels[try #require(all.paths.firstIndex(of: path))] == label)
       }
       before = Set(found.paths)
+      // Drawn all over, not the first ones.
+      if count == 7 { #expect(Set(found.labels).count > 1 && found.paths != Array(all.paths.prefix(7))) }
     }
   }
 }

@@ -27,6 +27,41 @@ import Testing
     Dictionary(uniqueKeysWithValues: try archive.metrics(group: "vit-nano/" + benchmark).map { ($0.name, $0.values) })
   }
 
+  @Test("Each model's temperature is fitted on the clean images that it evaluates")
+  func temperaturesOfModels() throws {
+    let scratch = try Scratch()
+    try Drawings.copy(images: 40, to: scratch.path + "/data")
+    let models = ["vit-nano", "resnet-nano"]
+    let entries = models.map {
+      "  - {architecture: \($0), checkpoint: \"\(Scratch.repository)/models/\($0).safetensors\"}"
+    }
+    let manifest = """
+      run: two
+      models:
+      \(entries.joined(separator: "\n"))
+      benchmarks:
+        - {kind: imagenet-val, root: data/imagenet-a, name: first, models: [vit-nano]}
+        - {kind: imagenet-val, root: data/imagenet-a, name: second, models: [resnet-nano]}
+        - {kind: imagenet-a, root: data/imagenet-a}
+      """
+    let file = scratch.path + "/two.yaml"
+    try Data(manifest.utf8).write(to: URL(fileURLWithPath: file))
+    let outcome = try CommandLineTool.run(["run", file, "--run", scratch.path + "/two"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let archive = try ArchiveReader(path: scratch.path + "/two/archive.h5")
+    #expect(
+      archive.groups.map(\.path) == [
+        "vit-nano/first", "vit-nano/imagenet-a", "resnet-nano/second", "resnet-nano/imagenet-a",
+      ])
+    for (model, clean) in zip(models, ["first", "second"]) {
+      func metric(_ benchmark: String, _ name: String) throws -> Double? {
+        try archive.metrics(group: "\(model)/\(benchmark)").first { $0.name == name }?.values[0]
+      }
+      #expect(try metric(clean, "temperature")?.isFinite == true, "\(model)")
+      #expect(try metric("imagenet-a", "nll_after_temperature")?.isFinite == true, "\(model)")
+    }
+  }
+
   @Test("Clean images' temperature makes their likelihood largest and scales the others; no figure hangs on the shards")
   func temperature() throws {
     let scratch = try Scratch()

@@ -41,6 +41,15 @@ import Testing
     #expect(!page(Axis(name: "removed", values: ["1", "3"], isNumeric: true), [0.5, 0.5]).contains("<circle"))
   }
 
+  @Test("Numbers of any size are drawn, at the edge where they are beyond the others")
+  func hugeNumbers() {
+    for huge in [1e300, -1e300, .greatestFiniteMagnitude, .infinity] {
+      #expect(page(Axis(name: "n", values: ["0", "1", "2"], isNumeric: true), [0, 1, huge]).contains("<svg"))
+      #expect(
+        page(Axis(name: "n", values: ["0", "\(huge)", "\(-huge)"], isNumeric: true), [0, 1, 1]).contains("<svg"))
+    }
+  }
+
   @Test("Labels of values that lie close are left out rather than drawn over each other")
   func labels() {
     let page = page(Axis(name: "removed", values: ["0", "1", "2", "100"], isNumeric: true), [1, 1, 1, 1])

@@ -176,6 +176,28 @@ import Working
     #expect(throws: WorkerTrouble.self) { try values(evaluator, tasks[1]) }
   }
 
+  @Test(
+    "What is large of each image makes shards small, so that results fit a message; transfers keep no more than 64 images"
+  )
+  func smallShards() throws {
+    let data = try TenPictures()
+    let checkpoint = TenPictures.repository + "/models/resnet-nano.safetensors"
+    let plan = try data.plan(
+      """
+      run: large
+      models:
+        - {name: a, architecture: resnet-nano@1024, checkpoint: \(checkpoint)}
+        - {name: b, architecture: resnet-nano@1024, checkpoint: \(checkpoint)}
+      benchmarks:
+        - {kind: gradient-maps, root: val, models: [a]}
+        - {kind: receptive-field, root: val, models: [a]}
+        - {kind: attack, root: val, transfer: true, budgets: [1/255], models: [b]}
+      """)
+    // 25 MB an image; 4 MB; few.
+    let counts = plan.shards.cells.map { [$0.model, $0.benchmark, $0.shardImages] }
+    #expect(counts == [[0, 0, 2], [0, 1, 16], [1, 2, 64], [1, 2, 64]])
+  }
+
   @Test("Threads look into networks and ask others at once, each as if it were alone, in whatever memory there is")
   func observations() throws {
     let (data, copy) = try copied("vit-nano")

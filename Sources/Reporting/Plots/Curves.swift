@@ -52,7 +52,7 @@ enum Curves: SectionPlot {
     let (low, high) = range
     let places = positions(of: columns)
     func x(_ column: Int) -> Int { left + Int((places[column] * Double(width)).rounded()) }
-    func y(_ value: Double) -> Int { top + Int((high - value) / (high - low) * Double(height)) }
+    func y(_ value: Double) -> Int { top + Int((1 - Plots.share(of: value, from: low, to: high)) * Double(height)) }
     var drawing = Drawing()
     for tick in 0...5 {
       let value = low + (high - low) * Double(tick) / 5
@@ -95,7 +95,7 @@ enum Curves: SectionPlot {
     let isProportional = numbers.count == axis.values.count && numbers.allSatisfy(\.isFinite)
     let values = isProportional ? numbers : axis.values.indices.map(Double.init)
     guard let least = values.min(), let most = values.max(), most > least else { return values.map { _ in 0.5 } }
-    return values.map { ($0 - least) / (most - least) }
+    return values.map { Plots.share(of: $0, from: least, to: most) }
   }
 
   /// Shares from 0 to 1; others as far as they go.

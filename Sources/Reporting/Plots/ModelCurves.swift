@@ -35,7 +35,9 @@ enum ModelCurves: ComparisonPlot {
     let (least, most) = (values.min() ?? 0, values.max() ?? 1)
     let (low, high) = curve.said.unit == .share ? (0, 1) : (min(0, least), max(most, min(0, least) + 1e-6))
     func x(_ place: Double) -> Int { left + Int((place * Double(width)).rounded()) }
-    func y(_ value: Double) -> Int { top + Int(((high - value) / (high - low) * Double(height)).rounded()) }
+    func y(_ value: Double) -> Int {
+      top + Int(((1 - Plots.share(of: value, from: low, to: high)) * Double(height)).rounded())
+    }
     var drawing = Drawing()
     let units: [Metric.Figure.Unit: String] = [.number: "", .points: ", points"]
     let unit = units[curve.said.unit] ?? ", %"
@@ -77,7 +79,7 @@ enum ModelCurves: ComparisonPlot {
     let own = numbers(axis)
     let all = axes.flatMap(numbers)
     if own.count == axis.values.count, let least = all.min(), let most = all.max(), most > least {
-      return own.map { ($0 - least) / (most - least) }
+      return own.map { Plots.share(of: $0, from: least, to: most) }
     }
     let last = Double(max(1, axis.values.count - 1))
     return axis.values.indices.map { axis.values.count == 1 ? 0.5 : Double($0) / last }

@@ -18,6 +18,13 @@ enum Plots {
   /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes or shapes tell repeats apart.
   static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
 
+  /// Where a number lies between two others, 0 to 1; one beyond them at the end, and none at the first.
+  static func share(of value: Double, from low: Double, to high: Double) -> Double {
+    // Halves, since the difference of two numbers may be none.
+    let share = (value / 2 - low / 2) / (high / 2 - low / 2)
+    return share > 0 ? min(share, 1) : 0
+  }
+
   /// From pale yellow over green to dark blue, so that order survives in grey.
   static func shade(_ value: Double) -> String {
     let stops: [(Double, Double, Double)] = [(255, 247, 188), (122, 199, 160), (44, 127, 148), (24, 62, 110)]
