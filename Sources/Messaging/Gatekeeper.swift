@@ -62,13 +62,15 @@ final class Gatekeeper: Sendable {
 
   /// The answer to a question of version, request, domain, address, identity, mechanism and credentials.
   private func answer(to question: [Data]) -> [Data] {
+    let key = question.last.map { CurvePublicKey(bytes: Array($0)) }
     let isAllowed =
       question.count == 7 && question[0] == Data("1.0".utf8) && question[2] == Data(Self.domain.utf8)
-      && question[5] == Data("CURVE".utf8)
-      && authorized.contain(CurvePublicKey(bytes: Array(question[6])), logger: logger)
+      && question[5] == Data("CURVE".utf8) && key.map { authorized.contain($0, logger: logger) } == true
     let request = question.count > 1 ? question[1] : Data()
     let status = isAllowed ? ("200", "OK") : ("400", "this key is not authorized")
-    return [Data("1.0".utf8), request, Data(status.0.utf8), Data(status.1.utf8), Data(), Data()]
+    // The user's name becomes the property User-Id of every message of the connection.
+    let user = isAllowed ? key?.z85 ?? "" : ""
+    return [Data("1.0".utf8), request, Data(status.0.utf8), Data(status.1.utf8), Data(user.utf8), Data()]
   }
 
   /// A monitor's event: its kind as 16 bits and its value as 32, then the address.

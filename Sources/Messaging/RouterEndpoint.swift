@@ -28,6 +28,8 @@ public final class RouterEndpoint: Sendable {
   public struct Received: Sendable, Equatable {
     /// Who sent it.
     public let peer: PeerID
+    /// The authorized key that its connection was let in with. Unlike the name, nobody chooses it freely.
+    public let key: CurvePublicKey
     /// The message, or why it is not believed.
     public let message: Result<WireMessage, WireError>
   }
@@ -88,13 +90,18 @@ public final class RouterEndpoint: Sendable {
   /// - Returns: the next message; nil when the time is over, or ``waker`` was used and there is none.
   /// - Throws: `MessagingError.closed` or `.system`.
   public func receive(timeout: Duration?) throws(MessagingError) -> Received? {
-    let frames = try socket.withLock { socket throws(MessagingError) in
+    let received = try socket.withLock { socket throws(MessagingError) in
       try SocketSettings.receive(&socket, frames: 3, waker, timeout)
     }
-    guard let frames else { return nil }
+    guard let (frames, sender) = received else { return nil }
+    // Nobody gets in without a name from the gatekeeper.
+    guard let key = CurvePublicKey(z85: sender) else {
+      throw .system(call: "zmq_msg_gets", reason: "the installed libzmq does not tell who sent a message")
+    }
     let peer = PeerID(bytes: Array(frames[0]))
-    guard frames.count == 2 else { return Received(peer: peer, message: .failure(.malformed)) }
-    return Received(peer: peer, message: Result { () throws(WireError) in try WireMessage(decoding: frames[1]) })
+    guard frames.count == 2 else { return Received(peer: peer, key: key, message: .failure(.malformed)) }
+    let message = Result { () throws(WireError) in try WireMessage(decoding: frames[1]) }
+    return Received(peer: peer, key: key, message: message)
   }
 
   /// Hands a message over to ZeroMQ. Never waits.

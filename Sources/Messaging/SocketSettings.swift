@@ -29,15 +29,16 @@ enum SocketSettings {
     try socket.set(ZMQ_TCP_KEEPALIVE_CNT, keepAliveProbes)
   }
 
+  /// The next message, its first `limit` frames, and what the gatekeeper calls its sender.
   static func receive(
     _ socket: inout ZeroMQSocket?, frames limit: Int, _ waker: Waker, _ timeout: Duration?
-  ) throws(MessagingError) -> [Data]? {
+  ) throws(MessagingError) -> (frames: [Data], sender: String)? {
     guard let open = socket.take() else { throw .closed }
-    let result: Result<[Data]?, MessagingError> = Result { () throws(MessagingError) in
-      if let frames = try open.receive(atMost: limit) { return frames }
+    let result: Result<(frames: [Data], sender: String)?, MessagingError> = Result { () throws(MessagingError) in
+      if let message = try open.receiveWithSender(atMost: limit) { return message }
       let ready = try ZeroMQSocket.wait([open.readable, waker.readable], timeout: timeout)
       if ready[1] { waker.drain() }
-      return ready[0] ? try open.receive(atMost: limit) : nil
+      return ready[0] ? try open.receiveWithSender(atMost: limit) : nil
     }
     socket = consume open
     return try result.get()

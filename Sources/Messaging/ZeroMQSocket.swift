@@ -74,10 +74,25 @@ struct ZeroMQSocket: ~Copyable {
   // MARK: Messages
 
   /// The frames of the next message, at most `limit` of them; nil if there is none yet. Does not wait.
-  func receive(atMost limit: Int) throws(MessagingError) -> [Data]? {
+  func receive(atMost limit: Int) throws(MessagingError) -> [Data]? { try receive(atMost: limit) { _ in } }
+
+  /// As `receive(atMost:)`, with what the gatekeeper calls its sender.
+  func receiveWithSender(atMost limit: Int) throws(MessagingError) -> (frames: [Data], sender: String)? {
+    var sender = ""
+    // ZeroMQ 4.3.4 tells it of every frame that came, and not always of the name that ROUTER puts before them.
+    let frames = try receive(atMost: limit) { message in
+      guard sender.isEmpty, let property = zmq_msg_gets(message, "User-Id") else { return }
+      sender = String(cString: property)
+    }
+    return frames.map { ($0, sender) }
+  }
+
+  private func receive(
+    atMost limit: Int, inspecting inspect: (UnsafePointer<zmq_msg_t>) -> Void
+  ) throws(MessagingError) -> [Data]? {
     var frames: [Data] = []
     while true {
-      let (status, frame, hasMore) = receiveFrame()
+      let (status, frame, hasMore) = receiveFrame(inspecting: inspect)
       switch status {
       case 0: break
       case EINTR: continue
@@ -89,12 +104,15 @@ struct ZeroMQSocket: ~Copyable {
     }
   }
 
-  private func receiveFrame() -> (status: Int32, frame: Data, hasMore: Bool) {
+  private func receiveFrame(
+    inspecting inspect: (UnsafePointer<zmq_msg_t>) -> Void
+  ) -> (status: Int32, frame: Data, hasMore: Bool) {
     var message = zmq_msg_t()
     return withUnsafeMutablePointer(to: &message) { message in
       zmq_msg_init(message)
       defer { zmq_msg_close(message) }
       guard zmq_msg_recv(message, handle, ZMQ_DONTWAIT) >= 0 else { return (zmq_errno(), Data(), false) }
+      inspect(message)
       let count = zmq_msg_size(message)
       let frame = zmq_msg_data(message).map { Data(bytes: $0, count: count) } ?? Data()
       return (0, frame, zmq_msg_more(message) != 0)

@@ -63,6 +63,29 @@ import Testing
     }
   }
 
+  @Test("Every message comes with the key of its connection, whatever name it has", arguments: ["tcp", "ipc"])
+  func keys(transport: String) throws {
+    try TemporaryFolder.with { folder in
+      let other = try CurveKeyPair.generate()
+      let router = try RouterEndpoint(
+        bind: transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket",
+        security: ServerSecurity(
+          secretKey: serverKeys.secretKey, authorizedClients: [clientKeys.publicKey, other.publicKey]),
+        logger: Self.quiet)
+      let dealers = try [clientKeys, other].map { keys in
+        try DealerEndpoint(
+          connect: router.boundAddress, workerID: "name of \(keys.publicKey)",
+          security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: keys))
+      }
+      for dealer in dealers {
+        for _ in 0..<2 { _ = try dealer.send(Self.heartbeat) }
+      }
+      let received = try (0..<4).map { _ in try next(router) }
+      for one in received { #expect(one.peer.workerID == "name of \(one.key)") }
+      #expect(Set(received.map(\.key)) == [clientKeys.publicKey, other.publicKey])
+    }
+  }
+
   @Test("A peer that is not there is a value; so is a queue that is full")
   func unreachable() throws {
     let router = try router()
@@ -229,6 +252,7 @@ import Testing
     for frame in 1...frames { zmq_send(socket, "\u{7f}\u{7f}", 2, frame < frames ? ZMQ_SNDMORE : 0) }
     let received = try next(open)
     #expect(received.peer.workerID == "raw")
+    #expect(received.key.z85 == secret.publicKey)
     #expect(received.message == .failure(.malformed))
   }
 
