@@ -120,7 +120,7 @@ let package = Package(
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
       ]),
-    library("Reporting", ["Records", "Archives", "Benchmarks"]),
+    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks"]),
     .executableTarget(
       name: "gauntlet",
       dependencies: [

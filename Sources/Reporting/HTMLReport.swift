@@ -1,3 +1,5 @@
+import Durable
+
 /// The report as one HTML file that needs no network and no script.
 public enum HTMLReport {
   /// The page: for each section figures, plots and tables.
@@ -7,6 +9,7 @@ public enum HTMLReport {
     <html lang="en">
     <head>
     <meta charset="utf-8">
+    <meta http-equiv="Content-Security-Policy" content="\(policy)">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>\(escaped(model.title))</title>
     <style>\(style)</style>
@@ -22,6 +25,9 @@ public enum HTMLReport {
 
     """
   }
+
+  /// What a browser lets the page do: show itself. Whatever got into it, no script runs and nothing is fetched or sent.
+  private static let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
   private static let style = """
     :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #667; --rule: #d8dce2; --page: #fff; }
@@ -88,19 +94,20 @@ public enum HTMLReport {
     return "<table><tr>\(head.map { "<th>\(escaped($0))</th>" }.joined())</tr>\(rows.joined())</table>"
   }
 
-  /// Text as HTML shows it, in elements and attributes.
+  /// Text as HTML shows it, in elements and attributes. By scalars, as browsers read it: with a mark before it that joins
+  /// what follows, `<` is no character of its own.
   static func escaped(_ text: String) -> String {
-    var result = ""
-    for character in text {
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default: result.append(character)
+    var result = String.UnicodeScalarView()
+    for scalar in text.plainLines.unicodeScalars {
+      switch scalar {
+      case "&": result.append(contentsOf: "&amp;".unicodeScalars)
+      case "<": result.append(contentsOf: "&lt;".unicodeScalars)
+      case ">": result.append(contentsOf: "&gt;".unicodeScalars)
+      case "\"": result.append(contentsOf: "&quot;".unicodeScalars)
+      case "'": result.append(contentsOf: "&#39;".unicodeScalars)
+      default: result.append(scalar)
       }
     }
-    return result
+    return String(result)
   }
 }

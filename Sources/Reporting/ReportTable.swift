@@ -1,4 +1,7 @@
-/// The report as text for a terminal.
+import Durable
+
+/// The report as text for a terminal. What comes from an archive is written as plain text, the only control codes are the
+/// colours of figures.
 public enum ReportTable {
   /// Accuracy by condition, with means.
   ///
@@ -66,7 +69,7 @@ public enum ReportTable {
   }
 
   private static func section(_ section: ReportSection, _ heading: String, _ colour: Bool, _ width: Int) -> [String] {
-    var lines = ["\(heading), \(section.size)" + section.cellsInWords]
+    var lines = ["\(heading), \(section.size)\(section.cellsInWords)".plain]
     if let preparation = section.preparation { lines += wrapped(preparation, width) }
     if section.isTable { lines += rows(section, colour, width) }
     lines += section.figureLines.enumerated().flatMap { index, line in
@@ -75,10 +78,10 @@ public enum ReportTable {
     if !section.isTable { lines += rowTable(section.rowTable) }
     lines += rowTable(section.seriesTable)
     for list in section.lists {
-      if let axis = list.axis { lines.append("  \(list.title) by \(axis)") }
+      if let axis = list.axis { lines.append("  \(list.title) by \(axis)".plain) }
       let widths = (list.rows.map(\.name.count).max() ?? 0, list.rows.map(\.value.count).max() ?? 0)
       lines += list.rows.map { row in
-        "    \(padded(row.name, widths.0, right: false))  \(padded(row.value, widths.1, right: false))  \(row.images)"
+        "    \(padded(row.name, widths.0, right: false))  \(padded(row.value, widths.1, right: false))  \(row.images.plain)"
       }
     }
     return lines + section.notes.flatMap { wrapped($0, width) }
@@ -88,7 +91,7 @@ public enum ReportTable {
   private static func wrapped(_ text: String, _ width: Int, indent: String = "  ") -> [String] {
     var lines: [String] = []
     var line = indent
-    for word in text.split(separator: " ") {
+    for word in text.plain.split(separator: " ") {
       let isFirst = line.allSatisfy { $0 == " " }
       if !isFirst, line.count + 1 + word.count > width {
         lines.append(line)
@@ -140,6 +143,7 @@ public enum ReportTable {
   }
 
   private static func padded(_ text: String, _ width: Int, right: Bool = true) -> String {
+    let text = text.plain
     let space = String(repeating: " ", count: max(0, width - text.count))
     return right ? space + text : text + space
   }

@@ -47,7 +47,7 @@ struct ExportCommand: ParsableCommand {
     let pictures = try write(export, count: selection.cells.count * selection.images.count)
     let problems = pictures.compactMap(\.problem)
     if json {
-      try printObject(plan, selection, pictures)
+      try printReport(plan, selection, pictures)
     } else {
       print(
         "\(pictures.count - problems.count) pictures of \(selection.images.count) images under "
@@ -171,7 +171,7 @@ struct ExportCommand: ParsableCommand {
     }
   }
 
-  private func printObject(
+  private func printReport(
     _ plan: Plan, _ selection: PictureExport.Selection, _ pictures: [ExportedPicture]
   ) throws {
     let axes = plan.manifest.benchmarks[selection.benchmark].grid.axes.map(\.name)
@@ -184,8 +184,6 @@ struct ExportCommand: ParsableCommand {
           condition: Dictionary(zip(axes, $0.cell.values), uniquingKeysWith: { first, _ in first }), image: $0.image,
           label: $0.label, attackBudget: $0.budget, rounding: $0.rounding, problem: $0.problem)
       })
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    try printObject(report)
   }
 }

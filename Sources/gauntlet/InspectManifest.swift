@@ -15,7 +15,11 @@ extension InspectCommand {
       plan: plan, streams: streams,
       memory: try WorkerMemory.needs(of: plan.manifest, streams: streams, batch: ComputeArguments.usualBatch),
       speeds: noMeasure ? nil : try speeds(of: plan))
-    if json { try print(inspection.object()) } else { inspection.lines.forEach { print($0) } }
+    if json {
+      try printObject(inspection.object(), keys: .convertToSnakeCase)
+    } else {
+      inspection.lines.forEach { print($0) }
+    }
   }
 
   private func speeds(of plan: Plan) throws -> [MeasuredSpeed] {
@@ -149,7 +153,7 @@ struct ManifestInspection {
     let archiveBytes: Int
   }
 
-  func object() throws -> String {
+  func object() -> some Encodable {
     let manifest = plan.manifest
     func cost(_ costs: [PlannedCost]) -> Cost {
       let passes = costs.reduce(Passes()) { $0 + $1.passes }
@@ -159,7 +163,7 @@ struct ManifestInspection {
         coreHours: speeds.map { speeds in costs.reduce(0) { $0 + speeds[$1.model].coreHours(of: $1) } },
         archiveBytes: costs.reduce(0) { $0 + $1.archiveBytes })
     }
-    let report = Report(
+    return Report(
       run: manifest.run, seed: manifest.seed,
       models: manifest.models.enumerated().map { place, model in
         Model(
@@ -182,9 +186,5 @@ struct ManifestInspection {
         return found
       },
       total: cost(plan.costs))
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(report), as: UTF8.self)
   }
 }

@@ -20,7 +20,7 @@ struct LocalRun {
     let outcome = try Collecting.collect(run, to: run.folder.archive, partial: false)
     let model = try ReportModel(archives: [ArchiveReader(path: outcome.path)])
     try Reports.write(model, page: run.folder.report)
-    print(Reports.table(model))
+    Reports.printTable(of: model)
     print("archive: \(outcome.path)")
     print("report:  \(run.folder.report)")
     try outcome.throwIfIncomplete()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Durable
 import Foundation
 import Logging
 import Synchronization
@@ -32,7 +33,7 @@ enum Logs {
   static func stderrLogger(_ label: String, format: Format = .text) -> Logger {
     Logger(label: label) { label in
       switch format {
-      case .text: StreamLogHandler.standardError(label: label)
+      case .text: TextLogHandler(label: label)
       case .json: JSONLogHandler(label: label)
       }
     }
@@ -46,6 +47,30 @@ struct LogArguments: ParsableArguments {
 
   /// Writes to standard error in this format from now on.
   func begin() { Logs.begin(logFormat) }
+}
+
+/// Writes each event as a line of time, level, logger, metadata and message, whatever workers and files are called.
+private struct TextLogHandler: LogHandler {
+  let label: String
+  var logLevel = Logger.Level.info
+  var metadata: Logger.Metadata = [:]
+
+  init(label: String) {
+    self.label = label
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let line =
+      [Date().formatted(.iso8601), event.level.rawValue, "\(label):"] + pairs.map { "\($0.key)=\($0.value)" }
+      + ["\(event.message)"]
+    Terminal.draw(line.joined(separator: " ").plain + "\n")
+  }
 }
 
 /// Writes each event as a JSON object with time, level, logger, message and the event's metadata.
@@ -75,9 +100,8 @@ private struct JSONLogHandler: LogHandler {
     fields["message"] = message
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard var data = try? encoder.encode(fields) else { return }
-    data.append(0x0A)
+    guard let data = try? encoder.encode(fields) else { return }
     // One write, so that lines of several threads do not mix.
-    data.withUnsafeBytes { _ = Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    Terminal.draw(String(decoding: data, as: UTF8.self).plainJSON + "\n")
   }
 }

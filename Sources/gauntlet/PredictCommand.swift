@@ -169,9 +169,7 @@ struct PredictCommand: ParsableCommand {
 
   private func show(_ report: Report) throws {
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      try printObject(report)
       return
     }
     print(report.image)

@@ -31,7 +31,7 @@ struct ReportCommand: ParsableCommand {
         _ = try Usage.output(csv + "/" + name, option: "--csv", besides: archives + [page])
       }
     }
-    print(Reports.table(model))
+    Reports.printTable(of: model)
     do {
       try Reports.write(model, page: page, csvFolder: csv)
       print("report: \(page)")
@@ -49,8 +49,10 @@ extension ReportCommand {
 
 /// Reports as the commands write them.
 enum Reports {
-  static func table(_ model: ReportModel) -> String {
-    ReportTable.render(model, colour: Terminal.takesColour, width: Terminal.width)
+  /// The table has colours, and is plain text besides.
+  static func printTable(of model: ReportModel) {
+    StandardOutput.write(
+      ReportTable.render(model, colour: Terminal.takesColour, width: Terminal.width) + "\n")
   }
 
   static func write(_ model: ReportModel, page: String, csvFolder: String? = nil) throws {

@@ -1,10 +1,21 @@
+import Durable
 import Foundation
 import Synchronization
 
 /// Prints to standard output, and remembers where that failed. It stands in the place of Swift's, which prints to a full disk
-/// as if nothing were wrong.
+/// as if nothing were wrong. Names and paths of others may be in it, so it is printed as plain text.
 func print(_ items: Any..., separator: String = " ", terminator: String = "\n") {
-  StandardOutput.write(items.map { "\($0)" }.joined(separator: separator) + terminator)
+  StandardOutput.write((items.map { "\($0)" }.joined(separator: separator) + terminator).plainLines)
+}
+
+/// Prints one JSON object on one line.
+///
+/// - Throws: `EncodingError`.
+func printObject(_ object: some Encodable, keys: JSONEncoder.KeyEncodingStrategy = .useDefaultKeys) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  encoder.keyEncodingStrategy = keys
+  StandardOutput.write(String(decoding: try encoder.encode(object), as: UTF8.self).plainJSON + "\n")
 }
 
 /// What became of standard output.

@@ -36,9 +36,13 @@ struct StatusCommand: ParsableCommand {
       let failure = CoordinatorEndpoint(in: folder) == nil ? CoordinatorFailure(in: folder) : nil
       let text = StatusText(
         status: status, presence: presence, plan: plan, folder: folder, now: now, failure: failure)
-      if watch, !json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-      print(json ? try text.json() : text.lines())
-      if !json, let failure { print(failure) }
+      if json {
+        try printObject(text.object(), keys: .convertToSnakeCase)
+      } else {
+        if watch, isatty(STDOUT_FILENO) == 1 { StandardOutput.write("\u{1B}[H\u{1B}[2J") }
+        print(text.lines())
+        if let failure { print(failure) }
+      }
       guard watch, !status.isComplete, !StandardOutput.isLost else { return }
       sleep(1)
     }

@@ -119,10 +119,7 @@ struct StatusText {
     let counts: LedgerStatus.Counts
   }
 
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  func object() -> some Encodable {
     let models = plan.manifest.models.map(\.name)
     let benchmarks = plan.manifest.benchmarks
     let cells = status.cells.compactMap { cell -> Cell? in
@@ -133,7 +130,7 @@ struct StatusText {
         benchmarkName: benchmark.name,
         conditionName: benchmark.grid.cell(at: cell.condition).map { "\($0)" } ?? "", counts: cell.counts)
     }
-    let report = Report(
+    return Report(
       run: plan.manifest.run, runID: plan.runID, complete: status.isComplete, whole: status.isWhole,
       coordinator: presence, coordinatorFailure: failure,
       secondsSinceRecord: status.lastRecord.map { max(0, now - $0) }, models: models,
@@ -145,6 +142,5 @@ struct StatusText {
         total: status.total, cells: cells, imagesPerSecond: status.imagesPerSecond,
         shardsPerSecond: status.shardsPerSecond, secondsLeft: status.secondsLeft, workers: status.workers,
         recentErrors: status.recentErrors, troubles: status.troubles))
-    return String(decoding: try encoder.encode(report), as: UTF8.self)
   }
 }

@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Logging
 import Synchronization
@@ -7,7 +8,7 @@ enum Terminal {
   /// One line on standard error, or one object where a daemon logs those.
   static func complain(_ text: String, level: Logger.Level = .notice) {
     if Logs.writesJSON { return Logs.writeObject(text, level: level) }
-    draw(text.hasSuffix("\n") ? text : text + "\n")
+    draw((text.hasSuffix("\n") ? text : text + "\n").plainLines)
   }
 
   /// Text on standard error. What cannot be written there is lost: a log whose disk is full, or whose reader has gone, must
@@ -92,7 +93,7 @@ final class ProgressLine: Sendable {
       if bar {
         let filled = Int(max(0, min(1, fraction)) * 30)
         let cells = String(repeating: "█", count: filled) + String(repeating: "·", count: 30 - filled)
-        Terminal.draw("\r\u{1B}[K\(title) \(cells) \(percent)  \(remark)")
+        Terminal.draw("\r\u{1B}[K\(title.plain) \(cells) \(percent)  \(remark.plain)")
       } else {
         Terminal.complain("\(title): \(percent), \(remark)")
       }

@@ -26,9 +26,7 @@ struct VerifyCommand: ParsableCommand {
     var report = try ArchiveVerifier.verify(archive)
     if !data.isEmpty, report.isSound { try compare(archive, &report) }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      try printObject(report)
     } else {
       report.lines.forEach { print($0) }
     }

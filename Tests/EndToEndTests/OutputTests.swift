@@ -20,6 +20,21 @@ import Testing
     )
   }
 
+  @Test("What others call their files moves nothing on a terminal, and leaves JSON what it is")
+  func namesOfOthers() throws {
+    let name = "x\u{1B}[2J\u{202E}\nname"
+    let text = try CommandLineTool.run(["predict", "/\(name).onnx", "a.jpg"])
+    #expect(text.status == 2 && text.errors.contains(#"x\u{1B}[2J\u{202E}"#))
+    #expect(!text.errors.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" })
+    let scratch = try Scratch()
+    let picture = scratch.path + "/\(name).png"
+    try Data("no picture".utf8).write(to: URL(fileURLWithPath: picture))
+    let found = try CommandLineTool.run(["predict", PredictTests.checkpoint, picture, "--json"])
+    #expect(!found.output.unicodeScalars.contains("\u{202E}"))
+    let object = try JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [String: Any]
+    #expect(object?["image"] as? String == picture)
+  }
+
   @Test(
     "What is printed to a full or closed standard output is not done", arguments: ["models", "--help", "run --help"])
   func lostOutput(_ arguments: String) throws {

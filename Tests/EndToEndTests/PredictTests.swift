@@ -3,7 +3,7 @@ import Testing
 
 /// `gauntlet predict` names what is in pictures.
 @Suite struct PredictTests {
-  private static let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
+  static let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
 
   private struct Report: Decodable {
     struct Guess: Decodable {

@@ -49,7 +49,7 @@ import Testing
   @Test func thePageIsWellFormedAndEscaped() throws {
     let page = HTMLReport.render(model())
     #expect(page.contains("A &amp; B") && page.contains("fog &lt;b&gt;") && page.contains("&lt;1&gt;"))
-    #expect(!page.contains("<b>") && !page.contains("http") && !page.contains("<script"))
+    #expect(!page.contains("<b>") && !page.contains("://") && !page.contains("<script"))
     // The plots are XML, so a reader of XML must take them.
     for (index, plot) in page.components(separatedBy: "<svg").dropFirst().enumerated() {
       let end = try #require(plot.range(of: "</svg>"))
@@ -59,6 +59,36 @@ import Testing
         + plot[..<end.upperBound].components(separatedBy: "</").count - 1
       #expect(opened == closed, "plot \(index)")
     }
+  }
+
+  /// A mark of Unicode's class Prepend makes one character of itself and what follows.
+  @Test func namesCannotWriteIntoThePageOrTheTerminal() throws {
+    let name = "\u{600}<img src=x\u{600}>\u{1B}[2J\u{202E}\nnext\u{600}\"\u{600}'\u{600}&"
+    let model = ReportModel(
+      title: name,
+      sections: [
+        ReportSection(
+          model: name, benchmark: name,
+          axes: [
+            Axis(name: name, values: ["a", name]), Axis(name: "severity", values: [name, "2"], isNumeric: false),
+          ],
+          metrics: [
+            Metric(name: "top1", description: name, axes: [name, "severity"], values: [0.944, 0.5, 0.25, .nan]),
+            Metric(name: "mean_top1", description: "", axes: [], values: [0.5]),
+          ], imageCount: 10, facts: [(name, name)])
+      ])
+    let page = HTMLReport.render(model)
+    let scalars = Array(page.unicodeScalars)
+    #expect(!scalars.contains(Array("<img".unicodeScalars)))
+    #expect(scalars.contains(Array("\u{600}&lt;img".unicodeScalars)))
+    #expect(!page.unicodeScalars.contains("\u{1B}") && !page.unicodeScalars.contains("\u{202E}"))
+    for joined in ["\u{600}\"", "\u{600}'", "\u{600}&\u{5C}"] {
+      #expect(!scalars.contains(Array(joined.unicodeScalars)), "\(joined)")
+    }
+    #expect(page.contains("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "))
+    let table = ReportTable.render(model, colour: false, width: 200)
+    #expect(!table.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" })
+    #expect(!table.split(separator: "\n").contains { $0.hasPrefix("next") })
   }
 
   /// Two models on two benchmarks, one of which one model lacks.
@@ -107,6 +137,16 @@ import Testing
     #expect(conditions[4] == ",net,imagenet-c,\"snow, \"\"wet\"\"/2\",,,,,,,0,10")
     #expect(files["summary.csv"]?.contains(",net,imagenet-c,mean_top1,0.5647,0.5,0.611,29,40\r\n") == true)
     #expect(files["summary.csv"]?.contains("_low") == false)
+  }
+
+  /// What OWASP calls CSV injection.
+  @Test(arguments: ["=1+1", "+1+1", "-1+1", "@A1", "\tx", "\rx"])
+  func textIsNoFormula(_ name: String) throws {
+    let section = ReportSection(
+      model: name, benchmark: "b", axes: [],
+      metrics: [Metric(name: "relative_mce", description: "", axes: [], values: [-0.5])], imageCount: 2, facts: [])
+    let text = CSVReport.render(ReportModel(title: "t", sections: [section])).files[2].text
+    #expect(text.contains("'\(name)") && text.contains(",-0.5,"))
   }
 
   /// RFC 4180 counts characters as bytes do, Swift's characters join some of them.
