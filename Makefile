@@ -32,7 +32,8 @@ dist: build
 
 # Checks the objects that `gauntlet launch --engine kubernetes` writes against the schemas that Kubernetes publishes.
 kubernetes: build
-	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --dry-run
+	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --image registry.example.org/gauntlet:0.8.0 \
+	  --dry-run
 	tools/check_kubernetes.sh runs/example-kubernetes/run.yaml
 
 # Four hundred blocks of 500 seeds of the scheduler's simulation, then a cluster of 10,000 workers and 5,000,000 shards. A

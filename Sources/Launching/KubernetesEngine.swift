@@ -15,15 +15,18 @@ public struct KubernetesEngine: Sendable {
 
   /// What a run on Kubernetes lacks.
   public enum Lack: Error, Equatable, CustomStringConvertible {
-    /// No container image is named.
-    case image
+    /// The command line names no container image; what the manifest proposes.
+    case image(proposed: String?)
     /// The run folder is not on any of the volumes.
     case runFolder(String)
 
     /// What to do.
     public var description: String {
       switch self {
-      case .image: "kubernetes needs a container image; give --image, or image in the manifest's cluster section"
+      case .image(nil): "kubernetes needs a container image; give --image"
+      case .image(let image?):
+        "the manifest names the container image \(image), a program that would have the run's keys and volumes; if you trust "
+          + "it, give --image \(image)"
       case .runFolder(let path):
         "the run folder \(path) lies on none of the volumes; name one that holds it in the manifest's cluster section, "
           + "as in volumes: {my-claim: /runs}"
@@ -44,7 +47,7 @@ public struct KubernetesEngine: Sendable {
     name: String, runFolder: String, manifest: String, settings: ClusterSettings, keys: String,
     passed: PassedOptions = PassedOptions()
   ) throws(Lack) {
-    guard settings.image != nil else { throw .image }
+    guard settings.image != nil else { throw .image(proposed: settings.proposedImage) }
     let isMounted = settings.volumes.contains { runFolder == $0.path || runFolder.hasPrefix($0.path + "/") }
     guard isMounted else { throw .runFolder(runFolder) }
     self.name = Self.label(name)

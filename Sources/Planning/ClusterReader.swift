@@ -43,10 +43,10 @@ extension ManifestReader {
     settings.options =
       try keys["options"]?.sequence().map { option in
         let text = try option.text()
-        guard ClusterValue.isOption(text) else { throw option.failure("\(option.path) must be like --qos=low") }
+        if let reason = SlurmOption.refusal(of: text) { throw option.failure("\(option.path) \(reason)") }
         return text
       } ?? []
-    settings.image = try word("image")
+    settings.proposedImage = try word("image")
     settings.namespace = try keys["namespace"]?.identifier()
     settings.volumes = try keys["volumes"].map(volumes) ?? []
     return settings

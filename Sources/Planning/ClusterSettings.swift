@@ -43,8 +43,10 @@ public struct ClusterSettings: Sendable, Equatable {
   public var constraint: String?
   /// Further options of sbatch, each like `--qos=low`.
   public var options: [String] = []
-  /// The container image of Kubernetes.
+  /// The container image of Kubernetes, as the command line names it: it is the program that runs.
   public var image: String?
+  /// The container image that a manifest names, which runs only if the command line names one.
+  public var proposedImage: String?
   /// The namespace of Kubernetes.
   public var namespace: String?
   /// What is mounted in every pod: data, checkpoints, run folder.
@@ -66,6 +68,7 @@ public struct ClusterSettings: Sendable, Equatable {
     result.constraint = constraint ?? others.constraint
     result.options = others.options + options
     result.image = image ?? others.image
+    result.proposedImage = proposedImage ?? others.proposedImage
     result.namespace = namespace ?? others.namespace
     if !volumes.isEmpty { result.volumes = volumes }
     return result

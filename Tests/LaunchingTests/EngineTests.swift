@@ -274,7 +274,8 @@ import Yams
       try KubernetesEngine(name: "a", runFolder: "/elsewhere/a", manifest: "", settings: settings, keys: "")
     }
     settings.image = nil
-    #expect(throws: KubernetesEngine.Lack.image) {
+    settings.proposedImage = "strangers/image"
+    #expect(throws: KubernetesEngine.Lack.image(proposed: "strangers/image")) {
       try KubernetesEngine(name: "a", runFolder: "/runs/a", manifest: "", settings: settings, keys: "")
     }
   }

@@ -159,6 +159,14 @@ import Videos
     Refusal(find: "16G", replace: "16GB", line: 9, says: "must be like 8G"),
     Refusal(find: "16G", replace: "63M", line: 9, says: "at least 64M"),
     Refusal(find: "--qos=low", replace: "qos=low", line: 10, says: "must be like --qos=low"),
+    Refusal(find: "--qos=low", replace: "\"--export=ALL,A=b\"", line: 10, says: "a manifest may give sbatch only"),
+    Refusal(find: "--qos=low", replace: "--expo=ALL", line: 10, says: "--option=--expo="),
+    Refusal(find: "--qos=low", replace: "--wrap=id", line: 10, says: "a manifest may give sbatch only"),
+    Refusal(find: "--qos=low", replace: "--qos=a b", line: 10, says: "no value of --qos"),
+    Refusal(find: "--qos=low", replace: "--qos", line: 10, says: "no value of --qos"),
+    Refusal(find: "--qos=low", replace: "--nice=low", line: 10, says: "no value of --nice"),
+    Refusal(find: "--qos=low", replace: "--exclusive=x", line: 10, says: "no value of --exclusive"),
+    Refusal(find: "--qos=low", replace: "--mem-per-cpu=4GB", line: 10, says: "no value of --mem-per-cpu"),
     Refusal(find: "partition: cpu", replace: "partition: \"-x\"", line: 10, says: "must be one word"),
     Refusal(find: "/data", replace: "data", line: 11, says: "must be an absolute path"),
     Refusal(find: "workers: 20", replace: "workers: 0", line: 9, says: "must be from 1"),
@@ -194,6 +202,26 @@ import Videos
     #expect(flags.over(settings).options == ["--qos=low", "--exclusive"])
     let without = Self.clusterManifest.components(separatedBy: "cluster:")[0]
     #expect(try reader.read() == reader.parse(without))
+  }
+
+  @Test("a manifest proposes a container image, only the command line names it")
+  func images() throws {
+    try workspace.write(
+      Self.clusterManifest.replacing("engine: slurm", with: "engine: kubernetes, image: their/image"), to: "c.yaml")
+    let settings = try ManifestReader(file: workspace.path + "/c.yaml").cluster()
+    let merged = ClusterSettings().over(settings)
+    #expect(merged.image == nil && merged.proposedImage == "their/image")
+  }
+
+  @Test(
+    "options that name resources are taken from a manifest",
+    arguments: [
+      "--exclusive", "--exclusive=user", "--nice=-5", "--gres=gpu:2", "--nodelist=n[1-4,7]", "--mem-per-cpu=4G",
+      "--begin=2026-12-01T06:00:00", "--hint=nomultithread", "--spread-job",
+    ])
+  func resourceOptions(_ option: String) throws {
+    try workspace.write(Self.clusterManifest.replacing("--qos=low", with: "\"\(option)\""), to: "c.yaml")
+    #expect(try ManifestReader(file: workspace.path + "/c.yaml").cluster().options == [option])
   }
 
   @Test("a cluster section that says nothing usable is refused with its line", arguments: clusterRefusals)
