@@ -23,6 +23,11 @@ struct CoordinatorLoop {
   private var refusedMessages = 0
   /// Failures of each worker.
   private var failures: [String: Int] = [:]
+  private var allFailures = 0
+  /// Names that joined.
+  private var joined = 0
+  /// Of failures, and of workers that joined, the log tells each up to so many, whatever their names.
+  private static let toldInFull = 20_000
   private var setAsideImages = 0
   private var troubles = 0
   /// When the log told of one last.
@@ -85,7 +90,7 @@ struct CoordinatorLoop {
         switch received.message {
         case .success(let message): try take(message, from: received.peer)
         case .failure(let error):
-          refuse("refused a message", "\(received.peer)", error.sentence)
+          refuse("refused a message", "\(received.peer)", Self.text(error.sentence))
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
@@ -137,13 +142,7 @@ struct CoordinatorLoop {
       try take(
         data, of: ShardLease(shard, worker: worker), nanoseconds: nanoseconds)
     case .failure(let shard, let reason, let kind):
-      // Of one that never said hello nothing counts, and its messages must not fill the disk.
-      guard workers.contains(worker) else { break }
-      let lease = ShardLease(shard, worker: worker)
-      // Of what a worker cannot read the log tells once a rest.
-      if kind == .surroundings { return try handle(.troubled(lease, reason: reason)) }
-      note(failureOf: lease, reason)
-      try handle(.failed(lease, reason: reason))
+      try take(failure: reason, kind, of: ShardLease(shard, worker: worker))
     case .goodbye:
       workers.remove(worker)
       try handle(.left(worker: worker))
@@ -152,13 +151,16 @@ struct CoordinatorLoop {
     }
   }
 
-  /// A result takes its shard from whoever computes it, so one that its worker does not hold the shard for is checked
-  /// before: a false one must not cost others their work.
+  /// A result takes its shard from whoever computes it, so it is checked before: a false one costs others nothing, and its
+  /// own worker's attempt failed.
   private mutating func take(_ result: Data, of lease: ShardLease, nanoseconds: UInt64) throws {
-    if workers.contains(lease.worker), scheduler.isUnasked(lease), let definition = ledger.definition(of: lease.shard) {
+    if workers.contains(lease.worker), scheduler.wants(lease.shard), let definition = ledger.definition(of: lease.shard)
+    {
       do { try source.check(result, for: definition) } catch {
-        refuse("refused a result that was not asked for", lease.worker, error.sentence)
-        return try send(.acknowledgement(lease.handingOver, .refused), to: PeerID(workerID: lease.worker))
+        let reason = Self.text(error.reason)
+        refuse("refused a result", lease.worker, reason)
+        try send(.acknowledgement(lease.handingOver, .refused), to: PeerID(workerID: lease.worker))
+        return try handle(.failed(lease, reason: reason))
       }
     }
     payload = (result, nanoseconds)
@@ -166,19 +168,41 @@ struct CoordinatorLoop {
     payload = nil
   }
 
+  /// A failure counts for a shard that its sender holds.
+  private mutating func take(
+    failure reason: String, _ kind: WireMessage.FailureKind, of lease: ShardLease
+  ) throws {
+    // Of one that never said hello nothing counts, and its messages must not fill the disk.
+    guard workers.contains(lease.worker) else { return }
+    let reason = Self.text(reason)
+    guard scheduler.holds(lease) else {
+      return refuse("passed over the failure of a shard that its sender does not hold", lease.worker, reason)
+    }
+    // Of what a worker cannot read the log tells once a rest.
+    if kind == .surroundings { return try handle(.troubled(lease, reason: reason)) }
+    note(failureOf: lease, reason)
+    try handle(.failed(lease, reason: reason))
+  }
+
+  /// What a worker says, as it is kept and told.
+  private static func text(_ words: String) -> String { printable(words, atMost: 1_024) }
+
   /// Counts what was refused and says it, less often the more there is: who sends such messages again and again must not
   /// fill the disk.
   private mutating func refuse(_ what: Logger.Message, _ worker: String, _ reason: String) {
     refusedMessages += 1
     guard refusedMessages.nonzeroBitCount == 1 else { return }
-    logger.warning(what, metadata: ["worker": "\(worker)", "reason": "\(reason)", "refused": "\(refusedMessages)"])
+    logger.warning(
+      what,
+      metadata: ["worker": "\(printable(worker))", "reason": "\(reason)", "refused": "\(refusedMessages)"])
   }
 
   /// Says a worker's failures, less often the more there are.
   private mutating func note(failureOf lease: ShardLease, _ reason: String) {
     failures[lease.worker, default: 0] += 1
+    allFailures += 1
     let count = failures[lease.worker, default: 0]
-    guard count.nonzeroBitCount == 1 else { return }
+    guard count.nonzeroBitCount == 1, allFailures < Self.toldInFull || allFailures.nonzeroBitCount == 1 else { return }
     logger.warning(
       "a shard failed",
       metadata: [
@@ -216,18 +240,26 @@ struct CoordinatorLoop {
     guard hello.workerID == peer.workerID else {
       return try send(.rejection(reason: "the worker's name is not its connection's"), to: peer)
     }
+    guard Self.isName(hello.workerID) else {
+      refuse("refused a name", hello.workerID, "it is a number, or has control codes")
+      return try send(
+        .rejection(reason: "a worker's name must not be a number, nor have control codes or marks of direction"),
+        to: peer)
+    }
     guard hello.version == configuration.version else {
       return try send(
         .rejection(
           reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
         to: peer)
     }
-    if workers.insert(hello.workerID).inserted {
+    let isNew = workers.insert(hello.workerID).inserted
+    if isNew { joined += 1 }
+    if isNew, joined < Self.toldInFull || joined.nonzeroBitCount == 1 {
       logger.info(
         "a worker joined",
         metadata: [
-          "worker": "\(hello.workerID)", "host": "\(hello.host)", "instruction_set": "\(hello.instructionSet)",
-          "version": "\(hello.version)",
+          "worker": "\(hello.workerID)", "host": "\(Self.text(hello.host))",
+          "instruction_set": "\(Self.text(hello.instructionSet))", "version": "\(hello.version)",
         ])
     }
     try send(
@@ -241,6 +273,9 @@ struct CoordinatorLoop {
         worker: hello.workerID, credits: hello.credits,
         held: held))
   }
+
+  /// Names are told in logs, and in `gauntlet mend --reject` beside numbers of shards.
+  private static func isName(_ name: String) -> Bool { printable(name) == name && Int64(name) == nil }
 
   private mutating func takeCompletions() throws {
     for completion in writer.takeCompletions() {

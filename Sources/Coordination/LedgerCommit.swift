@@ -74,11 +74,19 @@ extension Ledger {
       for piece in pieces { try insertion.execute(arguments: [piece.id, cell, piece.imageCount, piece.firstImage]) }
       try readPieces(in: database)
     case .discarded(let shard, let reason, let time):
-      try database.cachedStatement(sql: "DELETE FROM parts WHERE shard = ?").execute(arguments: [shard])
-      try database.cachedStatement(sql: "UPDATE shards SET state = 0 WHERE id = ? AND state = 1")
-        .execute(arguments: [shard])
+      try Self.forgetPart(of: shard, in: database)
       try Self.note(shard, 0, "", "discarded", reason, time, in: database)
+    case .withdrawn(let shard, let attempt, let worker, let reason, let time):
+      try Self.forgetPart(of: shard, in: database)
+      try Self.end(shard, attempt, worker, .withdrawn, time, in: database)
+      try Self.note(shard, attempt, worker, "withdrawn", reason, time, in: database)
     }
+  }
+
+  private static func forgetPart(of shard: Int64, in database: Database) throws {
+    try database.cachedStatement(sql: "DELETE FROM parts WHERE shard = ?").execute(arguments: [shard])
+    try database.cachedStatement(sql: "UPDATE shards SET state = 0 WHERE id = ? AND state = 1")
+      .execute(arguments: [shard])
   }
 
   private static let laterAttempt = "attempts = max(attempts, excluded.attempts)"

@@ -35,6 +35,8 @@ public enum LedgerEntry: Sendable, Equatable {
   case split(shard: Int64, into: [ShardDefinition])
   /// The shard's file is damaged or gone, so it is to be computed anew.
   case discarded(shard: Int64, reason: String, time: Double)
+  /// The shard's result is not to be believed, so it is to be computed anew; the attempt that gave it is kept as withdrawn.
+  case withdrawn(shard: Int64, attempt: Int, worker: String, reason: String, time: Double)
 }
 
 /// A recorded shard's file and the attempt that it came from.
@@ -69,7 +71,7 @@ public struct AttemptRow: Sendable, Hashable {
   public let outcome: AttemptOutcome?
 }
 
-/// A failure or a loss, a shard's setting aside, or a result that was found damaged.
+/// A failure or a loss, a shard's setting aside, or a result that was found damaged or taken back.
 public struct ErrorRow: Sendable, Hashable, Codable {
   /// The shard's number.
   public let shard: Int64
@@ -77,7 +79,7 @@ public struct ErrorRow: Sendable, Hashable, Codable {
   public let attempt: Int
   /// The worker; empty when the shard was set aside or its result discarded.
   public let worker: String
-  /// `failed`, `lost`, `troubled`, `setAside` or `discarded`.
+  /// `failed`, `lost`, `troubled`, `setAside`, `discarded` or `withdrawn`.
   public let kind: String
   /// What went wrong, as the worker told it.
   public let reason: String

@@ -14,6 +14,8 @@ public struct MendSummary: Sendable, Equatable {
   public internal(set) var takenUp = 0
   /// Files that a crash left half-written, removed now.
   public internal(set) var removedLeftovers = 0
+  /// Results that were taken back, by their files' paths: their shards will be computed anew.
+  public internal(set) var rejected: [String] = []
 
   /// A recorded part that cannot be used.
   public struct DamagedPart: Sendable, Hashable {
@@ -31,18 +33,25 @@ extension PlannedRun {
   ///
   /// Nothing else may use the folder meanwhile. Nothing is removed but half-written files.
   ///
-  /// - Parameter progress: told the share that is done, 0...1.
-  /// - Throws: `CoordinationError.locked` while a coordinator runs, `RunFolderError` where the plan itself is damaged, or
-  ///   an error of the disk.
-  public static func mend(_ folder: RunFolder, progress: (Double) -> Void) throws -> MendSummary {
+  /// - Parameters:
+  ///   - rejection: results that are to be taken back, too.
+  ///   - progress: told the share that is done, 0...1.
+  /// - Throws: `CoordinationError.locked` while a coordinator runs, `RunFolderError` where the plan itself is damaged,
+  ///   `RejectionError` where there is nothing to take back, or an error of the disk.
+  public static func mend(
+    _ folder: RunFolder, rejecting rejection: Rejection? = nil, progress: (Double) -> Void
+  ) throws -> MendSummary {
     let plan = try Plan.read(from: folder)
     let lock = try RunLock(folder: folder.path)
     defer { withExtendedLifetime(lock) {} }
     var summary = MendSummary()
     let ledger = try openLedger(of: plan, in: folder, &summary)
+    try rejection?.reject(in: folder, ledger, &summary)
     let files = try partFiles(in: folder, &summary)
     let known = try checkRecorded(folder, ledger, &summary) { progress($0 / 2) }
-    try takeUp(files.filter { !known.contains($0) }, of: plan, in: folder, ledger, &summary) { progress(0.5 + $0 / 2) }
+    let unknown = files.filter { !known.contains($0) }
+    try takeUp(unknown, of: plan, in: folder, ledger, rejection, &summary) { progress(0.5 + $0 / 2) }
+    try rejection?.finish(in: folder, ledger, summary)
     try ledger.close()
     return summary
   }
@@ -140,8 +149,8 @@ extension PlannedRun {
   /// Enters parts that are whole, of this run, and what the plan asks for: of each shard the one that lacks the fewest images,
   /// where the ledger has none that lacks as few. Others are left where they are; computing their shards replaces them.
   private static func takeUp(
-    _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ summary: inout MendSummary,
-    progress: (Double) -> Void
+    _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ rejection: Rejection?,
+    _ summary: inout MendSummary, progress: (Double) -> Void
   ) throws {
     let former = try ledger.formerParts()
     var done = 0
@@ -151,6 +160,11 @@ extension PlannedRun {
       var best: WholePart?
       for file in candidates {
         guard let part = wholePart(file, of: plan, in: folder, ledger) else { continue }
+        if rejection?.rejects(shard: part.shard, worker: part.worker) == true {
+          try Rejection.putAside(file, in: folder)
+          summary.rejected.append(file)
+          continue
+        }
         if best.map({ part.lacks < $0.lacks }) ?? true { best = part }
       }
       guard let best else { continue }
@@ -162,6 +176,8 @@ extension PlannedRun {
   /// A part that may be entered.
   private struct WholePart {
     let shard: Int64
+    /// Who computed it.
+    let worker: String
     /// Images without a result.
     let lacks: Int
     let entry: LedgerEntry
@@ -180,11 +196,12 @@ extension PlannedRun {
     let part = StoredPart(
       path: file, sha256: stored.sha256, bytes: stored.bytes, failedImages: stored.part.failures.count,
       unreadableImages: stored.part.failures.count(where: \.isUnreadable))
+    let worker = stored.part.attributes["worker"] ?? "unknown"
     return WholePart(
-      shard: shard.id, lacks: part.failedImages,
+      shard: shard.id, worker: worker, lacks: part.failedImages,
       entry: .recorded(
         shard: shard.id, attempt: stored.part.attributes["attempt"].flatMap(Int.init) ?? 1,
-        worker: stored.part.attributes["worker"] ?? "unknown", part: part, computeNanoseconds: 0,
+        worker: worker, part: part, computeNanoseconds: 0,
         time: Date().timeIntervalSince1970))
   }
 

@@ -40,7 +40,7 @@ public final class RunWorkSource: WorkSource {
     }
   }
 
-  /// Checks a worker's result: that it can be read, and is of just this shard.
+  /// Checks a worker's result: that it is of just this shard, and can be collected.
   public func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
     _ = try believed(payload, for: shard)
   }
@@ -89,20 +89,6 @@ public final class RunWorkSource: WorkSource {
   }
 
   private func believed(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) -> ShardOutput {
-    let output: ShardOutput
-    do { output = try ShardOutput(decoding: payload) } catch { throw InvalidResult(reason: error.sentence) }
-    let expected = ShardSubject(shard, of: plan)
-    guard output.shard == shard.id, output.subject == expected else {
-      throw InvalidResult(
-        reason: "the result is of shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
-    }
-    let variables = plan.variables(model: shard.model, benchmark: shard.benchmark)
-    guard output.observations.map(\.variable) == variables else {
-      throw InvalidResult(
-        reason:
-          "the result has \(output.observations.map(\.variable.shape).joined(separator: ", ")), but the plan asks for "
-          + variables.map(\.shape).joined(separator: ", "))
-    }
-    return output
+    try ResultCheck(plan: plan, shard: shard).believed(payload)
   }
 }

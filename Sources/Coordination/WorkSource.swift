@@ -52,7 +52,7 @@ public protocol WorkSource: Sendable {
   /// The bytes that a worker needs to compute `shard`, as far as it can where this is the last attempt.
   func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) throws -> Data
 
-  /// Checks `payload` and keeps nothing of it; for results that nobody was asked for.
+  /// Checks `payload` and keeps nothing of it, before it ends anybody's lease.
   ///
   /// - Throws: ``InvalidResult`` where ``store(_:for:attempt:worker:)`` would.
   func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult)

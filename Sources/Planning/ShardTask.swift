@@ -224,11 +224,11 @@ extension ShardOutput {
     let provenance: [String: String]
   }
 
-  /// The output as it goes over the wire.
+  /// The output as it goes over the wire; reasons that are too long are cut.
   public func encoded() throws -> Data {
     let header = try JSONEncoder().encode(
       Header(
-        shard: shard, subject: subject, variables: observations.map(\.variable), failures: failures,
+        shard: shard, subject: subject, variables: observations.map(\.variable), failures: failures.map(\.printed),
         provenance: provenance))
     var data = Data(capacity: 4 + header.count + observations.reduce(0) { $0 + $1.values.count * 4 })
     withUnsafeBytes(of: UInt32(header.count).littleEndian) { data.append(contentsOf: $0) }
@@ -238,11 +238,13 @@ extension ShardOutput {
   }
 
   /// Reads an output from the wire and checks every size before it is believed.
-  public init(decoding data: Data) throws {
+  ///
+  /// - Parameter largestHeader: the most bytes of JSON that are read.
+  public init(decoding data: Data, largestHeader: Int = .max) throws {
     let bytes = [UInt8](data.prefix(4))
     guard bytes.count == 4 else { throw ShardExchangeError.malformed("the result is \(data.count) bytes long") }
     let headerLength = bytes.enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
-    guard headerLength <= data.count - 4,
+    guard headerLength <= min(data.count - 4, largestHeader),
       let header = try? JSONDecoder().decode(Header.self, from: data.dropFirst(4).prefix(headerLength))
     else { throw ShardExchangeError.malformed("the result's header is not one this version reads") }
     let payload = data.dropFirst(4 + headerLength)
@@ -268,5 +270,15 @@ extension ShardOutput {
     self.init(
       shard: header.shard, subject: header.subject, observations: observations, failures: header.failures,
       provenance: header.provenance)
+  }
+}
+
+extension ImageFailure {
+  /// The longest reason, in bytes of UTF-8.
+  public static let reasonBytes = 2_048
+
+  /// The same, its reason printable and no longer than it may be.
+  public var printed: ImageFailure {
+    ImageFailure(offset: offset, reason: printable(reason, atMost: Self.reasonBytes), isUnreadable: isUnreadable)
   }
 }

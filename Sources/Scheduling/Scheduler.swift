@@ -152,12 +152,15 @@ public struct Scheduler: Sendable {
   /// A shard's place in ``shards``: its number.
   func index(of id: Int64) -> Int? { id >= 0 && id < Int64(shards.count) ? Int(id) : nil }
 
-  /// Whether a result of `lease` would be kept although its worker does not hold the shard: it computed what was taken
-  /// from it meanwhile, or makes it up.
-  public func isUnasked(_ lease: ShardLease) -> Bool {
-    guard let index = index(of: lease.shard), stores[index] == nil, shards[index].state != .recorded, !isSplit(index)
-    else { return false }
-    return leases[index]?.lease != lease && copies[index]?.lease != lease
+  /// Whether a result of the shard would be kept: it must be checked before it is told of.
+  public func wants(_ shard: Int64) -> Bool {
+    guard let index = index(of: shard) else { return false }
+    return stores[index] == nil && shards[index].state != .recorded && !isSplit(index)
+  }
+
+  /// Whether its worker has the shard.
+  public func holds(_ lease: ShardLease) -> Bool {
+    index(of: lease.shard).map { leases[$0]?.lease == lease || copies[$0]?.lease == lease } ?? false
   }
 
   /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.

@@ -26,6 +26,8 @@ public enum AttemptOutcome: String, Sendable, Codable, CaseIterable {
   case superseded
   /// The coordinator ended before the attempt did.
   case interrupted
+  /// The result was recorded, and taken back by `gauntlet mend --reject`.
+  case withdrawn
 }
 
 /// What became of a result.

@@ -1,5 +1,6 @@
 import Benchmarks
 import Coordination
+import Durable
 import Foundation
 import Planning
 
@@ -36,19 +37,28 @@ struct StatusText {
     if let rate = status.imagesPerSecond, let left = status.secondsLeft, !status.isComplete {
       lines.append(String(format: "rate: %.1f images/s, ", rate) + "about \(Terminal.duration(left)) left")
     }
-    lines += troubles
+    lines += workers + troubles
     for error in status.recentErrors where error.kind != "troubled" {
-      lines.append("  shard \(error.shard), \(error.kind): \(error.reason)")
+      let worker = error.worker.isEmpty ? "" : " on \(printable(error.worker))"
+      lines.append("  shard \(error.shard), \(error.kind)\(worker): \(printable(error.reason, atMost: 1_024))")
     }
     return (lines + verdict).joined(separator: "\n")
   }
 
   private func ago(_ time: Double) -> String { Terminal.duration(max(0, now - time)) + " ago" }
 
+  private var workers: [String] {
+    let shown = 5
+    guard !status.workers.isEmpty else { return [] }
+    let more = status.workers.count > shown ? " and \(status.workers.count - shown) more" : ""
+    return ["at work: " + status.workers.prefix(shown).map { printable($0) }.joined(separator: ", ") + more]
+  }
+
   private var troubles: [String] {
     let shown = 5
     var lines = status.troubles.prefix(shown).map {
-      "  \($0.worker) cannot read what its shards need (\($0.count) times, last \(ago($0.time))): \($0.reason)"
+      "  \(printable($0.worker)) cannot read what its shards need (\($0.count) times, last \(ago($0.time))): "
+        + printable($0.reason, atMost: 1_024)
     }
     if status.troubles.count > shown { lines.append("  nor can \(status.troubles.count - shown) other workers") }
     return lines

@@ -57,12 +57,12 @@ import Working
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func coordinator(
-      _ source: any WorkSource, leaseSeconds: Double = 20, keepsWorkers: Bool = false
+      _ source: any WorkSource, leaseSeconds: Double = 20, keepsWorkers: Bool = false, logger: Logger = silent
     ) throws -> Coordinator {
       try Coordinator(
         configuration: CoordinatorConfiguration(
           listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: leaseSeconds,
-          attempts: 3, version: "1", keepsWorkers: keepsWorkers), ledger: ledger, source: source, logger: Self.silent)
+          attempts: 3, version: "1", keepsWorkers: keepsWorkers), ledger: ledger, source: source, logger: logger)
     }
 
     func worker(
@@ -329,6 +329,116 @@ import Working
     #expect(computer.computed.withLock { $0 } == ["0": 1, "1": 1])
     let attempts = try place.ledger.attempts()
     #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
+  }
+
+  /// Keeps what is logged.
+  private struct Lines: LogHandler {
+    let lines: LineStore
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      lines.all.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
+    }
+  }
+
+  private final class LineStore: Sendable { let all = Mutex<[String]>([]) }
+
+  @Test(
+    "Failures of shards that their sender does not hold count for nothing; the log tells few, and nothing that a terminal acts on",
+    .timeLimit(.minutes(30)))
+  func failuresOfOthersShards() throws {
+    let place = try Place(shards: 2)
+    defer { withExtendedLifetime(place) {} }
+    let lines = LineStore()
+    let coordinator = try place.coordinator(Source(), logger: Logger(label: "test") { _ in Lines(lines: lines) })
+    let computer = Holder()
+    let group = runWorkers([try place.worker(coordinator.boundAddress, computer)])
+    let failure = Mutex<(any Error)?>(nil)
+    let rejected = Mutex(0)
+    let security = try place.keys.clientSecurity()
+    let address = coordinator.boundAddress
+    Thread.detachNewThread {
+      defer { computer.open() }
+      do {
+        while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
+        for name in ["17", "evil\n2026 info: every shard recorded", "red\u{1B}[31m"] {
+          let peer = try DealerEndpoint(connect: address, workerID: name, security: security)
+          _ = try peer.send(.hello(.init(workerID: name, host: "h", credits: 1, version: "1", instructionSet: "")))
+          if case .rejection = try peer.receive(timeout: .seconds(60))?.get() { rejected.withLock { $0 += 1 } }
+        }
+        let stranger = try DealerEndpoint(connect: address, workerID: "stranger", security: security)
+        _ = try stranger.send(
+          .hello(
+            .init(
+              workerID: "stranger", host: "\u{1B}]0;owned\u{7}\nforged", credits: 1, version: "1", instructionSet: "")))
+        for index in 0..<1_000 {
+          let lease = ShardAttempt(shard: index % 2 == 0 ? 0 : 1 << 40, attempt: 1)
+          _ = try stranger.send(
+            .failure(lease, reason: "because\n\u{1B}[2J", kind: index % 3 == 0 ? .surroundings : .computation))
+          // Answered in order, so that nothing is lost on the way.
+          _ = try stranger.send(.heartbeat(held: []))
+          var isAnswered = false
+          while !isAnswered { isAnswered = try stranger.receive(timeout: .seconds(60))?.get() == .heartbeatReply }
+        }
+      } catch { failure.withLock { $0 = error } }
+    }
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    #expect(failure.withLock { $0 } == nil && rejected.withLock { $0 } == 3)
+    #expect(try place.ledger.errors(limit: 9).isEmpty)
+    #expect(try place.ledger.attempts().count == 2)
+    let told = lines.all.withLock { $0 }
+    #expect(told.count < 30, "\(told)")
+    #expect(
+      told.contains { $0.contains("passed over the failure") && $0.contains("because\\u{A}\\u{1B}[2J") }, "\(told)")
+    #expect(!told.contains { $0.unicodeScalars.contains { $0.value < 32 } }, "\(told)")
+  }
+
+  @Test(
+    "A worker whose result is refused failed that attempt, and another one computes the shard", .timeLimit(.minutes(30))
+  )
+  func aHoldersFalseResult() throws {
+    let place = try Place(shards: 3)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source()
+    let coordinator = try place.coordinator(source)
+    let failure = Mutex<(any Error)?>(nil)
+    let answers = Mutex<[WireMessage]>([])
+    let liar = try DealerEndpoint(
+      connect: coordinator.boundAddress, workerID: "liar", security: place.keys.clientSecurity())
+    let honest = try place.worker(coordinator.boundAddress, Doubler())
+    let group = DispatchGroup()
+    group.enter()
+    Thread.detachNewThread {
+      defer { group.leave() }
+      do {
+        _ = try liar.send(.hello(.init(workerID: "liar", host: "h", credits: 1, version: "1", instructionSet: "")))
+        var isTold = false
+        while !isTold, let message = try liar.receive(timeout: .seconds(60))?.get() {
+          if case .lease(let shard, _) = message {
+            _ = try liar.send(.result(shard, payload: Data(), computeNanoseconds: 1))
+          }
+          if case .acknowledgement = message {
+            answers.withLock { $0.append(message) }
+            isTold = true
+          }
+        }
+        _ = try honest.run()
+      } catch { failure.withLock { $0 = error } }
+    }
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    #expect(failure.withLock { $0 } == nil)
+    #expect(answers.withLock { $0 } == [.acknowledgement(ShardAttempt(shard: 0, attempt: 1), .refused)])
+    #expect(source.stored.withLock { $0.count } == 3)
+    let failed = try place.ledger.attempts().filter { $0.outcome == .failed }
+    #expect(failed.allSatisfy { $0.worker == "liar" } && failed.first?.shard == 0)
   }
 
   @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(30)))

@@ -110,7 +110,11 @@ import Working
     func store(_ attempt: Int, unreadable: Int, former: StoredPart?) throws -> StoredPart? {
       let output = ShardOutput(
         shard: shard.id, subject: ShardSubject(shard, of: plan),
-        observations: [.logits(Array(repeating: 0.5, count: classes * shard.imageCount), classes: classes)],
+        observations: [
+          .logits(
+            Array(repeating: .nan, count: classes * unreadable)
+              + Array(repeating: 0.5, count: classes * (shard.imageCount - unreadable)), classes: classes)
+        ],
         failures: (0..<unreadable).map { ImageFailure(offset: $0, reason: "gone", isUnreadable: true) },
         provenance: [:])
       return try source.store(output.encoded(), for: shard, attempt: attempt, worker: "w", former: former)

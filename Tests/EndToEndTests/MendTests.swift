@@ -160,4 +160,79 @@ import Testing
     let refused = try CommandLineTool.run(["mend", folder.path])
     #expect(refused.status == 3 && refused.errors.contains("another gauntlet process"))
   }
+
+  @Test(
+    "What a worker computed is taken back, also where the ledger was lost, and computed again",
+    .timeLimit(.minutes(30)),
+    arguments: [true, false])
+  func rejectWorker(hasLedger: Bool) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let (worker, all): (String, Int)
+    do {
+      let parts = try Ledger.open(at: folder.ledger, readOnly: true).parts()
+      (worker, all) = (try #require(parts.first?.worker), parts.count)
+      // Another worker's, so that something is left.
+      try change(workerOf: parts.filter { $0.definition.id % 3 == 0 }, to: "other")
+    }
+    if !hasLedger {
+      for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: folder.ledger + suffix) }
+    }
+    try FileManager.default.copyItem(atPath: quiet + "/archive.h5", toPath: folder.archive)
+    let left = (0..<all).count { $0 % 3 == 0 }
+    let mended = try CommandLineTool.run(["mend", folder.path, "--reject", worker])
+    #expect(mended.status == 0, "\(mended.errors)")
+    #expect(mended.output.contains("\(all - left) results taken back"), "\(mended.output)")
+    #expect(try total().recorded == left && total().pending == all - left)
+    #expect(!FileManager.default.fileExists(atPath: folder.archive), "an archive of what was taken back")
+    #expect(FileManager.default.fileExists(atPath: folder.archive + ".rejected-1"))
+    // Nor does a later mending take their files for parts.
+    let again = try CommandLineTool.run(["mend", folder.path])
+    #expect(again.output.contains(" 0 to be computed anew, 0 taken up"), "\(again.output)")
+    let unknown = try CommandLineTool.run(["mend", folder.path, "--reject", worker])
+    #expect(unknown.status == 2 && unknown.errors.contains("other (\(left))"), "\(unknown.errors)")
+    if hasLedger {
+      let attempts = try Ledger.open(at: folder.ledger, readOnly: true).attempts()
+      #expect(attempts.count { $0.outcome == .withdrawn } == all - left, "the record of it is kept")
+    }
+    try expectWhole()
+  }
+
+  /// Has the ledger and the parts' files say that another worker computed them.
+  private func change(workerOf rows: [PartRow], to worker: String) throws {
+    let ledger = try Ledger.open(at: folder.ledger)
+    for row in rows {
+      let old = try PartFile.readSealed(part(row.definition.id).path).part
+      let new = PartContents(
+        shard: old.shard, group: old.group, conditionIndex: old.conditionIndex, firstImage: old.firstImage,
+        imageCount: old.imageCount, observations: old.observations, failures: old.failures,
+        attributes: old.attributes.merging(["worker": worker]) { $1 })
+      let written = try PartFile.write(new, to: part(row.definition.id).path)
+      try ledger.commit([
+        .discarded(shard: row.definition.id, reason: "", time: 0),
+        .recorded(
+          shard: row.definition.id, attempt: row.attempt, worker: worker,
+          part: StoredPart(
+            path: folder.relativePart(shard: row.definition.id), sha256: written.sha256, bytes: written.bytes,
+            failedImages: 0), computeNanoseconds: 1, time: 0),
+      ])
+    }
+    try ledger.close()
+  }
+
+  @Test("One shard's result is taken back by its number, and recorded once again", .timeLimit(.minutes(30)))
+  func rejectShard() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let shards = try total().shards
+    for (number, words) in [("9999", "no shard 9999"), ("-1", "no shard -1")] {
+      let refused = try CommandLineTool.run(["mend", folder.path, "--reject=\(number)"])
+      #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
+    }
+    let mended = try CommandLineTool.run(["mend", folder.path, "--reject", "2"])
+    #expect(mended.status == 0 && mended.output.contains("1 results taken back"), "\(mended.errors)")
+    #expect(try total().recorded == shards - 1)
+    #expect(FileManager.default.fileExists(atPath: folder.part(shard: 2) + ".rejected-1"))
+    try expectWhole()
+    let attempts = try Ledger.open(at: folder.ledger, readOnly: true).attempts().filter { $0.shard == 2 }
+    #expect(attempts.map(\.attempt) == [1, 2] && attempts.map(\.outcome) == [.withdrawn, .recorded])
+  }
 }

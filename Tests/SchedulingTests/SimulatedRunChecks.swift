@@ -195,7 +195,7 @@ extension SimulatedRun {
       failedWorkers[Int(lease.shard)].insert(lease.worker)
     case .troubled: avoided[lease.worker, default: []].insert(models[Int(lease.shard)])
     case .returned, .superseded: break
-    case .recorded, .interrupted: violate("ends an attempt as \(outcome)")
+    case .recorded, .interrupted, .withdrawn: violate("ends an attempt as \(outcome)")
     }
     if outcome == .failed, case .failed = current { troubled.remove(lease.worker) }
   }
