@@ -18,6 +18,16 @@ func kernelSettings(_ clangFlags: [String]) -> [SwiftSetting] {
   [.unsafeFlags(["-Ounchecked"] + clangFlags.flatMap { ["-Xcc", $0] })]
 }
 
+/// Shims in C with the checks that compiler and C library have for them; those of the sanitizers do more.
+let isSanitized = Context.environment["GAUNTLET_SANITIZER"] != nil
+let hardened: [CSetting] =
+  isSanitized
+  ? [] : [.unsafeFlags(["-fstack-protector-strong", "-D_FORTIFY_SOURCE=3"], .when(configuration: .release))]
+
+func shim(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, cSettings: hardened)
+}
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies)
 }
@@ -57,11 +67,11 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
-    .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
-    .target(name: "CHDF5Output", dependencies: ["CHDF5"]),
-    .target(name: "CProcessor"),
-    .target(name: "CSpawn"),
-    .target(name: "CAllocator"),
+    shim("CJPEG", ["CLibJPEG"]),
+    shim("CHDF5Output", ["CHDF5"]),
+    shim("CProcessor"),
+    shim("CSpawn"),
+    shim("CAllocator"),
 
     library("Durable"),
     library("Records"),
@@ -129,7 +139,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       // Where the program is found its libraries' libraries are looked for, too: `tools/dist.sh` puts them all there.
-      linkerSettings: [.unsafeFlags(["-Xlinker", "--disable-new-dtags"], .when(platforms: [.linux]))]),
+      // Addresses of other libraries are found at the start and cannot be changed later (full RELRO).
+      linkerSettings: [
+        .unsafeFlags(
+          ["--disable-new-dtags", "-z", "relro", "-z", "now"].flatMap { ["-Xlinker", $0] }, .when(platforms: [.linux]))
+      ]),
     .executableTarget(
       name: "reader-fuzzer",
       dependencies: ["Networks", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -159,7 +173,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
     tests("Reporting", ["Records", "Archives", "Benchmarks"]),
-    tests("Coordination", ["Records", "Shards", "Messaging", "Planning", "Working", logging]),
+    // A disk that loses what was not synced, for SQLite.
+    .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
+    tests("Coordination", ["Records", "Shards", "Messaging", "Planning", "Working", "CFaultyDisk", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

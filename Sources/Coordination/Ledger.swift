@@ -73,7 +73,7 @@ public final class Ledger: Sendable {
         let pool =
           try readOnly
           ? LedgerReader.open(path, configuration: configuration(readOnly: true))
-          : DatabasePool(path: path, configuration: configuration(readOnly: false))
+          : writingPool(path)
         let shards = try pool.read { database in
           try check(database, path: path, checksAll: checksAll)
           return try Self.shards(database, path: path)
@@ -204,6 +204,20 @@ public final class Ledger: Sendable {
     } catch {
       throw .storage(path: path, detail: error.sentence)
     }
+  }
+
+  /// GRDB lets a WAL go unsynced (`synchronous = NORMAL`) once all else is set up: a power cut would take back what was
+  /// committed last. Nor does it hear of a disk that failed while the WAL was set up; a rollback journal's end is not
+  /// synced either.
+  private static func writingPool(_ path: String) throws -> DatabasePool {
+    let pool = try DatabasePool(path: path, configuration: configuration(readOnly: false))
+    try pool.writeWithoutTransaction { database in
+      try database.execute(sql: "PRAGMA synchronous = FULL")
+      guard try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal",
+        try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2
+      else { throw LedgerError.storage(path: path, detail: "SQLite could not set up its write-ahead log there") }
+    }
+    return pool
   }
 
   private static func configuration(readOnly: Bool) -> Configuration {
