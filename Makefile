@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test dist kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test dist sbom kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -29,6 +29,10 @@ test: setup
 # The program with its libraries in one folder, for machines that have neither Swift nor the libraries.
 dist: build
 	tools/dist.sh dist/gauntlet
+
+# What the program is made of: Swift packages and shared libraries with versions and digests, as CycloneDX.
+sbom: build
+	python3 tools/sbom.py
 
 # Checks the objects that `gauntlet launch --engine kubernetes` writes against the schemas that Kubernetes publishes.
 kubernetes: build

@@ -15,13 +15,33 @@ public struct ArchiveReport: Sendable, Encodable {
   /// Images that other models, or `verify --data`, read as other bytes.
   public var changed: [String] = []
 
+  /// The fingerprint of the key that signed these bytes; nil where that was not asked or is not so.
+  public var signedBy: String?
+
+  /// Figures that follow from what was observed; nil where they were not computed once more.
+  public var soundFigures: Int?
+  /// Why figures were not computed once more.
+  public var figuresUnchecked: String?
+  /// What the archive says of itself that does not follow from what was observed and planned: it was changed and sealed anew,
+  /// or written by a program that counts otherwise.
+  public var contradictions: [String] = []
+
   /// Parts whose images lie as they were read where `verify --data` looked; nil where it did not look.
   public var partsOfSameImages: Int?
 
-  /// Nothing is damaged.
-  public var isSound: Bool { damage.isEmpty }
+  /// Nothing was found yet.
+  public init() {}
+
+  /// Nothing is damaged or contradicts itself.
+  public var isSound: Bool { damage.isEmpty && contradictions.isEmpty }
   /// Every image has a result.
   public var isComplete: Bool { incomplete.isEmpty && setAside.isEmpty }
+
+  private var verdict: String {
+    if !damage.isEmpty { return "damaged" }
+    if !contradictions.isEmpty { return "sealed, but it contradicts itself: not what gauntlet collected" }
+    return isComplete ? "whole and sound" : "sound, but incomplete"
+  }
 
   /// The most images without a result that are named: an archive may hold millions.
   public static let namedImages = 100_000
@@ -29,10 +49,14 @@ public struct ArchiveReport: Sendable, Encodable {
   /// The report in words.
   public var lines: [String] {
     ["\(soundParts) parts have the values that were recorded"]
+      + (signedBy.map { ["signed by the key \($0)"] } ?? [])
       + (partsOfSameImages.map { ["\($0) parts were computed from the images that lie there now"] } ?? [])
-      + damage.map { "damaged: " + $0 } + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
+      + (soundFigures.map { ["\($0) figures follow from these values"] } ?? [])
+      + (figuresUnchecked.map { ["its figures were not computed once more: \($0)"] } ?? [])
+      + damage.map { "damaged: " + $0 } + contradictions.map { "contradiction: " + $0 }
+      + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
       + setAside.map { "set aside: " + $0 } + changed.map { "changed: " + $0 }
-      + [isSound ? (isComplete ? "whole and sound" : "sound, but incomplete") : "damaged"]
+      + [verdict]
   }
 }
 

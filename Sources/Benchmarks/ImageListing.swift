@@ -39,6 +39,17 @@ public struct ImageListing: Sendable, Hashable, Codable {
   /// Files that the folders hold: images and those that are left out.
   public var filesFound: Int { paths.count + leftOut.reduce(0) { $0 + $1.count } }
 
+  /// Whether every image has a label, and what is known of it, and every label a class.
+  public var isConsistent: Bool {
+    labels.count == paths.count
+      && annotations.allSatisfy { annotation in
+        annotation.ofImages.count == paths.count
+          && (annotation.values.isEmpty
+            || annotation.ofImages.allSatisfy { ($0 ?? []).allSatisfy { annotation.values.indices.contains(Int($0)) } })
+      }
+      && labels.allSatisfy { $0 == -1 || classNames.indices.contains(Int($0)) }
+  }
+
   /// Whether the images and their classes are the same, whatever else the folders hold.
   public func hasSameImages(as other: ImageListing) -> Bool {
     labels == other.labels && paths.count == other.paths.count

@@ -82,7 +82,7 @@ public struct Collector {
       try writer.add(contents, fileSHA256: part.sha256)
       summary.failedImages += contents.failures.count
       summary.unreadableImages += contents.failures.count(where: \.isUnreadable)
-      scores.add(contents, of: row.definition)
+      scores.add(contents.observations, of: row.definition)
     }
     for (group, metrics, further) in scores.metrics() {
       try writer.writeMetrics(group: group, metrics, further: further)
@@ -90,11 +90,12 @@ public struct Collector {
     try writer.writeComparisons(scores.comparisons())
     try writer.writeTable("attempts", columns: try attemptColumns())
     try writer.writeTable("left_out", columns: leftOutColumns)
+    let plan = try run.plan.archived()
+    try writer.writeTable("plan", columns: [.strings("name", plan.map(\.name)), .strings("json", plan.map(\.text))])
     try writer.close()
     return summary
   }
 
-  /// Each model's temperature, fitted on its logits of the run's clean images, in the images' order; nil without such.
   private func temperatures() throws -> [Temperature?] {
     let (plan, models) = (run.plan, run.plan.manifest.models)
     let cleans = models.indices.map { plan.cleanBenchmark(of: $0) }
@@ -103,20 +104,16 @@ public struct Collector {
       guard row.definition.benchmark == cleans[row.definition.model], let part = row.part else { return }
       parts[row.definition.model].append((part, row.definition.firstImage))
     }
-    return try models.indices.map { model in
-      guard let clean = cleans[model] else { return nil }
+    return try plan.temperatures { model, clean in
       let classCount = models[model].classCount
-      let scoring = plan.manifest.benchmarks[clean].scoring(of: plan.listings[clean], classCount: classCount)
-      guard scoring.obstacle == nil else { return nil }
-      var logits = [Float](repeating: .nan, count: scoring.labels.count * classCount)
+      var logits = [Float](repeating: .nan, count: plan.listings[clean].paths.count * classCount)
       for (part, firstImage) in parts[model] {
         guard let found = try contents(of: part).observations["logits"]?.values else { continue }
         let start = firstImage * classCount
         guard start + found.count <= logits.count else { continue }
         logits.replaceSubrange(start..<start + found.count, with: found)
       }
-      return Temperature.fit(
-        logits: scoring.masked(logits, classCount: classCount), labels: scoring.labels, classCount: classCount)
+      return logits
     }
   }
 

@@ -1,4 +1,3 @@
-import Archives
 import Benchmarks
 import Planning
 import Records
@@ -40,11 +39,11 @@ struct ScoreTable {
     }
   }
 
-  /// Counts a part's images.
-  mutating func add(_ part: PartContents, of shard: ShardDefinition) {
+  /// Counts the images of a shard.
+  mutating func add(_ observations: [Observation], of shard: ShardDefinition) {
     tallies[shard.model][shard.benchmark].add(
-      condition: shard.condition, firstImage: shard.firstImage, imageCount: part.imageCount,
-      observations: part.observations)
+      condition: shard.condition, firstImage: shard.firstImage, imageCount: shard.imageCount,
+      observations: observations)
   }
 
   /// The metrics of every group. Relative errors are measured by the first benchmark of clean images.
@@ -103,6 +102,21 @@ struct ScoreTable {
 }
 
 extension Plan {
+  /// Each model's temperature, fitted on its logits of the run's clean images, in the images' order; nil without such.
+  ///
+  /// - Parameter logits: of all images of a model's clean benchmark, [image, class], NaN where there is no result.
+  func temperatures(logits: (_ model: Int, _ clean: Int) throws -> [Float]) rethrows -> [Temperature?] {
+    try manifest.models.indices.map { model in
+      guard let clean = cleanBenchmark(of: model) else { return nil }
+      let classCount = manifest.models[model].classCount
+      let scoring = manifest.benchmarks[clean].scoring(of: listings[clean], classCount: classCount)
+      guard scoring.obstacle == nil else { return nil }
+      return Temperature.fit(
+        logits: scoring.masked(try logits(model, clean), classCount: classCount), labels: scoring.labels,
+        classCount: classCount)
+    }
+  }
+
   /// The first benchmark of clean images that evaluates a model, by which others are measured.
   func cleanBenchmark(of model: Int) -> Int? {
     manifest.benchmarks.indices.first {

@@ -123,6 +123,15 @@ extension Plan {
     let inputs: [PictureSize]
     let pictures: [[PictureSize]]
     let shapes: [[ObservedShape]]
+
+    /// Whether each model and benchmark has what it needs.
+    var isConsistent: Bool {
+      let benchmarks = manifest.benchmarks.count
+      return listingDigests.count == benchmarks && pictures.count == benchmarks
+        && inputs.count == manifest.models.count && shapes.count == manifest.models.count
+        && shapes.allSatisfy { $0.count == benchmarks }
+        && manifest.models.allSatisfy { (1...1 << 24).contains($0.classCount) }
+    }
   }
 
   /// What tells a plan of another version, whose other keys this program may not know.
@@ -152,6 +161,52 @@ extension Plan {
     try RunFolder.writeAtomically(try encoder.encode(stored), to: folder.plan)
   }
 
+  /// The plan as texts for an archive, by their names: the plan itself, and each different listing under its digest.
+  public func archived() throws -> [(name: String, text: String)] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func text(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
+    let stored = Stored(
+      runID: runID, created: created, manifest: manifest, listingDigests: listings.map(\.planDigest), stampDigests: [],
+      inputs: inputs, pictures: pictures, shapes: shapes)
+    var texts = [(name: Self.archivedName, text: try text(stored))]
+    for listing in listings where !texts.contains(where: { $0.name == listing.planDigest }) {
+      texts.append((listing.planDigest, try text(listing)))
+    }
+    return texts
+  }
+
+  private static let archivedName = "plan"
+
+  /// A plan that an archive holds, which may be a stranger's: what it says is checked against itself. It is to score again,
+  /// not to compute: it does not know its images' files.
+  ///
+  /// - Throws: `ArchivedPlanError`.
+  public init(archived texts: [(name: String, text: String)]) throws {
+    func decode<Value: Decodable>(_ name: String) throws -> Value {
+      guard let text = texts.first(where: { $0.name == name })?.text else {
+        throw ArchivedPlanError.unfit("it lacks \(name)")
+      }
+      do { return try JSONDecoder().decode(Value.self, from: Data(text.utf8)) } catch {
+        throw ArchivedPlanError.unfit("\(name): \(error.sentence)")
+      }
+    }
+    let version: StoredVersion = try decode(Self.archivedName)
+    guard version.version == Stored.currentVersion else { throw ArchivedPlanError.otherVersion(version.version) }
+    let stored: Stored = try decode(Self.archivedName)
+    let listings: [ImageListing] = try stored.listingDigests.map { digest in
+      let listing: ImageListing = try decode(digest)
+      guard listing.planDigest == digest, listing.isConsistent else {
+        throw ArchivedPlanError.unfit("a listing does not hold together")
+      }
+      return listing
+    }
+    guard stored.isConsistent else { throw ArchivedPlanError.unfit("it lacks what a model or benchmark needs") }
+    self.init(
+      runID: stored.runID, manifest: stored.manifest, manifestText: "", listings: listings, stamps: .made([]),
+      inputs: stored.inputs, pictures: stored.pictures, shapes: stored.shapes, created: stored.created)
+  }
+
   /// Reads the plan of a run folder.
   ///
   /// - Throws: `RunFolderError.notARun` or `.damaged`, or a file error where it may not be read.
@@ -171,11 +226,9 @@ extension Plan {
       }
       listings.append(listing)
     }
-    guard listings.count == stored.manifest.benchmarks.count, stored.pictures.count == listings.count,
-      stored.stampDigests.count == listings.count,
-      stored.inputs.count == stored.manifest.models.count, stored.shapes.count == stored.inputs.count,
-      stored.shapes.allSatisfy({ $0.count == listings.count })
-    else { throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs") }
+    guard stored.isConsistent, stored.stampDigests.count == listings.count else {
+      throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs")
+    }
     let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
     return Plan(
       runID: stored.runID, manifest: stored.manifest, manifestText: text, listings: listings,

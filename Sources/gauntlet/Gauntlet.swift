@@ -39,7 +39,8 @@ struct Gauntlet: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
-      ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, ReportCommand.self,
+      ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, SignCommand.self,
+      ReportCommand.self,
       InspectCommand.self, BenchCommand.self,
       KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
       ExportCommand.self,

@@ -21,7 +21,7 @@ enum Usage {
     return error is UsageError || error is ManifestError || error is ListingError || error is AnnotationError
       || error is PlanningError
       || error is InstructionSetError || error is DataVerificationError || error is ExportError
-      || error is RejectionError
+      || error is RejectionError || error is SigningError
   }
 
   /// Where a file that an option names is to be written: links are followed. What is there and is no plain file, as a device,

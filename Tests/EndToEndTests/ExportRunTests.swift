@@ -131,12 +131,13 @@ import Testing
   func refuses() throws {
     let file = try manifest([
       "{kind: imagenet-c, name: live, from: data/val, corruptions: [contrast], severities: [2]}",
-      "{kind: imagenet-val, root: data/val}",
+      "{kind: imagenet-val, root: data/val}", "{kind: imagenet-val, name: own, root: data/val, models: [vit-nano]}",
     ])
     try FileManager.default.createDirectory(atPath: scratch.path + "/full", withIntermediateDirectories: true)
     try Data().write(to: URL(fileURLWithPath: scratch.path + "/full/notes.txt"))
     for (options, words) in [
-      (["--benchmark", "dead"], "there are live, imagenet-val"),
+      (["--benchmark", "dead"], "there are live, imagenet-val, own"),
+      (["--benchmark", "own", "--model", "resnet-nano"], "own is not for resnet-nano; the manifest lists vit-nano"),
       (["--benchmark", "live", "--model", "vit"], "there are resnet-nano, vit-nano"),
       (["--benchmark", "live", "--condition", "fog"], "must be like AXIS=VALUE"),
       (["--benchmark", "live", "--condition", "colour=red"], "has the axes corruption, severity"),

@@ -207,6 +207,33 @@ import Testing
     expectRefusal("{kind: imagenet-o, root: val, in: val, images: 3}", "unknown key \"images\"")
   }
 
+  @Test("images are transferred to models that take them and can be scored, and their passes are counted")
+  func transfers() throws {
+    func plan(_ other: String, _ models: String = "[one]") throws -> Plan {
+      try workspace.writeHead(classes: 3, to: "three.safetensors")
+      try workspace.write(
+        """
+        run: transfer
+        models:
+          - {name: one, architecture: replknet-nano, checkpoint: nano.safetensors}
+          - {name: other, \(other)}
+        benchmarks:
+          - {kind: attack, root: val, method: fgsm, budgets: [1/255], transfer: true, models: \(models)}
+          - {kind: receptive-field, root: val, models: \(models), images: 4}
+        """, to: "transfer.yaml")
+      return try Plan.make(manifestPath: workspace.path + "/transfer.yaml")
+    }
+    let costs = try plan("architecture: replknet-nano, checkpoint: nano.safetensors").costs
+    // Of ten images clean and attacked: own logits, the other's, and a gradient; of four images gradients alone.
+    #expect(costs.map(\.passes) == [Passes(forward: 2 * 20, gradients: 10), Passes(gradients: 4)])
+    #expect { try plan("architecture: replknet-nano, checkpoint: three.safetensors") } throws: {
+      "\($0)".contains("other cannot be scored on attack")
+    }
+    #expect { try plan("architecture: replknet-nano@96, checkpoint: nano.safetensors") } throws: {
+      "\($0)".contains("one takes images of 64x64 and other of 96x96; evaluate models of one size")
+    }
+  }
+
   @Test("occlusion in the order in which a network looks: a model of the run, one of its own, the gradient")
   func saliency() throws {
     let own = try parse("{kind: occlusion, root: val, saliency: gradient, percents: [50]}")
@@ -249,6 +276,25 @@ import Testing
       "head")
     expectRefusal(
       "{kind: occlusion, root: val, drop: salient}", "needs masks: a folder of grey pictures; or saliency: a network")
+    // What says what is salient looks at the images as they are given to the network that answers.
+    #expect {
+      try plan("{kind: occlusion, root: val, saliency: gradient, grid: 7}")
+    } throws: {
+      "\($0)".contains("has 7x7 patches, but replknet-nano takes images of 64x64")
+    }
+    try workspace.write(
+      """
+      run: sizes
+      models: [{name: wide, architecture: replknet-nano@96, checkpoint: nano.safetensors}]
+      benchmarks:
+        - {kind: occlusion, root: val,
+           saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors}}
+      """, to: "sizes.yaml")
+    #expect {
+      try Plan.make(manifestPath: workspace.path + "/sizes.yaml")
+    } throws: {
+      "\($0)".contains("asks vit-nano what is salient, which takes images of 64x64, but wide takes images of 96x96")
+    }
     #expect(try parse("{kind: attack, root: val, transfer: true}").observed == .transferredLogits)
     #expect(try parse("{kind: attack, root: val}").observed == .logits)
   }

@@ -1,0 +1,31 @@
+import Archives
+import ArgumentParser
+import Durable
+import Foundation
+
+struct SignCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sign",
+    abstract: "Signs an archive, so that others can tell who made it.",
+    discussion: """
+      The signature is a file beside the archive, ARCHIVE.sig, as ssh-keygen -Y sign -n gauntlet makes it. Others check it \
+      with the public key: gauntlet verify ARCHIVE --key id_ed25519.pub. A key is made by ssh-keygen -t ed25519.
+      Example: gauntlet sign runs/miniature/archive.h5 --key key
+      """)
+
+  @Argument(help: "The archive, or the folder of its run.") var file: String
+  @Option(help: "A private key of Ed25519, as ssh-keygen makes it, without a passphrase.") var key: String
+  @Option(name: .shortAndLong, help: "Where the signature is written [default: ARCHIVE.sig].") var output: String?
+
+  func run() throws {
+    let archive = try Usage.archive(file)
+    let key = try SigningKey(key)
+    if let damage = try ArchiveVerifier.brokenSeal(of: archive) {
+      throw ArchiveError.unreadable(path: archive, reason: damage)
+    }
+    let signature = try ArchiveSignature(of: archive, key: key)
+    let path = try Usage.output(output ?? ArchiveSignature.path(of: archive), option: "-o", besides: [archive])
+    try DurableFile.write(Data(signature.text.utf8), to: path, mode: 0o644)
+    print("signature: \(path), of \(key.publicKey.fingerprint) \(key.publicKey.comment)")
+  }
+}

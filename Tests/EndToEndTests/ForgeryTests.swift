@@ -1,0 +1,107 @@
+import Archives
+import Foundation
+import Records
+import Testing
+
+/// Archives that somebody changed and sealed anew: whole by every checksum, and not what was computed.
+@Suite struct ForgeryTests {
+  /// What a forger changes; everything else is copied.
+  private struct Forgery {
+    var metrics: (String, [Metric]) -> [Metric] = { $1 }
+    var labels: ([Int32]) -> [Int32] = { $0 }
+    var values: ([Float]) -> [Float] = { $0 }
+    var keepsPlan = true
+  }
+
+  private static func write(_ forgery: Forgery, of original: String, to path: String) throws {
+    let archive = try ArchiveReader(path: original)
+    func own(_ attributes: [String: String], _ hidden: [String]) -> [String: String] {
+      attributes.filter { !hidden.contains($0.key) }
+    }
+    let writer = try ArchiveWriter(
+      path: path, attributes: own(archive.attributes, ["groups"]),
+      groups: archive.groups.map { group in
+        ArchiveGroupPlan(
+          path: group.path, axes: group.axes, imagePaths: group.imagePaths, labels: forgery.labels(group.labels),
+          classNames: group.classNames, variables: group.variables,
+          attributes: own(group.attributes, ["axes", "variables", "metrics", "further_axes"]))
+      }, compressed: true)
+    for (shard, part) in try archive.parts().enumerated() {
+      let group = try #require(archive.groups.first { $0.path == part.group })
+      try writer.add(
+        PartContents(
+          shard: Int64(shard), group: part.group, conditionIndex: part.condition, firstImage: part.images.lowerBound,
+          imageCount: part.images.count,
+          observations: try group.variables.map { variable in
+            let values = try archive.values(
+              of: variable.name, group: part.group, conditionIndex: part.condition, images: part.images)
+            return Observation(variable, forgery.values(values))
+          }, failures: [], attributes: [:]), fileSHA256: "")
+    }
+    for group in archive.groups {
+      try writer.writeMetrics(
+        group: group.path, forgery.metrics(group.path, try archive.metrics(group: group.path)),
+        further: group.furtherAxes)
+    }
+    try writer.writeComparisons(try archive.comparisons())
+    try writer.writeTable(
+      "attempts",
+      columns: [
+        .integers("shard", []), .integers("attempt", []), .strings("worker", []), .numbers("leased", []),
+        .numbers("ended", []), .strings("outcome", []),
+      ])
+    let leftOut = try archive.leftOut()
+    try writer.writeTable(
+      "left_out",
+      columns: [
+        .strings("benchmark", leftOut.map(\.benchmark)), .strings("path", leftOut.map(\.path)),
+        .integers("count", leftOut.map { Int64($0.count) }), .strings("reason", leftOut.map(\.reason)),
+      ])
+    if forgery.keepsPlan {
+      let plan = try archive.planTexts()
+      try writer.writeTable(
+        "plan", columns: [.strings("name", plan.map(\.name)), .strings("json", plan.map(\.text))])
+    }
+    try writer.close()
+  }
+
+  private func verify(_ path: String) throws -> (status: Int32, output: String) {
+    let found = try CommandLineTool.run(["verify", path])
+    return (found.status, found.output + found.errors)
+  }
+
+  @Test("Figures, labels and logits that do not follow from each other are told from what was computed")
+  func contradictions() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 20, shardImages: 10)
+    #expect(try CommandLineTool.run(["run", manifest, "--run", scratch.path + "/run"]).status == 0)
+    let (honest, forged) = (scratch.path + "/run/archive.h5", scratch.path + "/forged.h5")
+    let whole = try verify(honest)
+    #expect(whole.status == 0 && whole.output.contains(" figures follow from these values"), "\(whole.output)")
+
+    func tell(_ forgery: Forgery, _ words: String, status: Int32 = 3) throws {
+      try? FileManager.default.removeItem(atPath: forged)
+      try Self.write(forgery, of: honest, to: forged)
+      let found = try verify(forged)
+      #expect(found.status == status && found.output.contains(words), "\(found.output)")
+    }
+    try tell(Forgery(), "whole and sound", status: 0)
+    try tell(Forgery(keepsPlan: false), "its figures were not computed once more", status: 0)
+    try tell(
+      Forgery(metrics: { group, metrics in
+        metrics.map { metric in
+          guard metric.name == "top1", group.hasSuffix("/imagenet-c") else { return metric }
+          return Metric(
+            name: metric.name, description: metric.description, axes: metric.axes,
+            values: metric.values.map { $0 - 0.01 },
+            figure: metric.figure)
+        }
+      }), "imagenet-c: top1 is given as")
+    try tell(
+      Forgery(metrics: { $1.filter { $0.name != "top5" } }), "top5 is missing, or of another size")
+    try tell(Forgery(labels: { [$0[0] == 0 ? 1 : 0] + $0.dropFirst() }), "its labels are not those of its plan")
+    try tell(
+      Forgery(values: { $0.map { $0 == $0 ? -$0 : $0 } }),
+      "sealed, but it contradicts itself: not what gauntlet collected")
+  }
+}
