@@ -40,6 +40,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: B
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
@@ -53,7 +56,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: [
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -99,22 +102,21 @@ let package = Package(
     library(
       "Planning", ["Records", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling", ["Shards"]),
+    library("Listening", [nioCore, nioPosix]),
     .target(
-      name: "Messaging", dependencies: ["Shards", "Durable", "CZeroMQ", protobuf, logging],
+      name: "Messaging",
+      dependencies: ["Shards", "Durable", "Listening", "CZeroMQ", nioCore, nioPosix, protobuf, logging],
       exclude: ["Protocol/wire.proto"]),
     library(
       "Coordination",
       [
-        "Records", "Shards", "Durable", "Scheduling", "Messaging", "Planning", "Archives", "Networks", "Benchmarks",
-        logging,
+        "Records", "Shards", "Durable", "Scheduling", "Listening", "Messaging", "Planning", "Archives", "Networks",
+        "Benchmarks", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library(
       "Monitoring",
-      [
-        "Durable", "Coordination", "Planning", .product(name: "FlyingFox", package: "FlyingFox"),
-        .product(name: "FlyingSocks", package: "FlyingFox"),
-      ]),
+      ["Durable", "Coordination", "Planning", "Listening", nioCore, nioHTTP1]),
     library(
       "Working",
       [
@@ -161,9 +163,10 @@ let package = Package(
     tests("Miniature", ["Imaging"]),
     tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
     tests("Working", ["Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Networks", "Planning"]),
-    tests("Monitoring", ["Coordination", "Planning"]),
+    tests("Monitoring", ["Coordination", "Planning", nioCore]),
     tests("Scheduling", ["Shards"]),
-    tests("Messaging", ["Shards", "CZeroMQ", logging]),
+    tests("Listening", [nioCore]),
+    tests("Messaging", ["Shards", "CZeroMQ", nioCore, logging]),
     tests("Launching", ["Planning", "Messaging", "Yams", logging]),
     .testTarget(
       name: "EndToEndTests",

@@ -1,4 +1,5 @@
 import Foundation
+import Listening
 import Logging
 import Messaging
 import Planning
@@ -90,23 +91,14 @@ public final class Coordinator: Sendable {
     self.ledger = ledger
     self.source = source
     self.logger = logger
-    Self.raiseFileLimit()
+    // Every worker is a connection.
+    OpenFiles.raiseLimit()
     router = try RouterEndpoint(bind: configuration.listen, security: configuration.security, logger: logger)
     if let folder = configuration.runFolder {
       try CoordinatorEndpoint(address: reachableAddress, runID: source.runID).write(to: RunFolder(folder))
       CoordinatorFailure.clear(in: RunFolder(folder))
       isAnnounced.store(true, ordering: .releasing)
     }
-  }
-
-  /// Every worker is a connection, and many systems allow a process 1,024 files unless it asks for more.
-  private static func raiseFileLimit() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
-      return
-    }
-    limit.rlim_cur = min(limit.rlim_max, 1 << 20)
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
   /// An address for those who may sit on another machine, to which "every address" says nothing: the host's name instead.

@@ -3,11 +3,27 @@ import Foundation
 import Logging
 import Synchronization
 
-/// The public keys that a coordinator lets in: those of a folder, read again whenever a file was put there or removed.
+/// The public keys that a coordinator lets in: those of a folder, read again twice a second and whenever a file was put
+/// there or removed.
+///
+/// A file that is no key, or that another user may change, lets nobody in and keeps nobody out: it is named in the log, and
+/// the keys are those of the other files. A folder that is gone, or that is another user's, holds no keys. Where the system
+/// cannot tell for now, as on a file system of the network that is away, nobody new gets in and those who are in stay.
 public final class AuthorizedKeys: Sendable {
+  /// The keys as they are now.
+  struct Current {
+    fileprivate(set) var keys: Set<CurvePublicKey>
+    /// Another number after every change.
+    fileprivate(set) var version = 0
+  }
+
   private struct State {
-    var keys: Set<CurvePublicKey>
+    var current: Current
     var seen: FolderTime
+    /// Whether the folder could be read the last time.
+    var isKnown = true
+    /// What the log was told of files and folder.
+    var complaints: Set<String> = []
   }
 
   /// When a folder was changed last, and whether another change could have had the same time.
@@ -39,57 +55,105 @@ public final class AuthorizedKeys: Sendable {
   /// Keys that stay as they are.
   public init(_ keys: Set<CurvePublicKey>) {
     folder = nil
-    state = Mutex(State(keys: keys, seen: FolderTime(of: "")))
+    state = Mutex(State(current: Current(keys: keys), seen: FolderTime(of: "")))
   }
 
   /// The keys in the files `*.public` of a folder.
   ///
-  /// - Throws: `MessagingError.keyFile` for a file that is malformed or that others may change.
+  /// - Throws: `MessagingError.keyFile` for a file that is malformed or that others may change: who starts a coordinator is
+  ///   there to mend it.
   init(folder: String) throws(MessagingError) {
     self.folder = folder
     // Before the files are read: what is put there meanwhile is seen the next time.
     let seen = FolderTime(of: folder)
-    state = Mutex(State(keys: try Self.read(folder), seen: seen))
+    let found = AuthorizedFolder(reading: folder)
+    if let complaint = found.complaints.first { throw complaint }
+    state = Mutex(State(current: Current(keys: found.keys), seen: seen))
   }
 
-  /// The keys as they were read last.
-  public var current: Set<CurvePublicKey> { state.withLock { $0.keys } }
+  /// The keys that may be connected now.
+  var current: Current { state.withLock { $0.current } }
 
-  /// Whether a key is let in now. A folder that cannot be read leaves its former keys in force.
+  /// Whether a key is among those that may be connected now.
+  public func contains(_ key: CurvePublicKey) -> Bool { state.withLock { $0.current.keys.contains(key) } }
+
+  /// How many keys there are.
+  public var count: Int { state.withLock { $0.current.keys.count } }
+
+  /// Whether a key is let in now.
   func contain(_ key: CurvePublicKey, logger: Logger) -> Bool {
     state.withLock { state in
-      if let folder {
-        let time = FolderTime(of: folder)
-        if !state.seen.isSame(as: time) {
-          state.seen = time
-          do throws(MessagingError) {
-            let keys = try Self.read(folder)
-            if keys != state.keys { logger.info("the authorized keys changed", metadata: ["keys": "\(keys.count)"]) }
-            state.keys = keys
-          } catch {
-            logger.error("the authorized keys are left as they were", metadata: ["reason": "\(error.sentence)"])
-          }
-        }
-      }
-      return state.keys.contains(key)
+      if let folder, !state.seen.isSame(as: FolderTime(of: folder)) { Self.read(folder, &state, logger) }
+      return state.isKnown && state.current.keys.contains(key)
     }
   }
 
-  private static func read(_ folder: String) throws(MessagingError) -> Set<CurvePublicKey> {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      throw .keyFile(folder, reason: "cannot be read as a folder: \(error.systemReason)")
+  /// Reads the folder again, whatever its time says: a file's mode and content change without it.
+  func readAgain(logger: Logger) {
+    guard let folder else { return }
+    // Not under the lock, since a file system of the network may be away, and whoever receives messages asks, too.
+    let seen = FolderTime(of: folder)
+    let found = AuthorizedFolder(reading: folder)
+    state.withLock { Self.take(found, seen, &$0, logger) }
+  }
+
+  private static func read(_ folder: String, _ state: inout State, _ logger: Logger) {
+    let seen = FolderTime(of: folder)
+    take(AuthorizedFolder(reading: folder), seen, &state, logger)
+  }
+
+  private static func take(
+    _ found: AuthorizedFolder, _ seen: FolderTime, _ state: inout State, _ logger: Logger
+  ) {
+    state.seen = seen
+    state.isKnown = found.isKnown
+    let complaints = Set(found.complaints.map { "\($0)" })
+    for complaint in complaints.subtracting(state.complaints).sorted() {
+      logger.error(
+        found.isKnown ? "a key is not let in" : "no new worker is let in: the authorized keys cannot be read",
+        metadata: ["reason": "\(complaint)"])
     }
-    var keys: Set<CurvePublicKey> = []
-    for name in names.sorted() where name.hasSuffix(".public") {
-      let path = folder + "/" + name
-      guard let key = CurvePublicKey(z85: try KeyFile.read(path, isSecret: false)) else {
-        throw KeyStore.malformed(path)
+    state.complaints = complaints
+    guard found.isKnown, found.keys != state.current.keys else { return }
+    logger.info("the authorized keys changed", metadata: ["keys": "\(found.keys.count)"])
+    state.current = Current(keys: found.keys, version: state.current.version + 1)
+  }
+}
+
+/// What a folder of authorized keys holds.
+private struct AuthorizedFolder {
+  var keys: Set<CurvePublicKey> = []
+  /// Files that are no keys, or why there is no key at all.
+  var complaints: [MessagingError] = []
+  /// False where the system could not tell.
+  var isKnown = true
+
+  init(reading folder: String) {
+    let owners = Self.owners(folder)
+    do throws(KeyFile.Problem) {
+      for name in try KeyFile.names(in: folder, owners: owners) where name.hasSuffix(".public") {
+        do throws(KeyFile.Problem) { keys.insert(try Self.key(folder + "/" + name, owners)) } catch { complain(error) }
       }
-      keys.insert(key)
+    } catch { complain(error) }
+  }
+
+  private static func key(_ path: String, _ owners: Set<uid_t>) throws(KeyFile.Problem) -> CurvePublicKey {
+    guard let key = CurvePublicKey(z85: try KeyFile.inspect(path, isSecret: false, owners: owners)) else {
+      throw KeyFile.Problem(KeyStore.malformed(path), isForNow: false)
     }
-    return keys
+    return key
+  }
+
+  private mutating func complain(_ problem: KeyFile.Problem) {
+    complaints.append(problem.error)
+    if problem.isForNow { isKnown = false }
+  }
+
+  /// This user, root, and the owner of the folder around it, who could put other keys of the coordinator there as well:
+  /// in a container files may be those of a user outside.
+  private static func owners(_ folder: String) -> Set<uid_t> {
+    var status = stat()
+    let around = (folder as NSString).deletingLastPathComponent
+    return stat(around, &status) == 0 ? [0, geteuid(), status.st_uid] : [0, geteuid()]
   }
 }

@@ -1,5 +1,6 @@
 import CZeroMQ
 import Foundation
+import Listening
 import Logging
 import Synchronization
 
@@ -43,6 +44,9 @@ public final class RouterEndpoint: Sendable {
   private let socket: Mutex<ZeroMQSocket?>
   private let context: ZeroMQContext
   private let gatekeeper: Gatekeeper
+  private let admissions: Admissions
+  private let authorized: AuthorizedKeys
+  private let door: Door
 
   /// Listens at `tcp://ADDRESS:PORT`, where PORT may be `*`, or `ipc://PATH`.
   ///
@@ -51,26 +55,26 @@ public final class RouterEndpoint: Sendable {
     bind address: String, security: ServerSecurity, logger: Logger
   ) throws(MessagingError) {
     try self.init(
-      bind: address, security: security, logger: logger, largestMessageBytes: WireLimits.messageBytes)
+      bind: address, security: security, logger: logger,
+      limits: DoorLimits(descriptors: OpenFiles.limit, largestMessageBytes: WireLimits.messageBytes),
+      largestMessageBytes: WireLimits.messageBytes)
   }
 
   package init(
-    bind address: String, security: ServerSecurity, logger: Logger, largestMessageBytes: Int
+    bind address: String, security: ServerSecurity, logger: Logger, limits: DoorLimits, largestMessageBytes: Int
   ) throws(MessagingError) {
-    try SocketSettings.check(address)
     waker = try Waker()
     context = try ZeroMQContext()
-    gatekeeper = try Gatekeeper(context, authorized: security.authorizedClients, logger: logger)
+    authorized = security.authorizedClients
+    admissions = Admissions()
+    gatekeeper = try Gatekeeper(context, authorized: authorized, admissions: admissions, logger: logger)
     do throws(MessagingError) {
       let router = try ZeroMQSocket(ZMQ_ROUTER, in: context)
-      try SocketSettings.apply(to: router, largestMessageBytes: largestMessageBytes)
-      try router.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
-      try router.set(ZMQ_ROUTER_HANDOVER, 1 as Int32)
-      try router.set(ZMQ_ZAP_DOMAIN, bytes: Array(Gatekeeper.domain.utf8))
-      try router.set(ZMQ_CURVE_SERVER, 1 as Int32)
-      try router.set(ZMQ_CURVE_SECRETKEY, bytes: security.secretKey.bytes)
-      try router.monitor(Gatekeeper.monitoredEvents, at: Gatekeeper.monitorAddress)
-      boundAddress = try router.bind(address)
+      let backSocket = try Self.prepare(router, security.secretKey, largestMessageBytes)
+      door = try Door(
+        at: address, before: backSocket, limits: limits, admissions: admissions, authorized: authorized,
+        logger: logger)
+      boundAddress = door.address
       socket = Mutex(router)
     } catch {
       context.interrupt()
@@ -80,28 +84,57 @@ public final class RouterEndpoint: Sendable {
     }
   }
 
+  private static func prepare(
+    _ router: borrowing ZeroMQSocket, _ secretKey: CurveSecretKey, _ largestMessageBytes: Int
+  ) throws(MessagingError) -> BackSocket {
+    try SocketSettings.apply(to: router, largestMessageBytes: largestMessageBytes)
+    try router.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
+    try router.set(ZMQ_ROUTER_HANDOVER, 1 as Int32)
+    try router.set(ZMQ_ZAP_DOMAIN, bytes: Array(Gatekeeper.domain.utf8))
+    try router.set(ZMQ_CURVE_SERVER, 1 as Int32)
+    try router.set(ZMQ_CURVE_SECRETKEY, bytes: secretKey.bytes)
+    // The door watches the time. A connection that ZeroMQ gave up in the middle of its question to the gatekeeper would
+    // leave an answer that is taken for the next one's.
+    try router.set(ZMQ_HANDSHAKE_IVL, 0 as Int32)
+    try router.set(ZMQ_BACKLOG, 4_096 as Int32)
+    return try BackSocket { path throws(MessagingError) in _ = try router.bind(path) }
+  }
+
   deinit { close() }
 
   /// Connections that were refused because of their keys or because they are no worker's.
-  public var refusedConnections: Int { gatekeeper.refusedCount }
+  public var refusedConnections: Int { door.refusedCount }
+
+  /// Bytes of all connections that ZeroMQ was given and that were not received.
+  package func unreceivedBytes() throws -> Int { try door.unreceivedBytes() }
 
   /// Waits for a message for at most `timeout`, forever if nil.
   ///
   /// - Returns: the next message; nil when the time is over, or ``waker`` was used and there is none.
   /// - Throws: `MessagingError.closed` or `.system`.
   public func receive(timeout: Duration?) throws(MessagingError) -> Received? {
-    let received = try socket.withLock { socket throws(MessagingError) in
-      try SocketSettings.receive(&socket, frames: 3, waker, timeout)
+    let deadline = timeout.map { ContinuousClock.now + $0 }
+    while true {
+      let left = deadline.map { max(.zero, $0 - .now) }
+      let message = try socket.withLock { socket throws(MessagingError) in
+        try SocketSettings.receive(&socket, frames: 3, waker, left) { admissions.foundNothing() }
+      }
+      guard let message else { return nil }
+      // Nobody gets in without a name from the gatekeeper.
+      guard let sender = admissions.sender(message.sender) else {
+        throw .system(call: "zmq_msg_gets", reason: "the installed libzmq does not tell who sent a message")
+      }
+      sender.meter?.add(message.wireBytes)
+      // What a key sent before it was revoked, and its connection closed, may still be on its way.
+      guard sender.meter != nil || authorized.contains(sender.key) else { continue }
+      let peer = PeerID(bytes: Array(message.frames[0]))
+      guard message.frames.count == 2 else {
+        return Received(peer: peer, key: sender.key, message: .failure(.malformed))
+      }
+      return Received(
+        peer: peer, key: sender.key,
+        message: Result { () throws(WireError) in try WireMessage(decoding: message.frames[1]) })
     }
-    guard let (frames, sender) = received else { return nil }
-    // Nobody gets in without a name from the gatekeeper.
-    guard let key = CurvePublicKey(z85: sender) else {
-      throw .system(call: "zmq_msg_gets", reason: "the installed libzmq does not tell who sent a message")
-    }
-    let peer = PeerID(bytes: Array(frames[0]))
-    guard frames.count == 2 else { return Received(peer: peer, key: key, message: .failure(.malformed)) }
-    let message = Result { () throws(WireError) in try WireMessage(decoding: frames[1]) }
-    return Received(peer: peer, key: key, message: message)
   }
 
   /// Hands a message over to ZeroMQ. Never waits.
@@ -123,8 +156,10 @@ public final class RouterEndpoint: Sendable {
       return true
     }
     guard wasOpen else { return }
+    door.stopListening()
     context.interrupt()
     gatekeeper.waitForEnd()
     context.end()
+    door.close()
   }
 }

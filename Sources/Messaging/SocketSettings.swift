@@ -29,13 +29,18 @@ enum SocketSettings {
     try socket.set(ZMQ_TCP_KEEPALIVE_CNT, keepAliveProbes)
   }
 
-  /// The next message, its first `limit` frames, and what the gatekeeper calls its sender.
+  /// The next message.
+  ///
+  /// - Parameters:
+  ///   - limit: how many of its frames are given.
+  ///   - wait: told that there is none yet.
   static func receive(
-    _ socket: inout ZeroMQSocket?, frames limit: Int, _ waker: Waker, _ timeout: Duration?
-  ) throws(MessagingError) -> (frames: [Data], sender: String)? {
+    _ socket: inout ZeroMQSocket?, frames limit: Int, _ waker: Waker, _ timeout: Duration?, wait: () -> Void
+  ) throws(MessagingError) -> ZeroMQSocket.Message? {
     guard let open = socket.take() else { throw .closed }
-    let result: Result<(frames: [Data], sender: String)?, MessagingError> = Result { () throws(MessagingError) in
+    let result: Result<ZeroMQSocket.Message?, MessagingError> = Result { () throws(MessagingError) in
       if let message = try open.receiveWithSender(atMost: limit) { return message }
+      wait()
       let ready = try ZeroMQSocket.wait([open.readable, waker.readable], timeout: timeout)
       if ready[1] { waker.drain() }
       return ready[0] ? try open.receiveWithSender(atMost: limit) : nil

@@ -76,15 +76,30 @@ struct ZeroMQSocket: ~Copyable {
   /// The frames of the next message, at most `limit` of them; nil if there is none yet. Does not wait.
   func receive(atMost limit: Int) throws(MessagingError) -> [Data]? { try receive(atMost: limit) { _ in } }
 
-  /// As `receive(atMost:)`, with what the gatekeeper calls its sender.
-  func receiveWithSender(atMost limit: Int) throws(MessagingError) -> (frames: [Data], sender: String)? {
+  /// A message that ROUTER received.
+  struct Message {
+    /// The name of the connection and what it sent.
+    var frames: [Data]
+    /// What the gatekeeper calls the connection.
     var sender = ""
+    /// What it took on the wire, all of its frames.
+    var wireBytes = 0
+  }
+
+  /// As `receive(atMost:)`, with who sent it.
+  func receiveWithSender(atMost limit: Int) throws(MessagingError) -> Message? {
+    var message = Message(frames: [])
+    var isName = true
     // ZeroMQ 4.3.4 tells it of every frame that came, and not always of the name that ROUTER puts before them.
-    let frames = try receive(atMost: limit) { message in
-      guard sender.isEmpty, let property = zmq_msg_gets(message, "User-Id") else { return }
-      sender = String(cString: property)
+    let frames = try receive(atMost: limit) { frame in
+      if !isName { message.wireBytes += Admissions.wireBytes(ofFrame: zmq_msg_size(frame)) }
+      isName = false
+      guard message.sender.isEmpty, let property = zmq_msg_gets(frame, "User-Id") else { return }
+      message.sender = String(cString: property)
     }
-    return frames.map { ($0, sender) }
+    guard let frames else { return nil }
+    message.frames = frames
+    return message
   }
 
   private func receive(

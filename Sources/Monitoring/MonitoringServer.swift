@@ -1,14 +1,15 @@
 import Durable
-import FlyingFox
-import FlyingSocks
 import Foundation
-import Synchronization
+import Listening
+import NIOCore
+import NIOHTTP1
 
-/// Serves `/metrics` and `/healthz` over HTTP for as long as it lives.
+/// Serves `/metrics` and `/healthz` over HTTP for as long as it lives, on a thread of its own.
 ///
-/// Both only read. There is no encryption and nobody is asked who they are: listen where the monitoring alone reaches.
+/// Both only read. There is no encryption and nobody is asked who they are: listen where the monitoring alone reaches. Whoever
+/// does reach it takes no more than a few dozen connections of some kilobytes each, none for longer than ``Limits/exchange``
+/// without having got an answer whole.
 public final class MonitoringServer: Sendable {
-  private let task: Task<Void, Never>
   /// Where to listen, from `ADDRESS:PORT` or `[ADDRESS]:PORT`; nil for text that says no such thing.
   public struct Place: Sendable, Equatable {
     let address: String
@@ -26,11 +27,33 @@ public final class MonitoringServer: Sendable {
     }
   }
 
+  /// What the server takes upon itself.
+  package struct Limits: Sendable {
+    /// Connections at once. Where another one comes, that goes which its origin opened first.
+    package var connections: Int
+    /// How long a connection may take from one whole answer to the next, waiting for a request included.
+    package var exchange = TimeAmount.seconds(10)
+    /// The most bytes of a request's first line and its headers.
+    package var headBytes = 8_192
+    /// How long a page of metrics is given again before it is made anew.
+    package var pageAge = TimeAmount.seconds(1)
+    /// How often the clock is looked at.
+    package var sweep = TimeAmount.milliseconds(250)
+
+    /// The limits of a process that may have so many descriptors.
+    package init(descriptors: Int) { connections = max(4, min(64, descriptors / 16)) }
+  }
+
   /// Why it cannot listen.
   public struct CannotListen: Error, CustomStringConvertible {
     /// What was tried, and what came of it.
     public let description: String
   }
+
+  /// The port that it listens at.
+  package let port: Int
+  private let thread: EventThread
+  private let visitors: NIOLoopBound<Visitors>
 
   /// Listens, and answers from then on.
   ///
@@ -38,96 +61,44 @@ public final class MonitoringServer: Sendable {
   ///   - metrics: makes the page of `/metrics`; an error becomes status 500.
   ///   - isHealthy: whether `/healthz` has status 200, else 503.
   /// - Throws: `CannotListen`.
-  public init(
+  public convenience init(
     at place: Place, metrics: @escaping @Sendable () throws -> String, isHealthy: @escaping @Sendable () -> Bool
   ) throws {
-    let address: any SocketAddress & Sendable
-    do {
-      address =
-        place.address.contains(":")
-        ? try sockaddr_in6.inet6(ip6: place.address, port: place.port)
-        : try sockaddr_in.inet(ip4: place.address, port: place.port)
-    } catch {
+    try self.init(
+      at: place, limits: Limits(descriptors: OpenFiles.limit), metrics: metrics, isHealthy: isHealthy)
+  }
+
+  package init(
+    at place: Place, limits: Limits, metrics: @escaping @Sendable () throws -> String,
+    isHealthy: @escaping @Sendable () -> Bool
+  ) throws {
+    guard (try? SocketAddress(ipAddress: place.address, port: 0)) != nil else {
       throw CannotListen(description: "--metrics \(place.address) is no IP address")
     }
-    let server = HTTPServer(address: address, timeout: 10, logger: .disabled)
-    let failure = FirstError()
-    let listening = DispatchSemaphore(value: 0)
-    let executor = ThreadExecutor()
-    // What the server does outside the executor, since not all of its tasks inherit that, waits in the threads of a
-    // high priority and not behind whoever blocks those of the usual one.
-    task = Task(executorPreference: executor, priority: .high) {
-      await server.appendRoute("GET /metrics") { _ in
-        do {
-          return HTTPResponse(
-            statusCode: .ok, headers: [.contentType: PrometheusText.mediaType], body: Data(try metrics().utf8))
-        } catch {
-          return HTTPResponse(statusCode: .internalServerError, body: Data("\(error.sentence)\n".utf8))
-        }
+    let thread = EventThread()
+    let loop = thread.loop
+    do {
+      let socket = try ListeningSocket.tcp(host: place.address, port: place.port)
+      visitors = try loop.submit {
+        NIOLoopBound(
+          Visitors(loop, limits: limits, pages: Pages(metrics: metrics, isHealthy: isHealthy, age: limits.pageAge)),
+          eventLoop: loop)
+      }.wait()
+      let listener = try thread.accept(at: socket) { [visitors] in try visitors.value.arrive($0) }
+      port = listener.localAddress?.port ?? Int(place.port)
+      loop.scheduleRepeatedTask(initialDelay: limits.sweep, delay: limits.sweep) { [visitors] _ in
+        visitors.value.sweep()
       }
-      await server.appendRoute("GET /healthz") { _ in
-        let isHealthy = isHealthy()
-        return HTTPResponse(
-          statusCode: isHealthy ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],
-          body: Data((isHealthy ? "ok\n" : "the coordinator does not turn\n").utf8))
-      }
-      do { try await server.run() } catch {
-        failure.keep(error)
-        listening.signal()
-      }
+    } catch {
+      thread.stop()
+      let reason = (error as? ListeningSocket.Failure).map { FileError.reason($0.code) } ?? error.sentence
+      throw CannotListen(description: "cannot listen at \(place.address):\(place.port) for --metrics: \(reason)")
     }
-    Task(executorPreference: executor, priority: .high) {
-      do { try await server.waitUntilListening(timeout: 5) } catch { failure.keep(error) }
-      listening.signal()
-    }
-    listening.wait()
-    if let error = failure.error {
-      task.cancel()
-      throw CannotListen(
-        description:
-          "cannot listen at \(place.address):\(place.port) for --metrics: \(Self.reason(error))")
-    }
+    self.thread = thread
   }
 
-  private static func reason(_ error: any Error) -> String {
-    if let reason = error as? SocketError, case .failed(_, let code, _) = reason { return FileError.reason(code) }
-    return error.sentence
-  }
+  deinit { thread.stop() }
 
-  deinit { task.cancel() }
-}
-
-/// The first of several errors: that which the others follow from.
-private final class FirstError: Sendable {
-  private let first = Mutex<(any Error)?>(nil)
-
-  var error: (any Error)? { first.withLock { $0 } }
-
-  func keep(_ error: any Error) { first.withLock { $0 = $0 ?? error } }
-}
-
-/// A thread of its own, so that answers do not wait for whoever blocks those that all tasks share.
-private final class ThreadExecutor: TaskExecutor {
-  private let jobs = Mutex<[UnownedJob]>([])
-  private let work = DispatchSemaphore(value: 0)
-
-  init() {
-    Thread.detachNewThread { [weak self, work] in
-      while true {
-        work.wait()
-        guard let self else { return }
-        while let job = self.jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
-          job.runSynchronously(on: self.asUnownedTaskExecutor())
-        }
-      }
-    }
-  }
-
-  deinit { work.signal() }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    jobs.withLock { $0.append(job) }
-    work.signal()
-  }
+  /// How many connections there are.
+  package func connectionCount() throws -> Int { try thread.loop.submit { [visitors] in visitors.value.count }.wait() }
 }

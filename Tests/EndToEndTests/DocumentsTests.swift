@@ -73,7 +73,7 @@ import Testing
   /// The modules of other packages, by what `Package.swift` calls them.
   private static let products = [
     "logging": "Logging", "protobuf": "SwiftProtobuf", "crypto": "Crypto", "Yams": "Yams", "GRDB": "GRDB",
-    "FlyingFox": "FlyingFox", "FlyingSocks": "FlyingSocks", "ArgumentParser": "ArgumentParser",
+    "nioCore": "NIOCore", "nioPosix": "NIOPosix", "nioHTTP1": "NIOHTTP1", "ArgumentParser": "ArgumentParser",
   ]
 
   /// Those that come with the toolchain.
@@ -94,7 +94,7 @@ import Testing
       let isTest = head.output.1.lowercased().contains("test")
       let name = String(head.output.2) + (head.output.1 == "tests" ? "Tests" : "")
       var words = Set(
-        body.matches(of: #/"([\w-]+)"|\b(logging|protobuf|crypto)\b/#).map { match in
+        body.matches(of: #/"([\w-]+)"|\b(logging|protobuf|crypto|nio\w+)\b/#).map { match in
           String(match.output.1 ?? match.output.2 ?? "")
         })
       if head.output.1 == "tests" { words.insert(String(head.output.2)) }

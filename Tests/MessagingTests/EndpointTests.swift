@@ -220,7 +220,8 @@ import Testing
     let router = try RouterEndpoint(
       bind: "tcp://127.0.0.1:*",
       security: ServerSecurity(secretKey: serverKeys.secretKey, authorizedClients: [clientKeys.publicKey]),
-      logger: Self.quiet, largestMessageBytes: 65_536)
+      logger: Self.quiet, limits: DoorLimits(descriptors: 1_024, largestMessageBytes: 65_536),
+      largestMessageBytes: 65_536)
     let dealer = try dealer(router)
     let large = WireMessage.result(
       ShardAttempt(shard: 0, attempt: 1), payload: Data(count: 1 << 20), computeNanoseconds: 0)
@@ -242,18 +243,20 @@ import Testing
       zmq_ctx_term(context)
     }
     zmq_setsockopt(socket, ZMQ_ROUTING_ID, "raw", 3)
-    let secret = try TemporaryFolder.with { folder in try self.secretText(folder) }
-    #expect(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, secret.server, 41) == 0)
-    #expect(zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, secret.publicKey, 41) == 0)
-    #expect(zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret.secretKey, 41) == 0)
-    let open = try RouterEndpoint(
-      bind: "tcp://127.0.0.1:*", security: secret.security, logger: Self.quiet)
-    #expect(zmq_connect(socket, open.boundAddress) == 0)
-    for frame in 1...frames { zmq_send(socket, "\u{7f}\u{7f}", 2, frame < frames ? ZMQ_SNDMORE : 0) }
-    let received = try next(open)
-    #expect(received.peer.workerID == "raw")
-    #expect(received.key.z85 == secret.publicKey)
-    #expect(received.message == .failure(.malformed))
+    try TemporaryFolder.with { folder in
+      let secret = try secretText(folder)
+      #expect(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, secret.server, 41) == 0)
+      #expect(zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, secret.publicKey, 41) == 0)
+      #expect(zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret.secretKey, 41) == 0)
+      let open = try RouterEndpoint(
+        bind: "tcp://127.0.0.1:*", security: secret.security, logger: Self.quiet)
+      #expect(zmq_connect(socket, open.boundAddress) == 0)
+      for frame in 1...frames { zmq_send(socket, "\u{7f}\u{7f}", 2, frame < frames ? ZMQ_SNDMORE : 0) }
+      let received = try next(open)
+      #expect(received.peer.workerID == "raw")
+      #expect(received.key.z85 == secret.publicKey)
+      #expect(received.message == .failure(.malformed))
+    }
   }
 
   private struct RawKeys {
