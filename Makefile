@@ -11,7 +11,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test dist sbom kubernetes simulate chaos full-disk sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test dist sbom kubernetes simulate chaos full-disk strangers sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) miniature $(DATA)
@@ -54,6 +54,10 @@ simulate: setup
 # a C compiler reads fail, quotas are exceeded and locks lie.
 chaos: build $(PYTHON)
 	$(PYTHON) tools/chaos.py
+
+# Ten thousand strangers without a key at a coordinator with little memory and few files, while a run goes on.
+strangers: build $(PYTHON)
+	$(PYTHON) tools/strangers.py
 
 # Every command on small disks of every size, as root: half an hour.
 full-disk: build $(PYTHON)

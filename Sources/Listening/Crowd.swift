@@ -65,14 +65,17 @@ public struct Crowd {
 
   /// Who has to go where another one comes; nil where all are being decided on.
   public func mostExpendable() -> Int? {
-    var origins = counts.sorted { $0.value > $1.value }.map(\.key)[...]
-    while let origin = origins.popFirst() {
-      let candidates = order.lazy.filter { members[$0].map { $0.origin == origin && !$0.isHeld } == true }
-      if let first = candidates.first(where: { members[$0]?.isVouchedFor == false }) ?? candidates.first {
-        return first
-      }
+    guard let largest = counts.max(by: { $0.value < $1.value })?.key else { return nil }
+    if let number = mostExpendable(of: largest) { return number }
+    for (origin, _) in counts.sorted(by: { $0.value > $1.value }) {
+      if let number = mostExpendable(of: origin) { return number }
     }
     return nil
+  }
+
+  private func mostExpendable(of origin: Origin) -> Int? {
+    let candidates = order.lazy.filter { members[$0].map { $0.origin == origin && !$0.isHeld } == true }
+    return candidates.first { members[$0]?.isVouchedFor == false } ?? candidates.first
   }
 
   /// Those that came before a time and are not being decided on.

@@ -83,7 +83,9 @@ public final class AuthorizedKeys: Sendable {
   /// Whether a key is let in now.
   func contain(_ key: CurvePublicKey, logger: Logger) -> Bool {
     state.withLock { state in
-      if let folder, !state.seen.isSame(as: FolderTime(of: folder)) { Self.read(folder, &state, logger) }
+      if let folder, !state.isKnown || !state.seen.isSame(as: FolderTime(of: folder)) {
+        Self.read(folder, &state, logger)
+      }
       return state.isKnown && state.current.keys.contains(key)
     }
   }

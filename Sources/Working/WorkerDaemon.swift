@@ -222,7 +222,7 @@ private struct WorkerSession {
           + "let the key in with gauntlet keys add"
       case .stranger:
         "who takes the connection at \(address) is not the coordinator whose key this worker has, or no gauntlet; check "
-          + "the address, and copy keys/worker.bundle of the run here again"
+          + "the address, copy keys/worker.bundle of the run here again, or look into the coordinator's log"
       case .connecting, .greeting: probe.problem(at: address)?.description
       case .established: isWelcome ? "the coordinator at \(address) is connected, but silent" : nil
       }

@@ -12,7 +12,7 @@ struct KeysCommand: ParsableCommand {
       abstract: "Makes another pair of keys for workers, which the coordinator lets in from now on.",
       discussion: """
         A coordinator that runs need not be started again. To change keys: add some, give workers the new bundle, then \
-        remove the old one's file from authorized/. Connections that exist go on until they end.
+        remove the old one's file from authorized/, which closes its connections.
         Example: gauntlet keys add runs/r1/keys cluster-b
         """)
 
