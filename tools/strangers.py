@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -111,7 +112,7 @@ class Strangers:
                     for byte in words:
                         writer.write(bytes([byte]))
                         await asyncio.sleep(0.2)
-                        if reader.at_eof() or time.monotonic() > end:
+                        if reader.at_eof() or writer.is_closing() or time.monotonic() > end:
                             return
                 else:
                     writer.write(words)
@@ -149,13 +150,15 @@ class Cgroup:
 
 
 def health(port: int) -> float:
-    """Seconds until /healthz is answered; ten where it is not."""
+    """Seconds until /healthz is answered; ten where it is not, none before the server listens and after it has ended."""
     start = time.monotonic()
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             if connection.recv(64).startswith(b"HTTP/1.1 200"):
                 return time.monotonic() - start
+    except ConnectionRefusedError:
+        return 0
     except OSError:
         pass
     return 10
@@ -210,6 +213,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--images", type=int, default=1_500)
     options = parser.parse_args()
+    # It tells of every connection that is hung up on.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     work = Path(tempfile.mkdtemp(prefix="gauntlet-strangers-"))
     cgroup = Cgroup()
     print(f"memory of {MEMORY >> 20} MB" if cgroup.path else "no cgroup can be made here: memory is not bounded")
