@@ -178,7 +178,8 @@ let package = Package(
     tests("Reporting", ["Records", "Archives", "Benchmarks"]),
     // A disk that loses what was not synced, for SQLite.
     .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
-    tests("Coordination", ["Records", "Shards", "Messaging", "Planning", "Working", "CFaultyDisk", logging]),
+    tests(
+      "Coordination", ["Records", "Shards", "Archives", "Messaging", "Planning", "Working", "CFaultyDisk", logging]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -35,6 +35,9 @@ public struct CoordinatorConfiguration: Sendable {
   /// How long nobody may compute anything, because no worker can read data or checkpoints, before the coordinator gives up.
   var stallSeconds: Double { 10 * leaseSeconds }
 
+  /// How long what workers say that have computed nothing waits for one that has, in seconds.
+  var doubtSeconds: Double { min(60, 2 * leaseSeconds) }
+
   /// How often workers are to say that they live, in seconds.
   var heartbeatSeconds: Double { min(10, leaseSeconds / 4) }
 
@@ -168,7 +171,7 @@ public final class Coordinator: Sendable {
     if outcome == .finished { try announceEnd() }
     if case .stalled(let reason) = outcome, let folder = configuration.runFolder {
       CoordinatorFailure.leave(
-        "no worker could read what its shards need for long: \(reason.prefix(300))", in: RunFolder(folder), ledger)
+        "no worker could compute anything for long: \(reason.prefix(300))", in: RunFolder(folder), ledger)
     }
     return outcome
   }

@@ -17,8 +17,10 @@ struct CoordinatorLoop {
   private let start = ContinuousClock.now
   private var scheduler: Scheduler
   private var workers: Set<String> = []
+  /// The key that each of them joined with.
+  private var keys: [String: CurvePublicKey] = [:]
   private var isFinished = false
-  /// What no worker can read.
+  /// Why no worker can compute anything.
   private var stall: String?
   private var refusedMessages = 0
   /// Failures of each worker.
@@ -48,6 +50,7 @@ struct CoordinatorLoop {
     try ledger.interruptOpenAttempts(at: Date().timeIntervalSince1970)
     let failed = try ledger.failedWorkers()
     let open = try ledger.openAttempts()
+    let losses = try ledger.losses()
     let standing = try ledger.standing()
     self.ledger = ledger
     scheduler = Scheduler(
@@ -65,12 +68,13 @@ struct CoordinatorLoop {
       touched: standing.others.map { row in
         SchedulerShard(
           id: row.id, state: row.state, attempts: row.attempts, failures: row.failures,
-          failedWorkers: failed[row.id] ?? [],
+          losses: losses[row.id] ?? 0, failedWorkers: failed[row.id] ?? [],
           holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
       }, recorded: standing.recorded, pieceSizes: configuration.pieceSizes,
       leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
       reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0,
-      stallSeconds: configuration.stallSeconds)
+      stallSeconds: configuration.stallSeconds, doubtSeconds: configuration.doubtSeconds,
+      results: try ledger.recentResults())
     writer = LedgerWriter(ledger: ledger, source: source, former: try ledger.formerParts()) { [waker = router.waker] in
       waker.wake()
     }
@@ -88,7 +92,7 @@ struct CoordinatorLoop {
       let isEnding = isFinished || stall != nil || isDraining()
       if let received = try router.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
-        case .success(let message): try take(message, from: received.peer)
+        case .success(let message): try take(message, from: received.peer, received.key)
         case .failure(let error):
           refuse("refused a message", "\(received.peer)", Self.text(error.sentence))
           try send(.rejection(reason: "\(error)"), to: received.peer)
@@ -128,16 +132,27 @@ struct CoordinatorLoop {
   }
 
   private mutating func take(_ received: RouterEndpoint.Received) throws {
-    if case .success(let message) = received.message { try take(message, from: received.peer) }
+    if case .success(let message) = received.message { try take(message, from: received.peer, received.key) }
   }
 
-  private mutating func take(_ message: WireMessage, from peer: PeerID) throws {
+  /// A name belongs to the key that it joined with, as long as its worker lives.
+  private mutating func isOthers(_ worker: String, _ key: CurvePublicKey, _ message: WireMessage) -> Bool {
+    guard let owner = keys[worker], owner != key else { return false }
+    if case .hello = message, !scheduler.isLive(worker) { return false }
+    return true
+  }
+
+  private mutating func take(_ message: WireMessage, from peer: PeerID, _ key: CurvePublicKey) throws {
     let worker = peer.workerID
+    guard !isOthers(worker, key, message) else {
+      refuse("refused one that took another worker's name", worker, "its key is not the one that the name joined with")
+      return try send(.rejection(reason: "another worker has this name"), to: peer)
+    }
     switch message {
-    case .hello(let hello): try welcome(hello, peer)
-    case .heartbeat(let held):
+    case .hello(let hello): try welcome(hello, peer, key)
+    case .heartbeat(let held, let passes):
       try send(.heartbeatReply, to: peer)
-      try handle(.heartbeat(worker: worker, held: held))
+      try handle(.heartbeat(worker: worker, held: held, passes: passes))
     case .result(let shard, let data, let nanoseconds):
       try take(
         data, of: ShardLease(shard, worker: worker), nanoseconds: nanoseconds)
@@ -145,6 +160,7 @@ struct CoordinatorLoop {
       try take(failure: reason, kind, of: ShardLease(shard, worker: worker))
     case .goodbye:
       workers.remove(worker)
+      keys[worker] = nil
       try handle(.left(worker: worker))
     case .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
       try send(.rejection(reason: "only a coordinator says this"), to: peer)
@@ -185,7 +201,7 @@ struct CoordinatorLoop {
   }
 
   /// What a worker says, as it is kept and told.
-  private static func text(_ words: String) -> String { printable(words, atMost: 1_024) }
+  private static func text(_ words: String) -> String { words.plain(atMost: 1_024) }
 
   /// Counts what was refused and says it, less often the more there is: who sends such messages again and again must not
   /// fill the disk.
@@ -194,7 +210,7 @@ struct CoordinatorLoop {
     guard refusedMessages.nonzeroBitCount == 1 else { return }
     logger.warning(
       what,
-      metadata: ["worker": "\(printable(worker))", "reason": "\(reason)", "refused": "\(refusedMessages)"])
+      metadata: ["worker": "\(worker.plain)", "reason": "\(reason)", "refused": "\(refusedMessages)"])
   }
 
   /// Says a worker's failures, less often the more there are.
@@ -210,13 +226,13 @@ struct CoordinatorLoop {
       ])
   }
 
-  /// Says what a worker cannot read: less often the more there is of it, but once a minute as long as it goes on.
-  private mutating func note(troubleOf worker: String, _ until: Double, _ reason: String) {
+  /// Says why a worker rests: less often the more there is of it, but once a minute as long as it goes on.
+  private mutating func note(troubleOf worker: String, _ what: Logger.Message, _ until: Double, _ reason: String) {
     troubles += 1
     guard troubles.nonzeroBitCount == 1 || now > troubleSaid + 60 else { return }
     troubleSaid = now
     logger.warning(
-      "a worker cannot read what its shards need, and rests",
+      what,
       metadata: [
         "worker": "\(worker)", "seconds": "\(Int((until - now).rounded(.up)))", "reason": "\(reason)",
         "rests of all workers": "\(troubles)",
@@ -236,15 +252,15 @@ struct CoordinatorLoop {
       ])
   }
 
-  private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID) throws {
+  private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID, _ key: CurvePublicKey) throws {
     guard hello.workerID == peer.workerID else {
       return try send(.rejection(reason: "the worker's name is not its connection's"), to: peer)
     }
     guard Self.isName(hello.workerID) else {
-      refuse("refused a name", hello.workerID, "it is a number, or has control codes")
-      return try send(
-        .rejection(reason: "a worker's name must not be a number, nor have control codes or marks of direction"),
-        to: peer)
+      let rule =
+        "a worker's name is no number, not \(Scheduler.ownName), and has no control codes or marks of direction"
+      refuse("refused a name", hello.workerID, rule)
+      return try send(.rejection(reason: rule), to: peer)
     }
     guard hello.version == configuration.version else {
       return try send(
@@ -252,6 +268,7 @@ struct CoordinatorLoop {
           reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
         to: peer)
     }
+    keys[hello.workerID] = key
     let isNew = workers.insert(hello.workerID).inserted
     if isNew { joined += 1 }
     if isNew, joined < Self.toldInFull || joined.nonzeroBitCount == 1 {
@@ -275,7 +292,9 @@ struct CoordinatorLoop {
   }
 
   /// Names are told in logs, and in `gauntlet mend --reject` beside numbers of shards.
-  private static func isName(_ name: String) -> Bool { printable(name) == name && Int64(name) == nil }
+  private static func isName(_ name: String) -> Bool {
+    name.plain == name && Int64(name) == nil && name != Scheduler.ownName
+  }
 
   private mutating func takeCompletions() throws {
     for completion in writer.takeCompletions() {
@@ -317,6 +336,11 @@ struct CoordinatorLoop {
     case .setAside(let shard, let reason):
       logger.error("a shard was set aside", metadata: ["shard": "\(shard)", "reason": "\(reason)"])
       enter(.setAside(shard: shard, reason: reason, time: time))
+    case .setAsideImage(let lease, let reason):
+      guard let definition = ledger.definition(of: lease.shard) else { return nil }
+      logger.error("an image was set aside", metadata: ["shard": "\(lease.shard)", "reason": "\(reason)"])
+      journal.append(
+        .store(lease, definition, payload: try source.failing(definition, reason: reason), computeNanoseconds: 0))
     case .split(let shard, let images, let firstPiece, _): enterSplit(shard, images, firstPiece)
     case .store(let lease):
       guard let payload, let definition = ledger.definition(of: lease.shard) else {
@@ -337,9 +361,11 @@ struct CoordinatorLoop {
         "a worker rests: others computed what it failed",
         metadata: ["worker": "\(worker)", "seconds": "\(Int((until - now).rounded()))"])
     case .troubled(let worker, let until, let reason):
-      note(troubleOf: worker, until, reason)
+      note(troubleOf: worker, "a worker cannot read what its shards need, and rests", until, reason)
+    case .distrusted(let worker, let until, let reason):
+      note(troubleOf: worker, "a worker has computed nothing of what it was given, and rests", until, reason)
     case .stalled(let reason):
-      logger.error("no worker can read what shards need; the coordinator ends", metadata: ["reason": "\(reason)"])
+      logger.error("no worker can compute anything; the coordinator ends", metadata: ["reason": "\(reason)"])
       stall = reason
     case .refused(let worker, let reason):
       if workers.remove(worker) != nil {

@@ -11,6 +11,7 @@ final class EmptyRun: Sendable {
     let runID = "benchmark"
     func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data { Data() }
     func check(_ payload: Data, for shard: ShardDefinition) {}
+    func failing(_ shard: ShardDefinition, reason: String) -> Data { Data() }
     func store(
       _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
     ) -> StoredPart? { nil }

@@ -105,6 +105,35 @@ extension Ledger {
     }
   }
 
+  /// How often each pending shard was lost with its worker.
+  func losses() throws(LedgerError) -> [Int64: Int] {
+    try read { database in
+      let rows = try Row.fetchCursor(
+        database,
+        sql: """
+          SELECT attempts.shard, count(*) FROM shards CROSS JOIN attempts ON attempts.shard = shards.id
+          WHERE shards.state = 0 AND attempts.outcome = 'lost' GROUP BY attempts.shard
+          """)
+      var losses: [Int64: Int] = [:]
+      while let row = try rows.next() { losses[row[0]] = row[1] }
+      return losses
+    }
+  }
+
+  /// How many of the last results each worker recorded: those that may come back.
+  func recentResults() throws(LedgerError) -> [String: Int] {
+    try read { database in
+      let rows = try Row.fetchCursor(
+        database,
+        sql: """
+          SELECT worker, count(*) FROM (SELECT worker FROM parts ORDER BY recorded DESC LIMIT 20000) GROUP BY worker
+          """)
+      var results: [String: Int] = [:]
+      while let row = try rows.next() { results[row[0]] = row[1] }
+      return results
+    }
+  }
+
   /// Which workers have failed which pending shard, so that a retry goes elsewhere after a restart, too, and where it was
   /// taken up again.
   package func failedWorkers() throws(LedgerError) -> [Int64: Set<String>] {

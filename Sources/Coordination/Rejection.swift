@@ -15,7 +15,7 @@ public enum Rejection: Sendable, Hashable {
 
   func rejects(shard: Int64, worker: String) -> Bool {
     switch self {
-    case .worker(let name): worker == name || printable(worker) == name
+    case .worker(let name): worker == name || worker.plain == name
     case .shard(let number): shard == number
     }
   }
@@ -86,8 +86,8 @@ public enum RejectionError: Error, Equatable, CustomStringConvertible {
     case .noWorker(let name, let counts):
       let shown = 20
       let known = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      let list = known.prefix(shown).map { "\(printable($0.key)) (\($0.value))" }.joined(separator: ", ")
-      return "no recorded result is of a worker \(printable(name)); "
+      let list = known.prefix(shown).map { "\($0.key.plain) (\($0.value))" }.joined(separator: ", ")
+      return "no recorded result is of a worker \(name.plain); "
         + (known.isEmpty
           ? "none is recorded"
           : "those that computed shards are \(list)" + (known.count > shown ? " and \(known.count - shown) more" : ""))

@@ -41,7 +41,7 @@ struct ResultCheck {
     return ShardOutput(
       shard: output.shard, subject: output.subject, observations: output.observations,
       failures: output.failures.map(\.printed),
-      provenance: output.provenance.mapValues { printable($0, atMost: Self.textBytes) })
+      provenance: output.provenance.mapValues { $0.plain(atMost: Self.textBytes) })
   }
 
   private static func shapes(_ variables: [Variable]) -> String {
@@ -74,7 +74,7 @@ struct ResultCheck {
   private func checkProvenance(_ output: ShardOutput) throws(InvalidResult) {
     if let key = output.provenance.keys.filter({ !Self.provenance.contains($0) }).min() {
       throw InvalidResult(
-        reason: "the result's provenance has \(printable(key, atMost: 60)); it may have "
+        reason: "the result's provenance has \(key.plain(atMost: 60)); it may have "
           + Self.provenance.sorted().joined(separator: ", "))
     }
   }

@@ -45,6 +45,21 @@ public final class RunWorkSource: WorkSource {
     _ = try believed(payload, for: shard)
   }
 
+  /// Each image's failure names its file.
+  public func failing(_ shard: ShardDefinition, reason: String) throws -> Data {
+    let paths = plan.listings[shard.benchmark].paths
+    return try ShardOutput(
+      shard: shard.id, subject: ShardSubject(shard, of: plan),
+      observations: plan.variables(model: shard.model, benchmark: shard.benchmark).map { variable in
+        Observation(
+          variable, Array(repeating: .nan, count: shard.imageCount * (variable.count(atMost: 1 << 30) ?? 0)))
+      },
+      failures: (0..<shard.imageCount).map {
+        ImageFailure(offset: $0, reason: "\(paths[shard.firstImage + $0]): \(reason)")
+      }, provenance: [:]
+    ).encoded()
+  }
+
   /// Checks a worker's result and writes it as a part: beside its place, synced, renamed, before this returns.
   public func store(
     _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart? = nil

@@ -57,6 +57,9 @@ public protocol WorkSource: Sendable {
   /// - Throws: ``InvalidResult`` where ``store(_:for:attempt:worker:)`` would.
   func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult)
 
+  /// A result of a shard of which no image has one, all for the same reason, as ``store(_:for:attempt:worker:former:)`` takes it.
+  func failing(_ shard: ShardDefinition, reason: String) throws -> Data
+
   /// Checks `payload` and makes it durable (written, synced, renamed) before it returns.
   ///
   /// - Parameter former: the shard's part that lacks images which could not be read, if there is one. Its file stays as it

@@ -4,6 +4,21 @@ extension StringProtocol {
   /// The text on one line: each scalar that acts on who shows it is written as `\u{1B}`.
   public var plain: String { shown(keepingLines: false) { "\\u{\(String($0.value, radix: 16, uppercase: true))}" } }
 
+  /// As ``plain``; what takes more bytes of UTF-8 than `limit` is cut between characters, and says so.
+  public func plain(atMost limit: Int) -> String {
+    let text = plain
+    guard text.utf8.count > limit else { return text }
+    let mark = " ..."
+    var (bytes, kept) = (0, String.UnicodeScalarView())
+    for scalar in unicodeScalars {
+      let word = String(scalar).plain
+      bytes += word.utf8.count
+      guard bytes + mark.utf8.count <= limit else { break }
+      kept.append(contentsOf: word.unicodeScalars)
+    }
+    return String(kept) + mark
+  }
+
   /// As ``plain``, but its line feeds and tabs stay.
   public var plainLines: String {
     shown(keepingLines: true) { "\\u{\(String($0.value, radix: 16, uppercase: true))}" }

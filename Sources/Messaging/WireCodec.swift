@@ -7,7 +7,8 @@ extension WireMessage {
   /// Raised, too, where programs would compute other bits of the same shard: in 2 noises have other random numbers.
   /// Since 3 a worker tells what its surroundings did from what a shard is; since 4 a task says step by step what is done to a
   /// picture; since 5 also what is left out of the network, results hold named variables, and occlusion rounds down.
-  public static let protocolVersion: UInt32 = 7
+  /// Since 8 a heartbeat tells how far its worker is.
+  public static let protocolVersion: UInt32 = 8
 
   /// The message as one frame: a protobuf `Envelope`, see `Protocol/wire.proto`.
   ///
@@ -46,9 +47,10 @@ extension WireMessage {
   private func body() throws(WireError) -> WireEnvelope.OneOf_Body {
     switch self {
     case .hello(let hello): return .hello(try WireHello(hello))
-    case .heartbeat(let held):
+    case .heartbeat(let held, let passes):
       var wire = WireHeartbeat()
       wire.held = try FieldCheck.wire(held, "held")
+      wire.passes = try FieldCheck.passes(passes, of: held.count)
       return .heartbeat(wire)
     case .result(let shard, let payload, let computeNanoseconds):
       var wire = WireResult()
@@ -93,7 +95,10 @@ extension WireMessage {
   private init(_ body: WireEnvelope.OneOf_Body) throws(WireError) {
     switch body {
     case .hello(let wire): self = .hello(try Hello(wire))
-    case .heartbeat(let wire): self = .heartbeat(held: try FieldCheck.shards(wire.held, "held"))
+    case .heartbeat(let wire):
+      self = .heartbeat(
+        held: try FieldCheck.shards(wire.held, "held"),
+        passes: try FieldCheck.passes(wire.passes, of: wire.held.count))
     case .result(let wire):
       self = .result(
         try FieldCheck.shard(wire.shard, wire.attempt), payload: try FieldCheck.payload(wire.payload, "payload"),

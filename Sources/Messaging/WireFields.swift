@@ -37,6 +37,14 @@ enum FieldCheck {
     return result
   }
 
+  /// One of each shard, or none.
+  static func passes(_ passes: [UInt64], of shards: Int) throws(WireError) -> [UInt64] {
+    guard passes.isEmpty || passes.count == shards else {
+      throw .field("passes", found: "\(passes.count) numbers", allowed: "none, or one of each of \(shards) shards")
+    }
+    return passes
+  }
+
   private static func count(_ count: Int, _ name: String) throws(WireError) {
     guard count <= WireLimits.heldShards else {
       throw .field(name, found: "\(count) shards", allowed: "at most \(WireLimits.heldShards)")

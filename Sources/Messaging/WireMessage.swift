@@ -7,8 +7,9 @@ public enum WireMessage: Sendable, Equatable {
 
   /// The worker is here, or here again.
   case hello(Hello)
-  /// The worker lives and holds these shards: waiting, being computed, or computed and not acknowledged.
-  case heartbeat(held: [ShardAttempt])
+  /// The worker lives and holds these shards: waiting, being computed, or computed and not acknowledged. `passes` has of each how
+  /// many passes of an image through a network it has computed so far, or nothing.
+  case heartbeat(held: [ShardAttempt], passes: [UInt64] = [])
   /// The output of a shard. The worker keeps it until it is acknowledged.
   case result(ShardAttempt, payload: Data, computeNanoseconds: UInt64)
   /// A shard that could not be computed. It has no answer; one that is lost is found when the lease ends.

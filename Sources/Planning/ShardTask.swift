@@ -279,6 +279,6 @@ extension ImageFailure {
 
   /// The same, its reason printable and no longer than it may be.
   public var printed: ImageFailure {
-    ImageFailure(offset: offset, reason: printable(reason, atMost: Self.reasonBytes), isUnreadable: isUnreadable)
+    ImageFailure(offset: offset, reason: reason.plain(atMost: Self.reasonBytes), isUnreadable: isUnreadable)
   }
 }

@@ -106,9 +106,9 @@ struct PendingShards: Sendable {
 
   /// Removes and returns the shard that `worker` is to compute next: one that others have failed, so that it is soon
   /// known whether shard or worker is to blame; else one of `model`; else the first that nobody has failed; else one
-  /// that every live worker has failed. What is suspected comes behind what is less so.
+  /// that all `judges` have failed, nil where the worker's failing it once more would say nothing. What is suspected comes behind what is less so.
   mutating func take(
-    for worker: String, live: Set<String>, model: Int?, suspicion: Suspicion = Suspicion()
+    for worker: String, judges: Set<String>?, model: Int?, suspicion: Suspicion = Suspicion()
   ) -> Int? {
     var best: Candidate?
     var last: Candidate?
@@ -123,8 +123,8 @@ struct PendingShards: Sendable {
       if !failedWorkers.contains(worker) {
         if best.map({ found.rank < $0.rank }) ?? true { best = found }
         if found.rank == .none { break }
-      } else if last.map({ found.rank < $0.rank }) ?? true, live.count <= failedWorkers.count,
-        live.isSubset(of: failedWorkers)
+      } else if let judges, last.map({ found.rank < $0.rank }) ?? true, judges.count <= failedWorkers.count,
+        judges.isSubset(of: failedWorkers)
       {
         last = found
       }

@@ -18,6 +18,8 @@ public struct Scheduler: Sendable {
   public let maximumFailures: Int
   /// How long nobody may compute anything, while workers cannot read what shards need, before ``Action/stalled(reason:)``.
   public let stallSeconds: Double
+  /// How long failures of workers that have computed nothing wait for one that has, before they set a shard aside, in seconds.
+  public let doubtSeconds: Double
   /// How many shards that a worker failed others must compute, before the worker is rested.
   static let blameBeforeRest = 3
   /// How many rests a worker gets in a row; then it is refused.
@@ -56,6 +58,22 @@ public struct Scheduler: Sendable {
   var waitingPieces = 0
   /// By model, over all workers.
   var paces: [Int: Paces] = [:]
+  /// Results by worker, also of workers that are gone.
+  var results: [String: Int]
+  /// By shard, how often each worker failed it; losses are in ``losses``.
+  var failureCounts: [Int: [String: Int]] = [:]
+  /// How often each shard was lost with its worker.
+  var losses: [Int: Int] = [:]
+  /// How often each shard, or what it is a piece of, was lost with its worker.
+  var suspicion: [Int: Int] = [:]
+  /// Shards that wait for a worker that holds nothing else, by number.
+  var alone: [Int] = []
+  /// How often each shard was held for too long.
+  var overdue: [Int: Int] = [:]
+  /// Who had each shard for too long: what it says of it counts no more.
+  var expelled: [Int: Set<String>] = [:]
+  /// Since when a shard is to be set aside, but for a worker that has computed something.
+  var doubts: [Int: Double] = [:]
   /// Of the workers that lost a shard: since when they were silent then.
   var silences: [Int: [String: Double]] = [:]
   var workers: [String: Worker] = [:]
@@ -64,6 +82,8 @@ public struct Scheduler: Sendable {
   var liveWorkers: Set<String> = []
   /// Those of them that are not in trouble.
   var ableWorkers: Set<String> = []
+  /// Those of them that have computed something.
+  var trustedWorkers: Set<String> = []
   // Workers with credit left, the one that waits longest first.
   var open: [String] = []
   var leaseDeadlines = BinaryHeap<Deadline<Int>>()
@@ -94,11 +114,16 @@ public struct Scheduler: Sendable {
   ///   - graceSeconds: half of `leaseSeconds` if nil.
   ///   - reclaimSeconds: `graceSeconds` if nil; 0 where no worker can have outlived the former coordinator.
   ///   - stallSeconds: how long workers may be in trouble, and nobody compute anything, before the run cannot go on.
+  ///   - doubtSeconds: how long failures of workers that have computed nothing wait for one that has; two leases if nil.
+  ///   - results: results in the ledger by worker, of those that may come back.
   public init(
     blocks: [ShardBlock], pieces: [ShardBlock] = [], touched: [SchedulerShard] = [],
     recorded: [Int64] = [], pieceSizes: PieceSizes? = nil, leaseSeconds: Double, maximumFailures: Int,
-    graceSeconds: Double? = nil, reclaimSeconds: Double? = nil, stallSeconds: Double = .infinity
+    graceSeconds: Double? = nil, reclaimSeconds: Double? = nil, stallSeconds: Double = .infinity,
+    doubtSeconds: Double? = nil, results: [String: Int] = [:]
   ) {
+    self.results = results
+    self.doubtSeconds = doubtSeconds ?? 2 * leaseSeconds
     self.stallSeconds = stallSeconds
     self.leaseSeconds = leaseSeconds
     self.graceSeconds = graceSeconds ?? leaseSeconds / 2
@@ -127,24 +152,26 @@ public struct Scheduler: Sendable {
   private mutating func begin(with shard: SchedulerShard) {
     guard let index = index(of: shard.id), pending.contains(index) else { return }
     shards[index].attempts = Int32(clamping: shard.attempts)
-    shards[index].failures = Int32(clamping: shard.failures)
+    let lost = min(shard.losses, shard.failures)
+    shards[index].failures = Int32(clamping: shard.failures - lost)
     shards[index].state = shard.state
     pending.remove(index)
     if !shard.failedWorkers.isEmpty { failedWorkers[index] = shard.failedWorkers }
+    if shard.failures > lost { countFailures(shard.failures - lost, of: shard.failedWorkers, index) }
+    if lost > 0 { (losses[index], suspicion[index]) = (lost, lost) }
     // Fewer failures than workers: some of them are of before the slate was wiped.
     if shard.failures < shard.failedWorkers.count { excused[index] = shard.failedWorkers }
     switch shard.state {
     case .recorded: recordedCount += 1
     case .setAside: setAsideCount += 1
     case .split: splitCount += 1
-    case .pending where shard.failures >= maximumFailures && shard.failedWorkers.count >= maximumFailures:
-      exhausted.append(index)
+    case .pending where isExhaustedByTrusted(index): exhausted.append(index)
     case .pending:
       if let holder = shard.holder, reclaimSeconds > 0 {
         reserved[index] = holder
         reservedOf[holder.worker, default: []].insert(index)
       } else {
-        pending.insert(index, group: shards[index].group, failedWorkers: shard.failedWorkers)
+        requeue(index)
       }
     }
   }
@@ -163,18 +190,22 @@ public struct Scheduler: Sendable {
     index(of: lease.shard).map { leases[$0]?.lease == lease || copies[$0]?.lease == lease } ?? false
   }
 
+  /// Whether the worker was heard lately, and its connection is not known to be gone.
+  public func isLive(_ worker: String) -> Bool { liveWorkers.contains(worker) }
+
   /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
   public var nextDeadline: Double? {
     [
       leaseDeadlines.first?.time, workerDeadlines.first?.time, restDeadlines.first?.time,
-      reserved.isEmpty ? nil : reservedUntil, stall?.due,
+      reserved.isEmpty ? nil : reservedUntil, stall?.due, doubtsEnd,
     ].compactMap { $0 }.min()
   }
 
   /// How many shards stand where.
   public var counts: Counts {
     Counts(
-      pending: pending.count + reserved.count + waitingPieces, leased: leases.count, storing: stores.count,
+      pending: pending.count + alone.count + reserved.count + waitingPieces, leased: leases.count,
+      storing: stores.count,
       recorded: recordedCount,
       setAside: setAsideCount)
   }
@@ -212,19 +243,20 @@ public struct Scheduler: Sendable {
   private mutating func apply(_ event: Event, _ now: Double) {
     switch event {
     case .joined(let worker, _, _) where refusedWorkers.contains(worker),
-      .heartbeat(let worker, _) where refusedWorkers.contains(worker):
+      .heartbeat(let worker, _, _) where refusedWorkers.contains(worker):
       actions.append(.refused(worker: worker, reason: Self.refusal))
     case .joined(let worker, let credits, let held):
       join(worker, credits: credits)
       heard(worker, now)
       name(held, by: worker, now)
       releaseReserved(of: worker)
-    case .heartbeat(let worker, let held):
+    case .heartbeat(let worker, let held, let passes):
       guard workers[worker] != nil else {
         actions.append(.unknown(worker: worker))
         return
       }
       heard(worker, now)
+      note(passes, of: held, by: worker, now)
       name(held, by: worker, now)
     case .resultReceived(let lease, let computeSeconds):
       // As after a restart: once it has said hello it offers what it has again, so nothing is lost by not believing it.
@@ -236,12 +268,13 @@ public struct Scheduler: Sendable {
       receive(lease, computeSeconds, now)
     case .split(let shard): finishSplit(shard, now)
     case .stored(let lease, let isWhole): finishStore(of: lease, isWhole: isWhole, now)
-    case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason)
+    case .storeRefused(let lease, let reason): refuseStore(of: lease, reason: reason, now)
     case .failed(let lease, let reason):
       heard(lease.worker, now)
       if let index = endLease(lease) {
         setTroubles(0, of: lease.worker)
-        fail(index, lease, .failed, reason: reason)
+        distrust(lease.worker, reason: reason, now)
+        fail(index, lease, reason: reason, now)
       }
     case .troubled(let lease, let reason):
       heard(lease.worker, now)
@@ -283,11 +316,20 @@ extension Scheduler {
       actions.append(.acknowledge(lease, .duplicate))
       return
     }
-    if let computeSeconds { notePace(of: lease.worker, at: index, computeSeconds) }
+    noteEnd(of: lease, computeSeconds, now)
     shards[index].attempts = max(shards[index].attempts, Int32(clamping: lease.attempt))
     stores[index] = Store(lease: lease, isOwed: takeForStore(index, lease, now))
     if shards[index].state == .setAside { setAsideCount -= 1 }
     actions.append(.store(lease))
+  }
+
+  /// Nobody computes longer than he has the shard.
+  private mutating func noteEnd(of lease: ShardLease, _ computeSeconds: Double?, _ now: Double) {
+    guard let index = index(of: lease.shard) else { return }
+    workers[lease.worker]?.progressedAt = now
+    let held = [leases[index], copies[index]].compactMap { $0 }.first { $0.lease == lease }
+    guard let computeSeconds else { return }
+    notePace(of: lease.worker, at: index, min(computeSeconds, held.map { now - $0.givenAt } ?? computeSeconds))
   }
 
   private mutating func notePace(of worker: String, at index: Int, _ seconds: Double) {
@@ -299,7 +341,7 @@ extension Scheduler {
 
   /// Takes the shard from whoever has it. Gives whether the result's worker had it and goes on holding it.
   private mutating func takeForStore(_ index: Int, _ lease: ShardLease, _ now: Double) -> Bool {
-    if pending.contains(index) { pending.remove(index) }
+    stopWaiting(index)
     endReservation(index)
     var isHeld = false
     for current in [leases[index], copies[index]].compactMap({ $0 }) {
@@ -322,9 +364,15 @@ extension Scheduler {
     guard let index = endStore(of: lease) else { return }
     shards[index].state = .recorded
     recordedCount += 1
+    forgetTrials(of: index)
+    guard lease.worker != Self.ownName else {
+      (silences[index], failedWorkers[index], excused[index]) = (nil, nil, nil)
+      return
+    }
     actions.append(.acknowledge(lease, .recorded))
     workers[lease.worker]?.blame = 0
     workers[lease.worker]?.rests = 0
+    trust(lease.worker)
     endTrouble(of: lease.worker, at: index)
     // The shard can be computed, so who failed it is to blame. Sorted, because a set's order differs.
     let silences = silences.removeValue(forKey: index) ?? [:]
@@ -336,11 +384,11 @@ extension Scheduler {
     }
   }
 
-  private mutating func refuseStore(of lease: ShardLease, reason: String) {
+  private mutating func refuseStore(of lease: ShardLease, reason: String, _ now: Double) {
     guard let index = index(of: lease.shard), let store = stores[index], endStore(of: lease) != nil else { return }
     actions.append(.acknowledge(lease, .refused))
     if store.isOwed {
-      fail(index, lease, .failed, reason: reason)
+      fail(index, lease, reason: reason, now)
     } else if shards[index].state == .setAside {
       setAsideCount += 1
     } else {
@@ -362,34 +410,33 @@ extension Scheduler {
 
 extension Scheduler {
   /// The attempt counts against its shard, which goes to another worker or is set aside.
-  mutating func fail(_ index: Int, _ lease: ShardLease, _ outcome: AttemptOutcome, reason: String) {
-    actions.append(.ended(lease, outcome, reason: reason))
-    failedWorkers[index, default: []].insert(lease.worker)
-    excused[index]?.remove(lease.worker)
+  mutating func fail(_ index: Int, _ lease: ShardLease, reason: String, _ now: Double) {
+    actions.append(.ended(lease, .failed, reason: reason))
+    blameLater(lease.worker, for: index)
     shards[index].failures += 1
-    if isExhausted(Int(shards[index].failures), by: failedWorkers[index] ?? []), !deservesAnother(index) {
-      if let other = leases[index]?.lease, endLease(other) != nil {
-        actions.append(.ended(other, .returned, reason: "the shard is set aside"))
-        actions.append(.revoke(other))
-      }
-      setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
-    } else {
-      requeue(index)
-    }
+    failureCounts[index, default: [:]][lease.worker, default: 0] += 1
+    guard isExhausted(index), !isDoubted(index, now), !deservesAnother(index) else { return requeue(index) }
+    endOther(index, reason: "the shard is set aside")
+    setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
+  }
+
+  /// Who failed a shard is to blame once another has computed it.
+  mutating func blameLater(_ worker: String, for index: Int) {
+    failedWorkers[index, default: []].insert(worker)
+    excused[index]?.remove(worker)
+  }
+
+  /// Nobody is to go on with the shard.
+  mutating func endOther(_ index: Int, reason: String) {
+    guard let other = leases[index]?.lease, endLease(other) != nil else { return }
+    actions.append(.ended(other, .returned, reason: reason))
+    actions.append(.revoke(other))
   }
 
   /// Whether a shard that would be set aside is handed out once more, because its worker did not know that it was the last
   /// to have it: others that could have computed it left meanwhile, or cannot read what it needs. Whoever has a shard for
   /// the last time gives what it can of it.
   private mutating func deservesAnother(_ index: Int) -> Bool { lastChances.insert(index).inserted }
-
-  /// Whether so many failures of these workers set a shard aside. Three failures of one worker are not those of three: as
-  /// long as another one lives, and is not in trouble, it is asked; where none does, nobody can say more.
-  private func isExhausted(_ failures: Int, by failed: Set<String>) -> Bool {
-    guard failures >= maximumFailures else { return false }
-    return failed.count >= maximumFailures
-      || (!ableWorkers.isEmpty && ableWorkers.count <= failed.count && ableWorkers.isSubset(of: failed))
-  }
 
   /// Whether the shard is set aside if this handing over fails: the worker is to give what it can then.
   public func isLastAttempt(_ lease: ShardLease) -> Bool {
@@ -398,11 +445,7 @@ extension Scheduler {
   }
 
   /// Whether one more failure, of this worker, sets the shard aside.
-  func isLastChance(_ index: Int, of worker: String) -> Bool {
-    let failures = Int(shards[index].failures) + 1
-    return failures >= maximumFailures
-      && isExhausted(failures, by: (failedWorkers[index] ?? []).union([worker]))
-  }
+  func isLastChance(_ index: Int, of worker: String) -> Bool { isExhausted(index, after: worker) }
 
   /// The attempt does not count, and the shard goes to another worker.
   mutating func giveBack(_ lease: ShardLease, reason: String) {
@@ -416,12 +459,22 @@ extension Scheduler {
   /// The shard waits, unless a second worker has it.
   mutating func requeue(_ index: Int) {
     guard leases[index] == nil else { return }
+    guard !isToBeAlone(index) else { return waitAlone(index) }
     pending.insert(index, group: shards[index].group, failedWorkers: failedWorkers[index] ?? [])
   }
 
-  private mutating func setAside(_ index: Int, reason: String) {
+  /// Whether the shard waits for a worker, whichever.
+  func isWaiting(_ index: Int) -> Bool { pending.contains(index) || alone.contains(index) }
+
+  /// The shard does not wait any more, if it did.
+  mutating func stopWaiting(_ index: Int) {
+    if pending.contains(index) { pending.remove(index) } else { alone.removeAll { $0 == index } }
+  }
+
+  mutating func setAside(_ index: Int, reason: String) {
     shards[index].state = .setAside
     setAsideCount += 1
+    doubts[index] = nil
     actions.append(.setAside(shard: Int64(index), reason: reason))
   }
 }

@@ -5,8 +5,9 @@ extension Scheduler {
   public enum Event: Sendable, Equatable {
     /// A worker said hello, for the first time or again, and holds these shards. It never holds more than `credits`.
     case joined(worker: String, credits: Int, held: [ShardAttempt])
-    /// A worker lives and holds these shards, waiting, being computed, or computed and not acknowledged.
-    case heartbeat(worker: String, held: [ShardAttempt])
+    /// A worker lives and holds these shards, waiting, being computed, or computed and not acknowledged. `passes` says of each
+    /// how many passes of an image through a network it has computed so far; without, it says nothing of them.
+    case heartbeat(worker: String, held: [ShardAttempt], passes: [UInt64] = [])
     /// A result came in. If it is wanted, the answer has `Action.store`.
     /// `computeSeconds` is how long the worker computed it, if that is known.
     case resultReceived(ShardLease, computeSeconds: Double? = nil)
@@ -44,6 +45,9 @@ extension Scheduler {
     case ended(ShardLease, AttemptOutcome, reason: String)
     /// Journal that the shard failed as often as is allowed.
     case setAside(shard: Int64, reason: String)
+    /// Record the shard, which has one image, as one that has no result, for this reason: it ended whoever computed it. Then
+    /// say `Event.stored`.
+    case setAsideImage(ShardLease, reason: String)
     /// Journal that pieces take the shard's place, which are shards with the numbers from `firstPiece` on and so many images
     /// each, in the images' order; then say `Event.split`. The worker waits for them.
     case split(shard: Int64, into: [Int], firstPiece: Int64, worker: String)
@@ -58,8 +62,11 @@ extension Scheduler {
     /// Say in the log that the worker gets nothing until that time, because it cannot read what shards need; then it gets
     /// one shard to try.
     case troubled(worker: String, until: Double, reason: String)
-    /// Nobody has computed anything for ``Scheduler/stallSeconds``, since no worker can read what shards need, which
-    /// `reason` tells of the last one: the run cannot go on for now. Said once; what waits is still handed out.
+    /// Say in the log that the worker gets nothing until that time, and then one shard to try: it has computed nothing, and
+    /// failed several shards or kept one for too long.
+    case distrusted(worker: String, until: Double, reason: String)
+    /// Nobody has computed anything for ``Scheduler/stallSeconds``, since no worker can read what shards need, or for
+    /// ``Scheduler/doubtSeconds``, since workers fail all that they are given; `reason` tells of the last one: the run cannot go on for now. Said once; what waits is still handed out.
     case stalled(reason: String)
     /// Turn the worker away for good, because others computed what it failed, again and again.
     case refused(worker: String, reason: String)

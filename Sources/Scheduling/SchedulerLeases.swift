@@ -33,6 +33,8 @@ extension Scheduler {
     let isLast: Bool
     /// When it was given or last named.
     var namedAt: Double
+    /// Passes of an image that its worker said it has computed.
+    var passes: UInt64 = 0
   }
 
   /// A result that is being stored.
@@ -54,6 +56,14 @@ extension Scheduler {
     var model: Int?
     /// At which it computes that model.
     var paces = Paces()
+    /// When it last came further with a shard that it has.
+    var progressedAt = -Double.infinity
+    /// The shard that it has alone.
+    var holdsAlone: Int?
+    /// Shards that it failed before it computed any, and those that it kept for too long, three each, since its last result.
+    var distrust = 0
+    /// Shards that it kept for too long since its last result.
+    var overdue = 0
     /// The shard that is being split for it.
     var awaits: Int?
     /// The silence that it was blamed for last: when it had been heard before.
@@ -63,12 +73,12 @@ extension Scheduler {
     /// Rests since its last result.
     var rests = 0
     var restsUntil = -Double.infinity
+    /// The end of its last rest for that.
+    var blamedUntil = -Double.infinity
     /// Rests since its last result because it could not read what shards need.
     var troubles = 0
     /// What it could not read last.
     var suspicion = Suspicion()
-
-    var hasCredit: Bool { leases.count + storing.count < (troubles > 0 ? 1 : credits) }
   }
 
   /// What a worker that left is still owed.
@@ -102,6 +112,7 @@ extension Scheduler {
   /// Gives waiting shards to workers with credit, one each in turn.
   mutating func assign(_ now: Double) {
     guard !open.isEmpty else { return }
+    if !alone.isEmpty { assignSuspects(now) }
     guard pending.count > 0 else { return assignCopies(now) }
     var waiting = open
     open.removeAll(keepingCapacity: true)
@@ -109,11 +120,14 @@ extension Scheduler {
     while position < waiting.count, pending.count > 0 {
       let name = waiting[position]
       position += 1
-      guard liveWorkers.contains(name), let worker = workers[name], worker.hasCredit, worker.restsUntil <= now else {
+      guard liveWorkers.contains(name), let worker = workers[name], hasCredit(name), worker.restsUntil <= now else {
         workers[name]?.isOpen = false
         continue
       }
-      guard let index = pending.take(for: name, live: ableWorkers, model: worker.model, suspicion: worker.suspicion)
+      guard
+        let index = pending.take(
+          for: name, judges: hasTrusted() && !isTrusted(name) ? nil : judges, model: worker.model,
+          suspicion: worker.suspicion)
       else {
         open.append(name)
         continue
@@ -147,11 +161,14 @@ extension Scheduler {
 
   // MARK: Stragglers
 
+  /// For how much of a lease's time a worker may be silent before what it has is taken for lost, and no more for late.
+  private static let silentShare = 3.0 / 8
+
   /// Gives leases that take unusually long to a second worker, once nothing else is left to give. The first result
   /// counts, whichever worker it comes from.
   private mutating func assignCopies(_ now: Double) {
-    guard let usualSeconds else { return }
-    let latest = now - max(Self.stragglerSeconds, usualSeconds * Self.stragglerFactor)
+    // Before the first result a lease's time is as good a guess as any.
+    let latest = now - max(Self.stragglerSeconds, (usualSeconds ?? leaseSeconds / 2) * Self.stragglerFactor)
     guard let first = oldest.first, first.time < latest else { return }
     var waiting = open
     open.removeAll(keepingCapacity: true)
@@ -159,11 +176,11 @@ extension Scheduler {
     while position < waiting.count {
       let name = waiting[position]
       position += 1
-      guard liveWorkers.contains(name), let worker = workers[name], worker.hasCredit, worker.restsUntil <= now else {
+      guard liveWorkers.contains(name), let worker = workers[name], hasCredit(name), worker.restsUntil <= now else {
         workers[name]?.isOpen = false
         continue
       }
-      guard let index = takeStraggler(for: name, givenBefore: latest) else {
+      guard isTrusted(name) || !hasTrusted(), let index = takeStraggler(for: name, givenBefore: latest, now) else {
         open.append(name)
         if let first = oldest.first, first.time < latest { continue }
         break
@@ -175,14 +192,14 @@ extension Scheduler {
   }
 
   /// The oldest lease that `worker` may have as well; a few of the oldest are looked at, so that the cost is bounded.
-  private mutating func takeStraggler(for worker: String, givenBefore latest: Double) -> Int? {
+  private mutating func takeStraggler(for worker: String, givenBefore latest: Double, _ now: Double) -> Int? {
     let looks = 8
     var passed: [Deadline<Int>] = []
     var found: Int?
     while found == nil, passed.count < looks, let entry = oldest.first, entry.time < latest {
       oldest.removeFirst()
       guard let lease = leases[entry.key], lease.serial == entry.serial, copies[entry.key] == nil else { continue }
-      if lease.lease.worker != worker, failedWorkers[entry.key]?.contains(worker) != true {
+      if mayCopy(lease, entry.key, to: worker, givenBefore: latest, now) {
         found = entry.key
       } else {
         passed.append(entry)
@@ -190,6 +207,21 @@ extension Scheduler {
     }
     for entry in passed { oldest.insert(entry) }
     return found
+  }
+
+  /// Only where its worker still says that it has it, though it is late: one that is silent is lost soon, and may have been ended
+  /// by what it had. For the same reason what is computed alone is copied late, from one that has computed nothing, to one that
+  /// holds nothing.
+  private func mayCopy(
+    _ lease: Lease, _ index: Int, to worker: String, givenBefore latest: Double, _ now: Double
+  ) -> Bool {
+    guard lease.lease.worker != worker, failedWorkers[index]?.contains(worker) != true,
+      lease.namedAt >= lease.givenAt + (now - latest), lease.namedAt + leaseSeconds * Self.silentShare >= now
+    else { return false }
+    guard losses[index] == nil else { return false }
+    guard isToBeAlone(index) else { return true }
+    return !isTrusted(lease.lease.worker) && workers[worker]?.leases.isEmpty == true
+      && lease.givenAt + 2 * leaseSeconds <= now
   }
 
   /// The worker has the shard from now on.
@@ -204,6 +236,7 @@ extension Scheduler {
       copies[index] = held
     }
     workers[lease.worker]?.leases.insert(index)
+    if isToBeAlone(index) { workers[lease.worker]?.holdsAlone = index }
     leaseDeadlines.insert(Deadline(time: now + leaseSeconds, serial: serial, key: index))
   }
 
@@ -220,6 +253,7 @@ extension Scheduler {
       return nil
     }
     workers[lease.worker]?.leases.remove(index)
+    if workers[lease.worker]?.holdsAlone == index { workers[lease.worker]?.holdsAlone = nil }
     offer(lease.worker)
     return index
   }
@@ -238,8 +272,8 @@ extension Scheduler {
         copies[index]?.namedAt = now
       } else if stores[index]?.lease == lease {
         continue
-      } else if pending.contains(index) || isReclaimed(index, by: lease), workers[worker]?.hasCredit == true {
-        if pending.contains(index) { pending.remove(index) }
+      } else if mayAdopt(index, lease) {
+        stopWaiting(index)
         endReservation(index)
         load(Int(shards[index].model), on: worker)
         shards[index].attempts = max(shards[index].attempts, Int32(clamping: claim.attempt))
@@ -254,6 +288,17 @@ extension Scheduler {
       giveBack(lease, reason: "the worker does not have it")
       actions.append(.revoke(lease))
     }
+  }
+
+  private func mayAdopt(_ index: Int, _ lease: ShardLease) -> Bool {
+    if isToBeAlone(index), workers[lease.worker]?.leases.isEmpty == false { return false }
+    if expelled[index]?.contains(lease.worker) == true { return false }
+    return isWaiting(index) && hasCredit(lease.worker) || isReclaimed(index, by: lease) && hasRoom(lease.worker)
+  }
+
+  /// What a worker had under a former coordinator it goes on with, however little it has shown.
+  private func hasRoom(_ name: String) -> Bool {
+    workers[name].map { $0.leases.count + $0.storing.count < $0.credits } ?? false
   }
 
   private func leases(of worker: String, where include: (Lease) -> Bool = { _ in true }) -> [ShardLease] {
@@ -285,7 +330,7 @@ extension Scheduler {
     guard let worker = workers[name] else { return }
     workers[name]?.heardAt = now
     liveWorkers.insert(name)
-    if worker.troubles == 0 { ableWorkers.insert(name) }
+    if worker.troubles == 0 { setAble(name, true) }
     offer(name)
     if !worker.isWatched {
       workers[name]?.isWatched = true
@@ -295,7 +340,7 @@ extension Scheduler {
 
   /// Lets a worker with credit take its turn.
   mutating func offer(_ name: String) {
-    guard let worker = workers[name], !worker.isOpen, worker.hasCredit, worker.awaits == nil,
+    guard let worker = workers[name], !worker.isOpen, hasCredit(name), worker.awaits == nil,
       liveWorkers.contains(name)
     else { return }
     workers[name]?.isOpen = true
@@ -305,7 +350,7 @@ extension Scheduler {
   /// The worker is not there at present.
   mutating func loseSight(of name: String) {
     liveWorkers.remove(name)
-    ableWorkers.remove(name)
+    setAble(name, false)
   }
 
   mutating func leave(_ name: String) {
@@ -327,7 +372,7 @@ extension Scheduler {
   ///   silence is one reason to rest: a link that was cut is nobody's fault.
   mutating func blame(_ name: String, silence: Double?, _ now: Double) {
     // What it fails all at once is one reason, too.
-    guard let worker = workers[name], worker.restsUntil <= now else { return }
+    guard let worker = workers[name], worker.blamedUntil <= now else { return }
     if let silence {
       guard silence != worker.blamedSilence else { return }
       workers[name]?.blamedSilence = silence
@@ -343,7 +388,8 @@ extension Scheduler {
     let until = now + leaseSeconds * Double(1 << worker.rests)
     workers[name]?.blame = 0
     workers[name]?.rests += 1
-    workers[name]?.restsUntil = until
+    workers[name]?.restsUntil = max(worker.restsUntil, until)
+    workers[name]?.blamedUntil = until
     restDeadlines.insert(Deadline(time: until, serial: worker.serial, key: name))
     actions.append(.rested(worker: name, until: until))
   }
@@ -384,13 +430,17 @@ extension Scheduler {
       if workers[deadline.key]?.serial == deadline.serial { offer(deadline.key) }
     }
     checkStall(now)
+    endDoubts(now)
     while let deadline = leaseDeadlines.first, deadline.time <= now {
       leaseDeadlines.removeFirst()
       let held = [leases[deadline.key], copies[deadline.key]].compactMap { $0 }
       guard let lease = held.first(where: { $0.serial == deadline.serial }) else { continue }
-      let time = lease.namedAt + leaseSeconds
+      let end = end(of: lease, at: deadline.key)
+      let time = min(lease.namedAt + leaseSeconds, end)
       if time > now {
         leaseDeadlines.insert(Deadline(time: time, serial: lease.serial, key: deadline.key))
+      } else if lease.namedAt + leaseSeconds > now {
+        loseOverdue(lease, now)
       } else {
         lose(lease.lease)
       }
@@ -413,6 +463,6 @@ extension Scheduler {
     let silence = workers[lease.worker]?.heardAt
     guard let index = endLease(lease) else { return }
     silences[index, default: [:]][lease.worker] = silence
-    fail(index, lease, .lost, reason: "\(lease.worker) did not say for \(leaseSeconds) s that it still has the shard")
+    lose(index, lease, reason: "\(lease.worker) did not say for \(leaseSeconds) s that it still has the shard")
   }
 }

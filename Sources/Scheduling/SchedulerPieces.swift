@@ -18,9 +18,9 @@ public struct PieceSizes: Sendable, Equatable {
   func smallest(cost: Float) -> Int { max(1, Int(Float(smallest) / cost)) }
 }
 
-/// Shards are planned as large as they may be. One that nobody was ever given and that would take its worker too long is
-/// replaced by pieces, which are shards of their own with the next numbers; nothing is leased of them before the ledger
-/// has them. Where no speed is known yet pieces are as small as they may be, so that it soon is.
+/// Shards are planned as large as they may be. One that nobody was ever given and that would take its worker too long, or one
+/// that was lost with its worker, is replaced by pieces, which are shards of their own with the next numbers; nothing is leased
+/// of them before the ledger has them. Where no speed is known yet pieces are as small as they may be, so that it soon is.
 ///
 /// Speeds are known by model and by what an image costs: an attacked image takes as long as hundreds. What such an image
 /// takes that was never computed follows from the others of the model, until it is known itself: costs are upper bounds.
@@ -63,6 +63,7 @@ extension Scheduler {
 
   /// The images of each piece that a shard is to be replaced by for a worker; nil where it is to be given as it is.
   func pieces(of index: Int, for worker: Worker) -> [Int]? {
+    if let halves = halves(of: index) { return halves }
     let shard = shards[index]
     let images = Int(shard.images)
     guard let pieceSizes, shard.attempts == 0, shard.isPlanned else { return nil }
@@ -103,10 +104,14 @@ extension Scheduler {
     waitingPieces -= split.pieces.count
     let isAwaited = workers[split.worker]?.awaits == index
     endUnderWay(index, of: split.worker)
+    for piece in split.pieces { inherit(piece, from: index) }
+    (failedWorkers[index], silences[index]) = (nil, nil)
+    forgetTrials(of: index)
     let model = Int(shards[index].model)
     for piece in split.pieces {
       // One that has another model loaded may find shards of that again.
-      if isAwaited, let worker = workers[split.worker], worker.hasCredit, worker.restsUntil <= now,
+      if isAwaited, !isToBeAlone(piece),
+        let worker = workers[split.worker], hasCredit(split.worker), worker.restsUntil <= now,
         worker.heardAt + leaseSeconds > now, liveWorkers.contains(split.worker), worker.model ?? model == model
       {
         give(piece, to: split.worker, now)

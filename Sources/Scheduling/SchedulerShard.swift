@@ -51,6 +51,8 @@ public struct SchedulerShard: Sendable, Equatable {
   public var attempts: Int
   /// Failures that count against the shard.
   public var failures: Int
+  /// Those of them where its worker fell silent.
+  public var losses: Int
   /// The workers that failed or lost it.
   public var failedWorkers: Set<String>
   /// The handing over that a former coordinator left open. Its worker may hold the shard, or its result.
@@ -58,13 +60,15 @@ public struct SchedulerShard: Sendable, Equatable {
 
   /// A shard as the ledger knows it.
   public init(
-    id: Int64, state: ShardState = .pending, attempts: Int = 0, failures: Int = 0, failedWorkers: Set<String> = [],
+    id: Int64, state: ShardState = .pending, attempts: Int = 0, failures: Int = 0, losses: Int = 0,
+    failedWorkers: Set<String> = [],
     holder: ShardLease? = nil
   ) {
     self.id = id
     self.state = state
     self.attempts = attempts
     self.failures = failures
+    self.losses = losses
     self.failedWorkers = failedWorkers
     self.holder = holder
   }

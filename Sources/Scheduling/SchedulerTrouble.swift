@@ -40,9 +40,9 @@ extension Scheduler {
     guard let worker = workers[name], worker.troubles != count else { return }
     workers[name]?.troubles = count
     if count > 0 {
-      ableWorkers.remove(name)
+      setAble(name, false)
     } else {
-      if liveWorkers.contains(name) { ableWorkers.insert(name) }
+      if liveWorkers.contains(name) { setAble(name, true) }
       offer(name)
     }
   }
@@ -68,7 +68,9 @@ extension Scheduler {
   /// where nobody came to an end of anything for three times as long as is allowed, what it was given lately is one more
   /// of many trials.
   private func isStuck(_ name: String, _ stall: Stall, _ now: Double) -> Bool {
-    guard let worker = workers[name], worker.troubles > 0, worker.storing.isEmpty else { return false }
+    guard let worker = workers[name], worker.storing.isEmpty,
+      worker.troubles > 0 || worker.distrust >= Self.failuresBeforeDistrust
+    else { return false }
     let trialsSince = now >= stall.since + 3 * stallSeconds ? now - stallSeconds : .infinity
     return worker.leases.allSatisfy { index in
       let held = copies[index]?.lease.worker == name ? copies[index] : leases[index]

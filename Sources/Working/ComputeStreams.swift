@@ -20,6 +20,8 @@ package final class ComputeStreams: Sendable {
 
   private struct State {
     var waiting: [(ShardAttempt, Data)] = []
+    /// Of shards that are being computed.
+    var passes: [ShardAttempt: PassCounter] = [:]
     var finished: [(ShardAttempt, Result<Output, Failure>)] = []
     var isEnding = false
   }
@@ -54,6 +56,11 @@ package final class ComputeStreams: Sendable {
   /// Takes a shard out of the queue; one that is being computed goes on, for nothing.
   func remove(_ shard: ShardAttempt) {
     state.withLock { $0.waiting.removeAll { $0.0 == shard } }
+  }
+
+  /// How many passes each shard has taken so far.
+  func passes(of shards: [ShardAttempt]) -> [UInt64] {
+    state.withLock { state in shards.map { state.passes[$0]?.value ?? 0 } }
   }
 
   /// Empties the queue.
@@ -96,8 +103,10 @@ package final class ComputeStreams: Sendable {
       if let idleSince { times.add(start - idleSince, to: .waitingForShards) }
       defer { idleSince = ContinuousClock.now }
       let result: Result<Output, Failure>
+      let passes = PassCounter()
+      state.withLock { $0.passes[shard] = passes }
       do {
-        let payload = try computer.compute(task: task)
+        let payload = try computer.compute(task: task, counting: passes)
         let time = (ContinuousClock.now - start).components
         result = .success(
           Output(
@@ -108,7 +117,10 @@ package final class ComputeStreams: Sendable {
         result = .failure(
           Failure(reason: error.sentence, kind: error is WorkerTrouble ? .surroundings : .computation))
       }
-      state.withLock { $0.finished.append((shard, result)) }
+      state.withLock { state in
+        state.passes[shard] = nil
+        state.finished.append((shard, result))
+      }
       notify()
     }
   }

@@ -7,6 +7,8 @@ struct NetworkUnderAttack: AttackedModel {
   let inference: InferenceSession
   /// Where gradients are asked for.
   let session: GradientSession?
+  /// Told of each pass.
+  let passes: PassCounter
   let preprocessing: Preprocessing
   let classCount: Int
   let height: Int
@@ -14,6 +16,7 @@ struct NetworkUnderAttack: AttackedModel {
 
   func logits(of images: [Float], count: Int) throws -> [Float] {
     var values = images
+    passes.add(count)
     preprocessing.normalise(&values)
     var logits = [Float](repeating: .nan, count: count * classCount)
     try values.withUnsafeBufferPointer { values in
@@ -24,6 +27,7 @@ struct NetworkUnderAttack: AttackedModel {
 
   func gradients(of images: [Float], losses: [Loss]) throws -> (logits: [Float], gradients: [Float]) {
     var values = images
+    passes.add(losses.count)
     preprocessing.normalise(&values)
     var logits = [Float](repeating: .nan, count: losses.count * classCount)
     var gradients = [Float](repeating: .nan, count: images.count)

@@ -34,7 +34,10 @@ public final class ShardEvaluator: ShardComputer {
   /// cannot be read, in a shard's last attempt; before, the shard fails.
   ///
   /// - Throws: what makes the whole shard fail; `WorkerTrouble` where it is this machine that cannot read data or checkpoint.
-  public func compute(task data: Data) throws -> Data {
+  public func compute(task data: Data) throws -> Data { try compute(task: data, counting: PassCounter()) }
+
+  /// The same, counting passes while it goes on.
+  public func compute(task data: Data, counting passes: PassCounter) throws -> Data {
     let task = try ShardTask(decoding: data)
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
@@ -48,7 +51,7 @@ public final class ShardEvaluator: ShardComputer {
     // What cannot be read is known before hours of an attack are spent.
     stores.models.keep(models: 1 + task.others.count)
     for other in task.others { try stores.withSession(of: other, times: times) { _ in } }
-    var (output, kept) = try stores.withNetwork(of: task, times: times) { network in
+    var (output, kept) = try stores.withNetwork(of: task, times: times, counting: passes) { network in
       let preparation = ImagePreparation(
         task: task, frostPictures: frost, inputHeight: network.classifier.inputHeight,
         inputWidth: network.classifier.inputWidth)
@@ -59,16 +62,17 @@ public final class ShardEvaluator: ShardComputer {
     }
     // One model at a time is held, so that no two threads wait for each other's.
     for (place, other) in task.others.enumerated() {
-      let (logits, failures) = try logits(of: other, kept, task)
+      let (logits, failures) = try logits(of: other, kept, task, passes)
       output = output.replacing(place + 1, with: logits, failing: failures)
     }
     return try output.encoded()
   }
 
   /// What another model of the run answers to the values of images, [image, class]; NaN for images that there are none of.
-  private func logits(of model: ModelSpecification, _ images: [(offset: Int, values: [Float])], _ task: ShardTask)
-    throws -> (logits: [Float], failures: [ImageFailure])
-  {
+  private func logits(
+    of model: ModelSpecification, _ images: [(offset: Int, values: [Float])], _ task: ShardTask,
+    _ passes: PassCounter
+  ) throws -> (logits: [Float], failures: [ImageFailure]) {
     var failures: [ImageFailure] = []
     var logits = [Float](repeating: .nan, count: task.paths.count * model.classCount)
     try stores.withSession(of: model, times: times) { session in
@@ -77,6 +81,7 @@ public final class ShardEvaluator: ShardComputer {
         var values = part.flatMap(\.values)
         model.preprocessing.normalise(&values)
         var rows = [Float](repeating: .nan, count: part.count * model.classCount)
+        passes.add(part.count)
         try times.measure(.computing) {
           try values.withUnsafeBufferPointer { images in
             try rows.withUnsafeMutableBufferPointer { try session.logits(images: images, count: part.count, into: $0) }
@@ -109,6 +114,7 @@ private struct ShardEvaluation {
   /// The values in [0, 1] of images of which other models are asked, too.
   private(set) var kept: [(offset: Int, values: [Float])] = []
   private let observer: ImageObserver
+  private let passes: PassCounter
   private let preparation: ImagePreparation
   private let imageSize: Int
   /// Each variable's numbers, [image, numbers].
@@ -119,6 +125,7 @@ private struct ShardEvaluation {
     (self.preparation, self.batch, self.times) = (preparation, batch, times)
     task = preparation.task
     imageSize = network.imageSize
+    passes = network.passes
     observer = try ImageObserver(task, network)
     numbers = observer.counts.map { Array(repeating: .nan, count: preparation.task.paths.count * $0) }
   }
@@ -183,6 +190,7 @@ private struct ShardEvaluation {
     var values: [Float] = []
     let seen = try times.measure(.computing) { try observer.observe(pixels, at: waiting) { values = $0 } }
     times.countImages(waiting.count)
+    passes.add(waiting.count)
     for (row, offset) in waiting.enumerated() {
       let found = zip(seen, observer.counts).map { $0[(row * $1)..<((row + 1) * $1)] }
       // Its numbers stay NaN, which the archive has for what is missing.

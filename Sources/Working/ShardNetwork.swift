@@ -31,7 +31,8 @@ final class ShardStores: Sendable {
   ///
   /// - Throws: what `body` throws; `WorkerTrouble` where the checkpoint cannot be read.
   func withNetwork<Value>(
-    of task: ShardTask, times: StreamTimes, _ body: (ShardNetwork) throws -> Value
+    of task: ShardTask, times: StreamTimes, counting passes: PassCounter = PassCounter(),
+    _ body: (ShardNetwork) throws -> Value
   ) throws -> Value {
     func load<Loaded>(_ loading: () throws -> Loaded) throws -> Loaded {
       try times.measure(.loading) { try WorkerTrouble.telling(loading) }
@@ -48,7 +49,7 @@ final class ShardStores: Sendable {
     return try body(
       ShardNetwork(
         classifier: loan.classifier, session: loan.session, gradients: gradients, view: view, saliency: saliency,
-        change: change))
+        change: change, passes: passes))
   }
 
   /// Lends `body` a session of a model as it is.
@@ -91,13 +92,15 @@ struct ShardNetwork {
   let saliency: SaliencyStore
   /// What is left out of it.
   let change: NetworkChange
+  /// Told of each pass.
+  let passes: PassCounter
   /// Values of an image.
   var imageSize: Int { classifier.inputHeight * classifier.inputWidth * 3 }
 
   /// The network as attacks and gradients ask it.
   func underAttack(_ task: ShardTask) -> NetworkUnderAttack {
     NetworkUnderAttack(
-      inference: session, session: gradients, preprocessing: task.model.preprocessing,
+      inference: session, session: gradients, passes: passes, preprocessing: task.model.preprocessing,
       classCount: classifier.classCount, height: classifier.inputHeight, width: classifier.inputWidth)
   }
 

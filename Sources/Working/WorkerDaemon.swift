@@ -202,7 +202,8 @@ private struct WorkerSession {
       try sayHello()
       return true
     }
-    _ = try dealer.send(.heartbeat(held: Array(held.keys)))
+    let shards = Array(held.keys)
+    _ = try dealer.send(.heartbeat(held: shards, passes: streams.passes(of: shards)))
     for (shard, state) in held {
       if case .finished(let message, let sentAt) = state, now - sentAt > heartbeat * 3 {
         _ = try dealer.send(message)

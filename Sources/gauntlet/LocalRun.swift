@@ -61,7 +61,7 @@ enum RunEnd: Error, CustomStringConvertible {
     case .drained(let folder, let left):
       "stopped with \(left) shards left; nothing is lost, go on with gauntlet resume \(folder)"
     case .stalled(let folder, let left, let reason):
-      "no worker could read what its shards need for long: \(reason.prefix(300)); \(left) shards are left and nothing is "
+      "no worker could compute anything for long: \(reason.prefix(300)); \(left) shards are left and nothing is "
         + "lost: once it can be read, go on with gauntlet resume \(folder)"
     }
   }

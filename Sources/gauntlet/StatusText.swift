@@ -39,8 +39,8 @@ struct StatusText {
     }
     lines += workers + troubles
     for error in status.recentErrors where error.kind != "troubled" {
-      let worker = error.worker.isEmpty ? "" : " on \(printable(error.worker))"
-      lines.append("  shard \(error.shard), \(error.kind)\(worker): \(printable(error.reason, atMost: 1_024))")
+      let worker = error.worker.isEmpty ? "" : " on \(error.worker.plain)"
+      lines.append("  shard \(error.shard), \(error.kind)\(worker): \(error.reason.plain(atMost: 1_024))")
     }
     return (lines + verdict).joined(separator: "\n")
   }
@@ -51,14 +51,14 @@ struct StatusText {
     let shown = 5
     guard !status.workers.isEmpty else { return [] }
     let more = status.workers.count > shown ? " and \(status.workers.count - shown) more" : ""
-    return ["at work: " + status.workers.prefix(shown).map { printable($0) }.joined(separator: ", ") + more]
+    return ["at work: " + status.workers.prefix(shown).map(\.plain).joined(separator: ", ") + more]
   }
 
   private var troubles: [String] {
     let shown = 5
     var lines = status.troubles.prefix(shown).map {
-      "  \(printable($0.worker)) cannot read what its shards need (\($0.count) times, last \(ago($0.time))): "
-        + printable($0.reason, atMost: 1_024)
+      "  \($0.worker.plain) cannot read what its shards need (\($0.count) times, last \(ago($0.time))): "
+        + $0.reason.plain(atMost: 1_024)
     }
     if status.troubles.count > shown { lines.append("  nor can \(status.troubles.count - shown) other workers") }
     return lines

@@ -20,6 +20,7 @@ import Working
     func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
       if shard.id == refused || payload.isEmpty { throw InvalidResult(reason: "not believed") }
     }
+    func failing(_ shard: ShardDefinition, reason: String) -> Data { Data(reason.utf8) }
     func store(
       _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
     ) throws -> StoredPart? {
@@ -329,6 +330,49 @@ import Working
     #expect(computer.computed.withLock { $0 } == ["0": 1, "1": 1])
     let attempts = try place.ledger.attempts()
     #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
+  }
+
+  @Test("A living worker's name is taken by nobody with another key", .timeLimit(.minutes(30)))
+  func namesBelongToKeys() throws {
+    let place = try Place(shards: 2)
+    defer { withExtendedLifetime(place) {} }
+    let coordinator = try place.coordinator(Source())
+    let security = try place.keys.clientSecurity()
+    let other = try KeyBundle.read(from: place.keys.add("other")).clientSecurity
+    let failure = Mutex<(any Error)?>(nil)
+    let answers = Mutex<[WireMessage]>([])
+    let address = coordinator.boundAddress
+    Thread.detachNewThread {
+      defer { coordinator.drain() }
+      do {
+        let hello = WireMessage.hello(
+          .init(workerID: "w", host: "h", credits: 1, version: "1", instructionSet: ""))
+        func join(_ security: ClientSecurity) throws -> DealerEndpoint {
+          let dealer = try DealerEndpoint(connect: address, workerID: "w", security: security)
+          _ = try dealer.send(hello)
+          if let answer = try dealer.receive(timeout: .seconds(60))?.get() { answers.withLock { $0.append(answer) } }
+          return dealer
+        }
+        let first = try join(security)
+        defer { first.close() }
+        try join(other).close()
+        // The other connection took this one's place, but not its worker's: it goes on once it is connected again.
+        for _ in 0..<300 {
+          _ = try first.send(hello)
+          guard let answer = try first.receive(timeout: .milliseconds(200))?.get() else { continue }
+          answers.withLock { $0.append(answer) }
+          if case .welcome = answer { break }
+        }
+      } catch { failure.withLock { $0 = error } }
+    }
+    #expect(try coordinator.run() == .drained)
+    #expect(failure.withLock { $0 } == nil)
+    let found = answers.withLock { $0 }
+    #expect(found.count >= 3)
+    guard case .welcome? = found.first, case .rejection? = found.dropFirst().first, case .welcome? = found.last else {
+      Issue.record("\(found)")
+      return
+    }
   }
 
   /// Keeps what is logged.

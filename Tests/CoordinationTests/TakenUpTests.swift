@@ -54,6 +54,7 @@ import Working
       return Data("task".utf8)
     }
     func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {}
+    func failing(_ shard: ShardDefinition, reason: String) -> Data { Data(reason.utf8) }
     func store(
       _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart?
     ) throws -> StoredPart? {

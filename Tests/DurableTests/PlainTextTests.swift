@@ -40,4 +40,18 @@ import Testing
     #expect(plain.unicodeScalars.allSatisfy { $0.isASCII })
     #expect(try JSONDecoder().decode([String].self, from: Data(plain.utf8)) == [text])
   }
+
+  @Test("A text that is too long is cut between characters, and never within what stands for one")
+  func cut() {
+    #expect("0123456789".plain(atMost: 10) == "0123456789" && "0123456789x".plain(atMost: 10) == "012345 ...")
+    let text = "ü\u{1B}ü東\u{1B}\u{1B}ü\u{1B}"
+    let whole = text.plain
+    for limit in 4..<40 {
+      let found = text.plain(atMost: limit)
+      #expect(found.utf8.count <= limit)
+      #expect(
+        whole.utf8.count <= limit ? found == whole : found.hasSuffix(" ...") && whole.hasPrefix(found.dropLast(4)))
+      #expect(found.count { $0 == "{" } == found.count { $0 == "}" }, "\(found)")
+    }
+  }
 }

@@ -11,7 +11,8 @@ import Testing
         .init(
           workerID: "w-1", host: "node", credits: 4, version: "1", instructionSet: "avx2", runID: "r",
           held: [shard])),
-      .heartbeat(held: []), .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 1)]),
+      .heartbeat(held: []), .heartbeat(held: [shard, shard], passes: [0, .max]),
+      .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 1)]),
       .result(shard, payload: Data(0..<255), computeNanoseconds: .max),
       .failure(shard, reason: "bad Ünicode", kind: .computation), .failure(shard, reason: "", kind: .output),
       .goodbye, .welcome(.init(runID: "r", heartbeatMilliseconds: 500, coordinatorVersion: "1")),
@@ -35,6 +36,7 @@ import Testing
         held: Array(repeating: ShardAttempt(shard: 1, attempt: 1), count: WireLimits.heldShards + 1)
       ).encoded()
     }
+    #expect(throws: WireError.self) { try WireMessage.heartbeat(held: [], passes: [1]).encoded() }
     // An envelope of another protocol and of no body at all.
     let spoken = UInt8(WireMessage.protocolVersion)
     #expect(throws: WireError.version(found: UInt32(spoken) - 1, expected: UInt32(spoken))) {

@@ -17,6 +17,11 @@ struct ClusterChecker {
   private var setAside: Set<Int64> = []
   private var attempts: [Int64: Int] = [:]
   private var failures: [Int64: Int] = [:]
+  private var losses: [Int64: Int] = [:]
+  /// Results by worker.
+  private var results: [String: Int] = [:]
+  /// Images that were set aside, because they killed those that computed them alone.
+  private(set) var imagesSetAside = 0
   private var failedWorkers: [Int64: Set<String>] = [:]
   private var open: [Int64: ShardLease] = [:]
   private var recordedCount = 0
@@ -27,6 +32,7 @@ struct ClusterChecker {
   private var holders: [Int64: [ShardLease]] = [:]
   private var storing: [Int64: (lease: ShardLease, isHeld: Bool)] = [:]
   private var ownFailures: [Int64: Int] = [:]
+  private var ownLosses: [Int64: Int] = [:]
   private var ownFailedWorkers: [Int64: Set<String>] = [:]
   private var ownSetAside: Set<Int64> = []
   private var heardAt: [String: Double] = [:]
@@ -89,6 +95,7 @@ struct ClusterChecker {
     held.removeAll()
     restsUntil.removeAll()
     ownFailures = failures
+    ownLosses = losses
     ownFailedWorkers = failedWorkers
     ownSetAside = setAside
     isSaidFinished = false
@@ -106,10 +113,11 @@ struct ClusterChecker {
           id: shard,
           state: setAside.contains(shard) ? .setAside : splitShards.contains(shard) ? .split : .pending,
           attempts: attempts[shard] ?? 0,
-          failures: failures[shard] ?? 0, failedWorkers: failedWorkers[shard] ?? [], holder: open[shard])
+          failures: failures[shard] ?? 0, losses: losses[shard] ?? 0, failedWorkers: failedWorkers[shard] ?? [],
+          holder: open[shard])
       }, recorded: recorded.indices.filter { recorded[$0] }.map(Int64.init), pieceSizes: pieceSizes,
       leaseSeconds: leaseSeconds,
-      maximumFailures: maximumFailures)
+      maximumFailures: maximumFailures, results: results)
   }
 
   /// Brings the journal to disk.
@@ -123,6 +131,7 @@ struct ClusterChecker {
         if open[lease.shard] == lease { open[lease.shard] = nil }
         if outcome == .failed || outcome == .lost {
           failures[lease.shard, default: 0] += 1
+          if outcome == .lost { losses[lease.shard, default: 0] += 1 }
           failedWorkers[lease.shard, default: []].insert(lease.worker)
         }
       case .split(let shard, let images, let firstPiece, _):
@@ -145,6 +154,8 @@ struct ClusterChecker {
     setAside.remove(lease.shard)
     attempts[lease.shard] = nil
     failures[lease.shard] = nil
+    losses[lease.shard] = nil
+    if lease.worker == Scheduler.ownName { imagesSetAside += 1 } else { results[lease.worker, default: 0] += 1 }
     failedWorkers[lease.shard] = nil
     open[lease.shard] = nil
   }
@@ -176,7 +187,7 @@ struct ClusterChecker {
     case .joined(let worker, let credits, _):
       self.credits[worker] = credits
       heardAt[worker] = time
-    case .heartbeat(let worker, _): if credits[worker] != nil { heardAt[worker] = time }
+    case .heartbeat(let worker, _, _): if credits[worker] != nil { heardAt[worker] = time }
     case .split(let shard):
       splitting[shard] = nil
       ownSplits.insert(shard)
@@ -184,6 +195,7 @@ struct ClusterChecker {
       if credits[lease.worker] != nil { heardAt[lease.worker] = time }
     case .disconnected(let worker, _): heardAt[worker] = nil
     case .left(let worker): heardAt[worker] = nil
+    case .stored(let lease, _) where lease.worker == Scheduler.ownName: storing[lease.shard] = nil
     case .stored, .storeRefused, .tick: break
     }
   }
@@ -206,6 +218,11 @@ struct ClusterChecker {
       if isBusy(shard) { violate("sets shard \(shard) aside out of turn") }
       ownSetAside.insert(shard)
       journal.append(action)
+    case .setAsideImage(let lease, _):
+      if images(of: lease.shard) != 1 || ownLosses[lease.shard] ?? 0 < maximumFailures || isBusy(lease.shard) {
+        violate("sets aside the image of shard \(lease.shard)")
+      }
+      storing[lease.shard] = (lease, false)
     case .split(let shard, let images, let firstPiece, let worker):
       checkSplit(shard, images, firstPiece, worker)
       journal.append(action)
@@ -220,6 +237,9 @@ struct ClusterChecker {
     case .unknown(let worker): if credits[worker] != nil { violate("does not know \(worker)") }
     case .stalled: violate("is stalled")
     case .troubled(let worker, let until, _): restsUntil[worker] = until
+    case .distrusted(let worker, let until, _):
+      restsUntil[worker] = max(until, restsUntil[worker] ?? 0)
+      tally["distrusted", default: 0] += 1
     case .rested(let worker, let until):
       restsUntil[worker] = until
       tally["rested", default: 0] += 1
@@ -258,8 +278,13 @@ struct ClusterChecker {
 
   private mutating func checkSplit(_ shard: Int64, _ images: [Int], _ firstPiece: Int64, _ worker: String) {
     tally["split", default: 0] += 1
-    if isBusy(shard) || Int(shard) >= plannedCount || attempts[shard] != nil { violate("splits shard \(shard)") }
-    if images.count < 2 || images.contains(where: { $0 < max(1, Int(Double(pieceSizes.smallest) / cost(of: shard))) })
+    let isLost = ownLosses[shard] != nil
+    if isLost { tally["halved", default: 0] += 1 }
+    if isBusy(shard) || !isLost && (Int(shard) >= plannedCount || attempts[shard] != nil) {
+      violate("splits shard \(shard)")
+    }
+    let smallest = isLost ? 1 : max(1, Int(Double(pieceSizes.smallest) / cost(of: shard)))
+    if images.count < 2 || isLost && images.count > 2 || images.contains(where: { $0 < smallest })
       || images.reduce(0, +) != self.images(of: shard)
     {
       violate("splits shard \(shard) into \(images)")
@@ -308,6 +333,7 @@ struct ClusterChecker {
     tally["\(outcome)", default: 0] += 1
     if outcome == .failed || outcome == .lost {
       ownFailures[lease.shard, default: 0] += 1
+      if outcome == .lost { ownLosses[lease.shard, default: 0] += 1 }
       ownFailedWorkers[lease.shard, default: []].insert(lease.worker)
     }
     journal.append(.ended(lease, outcome, reason: ""))

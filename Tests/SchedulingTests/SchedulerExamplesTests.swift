@@ -8,7 +8,8 @@ import Testing
 
   private static func scheduler(shards: Int, maximumFailures: Int = 2) -> Scheduler {
     Scheduler(
-      blocks: [ShardBlock(count: shards)], leaseSeconds: leaseSeconds, maximumFailures: maximumFailures)
+      blocks: [ShardBlock(count: shards)], leaseSeconds: leaseSeconds, maximumFailures: maximumFailures, doubtSeconds: 0
+    )
   }
 
   private static func lease(_ shard: Int64, _ attempt: Int, _ worker: String) -> ShardLease {
@@ -197,7 +198,7 @@ import Testing
 
   @Test("A worker that fails what others compute rests three times and is refused; a bad shard costs nobody a rest")
   func blame() {
-    var scheduler = Self.scheduler(shards: 200, maximumFailures: 2)
+    var scheduler = Self.scheduler(shards: 400, maximumFailures: 2)
     _ = scheduler.handle(.joined(worker: "good", credits: 1, held: []), at: 0)
     var queue: [ShardLease] = []
     var rests: [Double] = []
@@ -237,7 +238,7 @@ import Testing
     }
     #expect(rests == [10, 20, 40])
     #expect(isRefused)
-    #expect(scheduler.counts.recorded == 199 && scheduler.counts.setAside == 1)
+    #expect(scheduler.counts.recorded == 399 && scheduler.counts.setAside == 1)
   }
 
   @Test("A worker whose link was cut lost all that it held for one reason, and goes on at once")
@@ -259,7 +260,7 @@ import Testing
   func pieces() {
     var scheduler = Scheduler(
       blocks: [ShardBlock(count: 4, images: 100, lastImages: 30)],
-      pieceSizes: PieceSizes(seconds: 10, smallest: 10), leaseSeconds: 100, maximumFailures: 2)
+      pieceSizes: PieceSizes(seconds: 10, smallest: 10), leaseSeconds: 1_000, maximumFailures: 2)
     let ten = Array(repeating: 10, count: 10)
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
@@ -269,25 +270,28 @@ import Testing
     #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 0).isEmpty)
     #expect(scheduler.handle(.split(0), at: 0) == [.lease(Self.lease(4, 1, "a"))])
     // A quarter of a second an image: forty in ten seconds. What was begun comes first.
+    var time = 0.0
     func record(_ lease: ShardLease, _ seconds: Double) -> [Scheduler.Action] {
-      #expect(scheduler.handle(.resultReceived(lease, computeSeconds: seconds), at: 1) == [.store(lease)])
-      return scheduler.handle(.stored(lease), at: 1).filter { $0 != .acknowledge(lease, .recorded) }
+      time += seconds
+      #expect(scheduler.handle(.resultReceived(lease, computeSeconds: seconds), at: time) == [.store(lease)])
+      return scheduler.handle(.stored(lease), at: time).filter { $0 != .acknowledge(lease, .recorded) }
     }
     for piece in 4..<13 {
       #expect(record(Self.lease(Int64(piece), 1, "a"), 2.5) == [.lease(Self.lease(Int64(piece) + 1, 1, "a"))])
     }
     #expect(
       record(Self.lease(13, 1, "a"), 2.5) == [.split(shard: 1, into: [50, 50], firstPiece: 14, worker: "a")])
-    #expect(scheduler.handle(.split(1), at: 2) == [.lease(Self.lease(14, 1, "a"))])
+    #expect(scheduler.handle(.split(1), at: time) == [.lease(Self.lease(14, 1, "a"))])
     // Another worker begins with what is known of the model, and takes what was begun.
     #expect(
-      scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 3) == [.lease(Self.lease(15, 1, "b"))])
+      scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: time) == [.lease(Self.lease(15, 1, "b"))])
     // It is five times as quick: a hundred images are ten seconds for it.
     #expect(record(Self.lease(15, 1, "b"), 2.5) == [.lease(Self.lease(2, 1, "b"))])
     // The last shard is small enough for anyone.
     #expect(record(Self.lease(14, 1, "a"), 12.5) == [.lease(Self.lease(3, 1, "a"))])
     let whole = Self.lease(0, 1, "a")
-    #expect(scheduler.handle(.resultReceived(whole), at: 4) == [.acknowledge(whole, .duplicate)], "of what was split")
+    #expect(
+      scheduler.handle(.resultReceived(whole), at: time) == [.acknowledge(whole, .duplicate)], "of what was split")
     #expect(record(Self.lease(2, 1, "b"), 5).isEmpty)
     #expect(record(Self.lease(3, 1, "a"), 5) == [.finished])
     #expect(scheduler.counts.recorded == 14)
@@ -301,6 +305,7 @@ import Testing
         ShardBlock(count: 1, benchmark: 2, images: 100),
       ],
       pieceSizes: PieceSizes(seconds: 10, smallest: 10), leaseSeconds: 1000, maximumFailures: 2)
+    var time = 0.0
     /// Computes whatever is leased until a shard is split, or nothing is left.
     func compute(_ actions: [Scheduler.Action]) -> [Scheduler.Action] {
       var actions = actions
@@ -309,8 +314,9 @@ import Testing
         // A tenth of a second, of attacked images two seconds.
         let isAttacked = (2...3).contains(lease.shard) || lease.shard >= 15
         let images = lease.shard < 5 ? 100.0 : lease.shard < 15 ? 10 : lease.shard < 115 ? 1 : 5
-        _ = scheduler.handle(.resultReceived(lease, computeSeconds: images * (isAttacked ? 2 : 0.1)), at: 1)
-        actions = scheduler.handle(.stored(lease, isWhole: true), at: 1)
+        time += images * (isAttacked ? 2 : 0.1)
+        _ = scheduler.handle(.resultReceived(lease, computeSeconds: images * (isAttacked ? 2 : 0.1)), at: time)
+        actions = scheduler.handle(.stored(lease, isWhole: true), at: time)
       }
       return actions
     }
@@ -324,10 +330,10 @@ import Testing
     #expect(leased.last == 1, "a hundred images in ten seconds")
     // A hundred times as long, as far as is known.
     #expect(split(actions) == Array(repeating: 1, count: 100))
-    actions = compute(scheduler.handle(.split(2), at: 1))
+    actions = compute(scheduler.handle(.split(2), at: time))
     // It is five times as quick.
     #expect(split(actions) == Array(repeating: 5, count: 20))
-    actions = compute(scheduler.handle(.split(3), at: 1))
+    actions = compute(scheduler.handle(.split(3), at: time))
     #expect(leased.last == 4, "clean images take what they took")
     #expect(actions.last == .finished)
   }
@@ -377,7 +383,7 @@ import Testing
     var scheduler = Scheduler(
       blocks: [ShardBlock(count: 1)],
       touched: [SchedulerShard(id: 0, attempts: 2, failures: 2, failedWorkers: ["a", "b"])], leaseSeconds: 1,
-      maximumFailures: 2)
+      maximumFailures: 2, results: ["a": 1, "b": 1])
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
         == [.setAside(shard: 0, reason: "failed 2 times before the coordinator began again"), .finished])
@@ -449,18 +455,24 @@ import Testing
     _ = scheduler.handle(.failed(Self.lease(0, 1, "a"), reason: "no"), at: 1)
     _ = scheduler.handle(.failed(Self.lease(1, 1, "a"), reason: "no"), at: 1)
     let third = Self.lease(0, 3, "a")
-    #expect(scheduler.handle(.failed(Self.lease(0, 2, "a"), reason: "no"), at: 1).leases == [third])
+    // It has computed nothing, so it rests a while first.
+    #expect(scheduler.handle(.failed(Self.lease(0, 2, "a"), reason: "no"), at: 1).leases.isEmpty)
+    #expect(scheduler.handle(.heartbeat(worker: "a", held: []), at: 1.7).leases == [third])
     #expect(scheduler.isLastAttempt(third), "it is alone")
     let other = Self.lease(1, 2, "b")
     #expect(scheduler.handle(.joined(worker: "b", credits: 1, held: []), at: 2) == [.lease(other)])
     let actions = scheduler.handle(.failed(third, reason: "no"), at: 3)
     #expect(!actions.contains { if case .setAside = $0 { true } else { false } }, "\(actions)")
     _ = scheduler.handle(.resultReceived(other), at: 4)
-    let fourth = Self.lease(0, 4, "b")
-    #expect(scheduler.handle(.stored(other), at: 4).contains(.lease(fourth)))
-    #expect(scheduler.isLastAttempt(fourth))
-    let last = scheduler.handle(.failed(fourth, reason: "never"), at: 5)
-    #expect(last.contains(.setAside(shard: 0, reason: "failed 4 times, at last on b: never")), "\(last)")
+    // It has computed something and the other one has not: what that says counts no more.
+    _ = scheduler.handle(.left(worker: "a"), at: 4)
+    var next = scheduler.handle(.stored(other), at: 4)
+    for attempt in 4...6 {
+      let lease = Self.lease(0, attempt, "b")
+      #expect(next.contains(.lease(lease)) && scheduler.isLastAttempt(lease) == (attempt == 6), "\(next)")
+      next = scheduler.handle(.failed(lease, reason: "never"), at: 5)
+    }
+    #expect(next.contains(.setAside(shard: 0, reason: "failed 6 times, at last on b: never")), "\(next)")
   }
 
   @Test("A worker that cannot read what shards need rests, tries one shard at a time, and costs no shard an attempt")

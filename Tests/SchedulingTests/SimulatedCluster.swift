@@ -17,7 +17,13 @@ struct SimulatedCluster {
     /// Seconds between losses, joins, partitions and so on.
     var faultSeconds = 0.1
     var isHarmless = false
+    /// Beside the workers: those that hold what they get and say that they come further, and those that fail all of it, under
+    /// a new name after each twenty.
+    var hoarders = 0
+    var failers = 0
   }
+
+  private enum Lie { case hoards, fails }
 
   static let leaseSeconds = 20.0
   static let heartbeatSeconds = 5.0
@@ -29,6 +35,8 @@ struct SimulatedCluster {
     /// Seconds that an image takes.
     var pace: Double
     var isBroken: Bool
+    var lie: Lie?
+    var failed = 0
     var lives = true
     /// It computes, but nothing comes in or goes out before.
     var cutUntil = 0.0
@@ -37,6 +45,7 @@ struct SimulatedCluster {
     var held: [Int64: (attempt: Int, sentAt: Double?)] = [:]
     var queue: [ShardLease] = []
     var atWork: ShardLease?
+    var beganAt = 0.0
   }
 
   private enum Happening {
@@ -82,6 +91,9 @@ struct SimulatedCluster {
       blocks: blocks, pieceSizes: PieceSizes(seconds: 2, smallest: 4), leaseSeconds: Self.leaseSeconds,
       maximumFailures: Self.maximumFailures)
     scheduler = Scheduler(blocks: [], leaseSeconds: 1, maximumFailures: 1)
+    // Who means ill comes first.
+    for _ in 0..<settings.hoarders { addMachine(.hoards) }
+    for _ in 0..<settings.failers { addMachine(.fails) }
     for _ in 0..<settings.workers { addMachine() }
     queue.add(.begin, after: 0)
     if !settings.isHarmless {
@@ -143,9 +155,10 @@ struct SimulatedCluster {
       switch action {
       case .lease(let lease), .revoke(let lease), .acknowledge(let lease, _): post(action, to: lease.worker)
       case .unknown(let worker), .refused(let worker, _): post(action, to: worker)
+      case .setAsideImage(let lease, _): queue.add(.stored(lease, epoch: epoch), after: 0.01)
       case .store(let lease): queue.add(.stored(lease, epoch: epoch), after: 0.005 + 0.02 * random.unit())
       case .split(let shard, _, _, _): queue.add(.split(shard, epoch: epoch), after: 0.005 + 0.02 * random.unit())
-      case .adopted, .ended, .setAside, .rested, .troubled, .stalled, .finished: break
+      case .adopted, .ended, .setAside, .rested, .troubled, .distrusted, .stalled, .finished: break
       }
     }
     if let deadline = scheduler.nextDeadline, deadline != before {
@@ -156,7 +169,7 @@ struct SimulatedCluster {
   private mutating func finishStore(_ lease: ShardLease) {
     // What goes before a result in the journal is committed with it.
     checker.commit()
-    if !settings.isHarmless, random.chance(0.000_1) {
+    if !settings.isHarmless, lease.worker != Scheduler.ownName, random.chance(0.000_1) {
       handle(.storeRefused(lease, reason: "the payload is wrong"))
     } else {
       checker.record(lease)
@@ -186,15 +199,15 @@ struct SimulatedCluster {
 
   // MARK: The workers
 
-  private mutating func addMachine() {
+  private mutating func addMachine(_ lie: Lie? = nil) {
     let name = "w\(machines.count)"
     numbers[name] = machines.count
     // One in a hundred is twenty times slower, one in five hundred fails whatever it is given.
     let pace = 0.25 * (0.5 + random.unit()) * (random.chance(0.01) ? 20 : 1)
     machines.append(
       Machine(
-        name: name, credits: 2 + random.below(3), pace: pace,
-        isBroken: !settings.isHarmless && random.chance(0.002)))
+        name: name, credits: lie == nil ? 2 + random.below(3) : 65_536, pace: pace,
+        isBroken: lie == nil && !settings.isHarmless && random.chance(0.002), lie: lie))
     let machine = machines.count - 1
     hello(machine)
     queue.add(.beat(machine), after: Self.heartbeatSeconds * random.unit())
@@ -207,6 +220,14 @@ struct SimulatedCluster {
 
   private func claims(_ machine: Int) -> [ShardAttempt] {
     machines[machine].held.map { ShardAttempt(shard: $0.key, attempt: $0.value.attempt) }.sorted { $0.shard < $1.shard }
+  }
+
+  /// How far it says it is. Who hoards says as much as may be.
+  private func passes(of claim: ShardAttempt, _ machine: Int) -> UInt64 {
+    let machine = machines[machine]
+    if machine.lie == .hoards { return UInt64(time) }
+    guard let lease = machine.atWork, lease.handingOver == claim else { return 0 }
+    return UInt64((time - machine.beganAt) / machine.pace)
   }
 
   /// Offers what is computed and not acknowledged, in the shards' order, because a dictionary's differs.
@@ -223,7 +244,9 @@ struct SimulatedCluster {
   private mutating func beat(_ machine: Int) {
     guard machines[machine].lives else { return }
     queue.add(.beat(machine), after: Self.heartbeatSeconds)
-    say(.heartbeat(worker: machines[machine].name, held: claims(machine)), machine)
+    let claims = claims(machine)
+    say(
+      .heartbeat(worker: machines[machine].name, held: claims, passes: claims.map { passes(of: $0, machine) }), machine)
     offer(machine, sentBefore: time - 3 * Self.heartbeatSeconds)
   }
 
@@ -231,6 +254,7 @@ struct SimulatedCluster {
     switch action {
     case .lease(let lease):
       guard machines[machine].held[lease.shard] == nil else { return }
+      if machines[machine].lie == .fails { return lieAbout(lease, machine) }
       machines[machine].held[lease.shard] = (lease.attempt, nil)
       machines[machine].queue.append(lease)
       work(machine)
@@ -244,10 +268,21 @@ struct SimulatedCluster {
     }
   }
 
+  private mutating func lieAbout(_ lease: ShardLease, _ machine: Int) {
+    say(.failed(lease, reason: "no"), machine)
+    machines[machine].failed += 1
+    guard machines[machine].failed == 20 else { return }
+    machines[machine].lives = false
+    addMachine(.fails)
+  }
+
   private mutating func work(_ machine: Int) {
-    guard machines[machine].atWork == nil, !machines[machine].queue.isEmpty else { return }
+    guard machines[machine].atWork == nil, machines[machine].lie == nil, !machines[machine].queue.isEmpty else {
+      return
+    }
     let lease = machines[machine].queue.removeFirst()
     machines[machine].atWork = lease
+    machines[machine].beganAt = time
     queue.add(.computed(lease, by: machine), after: computeSeconds(lease.shard, machine) * (0.8 + 0.4 * random.unit()))
   }
 

@@ -22,6 +22,8 @@ struct SimulatedRun {
     var pace = 1.0
     let credits: Int
     var isBroken = false
+    /// It takes what it gets, says that it comes further, and computes nothing.
+    var isHoarder = false
     var lives = true
     var silentUntil = 0.0
     /// It cannot read what shards need until then.
@@ -37,8 +39,11 @@ struct SimulatedRun {
     var isRecorded = false
     var isSetAside = false
     var isSplit = false
+    /// Its one image was set aside, because it killed those that computed it alone.
+    var isImageSetAside = false
     var attempts = 0
     var failures = 0
+    var losses = 0
     var failedWorkers: Set<String> = []
     var openAttempts: [Int: String] = [:]
   }
@@ -57,6 +62,11 @@ struct SimulatedRun {
   let pieceSizes: PieceSizes?
   // By shard, pieces included that the ledger does not have yet.
   var natures: [Nature]
+  /// Which image of each shard kills.
+  var killers: [Int]
+  /// How often each shard was lost, and how often what it is a piece of was, too.
+  var losses: [Int]
+  var suspicion: [Int]
   var models: [Int]
   var images: [Int]
   /// Of an image.
@@ -69,19 +79,26 @@ struct SimulatedRun {
 
   // On disk, and not there yet.
   var rows: [Row]
+  /// Results by worker.
+  var results: [String: Int] = [:]
   var journal: [Scheduler.Action] = []
 
   // The checker's own view of the present coordinator.
   var leases: [Int64: ShardLease] = [:]
   var copies: [Int64: ShardLease] = [:]
+  /// Leases that are their workers' only ones.
+  var aloneLeases: Set<ShardLease> = []
   var reserved: [Int64: ShardLease] = [:]
   var reservedUntil = 0.0
   var lastModel: [String: Int] = [:]
   var blame: [String: Int] = [:]
   var restsUntil: [String: Double] = [:]
+  var blamedUntil: [String: Double] = [:]
   var refused: Set<String> = []
   /// Workers that could not read what a shard needs, and have computed nothing since.
   var troubled: Set<String> = []
+  /// Workers that lost a shard, and have computed nothing since.
+  var losers: Set<String> = []
   /// Models of such shards.
   var avoided: [String: Set<Int>] = [:]
   /// How often the rarer decisions were taken: a simulation that never takes them proves nothing of them.
@@ -93,6 +110,8 @@ struct SimulatedRun {
   var failedWorkers: [Set<String>]
   var ended: Set<Int64> = []
   var seen: [String: Seen] = [:]
+  /// When the scheduler last looked who is silent.
+  var lookedAt = 0.0
   var isFinished = false
   var violations: [String] = []
   var current: Scheduler.Event = .tick
@@ -111,6 +130,9 @@ struct SimulatedRun {
     }
     models = (0..<count).map { _ in random.below(3) }
     images = (0..<count).map { _ in 1 + random.below(9) }
+    killers = images.map { random.below($0) }
+    losses = Array(repeating: 0, count: count)
+    suspicion = losses
     costs = (0..<count).map { _ in [1, 1, 1, 2.5, 40][random.below(5)] }
     plannedCount = count
     plannedImages = images.reduce(0, +)
@@ -134,21 +156,29 @@ struct SimulatedRun {
     journal.removeAll()
     leases.removeAll()
     copies.removeAll()
+    aloneLeases.removeAll()
     lastModel.removeAll()
     blame.removeAll()
     restsUntil.removeAll()
+    blamedUntil.removeAll()
     refused.removeAll()
     troubled.removeAll()
+    losers.removeAll()
     avoided.removeAll()
     reserved.removeAll()
     for (index, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside && !row.isSplit {
-      if min(row.failures, row.failedWorkers.count) < Self.maximumFailures { reserved[Int64(index)] = holder(index) }
+      if min(row.failures - row.losses, row.failedWorkers.count(where: isTrusted)) < Self.maximumFailures {
+        reserved[Int64(index)] = holder(index)
+      }
     }
     reservedUntil = time + Self.leaseSeconds / 2
     stores.removeAll()
     splitting.removeAll()
     for index in (rows.count..<natures.count).reversed() {
       natures.remove(at: index)
+      killers.remove(at: index)
+      losses.remove(at: index)
+      suspicion.remove(at: index)
       models.remove(at: index)
       images.remove(at: index)
       costs.remove(at: index)
@@ -158,6 +188,8 @@ struct SimulatedRun {
     ended = Set(
       rows.indices.filter { rows[$0].isRecorded || rows[$0].isSetAside || rows[$0].isSplit }.map(Int64.init))
     failures = rows.map(\.failures)
+    losses = rows.map(\.losses)
+    suspicion = losses
     failedWorkers = rows.map(\.failedWorkers)
     scheduler = Scheduler(
       blocks: (0..<plannedCount).map { block($0) },
@@ -166,9 +198,10 @@ struct SimulatedRun {
         SchedulerShard(
           id: Int64(index),
           state: row.isRecorded ? .recorded : row.isSetAside ? .setAside : row.isSplit ? .split : .pending,
-          attempts: row.attempts, failures: row.failures, failedWorkers: row.failedWorkers,
+          attempts: row.attempts, failures: row.failures, losses: row.losses, failedWorkers: row.failedWorkers,
           holder: holder(index))
-      }, pieceSizes: pieceSizes, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures)
+      }, pieceSizes: pieceSizes, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures,
+      results: results)
     handle(.tick)
   }
 
@@ -192,6 +225,7 @@ struct SimulatedRun {
     }
     for action in scheduler.handle(event, at: time) { check(action) }
     checkNothingWaits()
+    lookedAt = time
     if let deadline = scheduler.nextDeadline, deadline <= time { violate("the next deadline is in the past") }
   }
 
@@ -203,7 +237,7 @@ struct SimulatedRun {
       let claimed = Set(held.map(\.shard))
       reserved = reserved.filter { $0.value.worker != worker || claimed.contains($0.key) }
       seen[worker] = Seen(credits: credits, heardAt: time)
-    case .heartbeat(let worker, _): hear(worker)
+    case .heartbeat(let worker, _, _): hear(worker)
     case .resultReceived(let lease, _), .failed(let lease, _), .troubled(let lease, _): hear(lease.worker)
     case .split(let shard):
       splitting[shard] = nil
@@ -216,9 +250,14 @@ struct SimulatedRun {
       troubled.remove(worker)
       avoided[worker] = nil
       reserved = reserved.filter { $0.value.worker != worker }
+    case .stored(let lease, _) where lease.worker == Scheduler.ownName:
+      stores[lease.shard] = nil
+      ended.insert(lease.shard)
     case .stored, .storeRefused, .tick: break
     }
   }
+
+  func isTrusted(_ worker: String) -> Bool { results[worker, default: 0] > 0 }
 
   private mutating func hear(_ worker: String) {
     seen[worker]?.heardAt = time
@@ -236,6 +275,7 @@ struct SimulatedRun {
         rows[Int(lease.shard)].openAttempts[lease.attempt] = nil
         guard outcome == .failed || outcome == .lost else { break }
         rows[Int(lease.shard)].failures += 1
+        if outcome == .lost { rows[Int(lease.shard)].losses += 1 }
         rows[Int(lease.shard)].failedWorkers.insert(lease.worker)
       case .setAside(let shard, _): rows[Int(shard)].isSetAside = !rows[Int(shard)].isRecorded
       case .split(let shard, let sizes, _, _):
@@ -244,6 +284,11 @@ struct SimulatedRun {
       case .acknowledge(let lease, .recorded):
         if rows[Int(lease.shard)].isRecorded { violate("shard \(lease.shard) is recorded twice") }
         rows[Int(lease.shard)].isRecorded = true
+        if lease.worker == Scheduler.ownName {
+          rows[Int(lease.shard)].isImageSetAside = true
+        } else {
+          results[lease.worker, default: 0] += 1
+        }
         rows[Int(lease.shard)].isSetAside = false
       default: break
       }

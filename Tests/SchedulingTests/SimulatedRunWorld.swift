@@ -7,6 +7,7 @@ extension SimulatedRun {
     madeMachines += 1
     var machine = Machine(name: "w\(madeMachines)", credits: 1 + random.below(4))
     machine.isBroken = random.chance(0.1)
+    machine.isHoarder = random.chance(0.07)
     machine.pace = Double.random(in: 0.1..<3, using: &random)
     machine.outbox.append(.joined(worker: machine.name, credits: machine.credits, held: []))
     machines.append(machine)
@@ -44,6 +45,7 @@ extension SimulatedRun {
 
   /// The worker computes one of its shards, or fails, or dies of it.
   mutating func compute(_ index: Int) {
+    if machines[index].isHoarder { return }
     let waiting = machines[index].held.filter { !$0.value.isComputed }.keys.sorted()
     guard let shard = waiting.randomElement(using: &random), let held = machines[index].held[shard] else { return }
     let lease = ShardLease(shard: shard, attempt: held.attempt, worker: machines[index].name)
@@ -69,8 +71,10 @@ extension SimulatedRun {
   /// The worker says that it lives, and offers again what was not acknowledged for long.
   mutating func beat(_ index: Int) {
     machines[index].lastHeartbeat = time
-    machines[index].outbox.append(
-      .heartbeat(worker: machines[index].name, held: Self.claims(machines[index])))
+    let claims = Self.claims(machines[index])
+    // A hoarder says that it has done as much as seconds went by.
+    let passes = claims.map { _ in machines[index].isHoarder ? UInt64(time) : 0 }
+    machines[index].outbox.append(.heartbeat(worker: machines[index].name, held: claims, passes: passes))
     for (shard, held) in machines[index].held.sorted(by: { $0.key < $1.key })
     where held.isComputed && held.offeredAt + 2 * Self.leaseSeconds < time {
       machines[index].held[shard]?.offeredAt = time
@@ -91,7 +95,7 @@ extension SimulatedRun {
   /// The writer thread is done with a result.
   mutating func finishStore() {
     guard let shard = stores.keys.sorted().randomElement(using: &random), let store = stores[shard] else { return }
-    if hasFaults, random.chance(0.1) {
+    if hasFaults, store.lease.worker != Scheduler.ownName, random.chance(0.1) {
       handle(.storeRefused(store.lease, reason: "the payload is wrong"))
     } else {
       handle(.stored(store.lease, isWhole: !random.chance(0.1)))
@@ -159,6 +163,20 @@ extension SimulatedRun {
     }
   }
 
+  /// What is left of the shards, in words.
+  private var unended: String {
+    natures.indices.filter { !ended.contains(Int64($0)) }.map { shard in
+      let held = [leases[Int64(shard)], copies[Int64(shard)]].compactMap { $0?.worker }
+      return
+        "\(shard): \(natures[shard]), \(images[shard]) images, lost \(losses[shard]) and \(suspicion[shard]) times, "
+        + "failed by \(failedWorkers[shard].sorted()), held by \(held)"
+    }.joined(separator: "; ")
+      + "; "
+      + machines.filter(\.lives).map {
+        "\($0.name)\($0.isHoarder ? " hoards" : "")\($0.isBroken ? " is broken" : "") \(results[$0.name] ?? 0) results rests \((restsUntil[$0.name] ?? 0) - time) holds \($0.held.keys.sorted())"
+      }.joined(separator: ", ")
+  }
+
   /// No more faults but the shards' own: everything must come to an end.
   mutating func settle(rounds: Int) {
     hasFaults = false
@@ -168,7 +186,7 @@ extension SimulatedRun {
     }
     for _ in 0..<rounds where !isFinished {
       time += 0.5
-      if machines.count(where: \.lives) < 2 { addMachine() }
+      while machines.count(where: { $0.lives && !$0.isHoarder && !$0.isBroken }) < 2 { addMachine() }
       for index in machines.indices where machines[index].lives {
         while !machines[index].inbox.isEmpty { read(index) }
         compute(index)
@@ -180,13 +198,17 @@ extension SimulatedRun {
       handle(.tick)
     }
     commit()
-    if !isFinished { violate("does not end: \(scheduler.counts)") }
+    if !isFinished { violate("does not end: \(scheduler.counts), \(unended)") }
     let ends = rows.indices.filter { !rows[$0].isSplit }.reduce(0) { $0 + images[$1] }
     if ends != plannedImages { violate("\(ends) images of \(plannedImages) came to an end") }
     for (shard, row) in rows.enumerated() where !row.isRecorded && !row.isSetAside && !row.isSplit {
       violate("shard \(shard) is neither recorded nor set aside")
     }
+    for (shard, nature) in natures.enumerated() where nature == .kills && rows[shard].isSetAside {
+      violate("shard \(shard) of \(images[shard]) images is set aside for one that kills")
+    }
     for (shard, nature) in natures.enumerated() where rows[shard].isRecorded {
+      if rows[shard].isImageSetAside { continue }
       if nature == .kills || nature == .failsAlways { violate("shard \(shard) cannot have a result") }
     }
   }

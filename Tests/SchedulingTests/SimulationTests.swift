@@ -20,13 +20,15 @@ import Testing
     for seed in Self.setting("SEED").map({ [$0] }) ?? Array(block * seedsPerBlock..<(block + 1) * seedsPerBlock) {
       var run = SimulatedRun(seed: UInt64(seed))
       for _ in 0..<400 where run.violations.isEmpty { run.step() }
-      if run.violations.isEmpty { run.settle(rounds: 2_000) }
+      if run.violations.isEmpty { run.settle(rounds: 20_000) }
       #expect(run.violations.isEmpty, "\(run.violations.prefix(3))")
       if !run.violations.isEmpty { return }
       tally.merge(run.tally, uniquingKeysWith: +)
     }
     if Self.setting("SEED") != nil { return }
-    for decision in ["copied", "first result counted", "rested", "split", "troubled"] {
+    for decision in [
+      "copied", "first result counted", "rested", "split", "troubled", "halved", "distrusted", "image set aside",
+    ] {
       #expect(tally[decision, default: 0] > 0, "no seed of block \(block): \(decision); found \(tally)")
     }
   }
