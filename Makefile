@@ -36,7 +36,7 @@ sbom: build
 
 # Checks the objects that `gauntlet launch --engine kubernetes` writes against the schemas that Kubernetes publishes.
 kubernetes: build
-	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --image registry.example.org/gauntlet:0.8.0 \
+	$(GAUNTLET) launch cluster/kubernetes/example.yaml --run /runs/example --image registry.example.org/gauntlet:0.9.0 \
 	  --dry-run
 	tools/check_kubernetes.sh runs/example-kubernetes/run.yaml
 

@@ -24,7 +24,7 @@ struct UsageError: Error, CustomStringConvertible {
 
 @main
 struct Gauntlet: ParsableCommand {
-  static let version = "0.8.0"
+  static let version = "0.9.0"
 
   static let configuration = CommandConfiguration(
     commandName: "gauntlet",
