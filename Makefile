@@ -41,13 +41,16 @@ kubernetes: build
 	tools/check_kubernetes.sh runs/example-kubernetes/run.yaml
 
 # Four hundred blocks of 500 seeds of the scheduler's simulation, then a cluster of 10,000 workers and 5,000,000 shards. A
-# failure prints its seed, which runs alone by GAUNTLET_SIMULATION_SEED=N.
+# failure prints its seed, which runs alone by GAUNTLET_SIMULATION_SEED=N. Then the ledger on a disk that fails at 50,000
+# operations; GAUNTLET_LEDGER_SEED=N GAUNTLET_LEDGER_SEEDS=1 is one of its seeds.
 simulate: setup
 	$(SWIFT) build -c release --build-tests
 	GAUNTLET_SIMULATION_BLOCKS=$${GAUNTLET_SIMULATION_BLOCKS:-400} $(SWIFT) test -c release --skip-build \
 	  --filter SimulationTests
 	GAUNTLET_SIMULATION_WORKERS=10000 GAUNTLET_SIMULATION_SHARDS=5000000 $(SWIFT) test -c release --skip-build \
 	  --filter survivesAtScale
+	GAUNTLET_LEDGER_SEEDS=$${GAUNTLET_LEDGER_SEEDS:-2000} GAUNTLET_LEDGER_POINTS=25 $(SWIFT) test -c release --skip-build \
+	  --filter LedgerCrashTests
 
 # Kills, stops, starves and damages runs of the miniature for ten minutes, takes their data, disks and folders away, and
 # compares their archives with an undisturbed one. As root also disks fill; with Debian's package faketime clocks jump; with
