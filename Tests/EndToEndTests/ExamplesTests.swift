@@ -10,6 +10,7 @@ import Testing
     ("python3 -m venv", "downloads packages"),
     (".venv/bin/python", "needs those packages"),
     ("gauntlet launch my.yaml --run /runs/r1", "needs Kubernetes; EngineTests renders its objects"),
+    ("gauntlet sign", "needs its owner's key; SigningTests signs with one"),
     ("gauntlet work --connect tcp://head:5757", "needs a machine of that name; LaunchTests connects to one on this"),
   ]
 
