@@ -17,8 +17,9 @@ public struct FigureVerifier {
     public var obstacle: String?
   }
 
-  /// Sums are the same bits on one machine; libraries of others may round the last place of a logarithm otherwise.
-  private static let tolerance = 1e-9
+  /// Sums are the same bits on one machine; libraries of others may round the last place of a logarithm otherwise. A difference
+  /// of two shares that are equal may be anything so small.
+  private static let tolerance = (relative: 1e-9, absolute: 1e-12)
   /// Numbers that are read at once.
   private static let blockNumbers = 16 << 20
   /// Contradictions that are named.
@@ -171,7 +172,8 @@ public struct FigureVerifier {
   }
 
   private static func agree(_ one: Double, _ other: Double) -> Bool {
-    one == other || one.isNaN && other.isNaN || abs(one - other) <= tolerance * max(1, abs(one), abs(other))
+    one == other || one.isNaN && other.isNaN
+      || abs(one - other) <= tolerance.absolute + tolerance.relative * max(abs(one), abs(other))
   }
 }
 

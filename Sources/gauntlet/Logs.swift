@@ -25,17 +25,29 @@ enum Logs {
 
   /// A line of the program itself as an object.
   static func writeObject(_ text: String, level: Logger.Level) {
-    JSONLogHandler(label: "gauntlet").write(
-      String(text.trimmingPrefix("gauntlet: ")).trimmingCharacters(in: .newlines), level: level, metadata: [:])
+    writeObject(
+      String(text.trimmingPrefix("gauntlet: ")).trimmingCharacters(in: .newlines), level: level, logger: "gauntlet",
+      metadata: [:])
+  }
+
+  fileprivate static func writeObject(
+    _ message: String, level: Logger.Level, logger: String, metadata: Logger.Metadata
+  ) {
+    var fields = metadata.mapValues { "\($0)" }
+    fields["time"] = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    fields["level"] = level.rawValue
+    fields["logger"] = logger
+    fields["message"] = message
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(fields) else { return }
+    Terminal.draw(String(decoding: data, as: UTF8.self).plainJSON + "\n")
   }
 
   /// A logger to standard error, so that standard output holds results alone.
   static func stderrLogger(_ label: String, format: Format = .text) -> Logger {
     Logger(label: label) { label in
-      switch format {
-      case .text: TextLogHandler(label: label)
-      case .json: JSONLogHandler(label: label)
-      }
+      LineLogHandler(label: label, format: format)
     }
   }
 }
@@ -49,14 +61,16 @@ struct LogArguments: ParsableArguments {
   func begin() { Logs.begin(logFormat) }
 }
 
-/// Writes each event as a line of time, level, logger, metadata and message, whatever workers and files are called.
-private struct TextLogHandler: LogHandler {
+/// Writes each event as a line: of time, level, logger, metadata and message, whatever workers and files are called, or as a
+/// JSON object with the same fields. One write each, so that lines of several threads do not mix.
+private struct LineLogHandler: LogHandler {
   let label: String
+  let format: Logs.Format
   var logLevel = Logger.Level.info
   var metadata: Logger.Metadata = [:]
 
-  init(label: String) {
-    self.label = label
+  init(label: String, format: Logs.Format) {
+    (self.label, self.format) = (label, format)
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -65,43 +79,16 @@ private struct TextLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let line =
-      [Date().formatted(.iso8601), event.level.rawValue, "\(label):"] + pairs.map { "\($0.key)=\($0.value)" }
-      + ["\(event.message)"]
-    Terminal.draw(line.joined(separator: " ").plain + "\n")
-  }
-}
-
-/// Writes each event as a JSON object with time, level, logger, message and the event's metadata.
-private struct JSONLogHandler: LogHandler {
-  let label: String
-  var logLevel = Logger.Level.info
-  var metadata: Logger.Metadata = [:]
-
-  init(label: String) {
-    self.label = label
+    let metadata = metadata.merging(event.metadata ?? [:]) { $1 }
+    switch format {
+    case .text: Terminal.draw(text(event, metadata) + "\n")
+    case .json: Logs.writeObject("\(event.message)", level: event.level, logger: label, metadata: metadata)
+    }
   }
 
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) {
-    write("\(event.message)", level: event.level, metadata: metadata.merging(event.metadata ?? [:]) { $1 })
-  }
-
-  func write(_ message: String, level: Logger.Level, metadata: Logger.Metadata) {
-    var fields = metadata.mapValues { "\($0)" }
-    fields["time"] = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
-    fields["level"] = level.rawValue
-    fields["logger"] = label
-    fields["message"] = message
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(fields) else { return }
-    // One write, so that lines of several threads do not mix.
-    Terminal.draw(String(decoding: data, as: UTF8.self).plainJSON + "\n")
+  private func text(_ event: LogEvent, _ metadata: Logger.Metadata) -> String {
+    let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    let words = [Date().formatted(.iso8601), event.level.rawValue, "\(label):"] + pairs + ["\(event.message)"]
+    return words.joined(separator: " ").plain
   }
 }

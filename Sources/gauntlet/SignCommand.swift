@@ -19,13 +19,13 @@ struct SignCommand: ParsableCommand {
 
   func run() throws {
     let archive = try Usage.archive(file)
-    let key = try SigningKey(key)
+    let signer = try SigningKey(key)
     if let damage = try ArchiveVerifier.brokenSeal(of: archive) {
       throw ArchiveError.unreadable(path: archive, reason: damage)
     }
-    let signature = try ArchiveSignature(of: archive, key: key)
-    let path = try Usage.output(output ?? ArchiveSignature.path(of: archive), option: "-o", besides: [archive])
+    let signature = try ArchiveSignature(of: archive, key: signer)
+    let path = try Usage.output(output ?? ArchiveSignature.path(of: archive), option: "-o", besides: [archive, key])
     try DurableFile.write(Data(signature.text.utf8), to: path, mode: 0o644)
-    print("signature: \(path), of \(key.publicKey.fingerprint) \(key.publicKey.comment)")
+    print("signature: \(path), of \(signer.publicKey.fingerprint) \(signer.publicKey.comment)")
   }
 }

@@ -10,7 +10,6 @@ import Testing
     ("python3 -m venv", "downloads packages"),
     (".venv/bin/python", "needs those packages"),
     ("gauntlet launch my.yaml --run /runs/r1", "needs Kubernetes; EngineTests renders its objects"),
-    ("gauntlet sign", "needs its owner's key; SigningTests signs with one"),
     ("gauntlet work --connect tcp://head:5757", "needs a machine of that name; LaunchTests connects to one on this"),
   ]
 
@@ -55,6 +54,8 @@ import Testing
       try put(models + "/replknet-nano.safetensors", "ckpt/RepLKNet-31B.pth")
       try put(fixtures + "onnx-efficientnet.onnx", "efficientnet_b0.onnx")
       try put(data + "/val/arrow/val_00000001.JPEG", "photograph.jpg")
+      try put(Scratch.repository + "/Tests/EndToEndTests/Fixtures/signing-key", "key")
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path + "/key")
       for (name, script) in [("sbatch", "echo $$"), ("squeue", "echo PENDING")] {
         let file = "\(path)/bin/\(name)"
         try FileManager.default.createDirectory(atPath: path + "/bin", withIntermediateDirectories: true)

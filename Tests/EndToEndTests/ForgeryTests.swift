@@ -65,9 +65,41 @@ import Testing
     try writer.close()
   }
 
-  private func verify(_ path: String) throws -> (status: Int32, output: String) {
-    let found = try CommandLineTool.run(["verify", path])
+  private func verify(_ path: String, _ options: [String] = []) throws -> (status: Int32, output: String) {
+    let found = try CommandLineTool.run(["verify", path] + options)
     return (found.status, found.output + found.errors)
+  }
+
+  @Test("A signature tells who made an archive: another's, one of other bytes and none at all are not taken for it")
+  func signatures() throws {
+    let scratch = try Scratch()
+    let fixtures = Scratch.repository + "/Tests/EndToEndTests/Fixtures/"
+    let key = scratch.path + "/key"
+    try FileManager.default.copyItem(atPath: fixtures + "signing-key", toPath: key)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+    let run = scratch.path + "/run"
+    let manifest = try scratch.miniature(images: 10, shardImages: 10)
+    #expect(try CommandLineTool.run(["run", manifest, "--run", run]).status == 0)
+    let (archive, own) = (run + "/archive.h5", ["--key", fixtures + "signing-key.pub"])
+    let unsigned = try verify(run, own)
+    #expect(unsigned.status == 2 && unsigned.output.contains("archive.h5.sig"), "\(unsigned.output)")
+    let signed = try CommandLineTool.run(["sign", run, "--key", key])
+    #expect(signed.status == 0 && signed.output.contains(archive + ".sig"), "\(signed.errors)")
+    let good = try verify(run, own)
+    #expect(good.status == 0 && good.output.contains("signed by the key SHA256:"), "\(good.output)")
+    let other = try verify(run, ["--key", fixtures + "other-key.pub"])
+    #expect(other.status == 3 && other.output.contains("none of those"), "\(other.output)")
+    #expect(try verify(run, ["--signature", archive + ".sig"]).status == 2)
+    // What is read for it is not written over.
+    let over = try CommandLineTool.run(["sign", run, "--key", key, "-o", key])
+    #expect(over.status == 2 && over.errors.contains("which is read for it"), "\(over.errors)")
+    let forged = scratch.path + "/forged.h5"
+    try Self.write(Forgery(), of: archive, to: forged)
+    try FileManager.default.copyItem(atPath: archive + ".sig", toPath: forged + ".sig")
+    let changed = try verify(forged, own)
+    #expect(changed.status == 3 && changed.output.contains("not those that were signed"), "\(changed.output)")
+    let full = try CommandLineTool.run(["sign", run, "--key", key, "-o", "/dev/full"])
+    #expect(full.status == 2 && full.errors.contains("no file that can be replaced"), "\(full.errors)")
   }
 
   @Test("Figures, labels and logits that do not follow from each other are told from what was computed")
