@@ -27,14 +27,22 @@ struct ImageObserver {
   ///   - keep: is given the values in [0, 1], after all that the condition does to them, where other models are asked, too.
   func observe(_ values: [Float], at offsets: [Int], keep: ([Float]) -> Void) throws -> [[Float]] {
     var values = values
+    var unknown: [Int] = []
     if takesUnitValues {
       values = try network.attacked(Array(values[..<(offsets.count * network.imageSize)]), at: offsets, of: task)
+      unknown = offsets.indices.filter { values[$0 * network.imageSize].isNaN }
       if case .gradients(let steps) = task.observed { return try gradients(values, offsets, steps) }
       keep(values)
       task.model.preprocessing.normalise(&values)
     }
     guard let view = network.view else {
-      return [try logits(values, count: offsets.count)]
+      var logits = try logits(values, count: offsets.count)
+      // A rectifier takes what is no number for 0, and the network would answer.
+      let size = network.classifier.classCount
+      for image in unknown {
+        logits.replaceSubrange((image * size)..<((image + 1) * size), with: repeatElement(.nan, count: size))
+      }
+      return [logits]
         + counts.dropFirst().map { Array(repeating: .nan, count: offsets.count * $0) }
     }
     let seen = try values.withUnsafeBufferPointer { try view.observe($0, count: offsets.count) }

@@ -232,6 +232,50 @@ import Working
     for task in tasks { #expect(throws: WorkerTrouble.self) { try values(evaluator, task) } }
   }
 
+  @Test("Where a network overflows within, what is seen there, and what would go by it, has no result")
+  func overflow() throws {
+    let (data, copy) = try copied("vit-nano")
+    try spoilWithLargest(copy, tensor: "blocks.5.attn.qkv.weight")
+    let tasks = try tasks(
+      data,
+      """
+      run: overflow
+      models:
+        - {architecture: resnet-nano, checkpoint: \(TenPictures.repository)/models/resnet-nano.safetensors}
+        - {name: m, architecture: vit-nano, checkpoint: copy.safetensors}
+      benchmarks:
+        - {kind: occlusion, root: val, saliency: m, percents: [30]}
+      """)
+    // The view of a model that is not the first: its task, by another plan.
+    let views = try self.tasks(
+      data,
+      """
+      run: views
+      models: [{name: m, architecture: vit-nano, checkpoint: copy.safetensors}]
+      benchmarks: [{kind: feature-maps, root: val}, {kind: attention-distance, root: val}]
+      """)
+    let evaluator = ShardEvaluator(batch: 2, memory: .max, version: "test")
+    for (place, task) in (tasks + views).enumerated() {
+      let output = try ShardOutput(decoding: evaluator.compute(task: task))
+      #expect(output.failures.count == 2, "\(place): \(output.failures)")
+      #expect(output.failures.allSatisfy { $0.reason.contains("NaN") }, "\(output.failures)")
+    }
+  }
+
+  /// Writes the largest number there is over all queries and keys of 96 channels in a tensor of a safetensors file.
+  private func spoilWithLargest(_ path: String, tensor: String) throws {
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    let length = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let head = try JSONSerialization.jsonObject(with: bytes[8..<(8 + Int(length))]) as? [String: Any]
+    let entry = try #require(head?[tensor] as? [String: Any])
+    let start = try #require((entry["data_offsets"] as? [Int])?.first)
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try handle.seek(toOffset: 8 + length + UInt64(start))
+    let row = [Float](repeating: .greatestFiniteMagnitude, count: 2 * 96 * 96)
+    try handle.write(contentsOf: row.withUnsafeBytes { Data($0) })
+    try handle.close()
+  }
+
   @Test("A checkpoint that is gone fails its shard alone, and is loaded once it is back")
   func missing() throws {
     let run = try Run(models: 1)
