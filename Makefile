@@ -85,12 +85,18 @@ sanitize-quick: setup
 sanitize-kernels: setup
 	tools/sanitize.sh kernels
 
-# Feeds damaged files to the readers of checkpoints, a million of each format: some minutes where there is a file system in
-# memory.
+# Feeds damaged files to the readers of what strangers make, a million of each checkpoint's format, fewer of pictures,
+# manifests and tars, and fewest archives, which a process of its own reads: an hour where there is a file system in memory.
 FUZZ_INPUTS ?= 1000000
-fuzz: setup
+FUZZ_PICTURES ?= 100000
+FUZZ_ARCHIVES ?= 20000
+FUZZ := TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=1 $(BUILD)/reader-fuzzer
+SEEDS := Sources/ReaderFuzzer/Seeds
+fuzz: build
 	$(SWIFT) build -c release --product reader-fuzzer
-	for file in Tests/NetworksTests/Fixtures/fuzz/*; do TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) OPENBLAS_NUM_THREADS=1 MALLOC_ARENA_MAX=1 $(BUILD)/reader-fuzzer $$file --inputs $(FUZZ_INPUTS) || exit 1; done
+	for file in Tests/NetworksTests/Fixtures/fuzz/*; do $(FUZZ) $$file --inputs $(FUZZ_INPUTS) || exit 1; done
+	for file in $(filter-out %.h5,$(wildcard $(SEEDS)/*)); do $(FUZZ) $$file --inputs $(FUZZ_PICTURES) || exit 1; done
+	for file in $(SEEDS)/*.h5; do $(FUZZ) $$file --inputs $(FUZZ_ARCHIVES) || exit 1; done
 
 build: setup
 	$(SWIFT) build -c release --product gauntlet

@@ -72,6 +72,8 @@ let package = Package(
       name: "CAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev"])]),
     shim("CJPEG", ["CLibJPEG"]),
     shim("CHDF5Output", ["CHDF5"]),
+    shim("CHDF5Input", ["CHDF5"]),
+    shim("CConfinement"),
     shim("CProcessor"),
     shim("CSpawn"),
     shim("CAllocator"),
@@ -125,7 +127,8 @@ let package = Package(
         "Kernels",
         logging, crypto,
       ]),
-    library("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
+    library(
+      "Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", "CHDF5Input", "CConfinement", "CSpawn", crypto]),
     .target(
       name: "Launching", dependencies: ["Durable", "Planning", "Messaging", "Machine", "CSpawn", logging],
       resources: [
@@ -148,8 +151,11 @@ let package = Package(
       ]),
     .executableTarget(
       name: "reader-fuzzer",
-      dependencies: ["Networks", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      path: "Sources/ReaderFuzzer"),
+      dependencies: [
+        "Networks", "Imaging", "Planning", "Benchmarks", "Archives", "Reporting", crypto,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/ReaderFuzzer", exclude: ["Seeds"]),
 
     tests("Durable"),
     tests("Machine"),

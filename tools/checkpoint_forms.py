@@ -105,6 +105,7 @@ def write_forms(folder: Path) -> None:
     torch.jit.save(torch.jit.script(nn.Sequential(nn.ReLU())), folder / "refused-script.pt")
     torch.save({**state, "fc.bias": state["fc.bias"].to(torch.float8_e4m3fn)}, folder / "refused-float8.pth")
     torch.save({"encoder": state, "decoder": state}, folder / "refused-two.pth")
+    write_thicket(folder / "refused-thicket.pth")
 
 
 def linear(path: Path, end: list[onnx.NodeProto], opset: int = 17, ir: int = 8, shape: list | None = None) -> None:
@@ -204,6 +205,17 @@ def authors_swin(state: dict) -> dict:
     """As Microsoft's code has them: what merges patches belongs to the stage before."""
     return {re.sub(r"^layers\.(\d+)\.downsample", lambda match: f"layers.{int(match[1]) - 1}.downsample", name)
             .replace("head.fc.", "head."): tensor for name, tensor in state.items()}
+
+
+def write_thicket(path: Path, entries: int = 400) -> None:
+    """A pickle whose entries hold each other: a search that follows each takes entries to the third power."""
+    pickle = b"\x80\x02" + b"X\x05\x00\x00\x00modelq\x00" + b"0"
+    pickle += b"}q\x01(" + b"h\x00N" * entries + b"u0"
+    pickle += b"}q\x02(" + b"h\x00h\x01" * entries + b"u0"
+    pickle += b"}q\x03(" + b"h\x00h\x02" * entries + b"u."
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in (("a/data.pkl", pickle), ("a/version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content)
 
 
 def google_vit(state: dict, heads: int) -> dict:

@@ -43,30 +43,23 @@ extension ArchiveReader {
   ///
   /// - Throws: `ArchiveError` for a table that does not hold together.
   public func comparisons() throws -> [PairedComparison] {
-    try HDF5.exclusively {
-      func path(_ name: String) -> String { Self.comparisons + "/" + name }
-      guard stored.exists(Self.comparisons) else { return [] }
-      let texts = try Self.texts.map { try stored.strings(path($0.name)) }
-      let counts = try Self.counts.map { try stored.integers(path($0.name)) }
-      let numbers = try (Self.numbers.map(\.name) + [Self.corrected]).map { name -> [Double] in
-        guard case .doubles(let values) = try stored.read(path(name)) else {
-          throw stored.failure("\(name) of the table of comparisons holds no numbers")
-        }
-        return values
-      }
-      let lengths = texts.map(\.count) + counts.map(\.count) + numbers.map(\.count)
-      guard Set(lengths).count == 1 else { throw stored.failure("the table of comparisons does not hold together") }
-      return texts[0].indices.map { row in
-        var figures = PairedComparison.Figures(
-          conditions: 0, images: 0, firstBetter: 0, secondBetter: 0, difference: .nan, differenceLow: .nan,
-          differenceHigh: .nan, p: .nan, agreement: .nan, errorConsistency: .nan, errorConsistencyLow: .nan,
-          errorConsistencyHigh: .nan)
-        for (column, values) in zip(Self.counts, counts) { figures[keyPath: column.value] = Int(clamping: values[row]) }
-        for (column, values) in zip(Self.numbers, numbers) { figures[keyPath: column.value] = values[row] }
-        return PairedComparison(
-          benchmark: texts[0][row], first: texts[1][row], second: texts[2][row], figures: figures,
-          correctedP: numbers[Self.numbers.count][row])
-      }
+    func path(_ name: String) -> String { Self.comparisons + "/" + name }
+    guard try stored.exists(Self.comparisons) else { return [] }
+    let texts = try Self.texts.map { try stored.strings(path($0.name)) }
+    let counts = try Self.counts.map { try stored.integers(path($0.name)) }
+    let numbers = try (Self.numbers.map(\.name) + [Self.corrected]).map { try stored.doubles(path($0)) }
+    let lengths = texts.map(\.count) + counts.map(\.count) + numbers.map(\.count)
+    guard Set(lengths).count == 1 else { throw stored.failure("the table of comparisons does not hold together") }
+    return texts[0].indices.map { row in
+      var figures = PairedComparison.Figures(
+        conditions: 0, images: 0, firstBetter: 0, secondBetter: 0, difference: .nan, differenceLow: .nan,
+        differenceHigh: .nan, p: .nan, agreement: .nan, errorConsistency: .nan, errorConsistencyLow: .nan,
+        errorConsistencyHigh: .nan)
+      for (column, values) in zip(Self.counts, counts) { figures[keyPath: column.value] = Int(clamping: values[row]) }
+      for (column, values) in zip(Self.numbers, numbers) { figures[keyPath: column.value] = values[row] }
+      return PairedComparison(
+        benchmark: texts[0][row], first: texts[1][row], second: texts[2][row], figures: figures,
+        correctedP: numbers[Self.numbers.count][row])
     }
   }
 }

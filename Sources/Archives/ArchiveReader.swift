@@ -1,4 +1,3 @@
-import CHDF5
 import Foundation
 import Records
 
@@ -26,7 +25,8 @@ public struct ArchiveLeftOut: Sendable, Equatable {
   public let reason: String
 }
 
-/// Reads an archive. What it says is checked before it is believed.
+/// Reads an archive, through a child that may be lost (`ReaderChild`). What it says is checked before it is believed, and is
+/// no more than a file of its size can hold.
 public final class ArchiveReader {
   /// One model and benchmark.
   public struct Group: Sendable {
@@ -58,48 +58,40 @@ public final class ArchiveReader {
   public let attributes: [String: String]
   /// Its groups, in the plan's order.
   public let groups: [Group]
-  let stored: StoredFile
+  let stored: ConfinedFile
+  private let places: [String: Int]
+  private var failuresOfGroups: [String: [ArchiveFailure]]?
 
   /// Opens an archive and reads all but the variables' values.
-  public init(path: String) throws {
-    self.path = path
-    let (stored, attributes, groups) = try HDF5.exclusively { () throws -> (Opened, [String: String], [Group]) in
-      let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
-      let file = try Handle(gauntlet_h5_open(path, access.id)) {
-        .unreadable(path: path, reason: $0.isEmpty ? "it is no HDF5 file" : $0)
-      }
-      let opened = Opened(StoredFile(path: path, file: file, isWritten: false))
-      let attributes = try opened.file.attributes(of: "/")
-      guard let names = attributes["groups"] else {
-        throw ArchiveError.unreadable(path: path, reason: "it is no archive of gauntlet")
-      }
-      return (opened, attributes, try names.split(separator: "\n").map { try Self.group(String($0), opened.file) })
-    }
-    self.stored = stored.take()
-    self.attributes = attributes
-    self.groups = groups
+  public convenience init(path: String) throws {
+    try self.init(ConfinedFile(path: path))
   }
 
-  /// Carries the noncopyable file out of the lock.
-  private final class Opened {
-    var file: StoredFile
-    init(_ file: consuming StoredFile) { self.file = file }
-    func take() -> StoredFile {
-      // The reader's own handle to the same open file.
-      H5Iinc_ref(file.file.id)
-      return StoredFile(path: file.path, file: Handle(adopting: file.file.id), isWritten: false)
+  package init(_ stored: ConfinedFile) throws(ArchiveError) {
+    path = stored.path
+    self.stored = stored
+    attributes = try stored.attributes(of: "/")
+    guard let names = attributes["groups"]?.split(separator: "\n").map(String.init) else {
+      throw stored.failure("it is no archive of gauntlet")
     }
+    guard Set(names).count == names.count else { throw stored.failure("it names a group twice") }
+    groups = try names.map { name throws(ArchiveError) in try Self.group(name, stored) }
+    places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
   }
 
-  private static func group(_ path: String, _ file: borrowing StoredFile) throws(ArchiveError) -> Group {
+  private static func group(_ path: String, _ file: ConfinedFile) throws(ArchiveError) -> Group {
     let root = "/" + path
-    guard file.exists(root) else { throw file.failure("it lacks the group \(path)") }
+    guard try file.exists(root) else { throw file.failure("it lacks the group \(path)") }
     let attributes = try file.attributes(of: root)
     let axes = try Self.axes(attributes["axes"], path, file)
     let paths = try file.strings(root + "/path")
-    let labels = try file.integers(root + "/label").map { Int32(truncatingIfNeeded: $0) }
+    let labels = try file.integers(root + "/label").map { label throws(ArchiveError) in
+      guard let label = Int32(exactly: label) else { throw file.failure("\(path) has labels that are no classes") }
+      return label
+    }
     let names = try file.strings(root + "/class_name")
     guard labels.count == paths.count else { throw file.failure("the shapes in \(path) do not agree") }
+    try checkGrid(axes, images: paths.count, path, file)
     let extents = axes.map(\.values.count) + [paths.count]
     // Archives of before have logits alone, and do not say so.
     let variables = try (attributes["variables"] ?? "logits").split(separator: " ").map {
@@ -125,9 +117,21 @@ public final class ArchiveReader {
       variables: variables, furtherAxes: try Self.axes(attributes["further_axes"], path, file))
   }
 
+  /// Refuses a grid that no file of this size is of: each condition has figures of eight bytes, and each of its images says
+  /// whether it has a result.
+  private static func checkGrid(
+    _ axes: [Axis], images: Int, _ path: String, _ file: ConfinedFile
+  ) throws(ArchiveError) {
+    let conditions = axes.reduce(1) { $0.clampedMultiplication(by: $1.values.count) }
+    guard conditions <= file.size / 8,
+      conditions.clampedMultiplication(by: images) <= StoredFile.mostBytes(in: file.size),
+      try file.extents("/\(path)/complete") == axes.map(\.values.count) + [images]
+    else { throw file.failure("the shapes in \(path) do not agree, or are of a larger file than this") }
+  }
+
   /// The axes that an attribute names.
   private static func axes(
-    _ names: String?, _ path: String, _ file: borrowing StoredFile
+    _ names: String?, _ path: String, _ file: ConfinedFile
   ) throws(ArchiveError) -> [Axis] {
     var axes: [Axis] = []
     for name in (names ?? "").split(separator: " ") {
@@ -141,11 +145,11 @@ public final class ArchiveReader {
     return axes
   }
 
-  private func find(_ path: String) throws(ArchiveError) -> Group {
-    guard let group = groups.first(where: { $0.path == path }) else {
+  func find(_ path: String) throws(ArchiveError) -> Group {
+    guard let place = places[path] else {
       throw .unreadable(path: self.path, reason: "it has no group \(path)")
     }
-    return group
+    return groups[place]
   }
 
   /// The most numbers that are read at once: a million images of a thousand classes, and as much again.
@@ -159,22 +163,14 @@ public final class ArchiveReader {
     guard let variable = group.variables.first(where: { $0.name == name }), let count = variable.count(atMost: 1 << 40)
     else { throw ArchiveError.unreadable(path: self.path, reason: "\(path) has no variable \(name)") }
     let place = try place(conditionIndex, images, group)
-    // Extents cost a file nothing, memory they do.
     let (numbers, overflow) = images.count.multipliedReportingOverflow(by: count)
     guard !overflow, numbers <= Self.mostNumbers else {
       throw ArchiveError.unreadable(
         path: self.path, reason: "\(images.count) images of \(path)/\(variable.shape) are more than are read at once")
     }
-    var values = [Float](repeating: .nan, count: numbers)
-    try HDF5.exclusively {
-      try values.withUnsafeMutableBufferPointer {
-        try stored.box(
-          "/\(path)/\(name)", type: gauntlet_h5_native_float(),
-          start: place + [images.lowerBound] + variable.dimensions.map { _ in 0 },
-          count: place.map { _ in 1 } + [images.count] + variable.lengths, write: false, $0)
-      }
-    }
-    return values
+    return try stored.floats(
+      "/\(path)/\(name)", start: place + [images.lowerBound] + variable.dimensions.map { _ in 0 },
+      count: place.map { _ in 1 } + [images.count] + variable.lengths)
   }
 
   /// Logits of a range of images under one condition, [image, class]; NaN where there is no result.
@@ -186,14 +182,8 @@ public final class ArchiveReader {
   public func complete(group path: String, conditionIndex: Int) throws -> [Bool] {
     let group = try find(path)
     let place = try place(conditionIndex, 0..<group.imageCount, group)
-    var complete = [Int8](repeating: 0, count: group.imageCount)
-    try HDF5.exclusively {
-      try complete.withUnsafeMutableBufferPointer {
-        try stored.box(
-          "/\(path)/complete", type: gauntlet_h5_native_int8(), start: place + [0],
-          count: place.map { _ in 1 } + [group.imageCount], write: false, $0)
-      }
-    }
+    let complete = try stored.bytes(
+      "/\(path)/complete", start: place + [0], count: place.map { _ in 1 } + [group.imageCount])
     return complete.map { $0 == 1 }
   }
 
@@ -207,75 +197,70 @@ public final class ArchiveReader {
   /// A text of each image of a group, such as `real_label`; nil where the group has none of this name.
   public func texts(_ name: String, group path: String) throws -> [String]? {
     let group = try find(path)
-    return try HDF5.exclusively {
-      guard stored.exists("/\(path)/\(name)") else { return nil }
-      let texts = try stored.strings("/\(path)/\(name)")
-      guard texts.count == group.imageCount else { throw stored.failure("the shapes in \(path) do not agree") }
-      return texts
-    }
+    guard try stored.exists("/\(path)/\(name)") else { return nil }
+    let texts = try stored.strings("/\(path)/\(name)")
+    guard texts.count == group.imageCount else { throw stored.failure("the shapes in \(path) do not agree") }
+    return texts
   }
 
   /// The metrics of a group.
   public func metrics(group path: String) throws -> [Metric] {
-    let group = try find(path)
-    return try HDF5.exclusively {
-      try (group.attributes["metrics"] ?? "").split(separator: " ").map { name in
-        let dataset = "/\(path)/\(name)"
-        guard case .doubles(let values) = try stored.read(dataset) else {
-          throw stored.failure("\(name) holds no numbers")
-        }
-        let attributes = try stored.attributes(of: dataset)
-        return Metric(
-          name: String(name), description: attributes["long_name"] ?? "",
-          axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values,
-          figure: Metric.Figure(attributes: attributes))
-      }
+    let names = (try find(path).attributes["metrics"] ?? "").split(separator: " ").map(String.init)
+    guard Set(names).count == names.count else { throw stored.failure("\(path) names a metric twice") }
+    return try names.map { name in
+      let dataset = "/\(path)/\(name)"
+      let values = try stored.doubles(dataset)
+      let attributes = try stored.attributes(of: dataset)
+      return Metric(
+        name: name, description: attributes["long_name"] ?? "",
+        axes: (attributes["axes"] ?? "").split(separator: " ").map(String.init), values: values,
+        figure: Metric.Figure(attributes: attributes))
     }
   }
 
   /// Files that were left out of the benchmarks; none in archives that do not say.
   public func leftOut() throws -> [ArchiveLeftOut] {
-    try HDF5.exclusively {
-      let root = "/provenance/left_out/"
-      guard stored.exists(root + "path") else { return [] }
-      let benchmarks = try stored.strings(root + "benchmark")
-      let paths = try stored.strings(root + "path")
-      let counts = try stored.integers(root + "count")
-      let reasons = try stored.strings(root + "reason")
-      guard [paths.count, counts.count, reasons.count].allSatisfy({ $0 == benchmarks.count }) else {
-        throw stored.failure("the table of files that were left out does not hold together")
-      }
-      return benchmarks.indices.map {
-        ArchiveLeftOut(
-          benchmark: benchmarks[$0], path: paths[$0], count: Int(clamping: counts[$0]), reason: reasons[$0])
-      }
+    let root = "/provenance/left_out/"
+    guard try stored.exists(root + "path") else { return [] }
+    let benchmarks = try stored.strings(root + "benchmark")
+    let paths = try stored.strings(root + "path")
+    let counts = try stored.integers(root + "count")
+    let reasons = try stored.strings(root + "reason")
+    guard [paths.count, counts.count, reasons.count].allSatisfy({ $0 == benchmarks.count }) else {
+      throw stored.failure("the table of files that were left out does not hold together")
+    }
+    return benchmarks.indices.map {
+      ArchiveLeftOut(
+        benchmark: benchmarks[$0], path: paths[$0], count: Int(clamping: counts[$0]), reason: reasons[$0])
     }
   }
 
   /// Images of a group that were set aside, with the reasons.
   public func failures(group path: String) throws -> [ArchiveFailure] {
-    try HDF5.exclusively {
-      let root = "/provenance/failures/"
-      let groups = try stored.strings(root + "group")
-      let conditions = try stored.integers(root + "condition")
-      let images = try stored.integers(root + "image")
-      let reasons = try stored.strings(root + "reason")
-      let unreadable = stored.exists(root + "unreadable") ? try stored.integers(root + "unreadable") : nil
-      guard
-        [conditions.count, images.count, reasons.count, unreadable?.count ?? groups.count].allSatisfy({
-          $0 == groups.count
-        })
-      else { throw stored.failure("the table of failures does not hold together") }
-      return groups.indices.filter { groups[$0] == path }.map { row in
+    let known = try failuresOfGroups ?? readFailures()
+    failuresOfGroups = known
+    return known[path] ?? []
+  }
+
+  private func readFailures() throws(ArchiveError) -> [String: [ArchiveFailure]] {
+    let root = "/provenance/failures/"
+    let groups = try stored.strings(root + "group")
+    let conditions = try stored.integers(root + "condition")
+    let images = try stored.integers(root + "image")
+    let reasons = try stored.strings(root + "reason")
+    let unreadable = try stored.exists(root + "unreadable") ? try stored.integers(root + "unreadable") : nil
+    guard
+      [conditions.count, images.count, reasons.count, unreadable?.count ?? groups.count].allSatisfy({
+        $0 == groups.count
+      })
+    else { throw stored.failure("the table of failures does not hold together") }
+    var failures: [String: [ArchiveFailure]] = [:]
+    for row in groups.indices {
+      failures[groups[row], default: []].append(
         ArchiveFailure(
           condition: Int(truncatingIfNeeded: conditions[row]), image: Int(truncatingIfNeeded: images[row]),
-          reason: reasons[row], isUnreadable: unreadable.map { $0[row] != 0 })
-      }
+          reason: reasons[row], isUnreadable: unreadable.map { $0[row] != 0 }))
     }
+    return failures
   }
-}
-
-extension Handle {
-  /// Owns a reference that the caller holds already.
-  init(adopting id: hid_t) { self.id = id }
 }

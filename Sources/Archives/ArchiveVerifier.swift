@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 
 /// What a check of an archive found.
@@ -79,12 +80,30 @@ public enum ArchiveVerifier {
       report.damage.append("\(path): \(damage)")
       return report
     }
-    let archive = try ArchiveReader(path: path)
+    try check(ArchiveReader(path: path), &report)
+    return report
+  }
+
+  /// Reads all of an archive, whatever its seal says.
+  package static func verify(_ archive: ArchiveReader) throws -> ArchiveReport {
+    var report = ArchiveReport()
+    try check(archive, &report)
+    return report
+  }
+
+  /// A file's bytes with their seal, and without the one that they may have.
+  package static func sealed(_ bytes: [UInt8]) -> [UInt8] {
+    let body = Seal.contents(bytes)
+    return body + Seal.line(SHA256.hash(data: body))
+  }
+
+  private static func check(_ archive: ArchiveReader, _ report: inout ArchiveReport) throws {
     try checkLeftOut(archive, &report)
     let covered = try checkParts(archive, &report)
     if report.isSound { report.changed += try differingImages(archive) }
     for group in archive.groups {
       let failures = try archive.failures(group: group.path)
+      let explained = Dictionary(grouping: failures, by: \.condition).mapValues { Set($0.map(\.image)) }
       report.setAside += failures.map { failure in
         let path = group.imagePaths.indices.contains(failure.image) ? " (\(group.imagePaths[failure.image]))" : ""
         return "\(name(of: failure.condition, in: group)), image \(failure.image)\(path): \(failure.reason)"
@@ -95,26 +114,29 @@ public enum ArchiveVerifier {
         return planned[condition] != 0
       }
       for condition in (0..<group.conditionCount).filter(isPlanned) {
-        let explained = Set(failures.filter { $0.condition == condition }.map(\.image))
         do {
-          try check(group, condition, archive, covered[group.path]?[condition] ?? [], explained, &report)
+          try check(
+            group, condition, archive, covered[group.path]?[condition] ?? [], explained[condition] ?? [], &report)
+        } catch let error as ArchiveError where error.endsReading {
+          throw error
         } catch {
           report.damage.append("\(group.path), condition \(condition): \(error)")
         }
       }
     }
-    return report
   }
 
   /// Ranges of images that two models read other bytes of: the data changed while the run was computed.
   private static func differingImages(_ archive: ArchiveReader) throws -> [String] {
     var first: [String: ArchivePart] = [:]
-    var failures: [String: [ArchiveFailure]] = [:]
-    for group in archive.groups { failures[group.path] = try archive.failures(group: group.path) }
+    var failures: [String: [Int: [Int]]] = [:]
+    for group in archive.groups {
+      failures[group.path] = Dictionary(grouping: try archive.failures(group: group.path), by: \.condition)
+        .mapValues { $0.map(\.image).sorted() }
+    }
     return try archive.parts().compactMap { part in
       // An image that could not be read in one of two parts says nothing of its bytes.
-      let isWhole =
-        failures[part.group]?.contains { $0.condition == part.condition && part.images.contains($0.image) } == false
+      let isWhole = failures[part.group].map { !($0[part.condition] ?? []).contains(within: part.images) } == true
       guard isWhole, let digest = part.imagesSHA256, !digest.isEmpty,
         let slash = part.group.firstIndex(of: "/")
       else { return nil }
@@ -131,11 +153,11 @@ public enum ArchiveVerifier {
 
   /// Files that a data set's folders held are images, or named as left out. Archives of before say nothing of it.
   private static func checkLeftOut(_ archive: ArchiveReader, _ report: inout ArchiveReport) throws {
-    let leftOut = try archive.leftOut()
+    let leftOut = try archive.leftOut().reduce(into: [:]) { $0[$1.benchmark, default: 0] &+= max(0, $1.count) }
     for group in archive.groups {
       guard let text = group.attributes["files_found"], let benchmark = group.attributes["benchmark"] else { continue }
-      let named = leftOut.filter { $0.benchmark == benchmark }.reduce(0) { $0 &+ max(0, $1.count) }
-      if Int(text) != group.imageCount + named {
+      let named = leftOut[benchmark] ?? 0
+      if Int(text) != group.imageCount &+ named {
         report.damage.append(
           "\(group.path): \(text) files were found, but \(group.imageCount) are images and \(named) named as left out")
       }
@@ -146,52 +168,39 @@ public enum ArchiveVerifier {
   private static func checkParts(
     _ archive: ArchiveReader, _ report: inout ArchiveReport
   ) throws -> [String: [Int: [Range<Int>]]] {
-    let table = try HDF5.exclusively {
-      let root = "/provenance/parts/"
-      return (
-        groups: try archive.stored.strings(root + "group"),
-        conditions: try archive.stored.integers(root + "condition"),
-        first: try archive.stored.integers(root + "first_image"),
-        counts: try archive.stored.integers(root + "image_count"),
-        digests: try Set(archive.groups.flatMap { $0.variables.map(\.name) }).sorted().map { name in
-          (variable: name, sha256: try archive.stored.strings(root + name + "_sha256"))
-        }
-      )
+    let parts = try archive.parts()
+    let root = "/provenance/parts/"
+    let digests = try Set(archive.groups.flatMap { $0.variables.map(\.name) }).sorted().map { name in
+      (variable: name, sha256: try archive.stored.strings(root + name + "_sha256"))
     }
-    let rows = table.groups.count
-    guard
-      [table.conditions.count, table.first.count, table.counts.count].allSatisfy({ $0 == rows }),
-      table.digests.allSatisfy({ $0.sha256.count == rows })
-    else { throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts does not hold together") }
+    guard digests.allSatisfy({ $0.sha256.count == parts.count }) else {
+      throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts does not hold together")
+    }
     var covered: [String: [Int: [Range<Int>]]] = [:]
-    for row in 0..<rows {
-      let name = "\(table.groups[row]), condition \(table.conditions[row]), images from \(table.first[row])"
-      let (start, overflow) = table.first[row].addingReportingOverflow(table.counts[row])
-      guard !overflow, table.counts[row] >= 0, table.first[row] >= 0 else {
-        report.damage.append(name + ": impossible numbers")
-        continue
-      }
-      let images = Int(table.first[row])..<Int(start)
+    for (row, part) in parts.enumerated() {
+      let name = "\(part.group), condition \(part.condition), images from \(part.images.lowerBound)"
       do {
-        let group = archive.groups.first { $0.path == table.groups[row] }
-        let unrecorded = table.digests.filter { digest in
+        let group = try? archive.find(part.group)
+        let unrecorded = digests.filter { digest in
           digest.sha256[row].isEmpty && group?.variables.contains { $0.name == digest.variable } == true
         }
         guard unrecorded.isEmpty else {
           report.damage.append(name + ": it is not recorded what its \(unrecorded[0].variable) are")
           continue
         }
-        let wrong = try table.digests.filter { digest in
+        let wrong = try digests.filter { digest in
           guard group?.variables.contains(where: { $0.name == digest.variable }) ?? true else {
             return !digest.sha256[row].isEmpty
           }
           let values = try archive.values(
-            of: digest.variable, group: table.groups[row], conditionIndex: Int(table.conditions[row]), images: images)
+            of: digest.variable, group: part.group, conditionIndex: part.condition, images: part.images)
           return Digest.of(values) != digest.sha256[row]
         }
         if wrong.isEmpty { report.soundParts += 1 }
         report.damage += wrong.map { "\(name): the \($0.variable) are not those that were recorded" }
-        covered[table.groups[row], default: [:]][Int(table.conditions[row]), default: []].append(images)
+        covered[part.group, default: [:]][part.condition, default: []].append(part.images)
+      } catch let error as ArchiveError where error.endsReading {
+        throw error
       } catch {
         report.damage.append("\(name): \(error)")
       }
@@ -224,5 +233,22 @@ public enum ArchiveVerifier {
     guard (0..<group.conditionCount).contains(condition) else { return "\(group.path), condition \(condition)" }
     let place = ArchiveGroupPlan.place(of: condition, in: group.axes)
     return ([group.path] + zip(group.axes, place).map { "\($0.name) \($0.values[$1])" }).joined(separator: ", ")
+  }
+}
+
+extension ArchiveError {
+  /// Whether nothing more can be read after it.
+  fileprivate var endsReading: Bool { if case .damaged = self { true } else { false } }
+}
+
+extension [Int] {
+  /// Whether one of these numbers, which are sorted, lies in a range.
+  fileprivate func contains(within range: Range<Int>) -> Bool {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    return low < count && self[low] < range.upperBound
   }
 }

@@ -1,4 +1,5 @@
 import CHDF5
+import Durable
 import Foundation
 import Records
 
@@ -37,7 +38,7 @@ public final class ArchiveWriter {
   ) throws {
     self.path = path
     self.groups = Dictionary(groups.map { ($0.path, $0) }) { first, _ in first }
-    draft = try DraftFile(for: path)
+    draft = try DraftFile(for: path, mode: 0o644)
     output = try HDF5Output(path: path, descriptor: draft.descriptor)
     try written {
       let stored = StoredBox(try output.create())

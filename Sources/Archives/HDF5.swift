@@ -1,4 +1,5 @@
 import CHDF5
+import CHDF5Input
 import Foundation
 
 /// An archive or part that cannot be written, read or believed, and what to do about it.
@@ -7,6 +8,8 @@ public enum ArchiveError: Error, Equatable, CustomStringConvertible {
   case unwritable(path: String, reason: String)
   /// The file is missing, damaged or not Gauntlet's.
   case unreadable(path: String, reason: String)
+  /// The file does harm to who reads it, or ends the process that does.
+  case damaged(path: String, reason: String)
   /// A part does not fit where it is to go.
   case misplaced(shard: Int64, reason: String)
 
@@ -16,6 +19,8 @@ public enum ArchiveError: Error, Equatable, CustomStringConvertible {
     case .unwritable(let path, let reason): "cannot write \(path): \(reason); free space or choose another place"
     case .unreadable(let path, let reason):
       "\(path) cannot be read: \(reason); restore it, or compute it anew with gauntlet resume and gauntlet collect"
+    case .damaged(let path, let reason):
+      "\(path) is damaged: \(reason); restore it, or compute it anew with gauntlet resume and gauntlet collect"
     case .misplaced(let shard, let reason): "the part of shard \(shard) does not fit the archive: \(reason)"
     }
   }
@@ -64,7 +69,38 @@ struct Handle: ~Copyable {
 struct StoredFile: ~Copyable {
   let path: String
   let file: Handle
-  let isWritten: Bool
+  /// The bytes of a file that is read; nil for one that is written.
+  let size: Int?
+
+  var isWritten: Bool { size == nil }
+
+  init(path: String, file: consuming Handle, size: Int?) {
+    self.path = path
+    self.file = file
+    self.size = size
+  }
+
+  /// Opens a file for reading from its descriptor, which stays the caller's and is open longer.
+  init(reading descriptor: Int32, size: Int, path: String) throws(ArchiveError) {
+    let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
+    guard gauntlet_h5_read_from(access.id, descriptor, UInt64(size)) >= 0 else {
+      throw .unreadable(path: path, reason: HDF5.lastMessage)
+    }
+    let file = try Handle(gauntlet_h5_open(path.isEmpty ? "file" : path, access.id)) {
+      .unreadable(path: path, reason: $0.isEmpty ? "it is no HDF5 file" : $0)
+    }
+    self.init(path: path, file: file, size: size)
+  }
+
+  /// Opens a file's bytes, which outlive it.
+  init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ArchiveError) {
+    let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
+    guard gauntlet_h5_read_bytes(access.id, bytes.baseAddress, UInt64(bytes.count)) >= 0 else {
+      throw .unreadable(path: path, reason: HDF5.lastMessage)
+    }
+    let file = try Handle(gauntlet_h5_open(path, access.id)) { .unreadable(path: path, reason: $0) }
+    self.init(path: path, file: file, size: bytes.count)
+  }
 
   func failure(_ reason: String) -> ArchiveError {
     isWritten ? .unwritable(path: path, reason: reason) : .unreadable(path: path, reason: reason)
@@ -78,11 +114,56 @@ struct StoredFile: ~Copyable {
     try Handle(id) { failure("\(what): \($0)") }
   }
 
+  // MARK: Names
+
+  /// Whether there is an object of this name.
+  ///
+  /// - Throws: where the name leads elsewhere, as through a link to another file: none of Gauntlet's files has links.
+  func exists(_ name: String) throws(ArchiveError) -> Bool {
+    var place = ""
+    let parts = name.utf8.split(separator: UInt8(ascii: "/"))
+    guard parts.count <= Self.deepestName else { throw failure("it names an object in \(parts.count) groups") }
+    for part in parts {
+      place += "/" + String(Substring(part))
+      switch gauntlet_h5_link(file.id, place) {
+      case 1: continue
+      case 0: return false
+      default: throw failure("\(place) is a link, and no object of this file")
+      }
+    }
+    return true
+  }
+
+  /// The most groups that a name of Gauntlet's has, and some more. A group that holds itself makes names without end.
+  private static let deepestName = 16
+
+  private func object(_ name: String) throws(ArchiveError) -> Handle {
+    guard try exists(name) else { throw failure("it lacks \(name)") }
+    return try own(H5Oopen(file.id, name, 0), name)
+  }
+
+  /// A dataset whose numbers lie in this file, in a form that Gauntlet writes.
+  private func dataset(_ name: String) throws(ArchiveError) -> Handle {
+    guard try exists(name) else { throw failure("it lacks \(name)") }
+    let dataset = try own(H5Dopen2(file.id, name, 0), name)
+    guard let size else { return dataset }
+    if let fault = gauntlet_h5_fault(dataset.id) { throw failure("\(name) \(String(cString: fault))") }
+    let type = try own(H5Dget_type(dataset.id), name)
+    guard gauntlet_h5_chunk_bytes(dataset.id, H5Tget_size(type.id)) <= Self.mostBytes(in: size) else {
+      throw failure("\(name) has pieces of an impossible size")
+    }
+    return dataset
+  }
+
+  /// The most that a file's bytes can stand for, packed as well as deflate packs (1032 times, and a little for what has no
+  /// bytes at all, as a fill value).
+  static func mostBytes(in size: Int) -> Int { size.clampedMultiplication(by: 1100) + 1 << 24 }
+
   /// Makes a group and those above it.
   func makeGroup(_ name: String) throws(ArchiveError) {
     var place = ""
-    for part in name.split(separator: "/") {
-      place += "/" + part
+    for part in name.utf8.split(separator: UInt8(ascii: "/")) {
+      place += "/" + String(Substring(part))
       if H5Lexists(file.id, place, 0) > 0 { continue }
       let creation = try own(gauntlet_h5_group_creation(), place)
       _ = try own(H5Gcreate2(file.id, place, 0, creation.id, 0), place)
@@ -105,7 +186,7 @@ struct StoredFile: ~Copyable {
   }
 
   func attributes(of object: String) throws(ArchiveError) -> [String: String] {
-    let owner = try own(H5Oopen(file.id, object, 0), object)
+    let owner = try self.object(object)
     var result: [String: String] = [:]
     let count = H5Aget_num_attrs(owner.id)
     for index in 0..<max(0, min(count, 10_000)) {
@@ -195,15 +276,6 @@ struct StoredFile: ~Copyable {
     try check(H5DSattach_scale(dataset.id, dimension.id, UInt32(axis)), name)
   }
 
-  func exists(_ name: String) -> Bool {
-    var place = ""
-    for part in name.split(separator: "/") {
-      place += "/" + part
-      guard H5Lexists(file.id, place, 0) > 0 else { return false }
-    }
-    return true
-  }
-
   /// Writes or reads a box of a dataset.
   func box<Number>(
     _ name: String, type: hid_t, start: [Int], count: [Int], write: Bool, _ buffer: UnsafeMutableBufferPointer<Number>
@@ -211,10 +283,11 @@ struct StoredFile: ~Copyable {
     let total = count.reduce(1, *)
     guard total > 0 else { return }
     guard buffer.count == total, let memory = buffer.baseAddress else { throw failure("\(name): sizes differ") }
-    let dataset = try own(H5Dopen2(file.id, name, 0), name)
+    let dataset = try self.dataset(name)
     let space = try own(H5Dget_space(dataset.id), name)
     let extents = try self.extents(name)
-    guard extents.count == count.count, zip(extents, zip(start, count)).allSatisfy({ $1.0 >= 0 && $1.0 + $1.1 <= $0 })
+    guard extents.count == count.count,
+      zip(extents, zip(start, count)).allSatisfy({ $1.0 >= 0 && $1.1 >= 0 && $1.1 <= $0 && $1.0 <= $0 - $1.1 })
     else { throw failure("\(name) has another shape than its group says") }
     try check(gauntlet_h5_select(space.id, start.map { hsize_t($0) }, count.map { hsize_t($0) }), name)
     let inMemory = try own(H5Screate_simple(Int32(count.count), count.map { hsize_t($0) }, nil), name)
@@ -224,9 +297,20 @@ struct StoredFile: ~Copyable {
         : H5Dread(dataset.id, type, inMemory.id, space.id, 0, memory), name)
   }
 
+  /// Reads a box of numbers.
+  func floats(_ name: String, start: [Int], count: [Int]) throws(ArchiveError) -> [Float] {
+    var values = [Float](repeating: .nan, count: count.reduce(1, *))
+    let read = values.withUnsafeMutableBufferPointer { buffer in
+      Result { () throws(ArchiveError) in
+        try box(name, type: gauntlet_h5_native_float(), start: start, count: count, write: false, buffer)
+      }
+    }
+    try read.get()
+    return values
+  }
+
   func extents(_ name: String) throws(ArchiveError) -> [Int] {
-    guard exists(name) else { throw failure("it lacks \(name)") }
-    let dataset = try own(H5Dopen2(file.id, name, 0), name)
+    let dataset = try self.dataset(name)
     let space = try own(H5Dget_space(dataset.id), name)
     let rank = H5Sget_simple_extent_ndims(space.id)
     guard (0...16).contains(rank) else { throw failure("\(name) has \(rank) dimensions") }
@@ -244,14 +328,14 @@ struct StoredFile: ~Copyable {
   /// Reads a whole dataset; one that cannot be in a file of this size is refused before anything is allocated.
   func read(_ name: String) throws(ArchiveError) -> Column {
     let count = try extents(name).reduce(1, *)
-    var status = stat()
-    guard count <= 1 << 28, isWritten || stat(path, &status) != 0 || count <= Int(status.st_size) * 1100 else {
+    let size = size ?? 0
+    guard count <= 1 << 28, count * 8 <= Self.mostBytes(in: size) else {
       throw failure("\(name) has an impossible size")
     }
-    let dataset = try own(H5Dopen2(file.id, name, 0), name)
+    let dataset = try self.dataset(name)
     let type = try own(H5Dget_type(dataset.id), name)
     if gauntlet_h5_is_string(type.id) == 1 {
-      guard count * 16 <= Int(status.st_size) + 4096 else { throw failure("\(name) has an impossible size") }
+      guard count * 16 <= size + 4096 else { throw failure("\(name) has an impossible size") }
       let text = try own(gauntlet_h5_string(), name)
       var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
       try check(H5Dread(dataset.id, text.id, 0, 0, 0, &pointers), name)
@@ -268,14 +352,12 @@ struct StoredFile: ~Copyable {
     try check(H5Dread(dataset.id, gauntlet_h5_native_double(), 0, 0, 0, &values), name)
     return .doubles(values)
   }
+}
 
-  func strings(_ name: String) throws(ArchiveError) -> [String] {
-    guard case .strings(let values) = try read(name) else { throw failure("\(name) is not text") }
-    return values
-  }
-
-  func integers(_ name: String) throws(ArchiveError) -> [Int64] {
-    guard case .integers(let values) = try read(name) else { throw failure("\(name) is not of whole numbers") }
-    return values
+extension Int {
+  /// The product, or the largest number where it is larger than any.
+  func clampedMultiplication(by other: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max / 2 : Swift.min(product, .max / 2)
   }
 }

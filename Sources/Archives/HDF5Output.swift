@@ -30,7 +30,7 @@ final class HDF5Output {
     }
     let creation = try Handle(gauntlet_h5_file_creation()) { .unwritable(path: path, reason: $0) }
     let file = try Handle(gauntlet_h5_create(path, creation.id, access.id)) { .unwritable(path: path, reason: $0) }
-    return StoredFile(path: path, file: file, isWritten: true)
+    return StoredFile(path: path, file: file, size: nil)
   }
 
   /// Throws what the disk said, if it refused anything so far.

@@ -3,6 +3,7 @@ import Crypto
 import Durable
 import Foundation
 import Records
+import Synchronization
 
 /// The result of one shard.
 public struct PartContents: Sendable, Equatable {
@@ -83,7 +84,7 @@ public enum PartFile {
     let seal = Seal.line(hash.finalize())
     data.append(seal)
     hash.update(data: seal)
-    try DurableFile.write(data, to: path, mode: 0o666)
+    try DurableFile.write(data, to: path, mode: 0o644)
     return (data.count, Digest.text(hash.finalize()))
   }
 
@@ -112,10 +113,21 @@ public enum PartFile {
     guard Digest.of(data) == expectedSHA256 else {
       throw ArchiveError.unreadable(path: path, reason: "its SHA-256 is not the recorded one")
     }
-    return try readFile(path, bytes: data.count)
+    // Of the bytes that were compared, whatever lies there by now.
+    return try HDF5.exclusively {
+      try data.withUnsafeBytes { try readFile(StoredFile($0, path: path), bytes: data.count) }
+    }
   }
 
-  /// Reads a part whose bytes are as they were written, whoever wrote them.
+  /// The child that reads parts whose bytes nobody vouches for, one after the other; nil where the last was lost.
+  private static let reader = Mutex<ReaderBox?>(nil)
+
+  /// Carries a child from one part to the next; the lock lets one thread at it.
+  private struct ReaderBox: @unchecked Sendable {
+    let process: ReaderProcess
+  }
+
+  /// Reads a part whose bytes are as they were written, whoever wrote them: through a child (`ReaderChild`).
   ///
   /// - Returns: what it holds, its size and its SHA-256, hexadecimal.
   public static func readSealed(_ path: String) throws -> (part: PartContents, bytes: Int, sha256: String) {
@@ -123,49 +135,57 @@ public enum PartFile {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw ArchiveError.unreadable(path: path, reason: "there is no such file, or it may not be read")
     }
-    return (try readFile(path, bytes: data.count), data.count, Digest.of(data))
-  }
-
-  private static func readFile(_ path: String, bytes: Int) throws -> PartContents {
-    try HDF5.exclusively {
-      let access = try Handle(gauntlet_h5_file_access()) { .unreadable(path: path, reason: $0) }
-      let stored = StoredFile(
-        path: path, file: try Handle(gauntlet_h5_open(path, access.id)) { .unreadable(path: path, reason: $0) },
-        isWritten: false)
-      guard let text = try stored.attributes(of: "/")["part"],
-        let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
-      else { throw stored.failure("it is no part") }
-      let observations = try header.variables.map { variable throws(ArchiveError) in
-        try Self.observation(variable, images: header.imageCount, in: stored, bytes: bytes)
-      }
-      let part = PartContents(
-        shard: header.shard, group: header.group, conditionIndex: header.conditionIndex,
-        firstImage: header.firstImage, imageCount: header.imageCount, observations: observations,
-        failures: header.failures, attributes: header.attributes)
-      guard part.agrees else { throw stored.failure("its sizes do not agree") }
+    let part = try reader.withLock { kept in
+      let file = try ConfinedFile(path: path, process: kept?.process)
+      kept = nil
+      let part = try readFile(file, bytes: data.count)
+      kept = ReaderBox(process: file.process)
       return part
     }
+    return (part, data.count, Digest.of(data))
+  }
+
+  private static func readFile(
+    _ stored: borrowing some StoredContents & ~Copyable, bytes: Int
+  ) throws -> PartContents {
+    guard let text = try stored.attributes(of: "/")["part"],
+      let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
+    else { throw stored.failure("it is no part") }
+    var observations: [Observation] = []
+    for variable in header.variables {
+      observations.append(try observation(variable, images: header.imageCount, in: stored, bytes: bytes))
+    }
+    let part = PartContents(
+      shard: header.shard, group: header.group, conditionIndex: header.conditionIndex,
+      firstImage: header.firstImage, imageCount: header.imageCount, observations: observations,
+      failures: header.failures, attributes: header.attributes)
+    guard part.agrees else { throw stored.failure("its sizes do not agree") }
+    return part
   }
 }
 
+/// What a part is read from.
+protocol StoredContents: ~Copyable {
+  func failure(_ reason: String) -> ArchiveError
+  func attributes(of object: String) throws(ArchiveError) -> [String: String]
+  func extents(_ name: String) throws(ArchiveError) -> [Int]
+  func floats(_ name: String, start: [Int], count: [Int]) throws(ArchiveError) -> [Float]
+}
+
+extension ConfinedFile: StoredContents {}
+extension StoredFile: StoredContents {}
+
 extension PartFile {
   private static func observation(
-    _ variable: Variable, images: Int, in stored: borrowing StoredFile, bytes: Int
+    _ variable: Variable, images: Int, in stored: borrowing some StoredContents & ~Copyable, bytes: Int
   ) throws(ArchiveError) -> Observation {
     let name = "/" + variable.name
     let extents = try stored.extents(name)
-    guard extents == [images] + variable.lengths, let count = variable.count(atMost: bytes / 4),
+    guard images >= 0, extents == [images] + variable.lengths, let count = variable.count(atMost: bytes / 4),
       images <= bytes / 4 / max(1, count)
     else { throw stored.failure("its sizes do not agree") }
-    var values = [Float](repeating: .nan, count: images * count)
-    let read = values.withUnsafeMutableBufferPointer { buffer in
-      Result { () throws(ArchiveError) in
-        try stored.box(
-          name, type: gauntlet_h5_native_float(), start: extents.map { _ in 0 }, count: extents, write: false, buffer)
-      }
-    }
-    try read.get()
-    return Observation(variable, values)
+    return Observation(
+      variable, try stored.floats(name, start: extents.map { _ in 0 }, count: extents))
   }
 }
 

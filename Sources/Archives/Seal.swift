@@ -15,9 +15,16 @@ enum Seal {
     Data("\(mark)\(Digest.text(digest))\n".utf8)
   }
 
+  /// A file's bytes without a seal.
+  static func contents(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.suffix(length).starts(with: mark.utf8) ? Array(bytes.dropLast(length)) : bytes
+  }
+
   /// Appends the seal to a finished file.
   static func append(to draft: DraftFile) throws {
-    let digest = try digest(of: draft.temporary, bytes: nil)
+    guard lseek(draft.descriptor, 0, SEEK_SET) == 0 else { throw FileError("read", draft.path) }
+    let handle = FileHandle(fileDescriptor: draft.descriptor, closeOnDealloc: false)
+    let digest = try digest(of: handle, bytes: nil, path: draft.path)
     try draft.append(Data("\(mark)\(digest)\n".utf8))
   }
 
@@ -36,15 +43,13 @@ enum Seal {
     guard text.hasPrefix(mark) else { return "it has no seal at its end; it is cut short, or was not closed" }
     guard size <= limit else { return nil }
     let expected = text.dropFirst(mark.count).dropLast()
-    return try digest(of: path, bytes: Int(size) - length) == expected
+    guard (try? handle.seek(toOffset: 0)) != nil else { return "it cannot be read again" }
+    return try digest(of: handle, bytes: Int(size) - length, path: path) == expected
       ? nil : "its bytes are not those that were sealed"
   }
 
-  private static func digest(of path: String, bytes: Int?) throws(ArchiveError) -> String {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw .unreadable(path: path, reason: "it cannot be opened")
-    }
-    defer { try? handle.close() }
+  /// Of what a handle reads from here on, or so many bytes of it.
+  private static func digest(of handle: FileHandle, bytes: Int?, path: String) throws(ArchiveError) -> String {
     var hash = SHA256()
     var left = bytes ?? Int.max
     do {

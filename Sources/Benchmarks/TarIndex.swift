@@ -34,7 +34,7 @@ package struct TarIndex: Sendable {
   ///
   /// - Throws: `ListingError.missingFolder` for what is no file; `damagedArchive` for a header whose sum does not match, a
   ///   file that is cut off, or an archive that does not end in a block of zeros, which all do: its last files are missing.
-  init(archive: String) throws(ListingError) {
+  package init(archive: String) throws(ListingError) {
     let handle: FileHandle
     do {
       handle = try FileTree.open(archive)

@@ -2,6 +2,7 @@
 // property lists, which are nothing but a row of such constants.
 #include <hdf5.h>
 #include <hdf5_hl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,17 +57,6 @@ static inline hid_t gauntlet_h5_file_access(void) {
   return list;
 }
 
-/// A file that lives in memory; `bytes` may hold what it begins with, and is copied.
-static inline hid_t gauntlet_h5_memory_access(const void *bytes, size_t count) {
-  hid_t list = gauntlet_h5_file_access();
-  H5Pset_fapl_core(list, (size_t)1 << 20, 0);
-  if (bytes && H5Pset_file_image(list, (void *)bytes, count) < 0) {
-    H5Pclose(list);
-    return -1;
-  }
-  return list;
-}
-
 // No object carries a time, so that the same contents give the same bytes. netCDF-4 asks for creation order.
 static inline void gauntlet_h5_ordered_group(hid_t list) {
   H5Pset_obj_track_times(list, 0);
@@ -111,7 +101,60 @@ static inline hid_t gauntlet_h5_chunk_cache(size_t bytes) {
 
 /// When a process ends the library closes nothing: every handle has an owner, and threads may still be using theirs. To be
 /// called before anything else.
-static inline void gauntlet_h5_begin(void) { H5dont_atexit(); }
+static inline void gauntlet_h5_begin(void) {
+  H5dont_atexit();
+  // A file must not make the library load programs, which is what its filters of others' are.
+  H5PLset_loading_state(0);
+}
+
+/// What a name of a group stands for: an object of the same file (1), nothing (0), or something that leads elsewhere, as
+/// links to names or to other files do (-1).
+static inline int gauntlet_h5_link(hid_t group, const char *name) {
+  if (H5Lexists(group, name, H5P_DEFAULT) <= 0) return 0;
+  H5L_info_t link;
+  return H5Lget_info(group, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD ? 1 : -1;
+}
+
+static inline const char *gauntlet_h5_fault_of_creation(hid_t list) {
+  if (H5Pget_layout(list) == H5D_VIRTUAL) return "is put together from other datasets";
+  if (H5Pget_external_count(list) != 0) return "lies in another file";
+  int filters = H5Pget_nfilters(list);
+  if (filters < 0 || filters > 8) return "is packed in a way that is not understood";
+  for (int index = 0; index < filters; index++) {
+    unsigned flags;
+    size_t count = 0;
+    H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)index, &flags, &count, NULL, 0, NULL, NULL);
+    if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
+      return "is packed in a way that is not understood";
+  }
+  return NULL;
+}
+
+/// Why a dataset is not to be read, as it stands after its name; nothing where it may be.
+static inline const char *gauntlet_h5_fault(hid_t dataset) {
+  hid_t list = H5Dget_create_plist(dataset);
+  if (list < 0) return "does not say how it is stored";
+  const char *fault = gauntlet_h5_fault_of_creation(list);
+  H5Pclose(list);
+  return fault;
+}
+
+/// Bytes of one chunk of a dataset; 0 where it has none.
+static inline uint64_t gauntlet_h5_chunk_bytes(hid_t dataset, size_t element) {
+  hid_t list = H5Dget_create_plist(dataset);
+  if (list < 0) return 0;
+  hsize_t extents[32];
+  int rank = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, 32, extents) : 0;
+  uint64_t bytes = rank > 0 ? element : 0;
+  for (int axis = 0; axis < rank && axis < 32; axis++) {
+    if (__builtin_mul_overflow(bytes, (uint64_t)extents[axis], &bytes)) {
+      bytes = UINT64_MAX;
+      break;
+    }
+  }
+  H5Pclose(list);
+  return bytes;
+}
 
 static inline hid_t gauntlet_h5_create(const char *path, hid_t creation, hid_t access) {
   return H5Fcreate(path, H5F_ACC_TRUNC, creation, access);

@@ -39,3 +39,38 @@ int gauntlet_spawn(
   posix_spawn_file_actions_destroy(&actions);
   return status;
 }
+
+int gauntlet_spawn_on_socket(
+    pid_t *process, const char *program, char *const *words, char *const *environment, int socket) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int status = posix_spawn_file_actions_init(&actions);
+  if (status) return status;
+  status = posix_spawnattr_init(&attributes);
+  if (status) {
+    posix_spawn_file_actions_destroy(&actions);
+    return status;
+  }
+  short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  sigset_t defaults, blocked;
+  sigemptyset(&blocked);
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
+  sigaddset(&defaults, SIGXCPU);
+  status = posix_spawn_file_actions_adddup2(&actions, socket, 0);
+  if (!status) status = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  if (!status) status = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+#ifdef __APPLE__
+  flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#else
+  if (!status) status = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+#endif
+  if (!status) status = posix_spawnattr_setsigdefault(&attributes, &defaults);
+  if (!status) status = posix_spawnattr_setsigmask(&attributes, &blocked);
+  if (!status) status = posix_spawnattr_setflags(&attributes, flags);
+  if (!status) status = posix_spawn(process, program, &actions, &attributes, words, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return status;
+}

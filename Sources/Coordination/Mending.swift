@@ -41,6 +41,7 @@ extension PlannedRun {
   public static func mend(
     _ folder: RunFolder, rejecting rejection: Rejection? = nil, progress: (Double) -> Void
   ) throws -> MendSummary {
+    try folder.requirePrivate()
     let plan = try Plan.read(from: folder)
     let lock = try RunLock(folder: folder.path)
     defer { withExtendedLifetime(lock) {} }

@@ -106,6 +106,7 @@ public struct PlannedRun: Sendable {
   /// - Parameter note: told why it takes longer, for whoever waits.
   public static func resume(_ folder: RunFolder, note: (String) -> Void = { _ in }) throws -> PlannedRun {
     try folder.requirePlan()
+    try folder.requirePrivate()
     return try resume(folder, RunLock(folder: folder.path, note: note))
   }
 

@@ -1,36 +1,15 @@
 import Foundation
-import Synchronization
 
 /// Files that appear whole or not at all, and outlive a power cut once they are there.
 public enum DurableFile {
-  private static let writes = Atomic(0)
-
   /// Writes a file beside its place, syncs it, renames it, and syncs the folder, which must be there: a folder that went
   /// away is not made anew.
   ///
   /// - Throws: `FileError`; nothing is left then, and what was at `path` stays.
   public static func write(_ data: Data, to path: String, mode: mode_t = 0o600) throws(FileError) {
-    let number = writes.add(1, ordering: .relaxed).newValue
-    // Processes in containers, and on other machines, may have one number.
-    let random = UInt32.random(in: 0 ... .max)
-    let temporary = "\(path).tmp-\(ProcessInfo.processInfo.processIdentifier)-\(number)-\(random)"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw FileError("write", path) }
-    var code: Int32 = writeAll(data, to: descriptor) && fsync(descriptor) == 0 ? 0 : errno
-    // A network's file system may say only now that its disk is full.
-    if close(descriptor) != 0, code == 0 { code = errno }
-    guard code == 0 else {
-      // Made while the disk is as full as it was.
-      let error = FileError("write", path, code: code)
-      unlink(temporary)
-      throw error
-    }
-    guard rename(temporary, path) == 0 else {
-      let code = errno
-      unlink(temporary)
-      throw FileError("write", path, code: code)
-    }
-    synchroniseFolder(of: path)
+    let draft = try DraftFile(for: path, mode: mode)
+    try draft.append(data)
+    try draft.moveIntoPlace()
   }
 
   /// Makes a folder and those above it, for its owner alone unless another mode is given.
@@ -60,19 +39,6 @@ public enum DurableFile {
   public static func folder(of path: String) -> String {
     let folder = (path as NSString).deletingLastPathComponent
     return folder.isEmpty ? "." : folder
-  }
-
-  private static func writeAll(_ data: Data, to descriptor: Int32) -> Bool {
-    data.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = Foundation.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return false }
-        done += count
-      }
-      return true
-    }
   }
 }
 

@@ -32,7 +32,7 @@ public struct KeyStore: Sendable {
     let worker = try CurveKeyPair.generate()
     let parent = (folder as NSString).deletingLastPathComponent
     if !parent.isEmpty {
-      do { try DurableFile.makeFolder(parent, mode: 0o777) } catch {
+      do { try DurableFile.makeFolder(parent, mode: 0o755) } catch {
         throw .keyFile(parent, reason: "cannot be made as a folder: \(error.reason)")
       }
     }

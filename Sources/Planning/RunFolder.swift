@@ -84,8 +84,21 @@ public struct RunFolder: Sendable, Hashable {
     guard access(above, W_OK | X_OK) == 0 else { throw FileError("make the folder", path) }
   }
 
-  /// Makes the run folder, mode 0700.
-  public func create() throws(FileError) { try DurableFile.makeFolder(path) }
+  /// Makes the run folder, mode 0700; one that is there must be private.
+  ///
+  /// - Throws: `FileError`, or what ``requirePrivate()`` does.
+  public func create() throws {
+    try DurableFile.makeFolder(path)
+    try requirePrivate()
+  }
+
+  /// Refuses a folder that others may write: they could replace the run's plan, ledger and results. Whether they may delete
+  /// what is not theirs (the sticky bit) does not matter, since they could put files of their own where the run's will be.
+  ///
+  /// - Throws: `RunFolderError.openToOthers`.
+  public func requirePrivate() throws(RunFolderError) {
+    if let others = FolderWriters(of: path).words { throw .openToOthers(path, others) }
+  }
 
   /// Writes a file whole or not at all: beside its place, synced, renamed, the folder synced. Its folder is made if it is
   /// not there.
@@ -147,6 +160,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case otherManifest(String, differences: [String])
   /// The folder holds files that are no run's.
   case othersFiles(String, names: [String])
+  /// Others may write the folder, those that are named.
+  case openToOthers(String, String)
   /// The data set changed since the run was planned.
   case changedData(benchmark: String, root: String)
   /// The data set that the run was planned with cannot be read here and now.
@@ -171,6 +186,9 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
     case .othersFiles(let path, let names):
       "\(path) holds no run but other files (\(Self.few(names, separator: ", "))), which a run would overwrite or sit "
         + "among; choose a new or an empty --run folder"
+    case .openToOthers(let path, let others):
+      "\(path) may be written by \(others), who could replace the run's files; take that right away with chmod go-w "
+        + "\(path), or choose another --run folder"
     case .changedData(let benchmark, let root):
       "the images of \(benchmark) below \(root) changed since the run was planned; restore them or start a new run"
     case .unreadableData(let benchmark, let reason):

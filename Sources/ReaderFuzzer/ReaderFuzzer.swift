@@ -1,14 +1,13 @@
 import ArgumentParser
 import Foundation
-import Networks
 
-/// Feeds damaged files to the readers of checkpoints. A crash, a hang, or an allocation beyond twice a file's size plus
-/// 64 MB ends the process with a signal; the file that did it stays behind.
+/// Feeds damaged files to the readers of what strangers make: checkpoints, pictures, manifests, tars, archives. A crash, a hang, or an allocation beyond twice a file's size plus
+/// what `FuzzedReader` says ends the process with a signal; the file that did it stays behind.
 @main
 struct ReaderFuzzer: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reader-fuzzer",
-    abstract: "Feeds damaged checkpoints to the readers.",
+    abstract: "Feeds damaged files to the readers of checkpoints, pictures, manifests, tars and archives.",
     discussion: "Example: reader-fuzzer Tests/NetworksTests/Fixtures/fuzz/linear.onnx --inputs 100000")
 
   @Argument(help: "A valid file; its like beside it, with the same extension, lend parts.") var file: String
@@ -27,52 +26,22 @@ struct ReaderFuzzer: ParsableCommand {
     let damaged = FileManager.default.temporaryDirectory.appendingPathComponent(
       "damaged-\(getpid()).\(url.pathExtension)")
     // What a reader allocates once, such as tables, is allocated now.
-    let isValid = try tries(bytes, damaged)
-    guard isValid else { throw ValidationError("\(file) is not valid itself") }
-    try limitMemory(to: 2 * 2 * bytes.count + 64 << 20)
+    let reader = FuzzedReaders.reader(of: url.pathExtension)
+    guard try reader.reads(bytes, at: damaged.path) else { throw ValidationError("\(file) is not valid itself") }
+    if let memory = reader.memory { try limitMemory(to: 2 * 2 * bytes.count + memory) }
     var accepted = 0
     for number in seed..<seed + UInt64(inputs) {
       var mutator = Mutator(seed: number)
       let other = likes[mutator.number(below: likes.count)]
       let input = mutator.mutate(bytes, other: other)
       alarm(limit)
-      if try tries(Array(input.prefix(2 * bytes.count)), damaged) { accepted += 1 }
+      if try reader.reads(Array(input.prefix(2 * bytes.count)), at: damaged.path) { accepted += 1 }
     }
     alarm(0)
     // OpenBLAS's threads need memory to end.
     try limitMemory(to: nil)
-    try FileManager.default.removeItem(at: damaged)
+    try? FileManager.default.removeItem(at: damaged)
     print("\(url.lastPathComponent): \(inputs) damaged files from seed \(seed), \(accepted) read, the rest refused")
-  }
-
-  /// Reads a file as a user would; false where it is refused.
-  private func tries(_ bytes: [UInt8], _ url: URL) throws -> Bool {
-    try Data(bytes).write(to: url)
-    do {
-      if CheckpointReader.isONNX(url.path) || url.pathExtension == "onnx" {
-        try computeONNX(url.path)
-      } else {
-        let checkpoint = try CheckpointReader.open(url.path)
-        for tensor in checkpoint.tensors { _ = try checkpoint.values(tensor.name) }
-      }
-      return true
-    } catch is CheckpointError {
-      return false
-    }
-  }
-
-  /// Reads a model, and computes one image where that is little work.
-  private func computeONNX(_ path: String) throws {
-    let summary = try ONNXSummary(path)
-    guard summary.problems.isEmpty else { throw CheckpointError.unsupported(file: path, problems: summary.problems) }
-    guard summary.multiplyAdds < 1 << 22, summary.largestValue < 1 << 18 else { return }
-    let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)
-    let image = [Float](repeating: 0.5, count: classifier.inputHeight * classifier.inputWidth * 3)
-    var logits = [Float](repeating: 0, count: classifier.classCount)
-    let session = classifier.makeSession(maximumBatch: 1)
-    try image.withUnsafeBufferPointer { image in
-      try logits.withUnsafeMutableBufferPointer { try session.logits(images: image, count: 1, into: $0) }
-    }
   }
 
   /// Who starts the process may have blocked the signal that ends a hang.

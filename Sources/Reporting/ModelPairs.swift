@@ -51,8 +51,8 @@ struct ModelPairs: Sendable {
   private static func probability(_ p: Double) -> String {
     guard !p.isNaN else { return "-" }
     guard p >= 0.0001 else { return "< 0.0001" }
-    let digits = String(Int((p * 10_000).rounded()))
     guard p < 0.99995 else { return "1" }
+    let digits = String(Int((p * 10_000).rounded()))
     return "0." + String(repeating: "0", count: 4 - digits.count) + digits
   }
 }

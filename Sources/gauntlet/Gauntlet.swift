@@ -1,3 +1,4 @@
+import Archives
 import ArgumentParser
 import Durable
 import Foundation
@@ -47,6 +48,7 @@ struct Gauntlet: ParsableCommand {
     ])
 
   static func main() {
+    ReaderChild.serve(if: arguments, of: Executable.path)
     // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     // So is a file that becomes larger than is allowed.

@@ -13,7 +13,8 @@ import Working
 enum Usage {
   static func isMistake(_ error: Error) -> Bool {
     switch error {
-    case RunFolderError.notARun, RunFolderError.otherManifest, RunFolderError.othersFiles, CheckpointError.unfit,
+    case RunFolderError.notARun, RunFolderError.otherManifest, RunFolderError.othersFiles,
+      RunFolderError.openToOthers, CheckpointError.unfit,
       CheckpointError.missing, CheckpointError.shape:
       return true
     default: break
@@ -27,6 +28,7 @@ enum Usage {
   /// Where a file that an option names is to be written: links are followed. What is there and is no plain file, as a device,
   /// or is one of those that are read, is not replaced.
   static func output(_ path: String, option: String, besides inputs: [String]) throws -> String {
+    try checkLink(path, option: option)
     guard let there = try? FileIdentity(of: path) else { return path }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -36,6 +38,16 @@ enum Usage {
       throw UsageError("\(option) is \(path), which is read for it; name another place")
     }
     return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+  }
+
+  /// Refuses a link that somebody else laid in a folder that is not theirs, as the kernel does where fs.protected_symlinks is 1:
+  /// what it leads to would be replaced.
+  private static func checkLink(_ path: String, option: String) throws {
+    var (link, folder) = (stat(), stat())
+    guard lstat(path, &link) == 0, link.st_mode & S_IFMT == S_IFLNK, link.st_uid != geteuid(), link.st_uid != 0,
+      stat(DurableFile.folder(of: path), &folder) != 0 || folder.st_uid != link.st_uid
+    else { return }
+    throw UsageError("\(option) is \(path), a link that another user laid; name another place, or remove it")
   }
 
   /// Refuses a count outside its range in words of the option.

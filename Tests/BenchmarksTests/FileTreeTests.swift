@@ -66,6 +66,17 @@ import Testing
       ])
   }
 
+  @Test("a name of very many folders is left out, and none of its folders is made")
+  func deepNames() throws {
+    func path(_ folders: Int) -> String { String(repeating: "a/", count: folders) + "1.JPEG" }
+    let tar = try write([
+      member("././@LongLink", path(99) + "\0", type: "L"), member("cut", "in"),
+      member("././@LongLink", path(200_000) + "\0", type: "L"), member("cut", "too deep"),
+    ])
+    let listing = try BenchmarkDefinition.clean(name: "v", root: tar).listing()
+    #expect(listing.paths == [path(99)] && listing.leftOut.count == 1)
+  }
+
   @Test("a chain of very many links, the last first, ends at its file; so do links to folders of links")
   func chainedLinks() throws {
     let count = 20_000

@@ -20,6 +20,68 @@ import Testing
     #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o640)
   }
 
+  @Test("Half-made files have names that nobody knows, and none is the other's")
+  func drafts() throws {
+    defer { remove() }
+    let drafts = try (0..<2).map { _ in try DraftFile(for: folder + "/a", mode: 0o644) }
+    let names = Set(try FileManager.default.contentsOfDirectory(atPath: folder))
+    #expect(names.count == 2 && names.allSatisfy { $0.hasPrefix("a.tmp-") && $0.utf8.count > 14 })
+    try drafts[0].append(Data("one".utf8))
+    try drafts[0].moveIntoPlace()
+    #expect(try FileManager.default.attributesOfItem(atPath: folder + "/a")[.posixPermissions] as? Int == 0o644)
+    withExtendedLifetime(drafts) {}
+  }
+
+  @Test("A file goes into the folder that was there when it began, whatever its path leads to later")
+  func movedFolder() throws {
+    defer { remove() }
+    for name in ["x", "other"] { try DurableFile.makeFolder(folder + "/" + name) }
+    do {
+      let draft = try DraftFile(for: folder + "/x/a")
+      try FileManager.default.moveItem(atPath: folder + "/x", toPath: folder + "/moved")
+      try FileManager.default.createSymbolicLink(atPath: folder + "/x", withDestinationPath: "other")
+      try draft.append(Data("one".utf8))
+      try draft.moveIntoPlace()
+    }
+    #expect(try String(contentsOfFile: folder + "/moved/a", encoding: .utf8) == "one")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/other").isEmpty)
+  }
+
+  @Test("Where others may write, a half-made file that was exchanged does not appear")
+  func exchanged() throws {
+    defer { remove() }
+    let victim = folder + "/victim"
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: victim))
+    let shared = folder + "/shared"
+    try DurableFile.makeFolder(shared)
+    chmod(shared, 0o777)
+    do {
+      let draft = try DraftFile(for: shared + "/a")
+      let half = try #require(try FileManager.default.contentsOfDirectory(atPath: shared).first)
+      try FileManager.default.removeItem(atPath: shared + "/" + half)
+      try FileManager.default.createSymbolicLink(atPath: shared + "/" + half, withDestinationPath: victim)
+      try draft.append(Data("one".utf8))
+      #expect(throws: FileError("write", shared + "/a", code: ESTALE)) { try draft.moveIntoPlace() }
+    }
+    #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
+    #expect(!FileManager.default.fileExists(atPath: shared + "/a"))
+  }
+
+  @Test(
+    "Who else may write a folder is known", arguments: [(0o700, false), (0o755, false), (0o757, true), (0o1777, true)])
+  func writers(mode: Int, isShared: Bool) throws {
+    defer { remove() }
+    chmod(folder, mode_t(mode))
+    #expect((FolderWriters(of: folder).words == "everyone") == isShared)
+    #expect(FolderWriters(of: folder + "/none") == .nobody)
+    // A group of its own is nobody else; daemon's is one, where this may be tried.
+    chmod(folder, 0o770)
+    guard geteuid() == 0, let group = getgrnam("daemon") else { return }
+    #expect(FolderWriters(of: folder) == .nobody)
+    chown(folder, 0, group.pointee.gr_gid)
+    #expect(FolderWriters(of: folder) == .group("daemon"))
+  }
+
   @Test("A folder that is gone is not made anew, and a full disk leaves what was there")
   func failures() throws {
     defer { remove() }

@@ -76,6 +76,39 @@ import Testing
     #expect(CoordinatorFailure(in: folder) == nil)
   }
 
+  @Test("A folder that others may write holds no run; what a run makes is nobody else's to write, whatever the mask")
+  func openToOthers() throws {
+    let scratch = try Scratch()
+    let manifest = try scratch.miniature(images: 10, shardImages: 5)
+    let folder = RunFolder(scratch.path + "/run")
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    chmod(folder.path, 0o777)
+    let refused = try CommandLineTool.run(["run", manifest, "--run", folder.path])
+    #expect(refused.status == 2 && refused.errors.contains("may be written by everyone"), "\(refused.errors)")
+    #expect(refused.errors.contains("chmod go-w \(folder.path)"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    chmod(folder.path, 0o755)
+    let run = Process()
+    run.executableURL = URL(fileURLWithPath: "/bin/sh")
+    run.arguments = [
+      "-c", "umask 0; exec \"$@\"", "sh", CommandLineTool.executable.path, "run", manifest, "--run", folder.path,
+    ]
+    (run.standardOutput, run.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try run.run()
+    run.waitUntilExit()
+    #expect(run.terminationStatus == 0)
+    let files = try #require(FileManager.default.enumerator(atPath: folder.path))
+    for case let name as String in files {
+      var status = stat()
+      #expect(lstat(folder.path + "/" + name, &status) == 0 && status.st_mode & 0o022 == 0, "\(name)")
+    }
+    chmod(folder.path, 0o1777)
+    for command in ["resume", "mend"] {
+      let refused = try CommandLineTool.run([command, folder.path])
+      #expect(refused.status == 2 && refused.errors.contains("may be written by everyone"), "\(command)")
+    }
+  }
+
   @Test("Of two manifests that are started at once in one folder, one runs and the other is told so")
   func twoManifests() throws {
     let scratch = try Scratch()

@@ -48,6 +48,8 @@ import Testing
     ("refused-whole-below.pth", "a whole model of torch.nn.modules.container.Sequential"),
     ("refused-script.pt", "a TorchScript program"), ("refused-float8.pth", "fc.bias is of type torch.float8_e4m3fn"),
     ("refused-two.pth", "tensors under several names (encoder, decoder)"),
+    // Thousands of entries of one name, each of which holds thousands: 4 kB.
+    ("refused-thicket.pth", "entries hold each other too often"),
   ])
   func whatIsNoStateDictIsNamed(file: String, says: String) {
     let text = refusal(of: Fixture.path("forms/" + file))
@@ -59,6 +61,8 @@ import Testing
     ("\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of the web"), ("", "is empty"),
     ("{\"architectures\": [\"ResNet\"]}", "a JSON file without weights"),
     ("{\"weight_map\": {\"a\": \"../../etc/passwd\"}}", "no file beside it"),
+    // A slash before an accent is a slash.
+    ("{\"weight_map\": {\"a\": \"../\u{301}x\"}}", "no file beside it"),
     ("\u{1F}", "no checkpoint that can be read"),
     (String(repeating: "\0", count: 600), "nothing but zeros"), ("GGUF\u{3}\0\0\0", "GGUF"),
     ("7z\u{00BC}", "no checkpoint that can be read"),
@@ -112,6 +116,26 @@ import Testing
       #expect(choice.architecture.name == expected && choice.others.count == 1)
       #expect((choice.reason != nil) == isKnown)
     }
+  }
+
+  @Test("What does not fit is named up to a bound: a table of a stranger's may have any number of tensors")
+  func misfitsAreBounded() throws {
+    let entries = (0..<30_000).map {
+      "\"t\($0)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[\(4 * $0),\(4 * $0 + 4)]}"
+    }
+    let table = Array(("{" + entries.joined(separator: ",") + "}").utf8)
+    let path = NSTemporaryDirectory() + "gauntlet-table-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let length = withUnsafeBytes(of: UInt64(table.count).littleEndian) { Array($0) }
+    try Data(length + table + [UInt8](repeating: 0, count: 120_000)).write(to: URL(fileURLWithPath: path))
+    let checkpoint = try CheckpointReader.open(path)
+    let network = try #require(try Architecture.named("resnet18", checkpoint: path))
+    let error = #expect(throws: CheckpointError.self) { try checkpoint.checkFits(network) }
+    guard case .unfit(_, let problems, _) = error else {
+      Issue.record("\(error.map { "\($0)" } ?? "it fits")")
+      return
+    }
+    #expect(problems.count <= 10_200 && problems.last == "and more")
   }
 
   @Test func configurationBesideTheFileDecides() throws {

@@ -85,6 +85,53 @@ import Testing
     }
   }
 
+  @Test(
+    "Numbers lie beside the model: no name and no link leads out of its folder, but Hugging Face's links are followed")
+  func externalNumbersOutside() throws {
+    let folder = NSTemporaryDirectory() + "gauntlet-external-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let manager = FileManager.default
+    let name = "onnx-external.data"
+    let outside = "../\u{301}"
+    for place in ["model", "\u{301}", "cache/blobs", "cache/snapshot"] {
+      try manager.createDirectory(atPath: folder + "/" + place, withIntermediateDirectories: true)
+    }
+    for place in ["model", "\u{301}", "", "cache/blobs"] {
+      try manager.copyItem(atPath: Fixture.path(name), toPath: folder + "/" + place + "/" + name)
+    }
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixture.path("onnx-external.onnx"))))
+    func problems(_ location: String, at place: String = "model/m.onnx") throws -> String? {
+      // A name of as many bytes keeps the message whole.
+      var changed = bytes
+      for place in bytes.indices where bytes[place...].starts(with: name.utf8) {
+        changed.replaceSubrange(place..<place + name.utf8.count, with: location.utf8)
+      }
+      let model = folder + "/" + place
+      try Data(changed).write(to: URL(fileURLWithPath: model))
+      do {
+        _ = try ONNXSummary(model)
+        return nil
+      } catch let error as CheckpointError { return error.description }
+    }
+    #expect(try problems(name) == nil)
+    try manager.moveItem(atPath: folder + "/" + name, toPath: folder + "/onnx-external-d")
+    try manager.moveItem(atPath: folder + "/\u{301}/" + name, toPath: folder + "/\u{301}/onnx-extern")
+    for location in ["../onnx-external-d", outside + "/onnx-extern", "/" + name.dropLast()] {
+      #expect(location.utf8.count == name.utf8.count)
+      #expect(try problems(location)?.contains("are in no file beside it") == true, "\(location)")
+    }
+    try manager.removeItem(atPath: folder + "/model/" + name)
+    try manager.createSymbolicLink(atPath: folder + "/model/" + name, withDestinationPath: "../onnx-external-d")
+    #expect(try problems(name)?.contains("is a link") == true)
+    // The cache holds contents under their digests, and links to them.
+    _ = try problems(name, at: "cache/blobs/0123")
+    for (link, blob) in [("m.onnx", "0123"), (name, name)] {
+      try manager.createSymbolicLink(
+        atPath: folder + "/cache/snapshot/" + link, withDestinationPath: "../blobs/" + blob)
+    }
+    #expect(throws: Never.self) { try ONNXSummary(folder + "/cache/snapshot/m.onnx") }
+  }
+
   @Test func numbersBesideTheModelAreRead() throws {
     let path = Fixture.path("onnx-external.onnx")
     let classifier = try Classifier(architecture: .onnx(path), checkpoint: path)

@@ -46,6 +46,14 @@ import Testing
     #expect(many.contains("and 10 more") && many.contains("b59 ") && !many.contains("b60 "))
   }
 
+  @Test("Probabilities of any size are said", arguments: [Double.greatestFiniteMagnitude * 2, -1e300, 1e300, 1])
+  func probabilitiesOfAnySize(p: Double) {
+    let table = ReportTable.render(
+      Self.model([Self.pair("val", p: p, correctedP: p)]), colour: false, width: 400)
+    let words = table.split(separator: " ").map(String.init)
+    #expect(p > 0 ? words.contains("1") : table.contains("< 0.0001"))
+  }
+
   @Test("The page and the files hold every pair")
   func files() {
     let page = HTMLReport.render(Self.model(Self.pairs))

@@ -48,6 +48,18 @@ import Testing
     #expect(series.contains(",m,b,a,confidence_bin,3,0.25,0.0,0.5,4,4\r\n"))
   }
 
+  @Test(
+    "Mean confidences of any size are drawn within the plot",
+    arguments: [1e300, -1e300, -7, Double.greatestFiniteMagnitude * 2])
+  func confidencesOfAnySize(confidence: Double) {
+    let metrics = Self.ofBins.map { metric in
+      metric.name == "a_ideal"
+        ? Self.metric("a_ideal", ["confidence_bin"], [.nan, confidence, 0, 0], .support) : metric
+    }
+    let page = HTMLReport.render(Self.page(metrics, further: [Self.bins]))
+    #expect(page.contains("<circle cx=\"\(confidence > 0 ? 288 : 48)\" cy=\"148\""))
+  }
+
   @Test("Figures that share an axis are columns of one table, and those of one title lines of one plot")
   func series() {
     let axes = [Axis(name: "c", values: ["x"]), Axis(name: "severity", values: ["1", "5"], isNumeric: true)]

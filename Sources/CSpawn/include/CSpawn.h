@@ -5,3 +5,8 @@
 int gauntlet_spawn(
     pid_t *process, const char *program, char *const *words, char *const *environment, const char *output, const char *errors,
     int in_new_session);
+
+/// Starts a program whose input is a socket, with nothing else of this process: no output, no errors, no descriptor. Returns
+/// 0, or an errno.
+int gauntlet_spawn_on_socket(
+    pid_t *process, const char *program, char *const *words, char *const *environment, int socket);

@@ -28,7 +28,7 @@ struct ShardIndex {
         file: file.path, what: "a JSON file without weights, such as a network's configuration",
         advice: "name the file of its weights instead, such as model.safetensors")
     }
-    for name in table.values where name.isEmpty || name.contains("/") {
+    for name in table.values where name.isEmpty || name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") }) {
       throw .malformed(file: file.path, reason: "it names \"\(name.prefix(80))\", which is no file beside it")
     }
     path = file.path

@@ -9,6 +9,8 @@ struct ONNXFile: Sendable {
   let operatorSet: Int
   /// Bytes of the file and of those beside it.
   let size: Int
+  /// Where files beside it may lie, with a slash at the end.
+  private let folders: [String]
 
   /// Operator sets that are understood.
   static let operatorSets = 11...25
@@ -17,6 +19,8 @@ struct ONNXFile: Sendable {
 
   init(_ file: CheckpointFile) throws(CheckpointError) {
     path = file.path
+    folders = [Self.real(Self.folder(of: file.path)), Self.real(file.path).map(Self.folder(of:))]
+      .compactMap { $0.map { $0 == "/" ? $0 : $0 + "/" } }
     guard file.size < Self.maximumSize else {
       throw .malformed(file: path, reason: "it is larger than a protobuf message may be")
     }
@@ -127,16 +131,36 @@ struct ONNXFile: Sendable {
     16: .bfloat16,
   ]
 
-  /// The file beside the model that holds a tensor's numbers; a name that leads out of its folder is refused.
+  /// The file beside the model that holds a tensor's numbers; one that lies outside of its folder, by its name or by a link,
+  /// is refused. Where the model is itself a link, as in Hugging Face's cache, the folder that it leads to is its folder, too.
   private func externalFile(
     of tensor: Gauntlet_Onnx_TensorProto, name: String
   ) throws(CheckpointError) -> String {
-    guard let location = tensor.externalData.first(where: { $0.key == "location" })?.value, !location.isEmpty,
-      !location.hasPrefix("/"), !location.split(separator: "/").contains("..")
-    else {
+    // By bytes: a slash before an accent is no character of its own.
+    let location = tensor.externalData.first { $0.key == "location" }?.value ?? ""
+    let parts = location.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard !parts.contains(where: { $0.isEmpty || $0.elementsEqual("..".utf8) }), !location.utf8.contains(0) else {
       throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it")
     }
-    return URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(location).path
+    let file = Self.folder(of: path) + "/" + location
+    // What is not there is told of where it is opened.
+    guard let real = Self.real(file) else { return file }
+    guard folders.contains(where: { real.utf8.starts(with: $0.utf8) }) else {
+      throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it: \(location) is a link")
+    }
+    return file
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// A path without links; nil where nothing is there.
+  private static func real(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return String(cString: found)
   }
 
   /// Numbers in a file beside the model.

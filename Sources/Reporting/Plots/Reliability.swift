@@ -34,7 +34,8 @@ enum Reliability: SectionPlot {
       let middle = (x(place, axis.values.count) + x(place + 1, axis.values.count)) / 2
       if let low = measured.low, let high = measured.high { drawing.rule("M\(middle) \(y(low))V\(y(high))") }
       if let confidence = section.value(ideal, place) {
-        drawing.dot(left + Int((confidence * Double(side)).rounded()), y(measured.value), colour: Plots.palette[1])
+        let share = Plots.share(of: confidence, from: 0, to: 1)
+        drawing.dot(left + Int((share * Double(side)).rounded()), y(measured.value), colour: Plots.palette[1])
       }
     }
     drawing.text(left + side + 20, top + 12, "bars: \(metric.said.title), with its interval", .start)
