@@ -28,8 +28,8 @@ public enum ReaderChild {
   /// Answers until the socket is closed.
   private static func serve() -> Never {
     HDF5.exclusively { _ = H5open() }
-    // The socket, no output, no errors, and the file.
-    guard gauntlet_confine_further(1 << 30, 60) == 0, gauntlet_confine(4) == 0 else { _exit(3) }
+    // The socket, no output, no errors, the file, and the next one while the last is still open.
+    guard gauntlet_confine_further(1 << 30, 60) == 0, gauntlet_confine(5) == 0 else { _exit(3) }
     var child = Server()
     while child.answer() {}
     _exit(0)

@@ -20,7 +20,7 @@ package struct ReadingLimits: Equatable {
   /// What a file of so many bytes is allowed.
   package init(fileSize size: Int) {
     memory = min(size.clampedMultiplication(by: 4), 32 << 30) + 512 << 20
-    processorSeconds = 60 + size >> 20
+    processorSeconds = 20 + size >> 20
     silentSeconds = 600 + size >> 20
     figureBytes = size.clampedMultiplication(by: 64) + 64 << 20
     valueBytes = size.clampedMultiplication(by: 2200) + 256 << 20

@@ -20,13 +20,14 @@ extension FuzzedReader {
 }
 
 enum FuzzedReaders {
-  /// The reader of files with this ending.
-  static func reader(of ending: String) -> any FuzzedReader {
-    switch ending {
+  /// The reader of files like a valid one, by its ending.
+  static func reader(of seed: URL) -> any FuzzedReader {
+    switch seed.pathExtension {
     case "h5": ArchiveFuzzing()
-    case "yaml": ManifestFuzzing()
+    case "yaml": ManifestFuzzing(seed.path)
     case "tar": TarFuzzing()
-    case "png", "jpg", "webp", "tif", "gif", "bmp", "ppm", "pgm": PictureFuzzing()
+    case "png": PictureFuzzing { PNGChunks.summed($0) }
+    case "jpg", "webp", "tif", "gif", "bmp", "ppm", "pgm": PictureFuzzing { $0 }
     default: CheckpointFuzzing()
     }
   }
@@ -66,22 +67,48 @@ private final class CheckpointFuzzing: FuzzedReader {
 private final class PictureFuzzing: FuzzedReader {
   // The largest picture that a small file may be, its numbers, and what decoders keep of it.
   let memory: Int? = 1 << 30
+  private let repair: ([UInt8]) -> [UInt8]
+
+  init(repair: @escaping ([UInt8]) -> [UInt8]) { self.repair = repair }
 
   func reads(_ bytes: [UInt8], at path: String) throws -> Bool {
     do {
-      _ = try ImageDecoder.decode(bytes, name: path)
+      _ = try ImageDecoder.decode(repair(bytes), name: path)
       return true
-    } catch is ImageError {
+    } catch {
       return false
     }
   }
 }
 
+/// PNG's checksums, without which no damage would get to the decoder.
+private enum PNGChunks {
+  /// The bytes with each chunk's checksum made anew, as far as chunks can be told.
+  static func summed(_ bytes: [UInt8]) -> [UInt8] {
+    var (result, place) = (bytes, 8)
+    while place + 12 <= result.count {
+      let length = result[place..<place + 4].reduce(0) { $0 << 8 | Int($1) }
+      guard length <= result.count - place - 12 else { break }
+      let end = place + 8 + length
+      let sum = result[place + 4..<end].reduce(UInt32.max) { sum, byte in
+        (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 == 1 ? sum >> 1 ^ 0xEDB8_8320 : sum >> 1 }
+      }
+      for byte in 0..<4 { result[end + byte] = UInt8(truncatingIfNeeded: ~sum >> UInt32(24 - 8 * byte)) }
+      place = end + 4
+    }
+    return result
+  }
+}
+
 private final class ManifestFuzzing: FuzzedReader {
+  /// Where its relative paths start.
+  private let seed: String
+
+  init(_ seed: String) { self.seed = seed }
+
   func reads(_ bytes: [UInt8], at path: String) throws -> Bool {
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
     do {
-      _ = try ManifestReader(file: path).read()
+      _ = try ManifestReader(file: seed).parse(String(decoding: bytes, as: UTF8.self))
       return true
     } catch {
       return false
@@ -117,7 +144,10 @@ private final class ArchiveFuzzing: FuzzedReader {
     do {
       let child = try process ?? ReaderProcess()
       process = child
-      let archive = try ArchiveReader(ConfinedFile(path: path, process: child))
+      // A loop without end ends no later, so it need not take long.
+      var limits = ReadingLimits(fileSize: bytes.count)
+      limits.processorSeconds = 2
+      let archive = try ArchiveReader(ConfinedFile(path: path, process: child, limits: limits))
       let report = try ArchiveVerifier.verify(archive)
       let model = try ReportModel(archives: [archive])
       _ = (ReportTable.render(model, colour: false, width: 100), HTMLReport.render(model), CSVReport.render(model))

@@ -26,7 +26,7 @@ struct ReaderFuzzer: ParsableCommand {
     let damaged = FileManager.default.temporaryDirectory.appendingPathComponent(
       "damaged-\(getpid()).\(url.pathExtension)")
     // What a reader allocates once, such as tables, is allocated now.
-    let reader = FuzzedReaders.reader(of: url.pathExtension)
+    let reader = FuzzedReaders.reader(of: url)
     guard try reader.reads(bytes, at: damaged.path) else { throw ValidationError("\(file) is not valid itself") }
     if let memory = reader.memory { try limitMemory(to: 2 * 2 * bytes.count + memory) }
     var accepted = 0

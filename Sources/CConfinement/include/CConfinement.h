@@ -6,7 +6,8 @@
 /// sockets and processes, and, where Linux has seccomp, every call of the system but those that read what is open, answer
 /// on a socket that is open, and use memory. What is taken is refused with EPERM.
 ///
-/// - Parameter descriptors: how many files may be open, those that are included; new ones only come over a socket.
+/// - Parameter descriptors: how many files may be open. All but the first three come over a socket: what is open beyond those is
+///   closed.
 /// - Returns: 0, or an errno where the limits cannot be set. A kernel without seccomp is no failure: the limits hold there.
 int gauntlet_confine(unsigned descriptors);
 
