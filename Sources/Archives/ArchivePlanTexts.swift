@@ -3,13 +3,11 @@ extension ArchiveReader {
   ///
   /// - Throws: `ArchiveError` for a table that does not hold together.
   public func planTexts() throws -> [(name: String, text: String)] {
-    try HDF5.exclusively {
-      let root = "/provenance/plan/"
-      guard stored.exists(root + "name") else { return [] }
-      let names = try stored.strings(root + "name")
-      let texts = try stored.strings(root + "json")
-      guard names.count == texts.count else { throw stored.failure("the table of the plan does not hold together") }
-      return zip(names, texts).map { ($0, $1) }
-    }
+    let root = "/provenance/plan/"
+    guard try stored.exists(root + "name") else { return [] }
+    let names = try stored.strings(root + "name")
+    let texts = try stored.strings(root + "json")
+    guard names.count == texts.count else { throw stored.failure("the table of the plan does not hold together") }
+    return zip(names, texts).map { ($0, $1) }
   }
 }

@@ -23,7 +23,8 @@ package struct ReadingLimits: Equatable {
     processorSeconds = 20 + size >> 20
     silentSeconds = 600 + size >> 20
     figureBytes = size.clampedMultiplication(by: 64) + 64 << 20
-    valueBytes = size.clampedMultiplication(by: 2200) + 256 << 20
+    // Values that were not written take nothing of a file, and are read as often as figures are made of them.
+    valueBytes = size.clampedMultiplication(by: 20_000) + 256 << 20
   }
 }
 
