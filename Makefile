@@ -72,7 +72,7 @@ sanitize: setup
 	tools/sanitize.sh thread --skip KernelsTests --skip SlurmTests
 	tools/sanitize.sh address --skip KernelsTests --skip SlurmTests
 
-# The same for continuous integration: in the build that is there, whose dependencies and kernels stay, and where each can find
+# The same in a quarter of an hour: in the build that is there, whose dependencies and kernels stay, and where each can find
 # something: the sanitizer of threads in what has threads, that of addresses in what reads files and in what computes. Tests of
 # the whole program, which draw much or wait long, and the scheduler, which has neither threads nor addresses, are left to
 # `make sanitize`. `make build` makes the plain program again.
