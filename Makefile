@@ -7,15 +7,16 @@ SWIFT ?= swift
 BUILD := .build/release
 GAUNTLET := $(BUILD)/gauntlet
 PYTHON := .venv/bin/python
+DIST_PYTHON := .venv-dist/bin/python
+PYTHON_TESTS := .venv-python/tested
 RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test dist sbom kubernetes simulate chaos full-disk strangers sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test dist wheel try-dist test-python sbom kubernetes simulate chaos full-disk strangers sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
-	$(GAUNTLET) miniature $(DATA)
-	$(GAUNTLET) run manifests/miniature.yaml --run $(RUN)
+	$(GAUNTLET) demo . --run $(RUN)
 
 # The study's nine experiments in small: table, and a page with the study's figures.
 study: build
@@ -26,9 +27,36 @@ test: setup
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
 
-# The program with its libraries in one folder, for machines that have neither Swift nor the libraries.
-dist: build
-	tools/dist.sh dist/gauntlet
+# The program with its libraries as dist/gauntlet-VERSION-linux-ARCH.tar.gz, for machines that have neither Swift nor the
+# libraries: unpack and start it anywhere.
+dist: build $(DIST_PYTHON)
+	tools/libav.sh dist/libav
+	$(DIST_PYTHON) tools/dist.py
+
+# The same program and the Python package as a wheel: pip install dist/*.whl.
+wheel: dist
+	GAUNTLET_PROGRAM=$(CURDIR)/dist/gauntlet-$$(tools/version.sh)-linux-$$(uname -m) $(DIST_PYTHON) -m build --wheel \
+	  --no-isolation --outdir dist python
+
+# Tarball and wheel in bare roots of two Debian releases, as an ordinary user with a home that cannot be written; as root.
+try-dist:
+	tools/try_dist.sh
+
+$(DIST_PYTHON): tools/dist-requirements.txt
+	python3 -m venv .venv-dist
+	.venv-dist/bin/pip install --quiet -r tools/dist-requirements.txt
+	touch $@
+
+# The Python package in an environment of its own: its tests, the examples of its texts, and docs/python.md. Needs no program.
+test-python: $(PYTHON_TESTS)
+	.venv-python/bin/pip install --quiet --no-deps --force-reinstall ./python
+	cd python/tests && ../../.venv-python/bin/python -m pytest -q -c ../pyproject.toml --rootdir .. -p no:cacheprovider . \
+	  --doctest-modules --doctest-glob '*.md' --pyargs gauntlet ../../docs/python.md
+
+$(PYTHON_TESTS): python/pyproject.toml
+	python3 -m venv .venv-python
+	.venv-python/bin/pip install --quiet './python[test]'
+	touch $@
 
 # What the program is made of: Swift packages and shared libraries with versions and digests, as CycloneDX.
 sbom: build

@@ -143,7 +143,7 @@ let package = Package(
         "Archives", "Durable", "Networks", "Kernels", "Benchmarks", "Imaging", "Machine", "Scheduling", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      // Where the program is found its libraries' libraries are looked for, too: `tools/dist.sh` puts them all there.
+      // Where the program is found its libraries' libraries are looked for, too: `tools/dist.py` puts them all there.
       // Addresses of other libraries are found at the start and cannot be changed later (full RELRO).
       linkerSettings: [
         .unsafeFlags(

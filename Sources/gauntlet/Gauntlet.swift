@@ -43,7 +43,7 @@ struct Gauntlet: ParsableCommand {
       ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, SignCommand.self,
       ReportCommand.self,
       InspectCommand.self, BenchCommand.self,
-      KeysCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
+      KeysCommand.self, DemoCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
       ExportCommand.self,
     ])
 

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CommandLineTests {
   static let commands = [
     "run", "coordinate", "work", "status", "resume", "mend", "collect", "verify", "report", "inspect", "bench", "keys",
-    "miniature", "models", "predict", "launch", "export",
+    "demo", "miniature", "models", "predict", "launch", "export",
   ]
 
   @Test("--help says how to use it", arguments: commands)

@@ -9,6 +9,10 @@ import Testing
     ("make ", "builds Gauntlet, evaluates all of the miniature or runs all tests"),
     ("python3 -m venv", "downloads packages"),
     (".venv/bin/python", "needs those packages"),
+    ("pip install", "installs packages"),
+    ("tar xzf", "unpacks what make dist makes"),
+    ("gauntlet-0.9.0", "is what was unpacked"),
+    ("gauntlet demo   ", "evaluates all of the miniature; DemoTests does in small"),
     ("gauntlet launch my.yaml --run /runs/r1", "needs Kubernetes; EngineTests renders its objects"),
     ("gauntlet work --connect tcp://head:5757", "needs a machine of that name; LaunchTests connects to one on this"),
   ]

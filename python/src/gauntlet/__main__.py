@@ -1,0 +1,5 @@
+"""``python -m gauntlet`` is the program, too."""
+
+from ._program import main
+
+main()

@@ -1,0 +1,39 @@
+"""What can go wrong, each as one sentence that says what to do."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import NoReturn
+
+
+class ArchiveError(ValueError):
+    """A file that is no archive, or one that does not hold together."""
+
+
+class NotComparableError(ValueError):
+    """Results that are not of the same images, classes or conditions."""
+
+
+class MissingExtraError(ImportError):
+    """An optional package that is not installed."""
+
+
+def need(package: str, extra: str, what: str) -> ModuleType:
+    """The module of an optional package.
+
+    Raises:
+        MissingExtraError: with the command that installs it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        name = package.split(".")[0]
+        raise MissingExtraError(
+            f"{what} needs {name}, which is not installed: pip install {name}, or this package with its extra [{extra}]"
+        ) from error
+
+
+def refuse(path: object, reason: str) -> NoReturn:
+    """Raises an error about a file."""
+    raise ArchiveError(f"{path}: {reason}")
