@@ -103,7 +103,9 @@ def licences(folder, found, preferred):
     lines = [
         "# What is inside\n",
         "Gauntlet itself is under the Apache License 2.0 (LICENSE). It carries these, each under its own licence, whose text is",
-        "beside this file. Sources of Debian's packages, each of the version named: https://snapshot.debian.org/package/SOURCE/.\n",
+        "beside this file. Sources of Debian's packages, each of the version named: https://snapshot.debian.org/package/SOURCE/.",
+        "libjbig, which libtiff needs, is under the GPL, version 2 or later, alone, so that all together may be passed on under",
+        "the GPL, version 3, to which every other licence here can be added. What is built from source carries none of them.\n",
         "| part | what it is | version | licence |",
         "| --- | --- | --- | --- |",
     ]
