@@ -73,12 +73,12 @@ class Evaluation:
     def __getitem__(self, name: str) -> xarray.DataArray:
         return self.data[name]
 
-    @property
+    @cached_property
     def labels(self) -> np.ndarray:
         """The images' classes, int64 [image]; -1 where unknown."""
         return np.asarray(self._node["label"][...])
 
-    @property
+    @cached_property
     def paths(self) -> np.ndarray:
         """The images' paths, str [image]; those of several sets start with the set's name."""
         return np.asarray(self._node["path"].asstr()[...])
