@@ -50,7 +50,7 @@ def test_a_model_looks_the_same_everywhere(archive):
     lesion = plot.lesions(archive).axes[0].get_lines()
     attack = plot.attacks(archive).axes[0].get_lines()
     assert lesion[1].get_label() == attack[2].get_label() == "vit-nano"
-    assert lesion[1].get_color() == attack[2].get_color()
+    assert lesion[1].get_color() == attack[2].get_color() != lesion[0].get_color()
 
 
 def test_bars_have_the_mean_in_the_legend(archive):

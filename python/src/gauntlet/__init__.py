@@ -25,6 +25,8 @@ from ._tables import Table, table
 if TYPE_CHECKING:
     import pandas
 
+    from . import plot
+
 try:
     __version__ = version("gauntlet-robustness")
 except PackageNotFoundError:  # not installed: run from its sources
