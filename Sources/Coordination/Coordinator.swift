@@ -162,7 +162,8 @@ public final class Coordinator: Sendable {
       withdraw()
     }
     var session = try CoordinatorLoop(
-      configuration: configuration, ledger: ledger, source: source, logger: logger, router: router)
+      configuration: configuration, ledger: ledger, source: source, logger: logger,
+      surroundings: CoordinatorSurroundings(router))
     defer { session.end() }
     let outcome = try session.run {
       lastTurn.store((ContinuousClock.now - start).nanoseconds, ordering: .releasing)

@@ -103,7 +103,7 @@ public enum CoordinatorBenchmark {
     var dealers: [DealerEndpoint] = []
     for index in 0..<count {
       let name = "idle-\(process)-\(index)"
-      let dealer = try DealerEndpoint(connect: address, workerID: name, security: security)
+      let dealer = try DealerEndpoint(connect: address, security: security)
       _ = try dealer.send(
         .hello(
           .init(workerID: name, host: "", credits: 1, version: "benchmark", instructionSet: "scalar")))
@@ -127,7 +127,7 @@ public enum CoordinatorBenchmark {
   }
 
   private static func answer(_ address: String, _ name: String, _ security: ClientSecurity) throws {
-    let dealer = try DealerEndpoint(connect: address, workerID: name, security: security)
+    let dealer = try DealerEndpoint(connect: address, security: security)
     defer { dealer.close() }
     _ = try dealer.send(
       .hello(

@@ -7,18 +7,16 @@ import Scheduling
 import Shards
 
 /// One run of a coordinator: events in, the scheduler's actions out.
-struct CoordinatorLoop {
+package struct CoordinatorLoop {
   private let configuration: CoordinatorConfiguration
   private let source: any WorkSource
   private let logger: Logger
-  private let router: RouterEndpoint
+  private let line: any WorkerLine
+  private let clock: any CoordinatorClock
   private let writer: LedgerWriter
   private let ledger: Ledger
-  private let start = ContinuousClock.now
   private var scheduler: Scheduler
-  private var workers: Set<String> = []
-  /// The key that each of them joined with.
-  private var keys: [String: CurvePublicKey] = [:]
+  private var members = Members()
   private var isFinished = false
   /// Why no worker can compute anything.
   private var stall: String?
@@ -37,17 +35,19 @@ struct CoordinatorLoop {
   /// The result that the event at hand brought.
   private var payload: (data: Data, nanoseconds: UInt64)?
   private var journal: [LedgerWriter.Task] = []
-  private var lastLook = ContinuousClock.now
+  private var lastLook: Double
 
-  init(
+  package init(
     configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger,
-    router: RouterEndpoint
+    surroundings: CoordinatorSurroundings
   ) throws {
     self.configuration = configuration
     self.source = source
     self.logger = logger
-    self.router = router
-    try ledger.interruptOpenAttempts(at: Date().timeIntervalSince1970)
+    line = surroundings.line
+    clock = surroundings.clock
+    lastLook = clock.now
+    try ledger.interruptOpenAttempts(at: clock.date)
     let failed = try ledger.failedWorkers()
     let open = try ledger.openAttempts()
     let losses = try ledger.losses()
@@ -75,38 +75,35 @@ struct CoordinatorLoop {
       reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0,
       stallSeconds: configuration.stallSeconds, doubtSeconds: configuration.doubtSeconds,
       results: try ledger.recentResults())
-    writer = LedgerWriter(ledger: ledger, source: source, former: try ledger.formerParts()) { [waker = router.waker] in
-      waker.wake()
-    }
+    writer = LedgerWriter(
+      ledger: ledger, source: source, former: try ledger.formerParts(), surroundings: surroundings)
   }
 
-  private var now: Double {
-    let time = (ContinuousClock.now - start).components
-    return Double(time.seconds) + Double(time.attoseconds) * 1e-18
-  }
+  private var now: Double { clock.now }
 
-  mutating func run(isDraining: () -> Bool) throws -> RunOutcome {
+  package mutating func run(isDraining: () -> Bool) throws -> RunOutcome {
     try handle(.tick)
     while true {
       try lookAtPlace()
       let isEnding = isFinished || stall != nil || isDraining()
-      if let received = try router.receive(timeout: isEnding ? .zero : waitingTime) {
+      if let received = try line.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
         case .success(let message): try take(message, from: received.peer, received.key)
         case .failure(let error):
-          refuse("refused a message", "\(received.peer)", Self.text(error.sentence))
+          refuse(
+            "refused a message", members.name(of: received.peer, received.key) ?? "\(received.peer)",
+            Self.text(error.sentence))
           try send(.rejection(reason: "\(error)"), to: received.peer)
         }
       } else if isEnding, writer.isIdle {
-        for worker in workers where isFinished || stall != nil || !configuration.keepsWorkers {
-          try send(
-            .shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: PeerID(workerID: worker))
+        for worker in members.all where isFinished || stall != nil || !configuration.keepsWorkers {
+          try send(.shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: worker)
         }
         if let stall, !isFinished { return .stalled(reason: stall) }
         return isFinished ? .finished : .drained
       } else if isEnding {
         // The writer wakes the socket when it is through.
-        _ = try router.receive(timeout: .milliseconds(20)).map { try take($0) }
+        _ = try line.receive(timeout: .milliseconds(20)).map { try take($0) }
       }
       try takeCompletions()
       if let deadline = scheduler.nextDeadline, deadline <= now { try handle(.tick) }
@@ -115,14 +112,14 @@ struct CoordinatorLoop {
 
   /// Whether the run folder is still there and still this process's, once a second, though nothing is written meanwhile.
   private mutating func lookAtPlace() throws {
-    guard ContinuousClock.now - lastLook > .seconds(1) else { return }
-    lastLook = .now
+    guard now - lastLook > 1 else { return }
+    lastLook = now
     try ledger.checkPlace()
     try configuration.checkOwner()
   }
 
   /// Ends the writer after what it has.
-  func end() { writer.end() }
+  package func end() { writer.end() }
 
   /// At most as long as the folder may go unlooked at.
   private var waitingTime: Duration {
@@ -135,21 +132,10 @@ struct CoordinatorLoop {
     if case .success(let message) = received.message { try take(message, from: received.peer, received.key) }
   }
 
-  /// A name belongs to the key that it joined with, as long as its worker lives.
-  private mutating func isOthers(_ worker: String, _ key: CurvePublicKey, _ message: WireMessage) -> Bool {
-    guard let owner = keys[worker], owner != key else { return false }
-    if case .hello = message, !scheduler.isLive(worker) { return false }
-    return true
-  }
-
   private mutating func take(_ message: WireMessage, from peer: PeerID, _ key: CurvePublicKey) throws {
-    let worker = peer.workerID
-    guard !isOthers(worker, key, message) else {
-      refuse("refused one that took another worker's name", worker, "its key is not the one that the name joined with")
-      return try send(.rejection(reason: "another worker has this name"), to: peer)
-    }
+    if case .hello(let hello) = message { return try welcome(hello, peer, key) }
+    guard let worker = members.hear(peer, key, at: now) else { return try ask(peer) }
     switch message {
-    case .hello(let hello): try welcome(hello, peer, key)
     case .heartbeat(let held, let passes):
       try send(.heartbeatReply, to: peer)
       try handle(.heartbeat(worker: worker, held: held, passes: passes))
@@ -159,10 +145,9 @@ struct CoordinatorLoop {
     case .failure(let shard, let reason, let kind):
       try take(failure: reason, kind, of: ShardLease(shard, worker: worker))
     case .goodbye:
-      workers.remove(worker)
-      keys[worker] = nil
+      members.remove(worker)
       try handle(.left(worker: worker))
-    case .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
+    case .hello, .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
       try send(.rejection(reason: "only a coordinator says this"), to: peer)
     }
   }
@@ -170,12 +155,11 @@ struct CoordinatorLoop {
   /// A result takes its shard from whoever computes it, so it is checked before: a false one costs others nothing, and its
   /// own worker's attempt failed.
   private mutating func take(_ result: Data, of lease: ShardLease, nanoseconds: UInt64) throws {
-    if workers.contains(lease.worker), scheduler.wants(lease.shard), let definition = ledger.definition(of: lease.shard)
-    {
+    if scheduler.wants(lease.shard), let definition = ledger.definition(of: lease.shard) {
       do { try source.check(result, for: definition) } catch {
         let reason = Self.text(error.reason)
         refuse("refused a result", lease.worker, reason)
-        try send(.acknowledgement(lease.handingOver, .refused), to: PeerID(workerID: lease.worker))
+        try send(.acknowledgement(lease.handingOver, .refused), to: lease.worker)
         return try handle(.failed(lease, reason: reason))
       }
     }
@@ -188,8 +172,6 @@ struct CoordinatorLoop {
   private mutating func take(
     failure reason: String, _ kind: WireMessage.FailureKind, of lease: ShardLease
   ) throws {
-    // Of one that never said hello nothing counts, and its messages must not fill the disk.
-    guard workers.contains(lease.worker) else { return }
     let reason = Self.text(reason)
     guard scheduler.holds(lease) else {
       return refuse("passed over the failure of a shard that its sender does not hold", lease.worker, reason)
@@ -253,8 +235,14 @@ struct CoordinatorLoop {
   }
 
   private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID, _ key: CurvePublicKey) throws {
-    guard hello.workerID == peer.workerID else {
-      return try send(.rejection(reason: "the worker's name is not its connection's"), to: peer)
+    if let name = members.name(of: peer, key), name != hello.workerID {
+      return try send(.rejection(reason: "this connection is another worker's"), to: peer)
+    }
+    guard !members.isOthers(hello.workerID, key, at: now, leaseSeconds: configuration.leaseSeconds) else {
+      refuse(
+        "refused one that took another worker's name", Self.text(hello.workerID),
+        "its key is not the one that the name joined with")
+      return try send(.rejection(reason: "another worker has this name"), to: peer)
     }
     guard Self.isName(hello.workerID) else {
       let rule =
@@ -268,8 +256,7 @@ struct CoordinatorLoop {
           reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
         to: peer)
     }
-    keys[hello.workerID] = key
-    let isNew = workers.insert(hello.workerID).inserted
+    let isNew = members.join(hello.workerID, peer, key, at: now)
     if isNew { joined += 1 }
     if isNew, joined < Self.toldInFull || joined.nonzeroBitCount == 1 {
       logger.info(
@@ -279,16 +266,25 @@ struct CoordinatorLoop {
           "instruction_set": "\(Self.text(hello.instructionSet))", "version": "\(hello.version)",
         ])
     }
-    try send(
-      .welcome(
-        .init(
-          runID: source.runID, heartbeatMilliseconds: max(1, Int(configuration.heartbeatSeconds * 1000)),
-          coordinatorVersion: configuration.version)), to: peer)
+    try send(.welcome(greeting), to: peer)
     let held = hello.runID.isEmpty || hello.runID == source.runID ? hello.held : []
     try handle(
       .joined(
         worker: hello.workerID, credits: hello.credits,
         held: held))
+  }
+
+  private var greeting: WireMessage.Welcome {
+    .init(
+      runID: source.runID, heartbeatMilliseconds: max(1, Int(configuration.heartbeatSeconds * 1000)),
+      coordinatorVersion: configuration.version)
+  }
+
+  /// Asks a connection who it is: a worker that is welcomed without having asked says hello again, with what it holds. Until
+  /// then nothing that it says counts.
+  private mutating func ask(_ peer: PeerID) throws {
+    guard members.isToBeAsked(peer, at: now, seconds: configuration.heartbeatSeconds) else { return }
+    try send(.welcome(greeting), to: peer)
   }
 
   /// Names are told in logs, and in `gauntlet mend --reject` beside numbers of shards.
@@ -322,12 +318,12 @@ struct CoordinatorLoop {
 
   /// Does what the scheduler decided; gives an event where a lease did not reach its worker.
   private mutating func perform(_ action: Scheduler.Action) throws -> Scheduler.Event? {
-    let time = Date().timeIntervalSince1970
+    let time = clock.date
     switch action {
     case .lease(let lease): return try deliver(lease, time)
     case .adopted(let lease):
       enter(.leased(shard: lease.shard, attempt: lease.attempt, worker: lease.worker, time: time))
-    case .revoke(let lease): try send(.revocation(lease.handingOver), to: PeerID(workerID: lease.worker))
+    case .revoke(let lease): try send(.revocation(lease.handingOver), to: lease.worker)
     case .ended(let lease, let outcome, let reason):
       enter(
         .ended(
@@ -348,14 +344,9 @@ struct CoordinatorLoop {
       }
       journal.append(.store(lease, definition, payload: payload.data, computeNanoseconds: payload.nanoseconds))
     case .acknowledge(let lease, let acknowledgement):
-      try send(.acknowledgement(lease.handingOver, acknowledgement), to: PeerID(workerID: lease.worker))
+      try send(.acknowledgement(lease.handingOver, acknowledgement), to: lease.worker)
     case .unknown(let worker):
-      // A worker that is welcomed without having asked says hello again, with what it holds.
-      try send(
-        .welcome(
-          .init(
-            runID: source.runID, heartbeatMilliseconds: max(1, Int(configuration.heartbeatSeconds * 1000)),
-            coordinatorVersion: configuration.version)), to: PeerID(workerID: worker))
+      if let peer = members.peer(of: worker) { try ask(peer) }
     case .rested(let worker, let until):
       logger.warning(
         "a worker rests: others computed what it failed",
@@ -368,10 +359,10 @@ struct CoordinatorLoop {
       logger.error("no worker can compute anything; the coordinator ends", metadata: ["reason": "\(reason)"])
       stall = reason
     case .refused(let worker, let reason):
-      if workers.remove(worker) != nil {
+      try send(.rejection(reason: reason), to: worker)
+      if members.remove(worker) {
         logger.error("a worker is refused", metadata: ["worker": "\(worker)", "reason": "\(reason)"])
       }
-      try send(.rejection(reason: reason), to: PeerID(workerID: worker))
     case .finished: isFinished = true
     }
     return nil
@@ -384,7 +375,7 @@ struct CoordinatorLoop {
       lease.handingOver,
       task: try source.task(
         for: definition, attempt: lease.attempt, isLast: scheduler.isLastAttempt(lease)))
-    guard try router.send(message, to: PeerID(workerID: lease.worker)) != .sent else { return nil }
+    if let peer = members.peer(of: lease.worker), try line.send(message, to: peer) == .sent { return nil }
     return .disconnected(
       worker: lease.worker, undelivered: [lease.handingOver])
   }
@@ -406,5 +397,9 @@ struct CoordinatorLoop {
   private mutating func enter(_ entry: LedgerEntry) { journal.append(.enter(entry)) }
 
   /// What does not arrive is said again when the worker is heard the next time.
-  private func send(_ message: WireMessage, to peer: PeerID) throws { _ = try router.send(message, to: peer) }
+  private func send(_ message: WireMessage, to peer: PeerID) throws { _ = try line.send(message, to: peer) }
+
+  private func send(_ message: WireMessage, to worker: String) throws {
+    if let peer = members.peer(of: worker) { try send(message, to: peer) }
+  }
 }

@@ -4,7 +4,7 @@ import Scheduling
 import Shards
 import Synchronization
 
-/// A thread that makes results durable and enters the journal, many entries to one commit.
+/// Makes results durable and enters the journal, many entries to one commit, on a thread of its own.
 ///
 /// Everything goes through one queue in order, so the ledger tells the story as it happened. A result is reported as
 /// stored only after the commit that records it.
@@ -27,7 +27,6 @@ final class LedgerWriter: Sendable {
     var tasks: [Task] = []
     var completions: [Completion] = []
     var isBusy = false
-    var isEnding = false
     var isBroken = false
   }
 
@@ -38,32 +37,29 @@ final class LedgerWriter: Sendable {
   private let source: any WorkSource
   /// Parts that lack images which could not be read, by shards that are computed anew for them.
   private let former: [Int64: StoredPart]
-  private let notify: @Sendable () -> Void
+  private let surroundings: CoordinatorSurroundings
   private let state = Mutex(State())
-  private let work = DispatchSemaphore(value: 0)
-  private let ended = DispatchSemaphore(value: 0)
 
-  /// Starts the thread; `notify` is called when there are completions, and when the queue has run empty.
+  /// Begins; the line is woken when there are completions, and when the queue has run empty.
   init(
-    ledger: Ledger, source: any WorkSource, former: [Int64: StoredPart] = [:], notify: @escaping @Sendable () -> Void
+    ledger: Ledger, source: any WorkSource, former: [Int64: StoredPart] = [:], surroundings: CoordinatorSurroundings
   ) {
     self.ledger = ledger
     self.former = former
     self.source = source
-    self.notify = notify
-    let thread = Thread { [self] in
-      loop()
-      ended.signal()
+    self.surroundings = surroundings
+    surroundings.executor.begin { [self] in
+      guard let batch = takeBatch() else { return false }
+      perform(batch)
+      return true
     }
-    thread.stackSize = 4 << 20
-    thread.start()
   }
 
   /// Puts tasks at the end of the queue.
   func add(_ tasks: [Task]) {
     guard !tasks.isEmpty else { return }
     state.withLock { $0.tasks += tasks }
-    work.signal()
+    surroundings.executor.workArrived()
   }
 
   /// What was done since the last call.
@@ -77,20 +73,8 @@ final class LedgerWriter: Sendable {
   /// Nothing is queued, in work, or done and not taken.
   var isIdle: Bool { state.withLock { $0.tasks.isEmpty && !$0.isBusy && $0.completions.isEmpty } }
 
-  /// Does what is queued, then ends the thread.
-  func end() {
-    state.withLock { $0.isEnding = true }
-    work.signal()
-    ended.wait()
-  }
-
-  private func loop() {
-    while true {
-      work.wait()
-      while let batch = takeBatch() { perform(batch) }
-      if state.withLock({ $0.isEnding && $0.tasks.isEmpty }) { return }
-    }
-  }
+  /// Does what is queued, then ends.
+  func end() { surroundings.executor.end() }
 
   private func takeBatch() -> [Task]? {
     state.withLock { state in
@@ -134,7 +118,7 @@ final class LedgerWriter: Sendable {
             entries.append(
               .recorded(
                 shard: lease.shard, attempt: lease.attempt, worker: lease.worker, part: part,
-                computeNanoseconds: nanoseconds, time: Date().timeIntervalSince1970))
+                computeNanoseconds: nanoseconds, time: surroundings.clock.date))
             completions.append(.stored(lease, part))
           } catch let refusal as InvalidResult {
             completions.append(.refused(lease, reason: refusal.reason))
@@ -152,6 +136,6 @@ final class LedgerWriter: Sendable {
       state.completions += completions
       state.isBusy = false
     }
-    notify()
+    surroundings.line.wake()
   }
 }

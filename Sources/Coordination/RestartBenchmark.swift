@@ -80,7 +80,7 @@ public enum RestartBenchmark {
   }
 
   private static func waitForLease(_ address: String, _ security: ClientSecurity) throws {
-    let dealer = try DealerEndpoint(connect: address, workerID: "first", security: security)
+    let dealer = try DealerEndpoint(connect: address, security: security)
     defer { dealer.close() }
     _ = try dealer.send(
       .hello(

@@ -41,20 +41,15 @@ public final class DealerEndpoint: Sendable {
 
   /// Begins to connect to `tcp://HOST:PORT` or `ipc://PATH`; nobody needs to listen there yet.
   ///
-  /// - Parameter workerID: the name by which the coordinator sends to this worker, 1 to 255 bytes. If another
-  ///   connection has it, this one takes its place.
-  /// - Throws: `MessagingError.badAddress`, `.badWorkerID` or `.system`.
-  public init(connect address: String, workerID: String, security: ClientSecurity) throws(MessagingError) {
+  /// The coordinator numbers connections itself: names are said in ``WireMessage/hello(_:)``.
+  ///
+  /// - Throws: `MessagingError.badAddress` or `.system`.
+  public init(connect address: String, security: ClientSecurity) throws(MessagingError) {
     try SocketSettings.check(address)
-    let identity = Array(workerID.utf8)
-    guard let first = identity.first, first != 0, identity.count <= WireLimits.workerIDBytes else {
-      throw .badWorkerID(workerID)
-    }
     waker = try Waker()
     context = try ZeroMQContext()
     let dealer = try ZeroMQSocket(ZMQ_DEALER, in: context)
     try SocketSettings.apply(to: dealer, largestMessageBytes: WireLimits.messageBytes)
-    try dealer.set(ZMQ_ROUTING_ID, bytes: identity)
     try dealer.set(ZMQ_RECONNECT_IVL, SocketSettings.firstReconnectMilliseconds)
     try dealer.set(ZMQ_RECONNECT_IVL_MAX, SocketSettings.lastReconnectMilliseconds)
     try dealer.set(ZMQ_CURVE_SERVERKEY, bytes: security.serverPublicKey.bytes)

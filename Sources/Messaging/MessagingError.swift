@@ -4,8 +4,6 @@ public enum MessagingError: Error, Sendable, Equatable, CustomStringConvertible 
   case addressInUse(String)
   /// The address cannot be listened at or connected to.
   case badAddress(String, reason: String)
-  /// The worker's name cannot be used as a routing identity.
-  case badWorkerID(String)
   /// The message is not one that the other side would believe.
   case invalidMessage(WireError)
   /// The endpoint was closed.
@@ -23,9 +21,6 @@ public enum MessagingError: Error, Sendable, Equatable, CustomStringConvertible 
     case .addressInUse(let address): "another program listens at \(address); stop it or choose another address"
     case .badAddress(let address, let reason):
       "\(address) cannot be used as an address (\(reason)); give tcp://ADDRESS:PORT or ipc://PATH"
-    case .badWorkerID(let name):
-      "the worker's name '\(name)' is \(name.utf8.count) bytes long or begins with a zero byte; "
-        + "give one of 1 to \(WireLimits.workerIDBytes) bytes"
     case .invalidMessage(let error): "the message cannot be sent: \(error)"
     case .closed: "the endpoint was closed"
     case .keyFile(let path, let reason): "the key file \(path) \(reason)"

@@ -4,20 +4,21 @@ import Listening
 import Logging
 import Synchronization
 
-/// A worker's connection, by its name.
+/// A connection, by the number that ZeroMQ gave it. A worker that connects again has another one.
 public struct PeerID: Sendable, Hashable, CustomStringConvertible {
   let bytes: [UInt8]
 
   init(bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The peer that connected with this worker's name.
-  public init(workerID: String) { bytes = Array(workerID.utf8) }
+  /// A connection of a number, for tests that have no sockets.
+  package init(number: UInt32) {
+    bytes = [0] + (0..<4).reversed().map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+  }
 
-  /// The name that the peer connected with; bytes that are no UTF-8 are replaced.
-  public var workerID: String { String(decoding: bytes, as: UTF8.self) }
-
-  /// The name that the peer connected with.
-  public var description: String { workerID }
+  /// ZeroMQ's number, in hexadecimal.
+  public var description: String {
+    "connection " + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
 }
 
 /// The coordinator's end: workers connect to it. Every connection is encrypted, and only authorized keys get in.
@@ -29,10 +30,16 @@ public final class RouterEndpoint: Sendable {
   public struct Received: Sendable, Equatable {
     /// Who sent it.
     public let peer: PeerID
-    /// The authorized key that its connection was let in with. Unlike the name, nobody chooses it freely.
+    /// The authorized key that its connection was let in with.
     public let key: CurvePublicKey
     /// The message, or why it is not believed.
     public let message: Result<WireMessage, WireError>
+
+    package init(peer: PeerID, key: CurvePublicKey, message: Result<WireMessage, WireError>) {
+      self.peer = peer
+      self.key = key
+      self.message = message
+    }
   }
 
   /// Where the endpoint listens, with the port that the system chose for `*`.
@@ -89,7 +96,6 @@ public final class RouterEndpoint: Sendable {
   ) throws(MessagingError) -> BackSocket {
     try SocketSettings.apply(to: router, largestMessageBytes: largestMessageBytes)
     try router.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
-    try router.set(ZMQ_ROUTER_HANDOVER, 1 as Int32)
     try router.set(ZMQ_ZAP_DOMAIN, bytes: Array(Gatekeeper.domain.utf8))
     try router.set(ZMQ_CURVE_SERVER, 1 as Int32)
     try router.set(ZMQ_CURVE_SECRETKEY, bytes: secretKey.bytes)

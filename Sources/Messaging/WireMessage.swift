@@ -100,7 +100,7 @@ public enum WireLimits {
   public static let messageBytes = 256 << 20
   /// The largest task or output, in bytes: a message less 64 KiB for what stands around it.
   public static let payloadBytes = messageBytes - 65_536
-  /// The longest name of a worker, in bytes of UTF-8; ZeroMQ takes no longer routing identity.
+  /// The longest name of a worker, in bytes of UTF-8.
   public static let workerIDBytes = 255
   /// The longest of the other names, in bytes of UTF-8.
   public static let nameBytes = 1_024

@@ -190,9 +190,6 @@ public struct Scheduler: Sendable {
     index(of: lease.shard).map { leases[$0]?.lease == lease || copies[$0]?.lease == lease } ?? false
   }
 
-  /// Whether the worker was heard lately, and its connection is not known to be gone.
-  public func isLive(_ worker: String) -> Bool { liveWorkers.contains(worker) }
-
   /// When ``Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
   public var nextDeadline: Double? {
     [

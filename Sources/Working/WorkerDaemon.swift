@@ -100,7 +100,7 @@ public final class WorkerDaemon: Sendable {
     self.logger = logger
     let host = ProcessInfo.processInfo.hostName.prefix(150)
     workerID = "\(host)-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max))"
-    dealer = try DealerEndpoint(connect: address, workerID: workerID, security: security)
+    dealer = try DealerEndpoint(connect: address, security: security)
   }
 
   /// Asks `run` to finish what is being computed, hand back the rest and end. May be called from any thread.

@@ -303,7 +303,7 @@ import Working
     let answers = Mutex<[WireMessage]>([])
     let failure = Mutex<(any Error)?>(nil)
     let stranger = try DealerEndpoint(
-      connect: coordinator.boundAddress, workerID: "stranger", security: place.keys.clientSecurity())
+      connect: coordinator.boundAddress, security: place.keys.clientSecurity())
     Thread.detachNewThread {
       defer { computer.open() }
       do {
@@ -332,39 +332,111 @@ import Working
     #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
   }
 
-  @Test("A living worker's name is taken by nobody with another key", .timeLimit(.minutes(30)))
+  /// Receives until a message is one that is waited for; a worker that is sent home or refused meanwhile throws.
+  private static func await(
+    _ dealer: DealerEndpoint, _ isAwaited: (WireMessage) -> Bool
+  ) throws {
+    while let message = try dealer.receive(timeout: .seconds(20))?.get() {
+      if isAwaited(message) { return }
+      switch message {
+      case .rejection, .shutdown, .revocation: throw Unexpected(message: message)
+      default: break
+      }
+    }
+    throw Unexpected(message: nil)
+  }
+
+  private struct Unexpected: Error { let message: WireMessage? }
+
+  @Test(
+    "Who says a living worker's name with another key is refused, and the worker notices nothing",
+    .timeLimit(.minutes(30)))
   func namesBelongToKeys() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
-    let coordinator = try place.coordinator(Source())
+    let source = Source()
+    let coordinator = try place.coordinator(source)
     let security = try place.keys.clientSecurity()
     let other = try KeyBundle.read(from: place.keys.add("other")).clientSecurity
-    let failure = Mutex<(any Error)?>(nil)
-    let answers = Mutex<[WireMessage]>([])
+    let outcome = Mutex<Result<Void, any Error>?>(nil)
     let address = coordinator.boundAddress
+    let hello = WireMessage.hello(.init(workerID: "w", host: "h", credits: 2, version: "1", instructionSet: ""))
     Thread.detachNewThread {
       defer { coordinator.drain() }
-      do {
-        let hello = WireMessage.hello(
-          .init(workerID: "w", host: "h", credits: 1, version: "1", instructionSet: ""))
-        func join(_ security: ClientSecurity) throws -> DealerEndpoint {
-          let dealer = try DealerEndpoint(connect: address, workerID: "w", security: security)
-          _ = try dealer.send(hello)
-          if let answer = try dealer.receive(timeout: .seconds(60))?.get() { answers.withLock { $0.append(answer) } }
-          return dealer
+      let result = Result {
+        let worker = try DealerEndpoint(connect: address, security: security)
+        _ = try worker.send(hello)
+        var leases: [ShardAttempt] = []
+        try Self.await(worker) {
+          if case .lease(let shard, _) = $0 { leases.append(shard) }
+          return leases.count == 2
         }
-        let first = try join(security)
-        defer { first.close() }
-        try join(other).close()
-      } catch { failure.withLock { $0 = error } }
+        let intruder = try DealerEndpoint(connect: address, security: other)
+        // What comes before a name counts for nothing, and neither does what comes after one that is refused.
+        for message in [
+          .heartbeat(held: []), hello, .heartbeat(held: []), .goodbye,
+          .result(leases[0], payload: Data("forged".utf8), computeNanoseconds: 1),
+        ] { _ = try intruder.send(message) }
+        #expect(throws: Unexpected.self) { try Self.await(intruder) { _ in false } }
+        _ = try worker.send(.heartbeat(held: leases))
+        try Self.await(worker) { $0 == .heartbeatReply }
+        for lease in leases {
+          _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
+          try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
+        }
+      }
+      outcome.withLock { $0 = result }
     }
-    #expect(try coordinator.run() == .drained)
-    #expect(failure.withLock { $0 } == nil)
-    let found = answers.withLock { $0 }
-    guard found.count == 2, case .welcome = found[0], case .rejection = found[1] else {
-      Issue.record("\(found)")
-      return
+    #expect(try coordinator.run() == .finished)
+    #expect(throws: Never.self) { try outcome.withLock { try $0?.get() } }
+    #expect(source.stored.withLock { $0 } == [0: [Data("mine".utf8)], 1: [Data("mine".utf8)]])
+    #expect(try place.ledger.attempts().allSatisfy { $0.outcome == .recorded && $0.worker == "w" && $0.attempt == 1 })
+  }
+
+  @Test(
+    "A worker that connects again says hello and goes on with what it has; its former connection counts no more",
+    .timeLimit(.minutes(30)))
+  func anotherConnection() throws {
+    let place = try Place(shards: 2)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source()
+    let coordinator = try place.coordinator(source)
+    let security = try place.keys.clientSecurity()
+    let outcome = Mutex<Result<Void, any Error>?>(nil)
+    let address = coordinator.boundAddress
+    let hello = WireMessage.Hello(workerID: "w", host: "h", credits: 2, version: "1", instructionSet: "")
+    Thread.detachNewThread {
+      defer { coordinator.drain() }
+      let result = Result {
+        let former = try DealerEndpoint(connect: address, security: security)
+        _ = try former.send(.hello(hello))
+        var leases: [ShardAttempt] = []
+        try Self.await(former) {
+          if case .lease(let shard, _) = $0 { leases.append(shard) }
+          return leases.count == 2
+        }
+        let worker = try DealerEndpoint(connect: address, security: security)
+        _ = try worker.send(.result(leases[0], payload: Data("early".utf8), computeNanoseconds: 1))
+        // Not taken for anybody's: who it is is asked.
+        try Self.await(worker) { if case .welcome = $0 { true } else { false } }
+        var again = hello
+        again.held = leases
+        _ = try worker.send(.hello(again))
+        try Self.await(worker) { if case .welcome = $0 { true } else { false } }
+        _ = try former.send(.goodbye)
+        _ = try former.send(.heartbeat(held: []))
+        try Self.await(former) { if case .welcome = $0 { true } else { false } }
+        for lease in leases {
+          _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
+          try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
+        }
+      }
+      outcome.withLock { $0 = result }
     }
+    #expect(try coordinator.run() == .finished)
+    #expect(throws: Never.self) { try outcome.withLock { try $0?.get() } }
+    #expect(source.stored.withLock { $0 } == [0: [Data("mine".utf8)], 1: [Data("mine".utf8)]])
+    #expect(try place.ledger.attempts().allSatisfy { $0.outcome == .recorded && $0.attempt == 1 })
   }
 
   /// Keeps what is logged.
@@ -404,11 +476,11 @@ import Working
       do {
         while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
         for name in ["17", "evil\n2026 info: every shard recorded", "red\u{1B}[31m"] {
-          let peer = try DealerEndpoint(connect: address, workerID: name, security: security)
+          let peer = try DealerEndpoint(connect: address, security: security)
           _ = try peer.send(.hello(.init(workerID: name, host: "h", credits: 1, version: "1", instructionSet: "")))
           if case .rejection = try peer.receive(timeout: .seconds(60))?.get() { rejected.withLock { $0 += 1 } }
         }
-        let stranger = try DealerEndpoint(connect: address, workerID: "stranger", security: security)
+        let stranger = try DealerEndpoint(connect: address, security: security)
         _ = try stranger.send(
           .hello(
             .init(
@@ -447,7 +519,7 @@ import Working
     let failure = Mutex<(any Error)?>(nil)
     let answers = Mutex<[WireMessage]>([])
     let liar = try DealerEndpoint(
-      connect: coordinator.boundAddress, workerID: "liar", security: place.keys.clientSecurity())
+      connect: coordinator.boundAddress, security: place.keys.clientSecurity())
     let honest = try place.worker(coordinator.boundAddress, Doubler())
     let group = DispatchGroup()
     group.enter()

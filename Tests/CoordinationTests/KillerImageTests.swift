@@ -23,7 +23,7 @@ import Working
 
     /// Works until the run is done; false where it was ended.
     func live(as name: String) throws -> Bool {
-      let dealer = try DealerEndpoint(connect: address, workerID: name, security: security)
+      let dealer = try DealerEndpoint(connect: address, security: security)
       defer { dealer.close() }
       _ = try dealer.send(.hello(.init(workerID: name, host: "h", credits: 2, version: "1", instructionSet: "")))
       while true {

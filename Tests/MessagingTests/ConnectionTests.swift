@@ -24,7 +24,7 @@ import Testing
     _ address: String, server: CurvePublicKey? = nil, client: CurveKeyPair? = nil
   ) throws -> DealerEndpoint {
     try DealerEndpoint(
-      connect: address, workerID: "w",
+      connect: address,
       security: ClientSecurity(serverPublicKey: server ?? serverKeys.publicKey, keyPair: client ?? clientKeys))
   }
 
@@ -68,7 +68,7 @@ import Testing
       let authorized = store.folder + "/authorized/worker.public"
       try FileManager.default.moveItem(atPath: authorized, toPath: away)
       let dealer = try DealerEndpoint(
-        connect: router.boundAddress, workerID: "w", security: store.clientSecurity())
+        connect: router.boundAddress, security: store.clientSecurity())
       try expect(.keyRefused, dealer)
       try FileManager.default.moveItem(atPath: away, toPath: authorized)
       while dealer.connection != .established {
@@ -76,7 +76,7 @@ import Testing
         #expect(try dealer.receive(timeout: .milliseconds(50)) == nil)
       }
       _ = try dealer.send(EndpointTests.heartbeat)
-      #expect(try #require(try router.receive(timeout: .seconds(30))).peer.workerID == "w")
+      #expect(try #require(try router.receive(timeout: .seconds(30))).message.get() == EndpointTests.heartbeat)
     }
   }
 

@@ -33,18 +33,19 @@ import Testing
       logger: log.logger, limits: limits, largestMessageBytes: largestMessageBytes)
   }
 
-  private func dealer(_ address: String, _ name: String = "w") throws -> DealerEndpoint {
+  private func dealer(_ address: String) throws -> DealerEndpoint {
     try DealerEndpoint(
-      connect: address, workerID: name,
+      connect: address,
       security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: clientKeys))
   }
 
   /// A worker joins, and is heard and answered.
-  private func expectService(_ router: RouterEndpoint, _ name: String = "honest") throws {
-    let dealer = try dealer(router.boundAddress, name)
-    _ = try dealer.send(EndpointTests.heartbeat)
-    #expect(try #require(try router.receive(timeout: .seconds(60))).peer.workerID == name)
-    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: name)) == .sent)
+  private func expectService(_ router: RouterEndpoint) throws {
+    let dealer = try dealer(router.boundAddress)
+    _ = try dealer.send(EndpointTests.hello("honest"))
+    let received = try #require(try router.receive(timeout: .seconds(60)))
+    #expect(received.name == "honest")
+    #expect(try router.send(.heartbeatReply, to: received.peer) == .sent)
     #expect(try #require(try dealer.receive(timeout: .seconds(60))).get() == .heartbeatReply)
   }
 
@@ -159,21 +160,22 @@ import Testing
   func full() throws {
     let log = KeptLog()
     let router = try router(log) { $0.admitted = 2 }
-    let dealers = try ["a", "b", "c"].map { try dealer(router.boundAddress, $0) }
-    for dealer in dealers { _ = try dealer.send(EndpointTests.heartbeat) }
+    let names = ["a", "b", "c"]
+    let dealers = try names.map { _ in try dealer(router.boundAddress) }
+    for (dealer, name) in zip(dealers, names) { _ = try dealer.send(EndpointTests.hello(name)) }
     var peers: Set<String> = []
     while router.refusedConnections == 0 || peers.count < 2 {
-      if let received = try router.receive(timeout: .milliseconds(20)) { peers.insert(received.peer.workerID) }
+      if let name = try router.receive(timeout: .milliseconds(20))?.name { peers.insert(name) }
     }
     #expect(peers.count == 2)
     #expect(log.lines.contains { $0.contains("ulimit -n") })
     // Somebody leaves, and the one who waits gets in.
-    dealers[["a", "b", "c"].firstIndex { peers.contains($0) } ?? 0].close()
+    dealers[names.firstIndex { peers.contains($0) } ?? 0].close()
     while peers.count < 3 {
-      if let received = try router.receive(timeout: .milliseconds(20)) { peers.insert(received.peer.workerID) }
+      if let name = try router.receive(timeout: .milliseconds(20))?.name { peers.insert(name) }
       for dealer in dealers where dealer.connection.isGivenUp { try dealer.beginAnew() }
-      for dealer in dealers {
-        _ = try? dealer.send(EndpointTests.heartbeat)
+      for (dealer, name) in zip(dealers, names) {
+        _ = try? dealer.send(EndpointTests.hello(name))
         _ = try? dealer.receive(timeout: .zero)
       }
     }
@@ -190,15 +192,18 @@ import Testing
       logger: EndpointTests.quiet)
     let dealers = try (0..<60).map { index in
       try DealerEndpoint(
-        connect: router.boundAddress, workerID: "\(index % 4) \(index)",
+        connect: router.boundAddress,
         security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: pairs[index % 4]))
     }
-    for dealer in dealers { _ = try dealer.send(EndpointTests.heartbeat) }
+    for (index, dealer) in dealers.enumerated() { _ = try dealer.send(EndpointTests.hello("\(index)")) }
+    var peers: Set<PeerID> = []
     for _ in dealers {
       let received = try #require(try router.receive(timeout: .seconds(60)))
-      let index = try #require(received.peer.workerID.first?.wholeNumberValue)
-      #expect(received.key == pairs[index].publicKey)
+      let index = try #require(received.name.flatMap { Int($0) })
+      #expect(received.key == pairs[index % 4].publicKey)
+      peers.insert(received.peer)
     }
+    #expect(peers.count == dealers.count)
   }
 
   @Test("A message of many parts takes no more than one message may, and its connection is closed")
@@ -264,7 +269,8 @@ import Testing
     let message = WireMessage.result(
       ShardAttempt(shard: 5, attempt: 2), payload: Data(count: 20_000_000), computeNanoseconds: 1)
     _ = try dealer.send(message)
-    #expect(try #require(try router.receive(timeout: .seconds(60))).message.get() == message)
+    let received = try #require(try router.receive(timeout: .seconds(60)))
+    #expect(try received.message.get() == message)
     let task = WireMessage.lease(ShardAttempt(shard: 1, attempt: 1), task: Data(count: 20_000_000))
     let heard = Mutex<[WireMessage]>([])
     let reader = DispatchSemaphore(value: 0)
@@ -275,13 +281,13 @@ import Testing
       }
       reader.signal()
     }
-    #expect(try router.send(task, to: PeerID(workerID: "w")) == .sent)
-    #expect(try router.send(.shutdown(reason: "done"), to: PeerID(workerID: "w")) == .sent)
+    #expect(try router.send(task, to: received.peer) == .sent)
+    #expect(try router.send(.shutdown(reason: "done"), to: received.peer) == .sent)
     router.close()
     reader.wait()
     #expect(heard.withLock { $0 } == [task, .shutdown(reason: "done")])
     let second = try self.router(largestMessageBytes: 1 << 26)
-    let leaver = try self.dealer(second.boundAddress, "leaver")
+    let leaver = try self.dealer(second.boundAddress)
     _ = try leaver.send(message)
     _ = try leaver.send(.goodbye)
     leaver.close()

@@ -10,6 +10,11 @@ import Testing
   static let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
   static let heartbeat = WireMessage.heartbeat(held: [ShardAttempt(shard: 1, attempt: 1)])
 
+  /// A worker's introduction.
+  static func hello(_ name: String) -> WireMessage {
+    .hello(.init(workerID: name, host: "h", credits: 1, version: "1", instructionSet: ""))
+  }
+
   private let serverKeys: CurveKeyPair
   private let clientKeys: CurveKeyPair
 
@@ -29,8 +34,8 @@ import Testing
       logger: Self.quiet)
   }
 
-  private func dealer(_ router: RouterEndpoint, _ name: String = "w") throws -> DealerEndpoint {
-    try DealerEndpoint(connect: router.boundAddress, workerID: name, security: client)
+  private func dealer(_ router: RouterEndpoint) throws -> DealerEndpoint {
+    try DealerEndpoint(connect: router.boundAddress, security: client)
   }
 
   private func next(_ router: RouterEndpoint) throws -> RouterEndpoint.Received {
@@ -46,24 +51,28 @@ import Testing
     try TemporaryFolder.with { folder in
       let router = try router(transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket")
       #expect(!router.boundAddress.contains("*"))
-      let first = try dealer(router, "first")
-      let second = try dealer(router, "second")
+      let first = try dealer(router)
+      let second = try dealer(router)
       let payload = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0) })
       let message = WireMessage.result(
         ShardAttempt(shard: 5, attempt: 2), payload: payload, computeNanoseconds: 1)
-      for dealer in [first, second] { #expect(try dealer.send(message) == .sent) }
-      let received = [try next(router), try next(router)]
-      #expect(Set(received.map(\.peer.workerID)) == ["first", "second"])
-      for one in received { #expect(try one.message.get() == message) }
-      #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "second")) == .sent)
-      #expect(try router.send(.shutdown(reason: "done"), to: PeerID(workerID: "first")) == .sent)
+      var peers: [PeerID] = []
+      for dealer in [first, second] {
+        #expect(try dealer.send(message) == .sent)
+        let received = try next(router)
+        #expect(try received.message.get() == message)
+        peers.append(received.peer)
+      }
+      #expect(peers[0] != peers[1])
+      #expect(try router.send(.heartbeatReply, to: peers[1]) == .sent)
+      #expect(try router.send(.shutdown(reason: "done"), to: peers[0]) == .sent)
       #expect(try next(second) == .heartbeatReply)
       #expect(try next(first) == .shutdown(reason: "done"))
       #expect(router.refusedConnections == 0)
     }
   }
 
-  @Test("Every message comes with the key of its connection, whatever name it has", arguments: ["tcp", "ipc"])
+  @Test("Every message comes with the key of its connection, whatever name is said", arguments: ["tcp", "ipc"])
   func keys(transport: String) throws {
     try TemporaryFolder.with { folder in
       let other = try CurveKeyPair.generate()
@@ -74,14 +83,15 @@ import Testing
         logger: Self.quiet)
       let dealers = try [clientKeys, other].map { keys in
         try DealerEndpoint(
-          connect: router.boundAddress, workerID: "name of \(keys.publicKey)",
+          connect: router.boundAddress,
           security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: keys))
       }
-      for dealer in dealers {
-        for _ in 0..<2 { _ = try dealer.send(Self.heartbeat) }
+      for (dealer, keys) in zip(dealers, [clientKeys, other]) {
+        for _ in 0..<2 { _ = try dealer.send(Self.hello("\(keys.publicKey)")) }
       }
       let received = try (0..<4).map { _ in try next(router) }
-      for one in received { #expect(one.peer.workerID == "name of \(one.key)") }
+      for one in received { #expect(one.name == "\(one.key)") }
+      #expect(Set(received.map(\.peer)).count == 2)
       #expect(Set(received.map(\.key)) == [clientKeys.publicKey, other.publicKey])
     }
   }
@@ -89,12 +99,13 @@ import Testing
   @Test("A peer that is not there is a value; so is a queue that is full")
   func unreachable() throws {
     let router = try router()
-    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "nobody")) == .unreachable)
+    let nobody = PeerID(number: 7)
+    #expect(try router.send(.heartbeatReply, to: nobody) == .unreachable)
     let address = router.boundAddress
     router.close()
-    #expect(throws: MessagingError.closed) { try router.send(.heartbeatReply, to: PeerID(workerID: "nobody")) }
+    #expect(throws: MessagingError.closed) { try router.send(.heartbeatReply, to: nobody) }
     #expect(throws: MessagingError.closed) { try router.receive(timeout: .zero) }
-    let dealer = try DealerEndpoint(connect: address, workerID: "w", security: client)
+    let dealer = try DealerEndpoint(connect: address, security: client)
     var outcome = SendOutcome.sent
     for _ in 0..<100_000 where outcome == .sent { outcome = try dealer.send(.heartbeat(held: [])) }
     #expect(outcome == .full)
@@ -106,7 +117,7 @@ import Testing
     let first = try router()
     let address = first.boundAddress
     first.close()
-    let dealer = try DealerEndpoint(connect: address, workerID: "w", security: client)
+    let dealer = try DealerEndpoint(connect: address, security: client)
     #expect(try dealer.send(Self.heartbeat) == .sent)
     let second = try router(address)
     #expect(try next(second).message.get() == Self.heartbeat)
@@ -118,40 +129,42 @@ import Testing
       _ = try dealer.send(Self.heartbeat)
       received = try third.receive(timeout: .milliseconds(100))
     }
-    #expect(received?.peer.workerID == "w")
+    #expect(try received?.message.get() == Self.heartbeat)
   }
 
-  @Test("A second connection of the same name takes the first one's place")
-  func handover() throws {
+  @Test("A second connection that says the same name takes no other's place")
+  func places() throws {
     let router = try router()
     let first = try dealer(router)
-    _ = try first.send(Self.heartbeat)
-    _ = try next(router)
+    _ = try first.send(Self.hello("w"))
+    let own = try next(router).peer
     let second = try dealer(router)
-    _ = try second.send(.goodbye)
-    #expect(try next(router).message.get() == .goodbye)
-    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "w")) == .sent)
-    #expect(try next(second) == .heartbeatReply)
+    _ = try second.send(Self.hello("w"))
+    let other = try next(router).peer
+    #expect(own != other)
+    #expect(try router.send(.heartbeatReply, to: own) == .sent)
+    #expect(try router.send(.shutdown(reason: "done"), to: other) == .sent)
+    #expect(try next(first) == .heartbeatReply)
+    #expect(try next(second) == .shutdown(reason: "done"))
   }
 
   /// Receives until a connection was refused; nothing may come through.
   private func expectRefusal(_ router: RouterEndpoint) throws {
     while router.refusedConnections == 0 { #expect(try router.receive(timeout: .milliseconds(20)) == nil) }
     // An authorized worker still gets in, and its message is the first.
-    let dealer = try dealer(router, "friend")
-    _ = try dealer.send(Self.heartbeat)
-    #expect(try next(router).peer.workerID == "friend")
+    let dealer = try dealer(router)
+    _ = try dealer.send(Self.hello("friend"))
+    #expect(try next(router).name == "friend")
   }
 
   @Test("A client whose key is not authorized gets nothing through")
   func wrongClientKey() throws {
     let router = try router()
     let stranger = try DealerEndpoint(
-      connect: router.boundAddress, workerID: "stranger",
+      connect: router.boundAddress,
       security: ClientSecurity(serverPublicKey: serverKeys.publicKey, keyPair: try CurveKeyPair.generate()))
     _ = try stranger.send(Self.heartbeat)
     try expectRefusal(router)
-    #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "stranger")) == .unreachable)
   }
 
   @Test("Keys that are added and removed count for the next connection, without a new coordinator")
@@ -168,13 +181,13 @@ import Testing
       let router = try RouterEndpoint(bind: "tcp://127.0.0.1:*", security: store.serverSecurity(), logger: Self.quiet)
       func dealer(_ bundle: String) throws -> DealerEndpoint {
         try DealerEndpoint(
-          connect: router.boundAddress, workerID: "w", security: KeyBundle.read(from: bundle).clientSecurity)
+          connect: router.boundAddress, security: KeyBundle.read(from: bundle).clientSecurity)
       }
       let second = try store.add("second")
       try setTime()
       let added = try dealer(second)
-      _ = try added.send(Self.heartbeat)
-      #expect(try next(router).peer.workerID == "w")
+      _ = try added.send(Self.hello("added"))
+      #expect(try next(router).name == "added")
       try FileManager.default.removeItem(atPath: store.folder + "/authorized/worker.public")
       let removed = try dealer(store.bundlePath)
       _ = try removed.send(Self.heartbeat)
@@ -182,8 +195,8 @@ import Testing
       // A file that is no key changes nothing.
       try Data("nonsense".utf8).write(to: URL(fileURLWithPath: store.folder + "/authorized/x.public"))
       let again = try dealer(store.folder + "/second.bundle")
-      _ = try again.send(Self.heartbeat)
-      #expect(try next(router).peer.workerID == "w")
+      _ = try again.send(Self.hello("again"))
+      #expect(try next(router).name == "again")
     }
   }
 
@@ -191,7 +204,7 @@ import Testing
   func wrongServerKey() throws {
     let router = try router()
     let stranger = try DealerEndpoint(
-      connect: router.boundAddress, workerID: "stranger",
+      connect: router.boundAddress,
       security: ClientSecurity(serverPublicKey: try CurveKeyPair.generate().publicKey, keyPair: clientKeys))
     _ = try stranger.send(Self.heartbeat)
     try expectRefusal(router)
@@ -254,7 +267,7 @@ import Testing
       #expect(zmq_connect(socket, open.boundAddress) == 0)
       for frame in 1...frames { zmq_send(socket, "\u{7f}\u{7f}", 2, frame < frames ? ZMQ_SNDMORE : 0) }
       let received = try next(open)
-      #expect(received.peer.workerID == "raw")
+      #expect("\(received.peer)" == "connection 726177")
       #expect(received.key.z85 == secret.publicKey)
       #expect(received.message == .failure(.malformed))
     }
@@ -306,12 +319,15 @@ import Testing
       #expect(throws: MessagingError.self, "\(address)") { try self.router(address) }
     }
     #expect(throws: MessagingError.self) {
-      try DealerEndpoint(connect: "tcp://nonsense", workerID: "w", security: client)
+      try DealerEndpoint(connect: "tcp://nonsense", security: client)
     }
-    for name in ["", "\u{0}w", String(repeating: "w", count: 256)] {
-      #expect(throws: MessagingError.badWorkerID(name)) {
-        try DealerEndpoint(connect: router.boundAddress, workerID: name, security: client)
-      }
-    }
+  }
+}
+
+extension RouterEndpoint.Received {
+  /// The name that is said where it is an introduction.
+  var name: String? {
+    guard case .success(.hello(let hello)) = message else { return nil }
+    return hello.workerID
   }
 }

@@ -11,6 +11,8 @@ import Testing
     let router: RouterEndpoint
     let revoked: DealerEndpoint
     let kept: DealerEndpoint
+    /// The connections that they are reached by.
+    let peers: [String: PeerID]
 
     var authorized: String { store.folder + "/authorized" }
 
@@ -22,29 +24,35 @@ import Testing
         bind: transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket", security: store.serverSecurity(),
         logger: log.logger)
       revoked = try DealerEndpoint(
-        connect: router.boundAddress, workerID: "revoked", security: store.clientSecurity())
+        connect: router.boundAddress, security: store.clientSecurity())
       kept = try DealerEndpoint(
-        connect: router.boundAddress, workerID: "kept", security: KeyBundle.read(from: second).clientSecurity)
-      for dealer in [revoked, kept] {
+        connect: router.boundAddress, security: KeyBundle.read(from: second).clientSecurity)
+      var peers: [String: PeerID] = [:]
+      for (name, dealer) in [("revoked", revoked), ("kept", kept)] {
         _ = try dealer.send(EndpointTests.heartbeat)
-        _ = try #require(try router.receive(timeout: .seconds(60)))
+        peers[name] = try #require(try router.receive(timeout: .seconds(60))).peer
       }
+      self.peers = peers
+    }
+
+    func answer(_ name: String) throws -> SendOutcome {
+      try router.send(.heartbeatReply, to: #require(peers[name]))
     }
 
     /// Waits until the one's connection is gone and refused, and sees that the other's is not.
     func expectRevocation() throws {
-      while try router.send(.heartbeatReply, to: PeerID(workerID: "revoked")) != .unreachable {
+      while try answer("revoked") != .unreachable {
         #expect(try router.receive(timeout: .milliseconds(20)) == nil)
       }
       while revoked.connection != .keyRefused {
         _ = try revoked.send(EndpointTests.heartbeat)
         _ = try revoked.receive(timeout: .milliseconds(20))
       }
-      #expect(try router.send(.heartbeatReply, to: PeerID(workerID: "kept")) == .sent)
+      #expect(try answer("kept") == .sent)
       #expect(try #require(try kept.receive(timeout: .seconds(60))).get() == .heartbeatReply)
       _ = try kept.send(.goodbye)
       let received = try #require(try router.receive(timeout: .seconds(60)))
-      #expect(received.peer.workerID == "kept")
+      #expect(received.peer == peers["kept"])
     }
 
     func write(_ name: String, _ text: String, mode: Int) throws {
@@ -108,7 +116,7 @@ import Testing
           try FileManager.default.moveItem(atPath: scene.authorized, toPath: folder + "/away")
         }
         for name in ["revoked", "kept"] {
-          while try scene.router.send(.heartbeatReply, to: PeerID(workerID: name)) != .unreachable {
+          while try scene.answer(name) != .unreachable {
             #expect(try scene.router.receive(timeout: .milliseconds(20)) == nil)
           }
         }
