@@ -70,7 +70,9 @@ kubernetes: build
 
 # Four hundred blocks of 500 seeds of the scheduler's simulation, then a cluster of 10,000 workers and 5,000,000 shards. A
 # failure prints its seed, which runs alone by GAUNTLET_SIMULATION_SEED=N. Then the ledger on a disk that fails at 50,000
-# operations; GAUNTLET_LEDGER_SEED=N GAUNTLET_LEDGER_SEEDS=1 is one of its seeds.
+# operations; GAUNTLET_LEDGER_SEED=N GAUNTLET_LEDGER_SEEDS=1 is one of its seeds. Then the whole coordinator with workers on
+# that disk, which dies 1,000,000 times, by two processes; GAUNTLET_COORDINATOR_SEED=N GAUNTLET_COORDINATOR_SEEDS=1
+# GAUNTLET_COORDINATOR_POINTS=50 is one of its seeds.
 simulate: setup
 	$(SWIFT) build -c release --build-tests
 	GAUNTLET_SIMULATION_BLOCKS=$${GAUNTLET_SIMULATION_BLOCKS:-400} $(SWIFT) test -c release --skip-build \
@@ -79,6 +81,9 @@ simulate: setup
 	  --filter survivesAtScale
 	GAUNTLET_LEDGER_SEEDS=$${GAUNTLET_LEDGER_SEEDS:-2000} GAUNTLET_LEDGER_POINTS=25 $(SWIFT) test -c release --skip-build \
 	  --filter LedgerCrashTests
+	half=$$(($${GAUNTLET_COORDINATOR_SEEDS:-20000} / 2)); crash() { GAUNTLET_COORDINATOR_SEED=$$1 \
+	  GAUNTLET_COORDINATOR_SEEDS=$$half GAUNTLET_COORDINATOR_POINTS=50 $(SWIFT) test -c release --skip-build \
+	  --filter CoordinatorCrashTests.crashes; }; crash 0 & first=$$!; crash $$half && wait $$first
 
 # Kills, stops, starves and damages runs of the miniature for ten minutes, takes their data, disks and folders away, and
 # compares their archives with an undisturbed one. As root also disks fill; with Debian's package faketime clocks jump; with

@@ -185,7 +185,11 @@ let package = Package(
     // A disk that loses what was not synced, for SQLite.
     .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
     tests(
-      "Coordination", ["Records", "Shards", "Archives", "Messaging", "Planning", "Working", "CFaultyDisk", logging]),
+      "Coordination",
+      [
+        "Records", "Shards", "Archives", "Durable", "Messaging", "Planning", "Scheduling", "Working", "CFaultyDisk",
+        logging, crypto,
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

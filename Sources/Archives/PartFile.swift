@@ -65,6 +65,13 @@ public enum PartFile {
   ///
   /// - Returns: the file's size and SHA-256, hexadecimal.
   public static func write(_ part: PartContents, to path: String) throws -> (bytes: Int, sha256: String) {
+    try write(part, to: path, files: SystemFiles())
+  }
+
+  /// The same by other calls than the system's.
+  package static func write(
+    _ part: PartContents, to path: String, files: any FileCalls
+  ) throws -> (bytes: Int, sha256: String) {
     guard part.agrees else { throw ArchiveError.misplaced(shard: part.shard, reason: "its sizes do not agree") }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -84,7 +91,7 @@ public enum PartFile {
     let seal = Seal.line(hash.finalize())
     data.append(seal)
     hash.update(data: seal)
-    try DurableFile.write(data, to: path, mode: 0o644)
+    try DurableFile.write(data, to: path, mode: 0o644, files: files)
     return (data.count, Digest.text(hash.finalize()))
   }
 

@@ -80,6 +80,7 @@ public final class Ledger: Sendable {
         }
         let ledger = Ledger(path: path, shards: shards, database: pool, identity: readOnly ? nil : identity)
         try pool.read { try ledger.readPieces(in: $0) }
+        if !readOnly { try keepWhatIsRead(pool) }
         return ledger
       } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
         throw LedgerError.foreign(path: path)
@@ -218,6 +219,12 @@ public final class Ledger: Sendable {
       else { throw LedgerError.storage(path: path, detail: "SQLite could not set up its write-ahead log there") }
     }
     return pool
+  }
+
+  /// A process that was killed, or whose sync failed, may have left commits in the WAL that are read and not on disk: a power cut
+  /// would take them back after others went by them. A commit, even of nothing new, syncs all that is before it.
+  private static func keepWhatIsRead(_ pool: any DatabaseWriter) throws {
+    try pool.write { try $0.execute(sql: "PRAGMA user_version = \(version)") }
   }
 
   private static func configuration(readOnly: Bool) -> Configuration {

@@ -11,11 +11,20 @@ public final class RunWorkSource: WorkSource {
   private let folder: RunFolder
   /// What each image shows, by model and benchmark: worked out once.
   private let labels = Mutex<[[Int]: [Int32]]>([:])
+  private let files: any FileCalls
+  /// Folders of parts whose names are on disk.
+  private let keptFolders = Mutex<Set<String>>([])
 
   /// The source of a planned run.
-  public init(plan: Plan, folder: RunFolder) {
+  public convenience init(plan: Plan, folder: RunFolder) {
+    self.init(plan: plan, folder: folder, files: SystemFiles())
+  }
+
+  /// One that writes parts by other calls than the system's.
+  package init(plan: Plan, folder: RunFolder, files: any FileCalls) {
     self.plan = plan
     self.folder = folder
+    self.files = files
   }
 
   /// The plan's run name.
@@ -78,7 +87,7 @@ public final class RunWorkSource: WorkSource {
       observations: output.observations, failures: output.failures, attributes: attributes)
     let path = folder.path + "/" + relativePath
     try makeFolder(of: path)
-    let written = try PartFile.write(contents, to: path)
+    let written = try PartFile.write(contents, to: path, files: files)
     return StoredPart(
       path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count,
       unreadableImages: unreadable)
@@ -93,13 +102,19 @@ public final class RunWorkSource: WorkSource {
   }
 
   /// Removes the part's file.
-  public func remove(_ part: StoredPart) { unlink(folder.path + "/" + part.path) }
+  public func remove(_ part: StoredPart) { files.remove(folder.path + "/" + part.path) }
 
-  /// Makes the folder of a part below the run folder, which is not made anew where it is gone.
+  /// Makes the folder of a part below the run folder, which is not made anew where it is gone, and has the disk keep its name:
+  /// without it no part in it would outlive a power cut. Who made it before may have ended before that.
   private func makeFolder(of part: String) throws(FileError) {
     let thousand = DurableFile.folder(of: part)
-    for path in [DurableFile.folder(of: thousand), thousand] where mkdir(path, 0o700) != 0 && errno != EEXIST {
-      throw FileError("make the folder", path)
+    for path in [DurableFile.folder(of: thousand), thousand] {
+      let code = files.makeFolder(path, mode: 0o700)
+      guard code == 0 || code == EEXIST else { throw FileError("make the folder", path, code: code) }
+      guard code == 0 || !keptFolders.withLock({ $0.contains(path) }) else { continue }
+      let refusal = files.synchroniseFolder(DurableFile.folder(of: path))
+      guard refusal == 0 else { throw FileError("make the folder", path, code: refusal) }
+      keptFolders.withLock { _ = $0.insert(path) }
     }
   }
 

@@ -5,9 +5,17 @@ public enum DurableFile {
   /// Writes a file beside its place, syncs it, renames it, and syncs the folder, which must be there: a folder that went
   /// away is not made anew.
   ///
-  /// - Throws: `FileError`; nothing is left then, and what was at `path` stays.
+  /// - Throws: `FileError`; nothing is left then, and what was at `path` stays, but where it was the folder that could not be
+  ///   synced: then either may be there after a power cut.
   public static func write(_ data: Data, to path: String, mode: mode_t = 0o600) throws(FileError) {
-    let draft = try DraftFile(for: path, mode: mode)
+    try write(data, to: path, mode: mode, files: SystemFiles())
+  }
+
+  /// The same by other calls.
+  package static func write(
+    _ data: Data, to path: String, mode: mode_t, files: any FileCalls
+  ) throws(FileError) {
+    let draft = try DraftFile(for: path, mode: mode, files: files)
     try draft.append(data)
     try draft.moveIntoPlace()
   }
@@ -28,12 +36,7 @@ public enum DurableFile {
   }
 
   /// Syncs the folder that a file lies in, so that its name is on disk. Some file systems cannot; they do it by themselves.
-  public static func synchroniseFolder(of path: String) {
-    let descriptor = open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    fsync(descriptor)
-    close(descriptor)
-  }
+  public static func synchroniseFolder(of path: String) { _ = SystemFiles().synchroniseFolder(folder(of: path)) }
 
   /// The folder that a path's last part lies in: `.` for a bare name.
   public static func folder(of path: String) -> String {

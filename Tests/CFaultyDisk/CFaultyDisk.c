@@ -49,7 +49,7 @@ static char *folder;
 static uint64_t random_state;
 static long operations, fault_at;
 static enum gauntlet_fault fault_kind;
-static int is_off;
+static int is_off, is_traced;
 
 static sqlite3_file *real(sqlite3_file *file) { return (sqlite3_file *)((struct file *)file + 1); }
 static struct watched *of(sqlite3_file *file) { return ((struct file *)file)->watched; }
@@ -172,11 +172,11 @@ static struct watched *find(const char *path) {
 static int step(int error, const char *what, const char *path, size_t offset, size_t count) {
   if (is_off) return error;
   operations++;
-  if (getenv("GAUNTLET_DISK_TRACE"))
+  if (is_traced)
     fprintf(stderr, "%ld %s %s at %zu, %zu bytes%s\n", operations, what, path, offset, count, fault_at == 1 ? ": fails" : "");
   if (fault_at == 0 || --fault_at > 0) return SQLITE_OK;
   if (fault_kind == GAUNTLET_DISK_FULL) return SQLITE_FULL;
-  if (fault_kind == GAUNTLET_POWER_CUT) is_off = 1;
+  if (fault_kind == GAUNTLET_POWER_CUT || fault_kind == GAUNTLET_KILL) is_off = 1;
   return error;
 }
 
@@ -192,7 +192,8 @@ static int do_write(sqlite3_file *file, const void *bytes, int count, sqlite3_in
   pthread_mutex_lock(&lock);
   int was_off = is_off, error = step(SQLITE_IOERR_WRITE, "write", of(file)->path, (size_t)offset, (size_t)count);
   // That during which the power goes may reach the disk.
-  if (!error || (is_off && !was_off)) note(of(file), WRITTEN, (size_t)offset, bytes, (size_t)count);
+  if (!error || (is_off && !was_off && fault_kind == GAUNTLET_POWER_CUT))
+    note(of(file), WRITTEN, (size_t)offset, bytes, (size_t)count);
   if (!error) error = real(file)->pMethods->xWrite(real(file), bytes, count, offset);
   pthread_mutex_unlock(&lock);
   return error;
@@ -314,6 +315,7 @@ static int layer_delete(sqlite3_vfs *vfs, const char *path, int is_synced) {
 
 int gauntlet_disk_install(void) {
   if (below) return SQLITE_OK;
+  is_traced = getenv("GAUNTLET_DISK_TRACE") != NULL;
   int error = sqlite3_initialize();
   if (error) return error;
   sqlite3_vfs *system = sqlite3_vfs_find(NULL);
@@ -355,6 +357,26 @@ long gauntlet_disk_operations(void) {
   long result = operations;
   pthread_mutex_unlock(&lock);
   return result;
+}
+
+int gauntlet_disk_step(void) {
+  pthread_mutex_lock(&lock);
+  int error = step(SQLITE_IOERR, "file", "", 0, 0);
+  pthread_mutex_unlock(&lock);
+  return error == SQLITE_OK ? 0 : error == SQLITE_FULL ? ENOSPC : EIO;
+}
+
+int gauntlet_disk_is_armed(void) {
+  pthread_mutex_lock(&lock);
+  int result = fault_at != 0;
+  pthread_mutex_unlock(&lock);
+  return result;
+}
+
+void gauntlet_disk_revive(void) {
+  pthread_mutex_lock(&lock);
+  is_off = 0, fault_at = 0;
+  pthread_mutex_unlock(&lock);
 }
 
 int gauntlet_disk_is_off(void) {
