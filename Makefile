@@ -8,6 +8,7 @@ BUILD := .build/release
 GAUNTLET := $(BUILD)/gauntlet
 PYTHON := .venv/bin/python
 DIST_PYTHON := .venv-dist/bin/python
+DIST_TOOLS := .venv-dist/installed
 PYTHON_TESTS := .venv-python/tested
 RUN := runs/miniature
 DATA := runs/data/miniature
@@ -29,7 +30,7 @@ test: setup
 
 # The program with its libraries as dist/gauntlet-VERSION-linux-ARCH.tar.gz, for machines that have neither Swift nor the
 # libraries: unpack and start it anywhere.
-dist: build $(DIST_PYTHON)
+dist: build $(DIST_TOOLS)
 	tools/libav.sh dist/libav
 	$(DIST_PYTHON) tools/dist.py
 
@@ -42,7 +43,7 @@ wheel: dist
 try-dist:
 	tools/try_dist.sh
 
-$(DIST_PYTHON): tools/dist-requirements.txt
+$(DIST_TOOLS): tools/dist-requirements.txt
 	python3 -m venv .venv-dist
 	.venv-dist/bin/pip install --quiet -r tools/dist-requirements.txt
 	touch $@
@@ -180,4 +181,4 @@ bench: build
 	$(GAUNTLET) bench coordinator
 
 clean:
-	rm -rf .build .build-* .venv-corruptions $(RUN) $(DATA)
+	rm -rf .build .build-* .venv-corruptions .venv-dist .venv-python $(RUN) $(DATA)
