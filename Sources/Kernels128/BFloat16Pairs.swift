@@ -1,1 +1,1 @@
-../KernelsAVX512/BFloat16Pairs.swift
+../KernelSources/BFloat16Pairs.swift

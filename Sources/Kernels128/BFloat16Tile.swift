@@ -1,1 +1,1 @@
-../KernelsAVX2/BFloat16Tile.swift
+../KernelSources/BFloat16Tile.swift

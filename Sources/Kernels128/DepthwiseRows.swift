@@ -1,1 +1,1 @@
-../KernelsAVX512/DepthwiseRows.swift
+../KernelSources/DepthwiseRows.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/GradientPasses.swift
+../KernelSources/GradientPasses.swift

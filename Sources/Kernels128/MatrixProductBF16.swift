@@ -1,1 +1,1 @@
-../KernelsAVX512/MatrixProductBF16.swift
+../KernelSources/MatrixProductBF16.swift

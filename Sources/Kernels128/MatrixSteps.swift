@@ -1,1 +1,1 @@
-../KernelsAVX512/MatrixSteps.swift
+../KernelSources/MatrixSteps.swift

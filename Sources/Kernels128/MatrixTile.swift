@@ -1,1 +1,1 @@
-../KernelsAVX512/MatrixTile.swift
+../KernelSources/MatrixTile.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/NoisePasses.swift
+../KernelSources/NoisePasses.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/PeakRate.swift
+../KernelSources/PeakRate.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/RowPasses.swift
+../KernelSources/RowPasses.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/WinogradTransform.swift
+../KernelSources/WinogradTransform.swift

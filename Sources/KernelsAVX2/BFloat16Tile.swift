@@ -1,2 +1,1 @@
-/// There is no instruction for bfloat16.
-typealias NativePairs = EmulatedPairs
+../KernelSources/BFloat16Tile.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/BlockProduct.swift
+../KernelSources/BlockProduct.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/DepthwisePlane.swift
+../KernelSources/DepthwisePlane.swift

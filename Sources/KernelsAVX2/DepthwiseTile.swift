@@ -1,1 +1,1 @@
-../KernelsAVX512/DepthwiseTile.swift
+../KernelSources/DepthwiseTile.swift

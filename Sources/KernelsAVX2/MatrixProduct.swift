@@ -1,1 +1,1 @@
-../KernelsAVX512/MatrixProduct.swift
+../KernelSources/MatrixProduct.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/MatrixTileRows.swift
+../KernelSources/MatrixTileRows.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/PhasedDepthwise.swift
+../KernelSources/PhasedDepthwise.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/PixelPasses.swift
+../KernelSources/PixelPasses.swift

@@ -1,1 +1,1 @@
-../KernelsAVX512/PreprocessingPasses.swift
+../KernelSources/PreprocessingPasses.swift

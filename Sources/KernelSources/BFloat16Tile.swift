@@ -1,0 +1,2 @@
+/// There is no instruction for bfloat16.
+typealias NativePairs = EmulatedPairs
