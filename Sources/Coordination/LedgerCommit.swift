@@ -72,6 +72,8 @@ extension Ledger {
       let insertion = try database.cachedStatement(
         sql: "INSERT INTO shards (id, cell, images, first) VALUES (?, ?, ?, ?)")
       for piece in pieces { try insertion.execute(arguments: [piece.id, cell, piece.imageCount, piece.firstImage]) }
+      // One that was taken up for images which could not be read has a part; its images would be collected twice.
+      try database.cachedStatement(sql: "DELETE FROM parts WHERE shard = ?").execute(arguments: [shard])
       try readPieces(in: database)
     case .discarded(let shard, let reason, let time):
       try Self.forgetPart(of: shard, in: database)
