@@ -99,6 +99,9 @@ public struct Scheduler: Sendable {
   private var exhausted: [Int] = []
   private var wasFinished = false
 
+  /// Told of what should hold after an event and does not, for simulations; nil looks at nothing.
+  package var onBrokenInvariant: (@Sendable (String) -> Void)?
+
   /// A scheduler of shards that are numbered from 0 through all blocks. Lower numbers are leased first.
   ///
   /// It takes about 35 bytes a shard.
@@ -233,6 +236,7 @@ public struct Scheduler: Sendable {
     let isFinished = recordedCount + setAsideCount + splitCount == shards.count
     if isFinished, !wasFinished { actions.append(.finished) }
     wasFinished = isFinished
+    if onBrokenInvariant != nil { checkInvariants() }
     defer { actions.removeAll(keepingCapacity: true) }
     return actions
   }

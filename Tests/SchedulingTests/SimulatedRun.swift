@@ -1,5 +1,6 @@
 import Scheduling
 import Shards
+import Synchronization
 
 /// A world of unreliable workers around one scheduler and its ledger, driven by a seed, that checks every action
 /// against what it knows itself.
@@ -55,7 +56,11 @@ struct SimulatedRun {
     var isConnected = true
   }
 
+  /// What the scheduler says of itself that should not be.
+  final class Broken: Sendable { let all = Mutex<[String]>([]) }
+
   let seed: UInt64
+  let broken = Broken()
   var random: SeededRandom
   var time = 0.0
   var hasFaults = true
@@ -202,6 +207,7 @@ struct SimulatedRun {
           holder: holder(index))
       }, pieceSizes: pieceSizes, leaseSeconds: Self.leaseSeconds, maximumFailures: Self.maximumFailures,
       results: results)
+    scheduler.onBrokenInvariant = { [broken] what in broken.all.withLock { $0.append(what) } }
     handle(.tick)
   }
 
@@ -224,6 +230,10 @@ struct SimulatedRun {
       commit()
     }
     for action in scheduler.handle(event, at: time) { check(action) }
+    for what in broken.all.withLock({ all in
+      defer { all.removeAll() }
+      return all
+    }) { violate(what) }
     checkNothingWaits()
     lookedAt = time
     if let deadline = scheduler.nextDeadline, deadline <= time { violate("the next deadline is in the past") }
