@@ -34,7 +34,7 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
+    name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
     resources: fixtures ? [.copy("Fixtures")] : [])
 }
 
@@ -157,6 +157,8 @@ let package = Package(
       ],
       path: "Sources/ReaderFuzzer", exclude: ["Seeds"]),
 
+    // What tests share: folders that go with them, programs that they run, kept logs, random numbers.
+    .target(name: "TestSupport", dependencies: [logging], path: "Tests/TestSupport"),
     tests("Durable"),
     tests("Machine"),
     tests("Tensors"),
@@ -177,7 +179,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "gauntlet", "Records", "Archives", "Coordination", "Imaging", "Launching", "Messaging", "Planning",
+        "gauntlet", "TestSupport", "Records", "Archives", "Coordination", "Imaging", "Launching", "Messaging",
+        "Planning",
       ],
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 @Suite struct ArchiveComparisonsTests {
@@ -15,8 +16,7 @@ import Testing
 
   @Test("The table of models in pairs comes back as it was written; an archive of one model has none")
   func roundTrip() throws {
-    let path = NSTemporaryDirectory() + "gauntlet-comparisons-" + UUID().uuidString + ".h5"
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = ScratchFolder.freshPath() + ".h5"
     for comparisons in [[Self.comparison("val", -0.125), Self.comparison("c", 0.5)], []] {
       let writer = try ArchiveWriter(path: path, attributes: ["title": "t"], groups: [], compressed: false)
       try writer.writeComparisons(comparisons)

@@ -3,15 +3,10 @@ import Crypto
 import Durable
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 @Suite struct ArchiveTests {
-  private final class Folder {
-    let path = NSTemporaryDirectory() + "gauntlet-archive-" + UUID().uuidString
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-  }
-
   private static let plan = ArchiveGroupPlan(
     path: "net/c",
     axes: [
@@ -62,7 +57,7 @@ import Testing
 
   @Test("Two that write one archive at once do not write into each other's file")
   func twoWriters() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     func writer() throws -> ArchiveWriter {
       try ArchiveWriter(
         path: folder.path + "/a.h5", attributes: ["title": "t", "run": "r"], groups: [Self.plan], compressed: true)
@@ -79,7 +74,7 @@ import Testing
 
   @Test("A failure says whether the file could not be read")
   func unreadable() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let parts = Self.parts().map { part in
       PartContents(
         shard: part.shard, group: part.group, conditionIndex: part.conditionIndex, firstImage: part.firstImage,
@@ -95,7 +90,7 @@ import Testing
   }
 
   @Test func aPartComesBackAsItWas() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     for part in Self.parts() {
       let path = folder.path + "/\(part.shard).h5"
       let written = try PartFile.write(part, to: path)
@@ -110,7 +105,7 @@ import Testing
   }
 
   @Test(arguments: [true, false]) func anArchiveHoldsItsPartsInAnyOrder(compressed: Bool) throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     try write(folder.path + "/1.h5", Self.parts(), compressed: compressed)
     try write(folder.path + "/2.h5", Self.parts().reversed(), compressed: compressed)
     try write(folder.path + "/3.h5", Self.parts(), compressed: compressed)
@@ -147,7 +142,7 @@ import Testing
   /// Values are compared with what provenance says of them, even in a file that was sealed again.
   @Test("Values of any variable that are not the recorded ones are found")
   func everyVariableIsVerified() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let path = folder.path + "/a.h5"
     let writer = try ArchiveWriter(path: path, attributes: [:], groups: [Self.plan], compressed: false)
     for part in Self.parts() { try writer.add(part, fileSHA256: "") }
@@ -182,7 +177,7 @@ import Testing
   }
 
   @Test func whatIsMissingIsNaNAndNamed() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     try write(folder.path + "/a.h5", Array(Self.parts().dropLast()))
     let report = try ArchiveVerifier.verify(folder.path + "/a.h5")
     #expect(report.isSound && !report.isComplete)
@@ -195,7 +190,7 @@ import Testing
   }
 
   @Test func misplacedPartsAreRefused() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let writer = try ArchiveWriter(path: folder.path + "/a.h5", attributes: [:], groups: [Self.plan], compressed: false)
     let part = Self.parts()[0]
     try writer.add(part, fileSHA256: "")
@@ -221,7 +216,7 @@ import Testing
   }
 
   @Test func anAbandonedArchiveLeavesNothing() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     do {
       let writer = try ArchiveWriter(
         path: folder.path + "/a.h5", attributes: [:], groups: [Self.plan], compressed: true)
@@ -234,7 +229,7 @@ import Testing
   }
 
   @Test func damageIsNoticedAndNeverCrashes() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let path = folder.path + "/a.h5"
     try write(path, Self.parts())
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))

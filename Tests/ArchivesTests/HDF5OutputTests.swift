@@ -2,6 +2,7 @@ import Archives
 import CHDF5
 import CHDF5Output
 import Foundation
+import TestSupport
 import Testing
 
 /// The driver below HDF5, on disks that fill up at every place.
@@ -50,7 +51,7 @@ import Testing
 
   @Test("A file in memory, and one through the driver, are what HDF5's own driver writes")
   func sameBytes() throws {
-    let path = NSTemporaryDirectory() + "gauntlet-output-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     defer { for suffix in ["", ".own"] { unlink(path + suffix) } }
     let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
     defer { close(descriptor) }

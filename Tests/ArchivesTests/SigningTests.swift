@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Keys and signatures of ssh-keygen 9.2, made for this test:
@@ -46,7 +47,7 @@ import Testing
     -----END SSH SIGNATURE-----
 
     """
-  private let folder = NSTemporaryDirectory() + "gauntlet-signing-" + UUID().uuidString
+  private let folder = ScratchFolder.freshPath()
 
   init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
 

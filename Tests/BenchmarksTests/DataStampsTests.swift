@@ -1,15 +1,16 @@
 import Benchmarks
 import Foundation
+import TestSupport
 import Testing
 
 /// Whether images are still those of before, told by size, time and a sample.
 @Suite struct DataStampsTests {
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
   private var path: String { folder.path }
   private let benchmark: BenchmarkDefinition
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try ScratchFolder()
     benchmark = .clean(name: "val", root: folder.path + "/val")
     for name in 0..<20 { try write("picture \(name)", to: "val/x/\(name + 10).jpg") }
   }

@@ -1,6 +1,7 @@
 import Benchmarks
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// ImageNet-X: how its files are read, and error ratios as the package imagenet-x has them (`tools/make_metric_fixtures.py`).
@@ -54,9 +55,9 @@ import Testing
     }
   }
 
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { folder = try ScratchFolder() }
 
   private func write(_ text: String, _ name: String) throws -> String {
     try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path + "/" + name))

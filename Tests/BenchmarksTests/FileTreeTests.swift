@@ -1,13 +1,14 @@
 import Benchmarks
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct FileTreeTests {
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
   private var path: String { folder.path }
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try ScratchFolder()
   }
 
   private func write(_ blocks: [[UInt8]], to name: String = "a.tar") throws -> String {

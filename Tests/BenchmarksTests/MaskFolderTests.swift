@@ -1,14 +1,15 @@
 import Benchmarks
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 /// Masks beside images.
 @Suite struct MaskFolderTests {
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try ScratchFolder()
     for name in ["val/a/1.JPEG", "val/a/2.x.JPEG", "val/b/1.png", "masks/a/1.png", "masks/a/2.x.png", "masks/a/3.txt"] {
       try write(name, to: name)
     }

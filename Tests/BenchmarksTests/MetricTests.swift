@@ -1,4 +1,5 @@
 import Benchmarks
+import TestSupport
 import Testing
 
 /// Each metric by hand, and where it is not defined.
@@ -40,7 +41,7 @@ import Testing
   }
 
   @Test func areaUnderROCIsTheShareOfOrderedPairs() {
-    var random = SplitMix(state: 4)
+    var random = SeededRandom(seed: 4)
     let positives = (0..<60).map { _ in Double(random.next() % 12) }
     let negatives = (0..<80).map { _ in Double(random.next() % 9) }
     var pairs = 0.0
@@ -115,18 +116,5 @@ import Testing
     #expect(members == [116, 52, 42, 36, 35, 27, 26, 20, 16])
     // Chihuahua, tench, ambulance; a wolf is of the carnivores, an abacus of none.
     #expect([151, 0, 407, 269, 398].map { ImageNet9.classOfImageNet[$0] } == [0, 8, 2, 4, nil])
-  }
-}
-
-/// Splitmix64.
-private struct SplitMix {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-    return word ^ word >> 31
   }
 }

@@ -1,6 +1,7 @@
 import Benchmarks
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// Figures of what is seen within networks, by hand.
@@ -141,7 +142,7 @@ import Testing
 
   /// A sample is the same for every seed, keeps the classes of all images, and holds every smaller one.
   @Test func samplesAreNested() throws {
-    let folder = try TemporaryFolder()
+    let folder = try ScratchFolder()
     for name in ["a", "b", "c"] {
       try FileManager.default.createDirectory(atPath: folder.path + "/" + name, withIntermediateDirectories: true)
       for image in 0..<20 {

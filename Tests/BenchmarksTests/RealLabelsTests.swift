@@ -1,6 +1,7 @@
 import Benchmarks
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// ImageNet-ReaL's labels: how the file is read, which images it is of, and what is counted.
@@ -17,7 +18,7 @@ import Testing
   private func annotation(
     _ first: [[Int]], count: Int = 50_000, of paths: [String]
   ) throws -> ImageAnnotation {
-    let folder = try TemporaryFolder()
+    let folder = try ScratchFolder()
     let lists = first + Array(repeating: [7], count: count - first.count)
     let path = folder.path + "/real.json"
     try JSONEncoder().encode(lists).write(to: URL(fileURLWithPath: path))
@@ -52,7 +53,7 @@ import Testing
     }
     refuses("it is of 50000 images, of which n/ILSVRC2012_val_00050001.JPEG is none", of: "n/" + Self.name(50_001))
     refuses("it annotates none of the benchmark's images", [[]])
-    let folder = try TemporaryFolder()
+    let folder = try ScratchFolder()
     for text in ["{}", "[1]", "[[1.5]]", "[[99999999999]]", ""] {
       try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path + "/real.json"))
       #expect(throws: AnnotationError.self) {

@@ -1,13 +1,14 @@
 import Benchmarks
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Indexes of archives on disk") struct TarIndexCacheTests {
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
   private var path: String { folder.path }
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try ScratchFolder()
   }
 
   /// Indexes of a process that starts: what it knows comes from the disk.

@@ -1,13 +1,14 @@
 import Benchmarks
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Images in WebDataset's shards") struct WebDatasetTests {
-  private let folder: TemporaryFolder
+  private let folder: ScratchFolder
   private var path: String { folder.path }
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try ScratchFolder()
   }
 
   private func write(_ shard: String, _ files: [(String, String)]) throws {

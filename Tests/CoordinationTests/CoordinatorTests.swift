@@ -5,6 +5,7 @@ import Messaging
 import Planning
 import Shards
 import Synchronization
+import TestSupport
 import Testing
 import Working
 
@@ -41,7 +42,7 @@ import Working
   }
 
   private final class Place {
-    let folder = NSTemporaryDirectory() + "gauntlet-coordinator-" + UUID().uuidString
+    let folder = ScratchFolder.freshPath()
     let keys: KeyStore
     let ledger: Ledger
 
@@ -77,7 +78,7 @@ import Working
         computer: computer, logger: Self.silent)
     }
 
-    static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    static let silent = Logger.silent
   }
 
   private func runWorkers(_ daemons: [WorkerDaemon]) -> DispatchGroup {
@@ -439,32 +440,14 @@ import Working
     #expect(try place.ledger.attempts().allSatisfy { $0.outcome == .recorded && $0.attempt == 1 })
   }
 
-  /// Keeps what is logged.
-  private struct Lines: LogHandler {
-    let lines: LineStore
-    var logLevel = Logger.Level.info
-    var metadata: Logger.Metadata = [:]
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-      lines.all.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-    }
-  }
-
-  private final class LineStore: Sendable { let all = Mutex<[String]>([]) }
-
   @Test(
     "Failures of shards that their sender does not hold count for nothing; the log tells few, and nothing that a terminal acts on",
     .timeLimit(.minutes(30)))
   func failuresOfOthersShards() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
-    let lines = LineStore()
-    let coordinator = try place.coordinator(Source(), logger: Logger(label: "test") { _ in Lines(lines: lines) })
+    let log = KeptLog()
+    let coordinator = try place.coordinator(Source(), logger: log.logger)
     let computer = Holder()
     let group = runWorkers([try place.worker(coordinator.boundAddress, computer)])
     let failure = Mutex<(any Error)?>(nil)
@@ -501,7 +484,7 @@ import Working
     #expect(failure.withLock { $0 } == nil && rejected.withLock { $0 } == 3)
     #expect(try place.ledger.errors(limit: 9).isEmpty)
     #expect(try place.ledger.attempts().count == 2)
-    let told = lines.all.withLock { $0 }
+    let told = log.lines
     #expect(told.count < 30, "\(told)")
     #expect(
       told.contains { $0.contains("passed over the failure") && $0.contains("because\\u{A}\\u{1B}[2J") }, "\(told)")

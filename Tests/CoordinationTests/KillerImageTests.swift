@@ -6,13 +6,12 @@ import Messaging
 import Planning
 import Shards
 import Synchronization
+import TestSupport
 import Testing
 import Working
 
 /// A picture that ends the process that decodes it, in a run with its plan, ledger, parts and archive.
 @Suite struct KillerImageTests {
-  private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().path
 
   /// A worker that is gone, without a word, once it is given the killer.
   private struct MortalWorker {
@@ -44,7 +43,7 @@ import Working
 
   private func run(in folder: RunFolder, images: Int) throws -> PlannedRun {
     let picture = try Data(
-      contentsOf: URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg"))
+      contentsOf: URL(fileURLWithPath: Repository.path + "/Tests/ImagingTests/Fixtures/444.jpg"))
     try folder.create()
     for index in 0..<images {
       let place = folder.path + "/val/class\(index)"
@@ -53,7 +52,7 @@ import Working
     }
     let text = """
       run: killer
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}]
+      models: [{name: m, architecture: resnet-nano, checkpoint: \(Repository.path)/models/resnet-nano.safetensors}]
       benchmarks: [{kind: imagenet-val, root: val, scored: false}]
       sharding: {images: 8}
       """
@@ -65,8 +64,7 @@ import Working
 
   @Test("It is set aside by name, every other image has its result, and few workers are lost", .timeLimit(.minutes(30)))
   func killer() throws {
-    let folder = RunFolder(NSTemporaryDirectory() + "gauntlet-killer-" + UUID().uuidString)
-    defer { try? FileManager.default.removeItem(atPath: folder.path) }
+    let folder = RunFolder(ScratchFolder.freshPath())
     let run = try run(in: folder, images: 16)
     let keys = KeyStore(folder: folder.keys)
     try keys.create()
@@ -74,7 +72,7 @@ import Working
       configuration: CoordinatorConfiguration(
         listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 0.5, attempts: 3,
         version: "1", mayHaveWorkers: false), ledger: run.ledger, source: RunWorkSource(plan: run.plan, folder: folder),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger.silent)
     let worker = MortalWorker(
       address: coordinator.boundAddress, security: try keys.clientSecurity(), killer: "/picture5.JPEG",
       evaluator: ShardEvaluator(batch: 4, memory: 1 << 30, version: "1"))

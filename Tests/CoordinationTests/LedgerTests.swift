@@ -1,11 +1,12 @@
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// The journal by itself: what is entered is what is read, and nothing impossible is entered.
 @Suite struct LedgerTests {
-  private let folder = NSTemporaryDirectory() + "gauntlet-ledger-" + UUID().uuidString
+  private let folder = ScratchFolder.freshPath()
   private let ledger: Ledger
 
   /// Two cells: shards 0, 1 of 10 and 5 images, shards 2, 3 of 4 images each.

@@ -2,16 +2,17 @@ import Coordination
 import Foundation
 import Planning
 import Synchronization
+import TestSupport
 import Testing
 
 /// Who has a run, also where the file system's locks hold on one machine only.
 @Suite struct RunLockTests {
   private final class Place {
-    let folder = NSTemporaryDirectory() + "gauntlet-lock-" + UUID().uuidString
+    private let scratch: ScratchFolder
+    var folder: String { scratch.path }
     var record: String { folder + "/owner.json" }
 
-    init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+    init() throws { scratch = try ScratchFolder() }
 
     /// The record of this process as it is while it has the lock, changed by the test.
     func owner(_ changes: [String: Any]) throws -> [String: Any] {
@@ -51,9 +52,7 @@ import Testing
     // The number of a process that is gone, used again since.
     try place.write(own.merging(["began": began + 1]) { $1 })
     _ = try RunLock(folder: place.folder)
-    let ended = Process()
-    ended.executableURL = URL(fileURLWithPath: "/bin/true")
-    try ended.run()
+    let ended = try Program.start("/bin/true", [])
     ended.waitUntilExit()
     try place.write(own.merging(["process": Int(ended.processIdentifier)]) { $1 })
     _ = try RunLock(folder: place.folder)

@@ -4,34 +4,24 @@ import Logging
 import Messaging
 import Planning
 import Synchronization
+import TestSupport
 import Testing
 import Working
 
 /// What a worker says while it does not reach its coordinator. Waiting is always for a line of its log.
 @Suite(.timeLimit(.minutes(30))) struct SilentCoordinatorTests {
-  /// Keeps a log's warnings, and wakes who waits for the first.
+  /// Keeps the reasons of a log's warnings, and wakes who waits for the first.
   private final class Lines: Sendable {
     let reasons = Mutex<[String]>([])
     let first = DispatchSemaphore(value: 0)
 
-    func add(_ event: LogEvent) {
-      guard event.level >= .warning else { return }
-      reasons.withLock { $0.append("\(event.metadata?["reason"] ?? "")") }
-      first.signal()
+    var logger: Logger {
+      KeptLog { [self] event in
+        guard event.level >= .warning else { return }
+        reasons.withLock { $0.append("\(event.metadata?["reason"] ?? "")") }
+        first.signal()
+      }.logger
     }
-
-    var logger: Logger { Logger(label: "worker") { _ in Handler(lines: self) } }
-  }
-
-  private struct Handler: LogHandler {
-    let lines: Lines
-    var logLevel = Logger.Level.info
-    var metadata: Logger.Metadata = [:]
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-    func log(event: LogEvent) { lines.add(event) }
   }
 
   private struct Nothing: ShardComputer {
@@ -52,7 +42,7 @@ import Working
         try RouterEndpoint(
           bind: "tcp://127.0.0.1:*",
           security: ServerSecurity(secretKey: server.secretKey, authorizedClients: [worker.publicKey]),
-          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+          logger: Logger.silent)
       }
     }
   }
@@ -119,9 +109,8 @@ import Working
       ("tcp://10.0.0.7:5757", "node7", false), ("tcp://127.0.0.1:5757", own, false), ("ipc:///tmp/x", own, false),
     ])
   func otherMachines(address: String, host: String, isUnreachable: Bool) throws {
-    let folder = RunFolder(NSTemporaryDirectory() + "gauntlet-silent-" + UUID().uuidString)
+    let folder = RunFolder(ScratchFolder.freshPath())
     try folder.create()
-    defer { try? FileManager.default.removeItem(atPath: folder.path) }
     let text = #"{"address":"\#(address)","runID":"r","host":"\#(host)"}"#
     try Data(text.utf8).write(to: URL(fileURLWithPath: folder.endpoint))
     let reason = try #require(CoordinatorEndpoint(in: folder)).unreachable()
@@ -131,9 +120,8 @@ import Working
 
   @Test("Where the last coordinator failed, a worker that waits for one ends with its reason")
   func failures() throws {
-    let folder = RunFolder(NSTemporaryDirectory() + "gauntlet-silent-" + UUID().uuidString)
+    let folder = RunFolder(ScratchFolder.freshPath())
     try folder.create()
-    defer { try? FileManager.default.removeItem(atPath: folder.path) }
     #expect(throws: CoordinationError.noCoordinator(folder: folder.path, seconds: 0)) {
       try CoordinatorEndpoint.wait(in: folder, seconds: 0)
     }

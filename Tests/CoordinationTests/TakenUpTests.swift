@@ -5,17 +5,16 @@ import Messaging
 import Planning
 import Records
 import Synchronization
+import TestSupport
 import Testing
 import Working
 
 /// Shards that are computed anew for images that could not be read: what is there is not lost on the way.
 @Suite struct TakenUpTests {
   private let folder: RunFolder
-  private let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
 
   init() throws {
-    folder = RunFolder(NSTemporaryDirectory() + "gauntlet-taken-up-" + UUID().uuidString)
+    folder = RunFolder(ScratchFolder.freshPath())
     try folder.create()
   }
 
@@ -23,7 +22,7 @@ import Working
 
   /// A run of one model over two pictures, planned in the folder.
   private func plan() throws -> Plan {
-    let picture = URL(fileURLWithPath: repository + "/Tests/ImagingTests/Fixtures/444.jpg")
+    let picture = URL(fileURLWithPath: Repository.photograph)
     for index in 0..<2 {
       let place = folder.path + "/val/class\(index)"
       try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
@@ -31,7 +30,7 @@ import Working
     }
     let text = """
       run: taken-up
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(repository)/models/resnet-nano.safetensors}]
+      models: [{name: m, architecture: resnet-nano, checkpoint: \(Repository.path)/models/resnet-nano.safetensors}]
       benchmarks: [{kind: imagenet-val, root: val, scored: false}]
       """
     try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path + "/run.yaml"))
@@ -84,7 +83,7 @@ import Working
     ])
     #expect(try ledger.takeUpSetAside() == (0, 1))
     let source = Source(path: isSame ? former.path : "parts/0/0-5.h5")
-    let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let silent = Logger.silent
     let coordinator = try Coordinator(
       configuration: CoordinatorConfiguration(
         listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 20, attempts: 3,

@@ -1,9 +1,10 @@
 import Durable
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct DurableTests {
-  let folder = NSTemporaryDirectory() + "gauntlet-durable-" + UUID().uuidString
+  let folder = ScratchFolder.freshPath()
 
   init() throws { try DurableFile.makeFolder(folder) }
 

@@ -1,12 +1,13 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Figures by annotations of the images, from the manifest to the report.
 @Suite struct AnnotationRunTests {
   /// Copies a miniature's clean images under the names of ImageNet's. Gives their paths below the folder, in the order of the
   /// names.
-  private func copyNamed(_ scratch: Scratch, images: Int, from set: String = "val") throws -> [String] {
+  private func copyNamed(_ scratch: ScratchFolder, images: Int, from set: String = "val") throws -> [String] {
     try Drawings.copy(images: images, to: scratch.path + "/data")
     let files = FileManager.default
     let found = (files.subpaths(atPath: scratch.path + "/data/" + set) ?? []).filter { $0.contains(".") }.sorted()
@@ -26,7 +27,7 @@ import Testing
 
   @Test("Error ratios by factor follow from the archive's logits and factors, and reports show them")
   func factors() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let names = try copyNamed(scratch, images: 40, from: "imagenet-a")
     // The last four images are not annotated; every fourth one is in a pose, every image of an even place of some style.
     let lines = names.enumerated().prefix(36).map { place, name in
@@ -64,10 +65,10 @@ import Testing
     #expect(page.contains("<th>error ratio</th>") && page.contains("<td>pose</td>"))
   }
 
-  private func run(_ scratch: Scratch, _ keys: String) throws -> ArchiveReader {
+  private func run(_ scratch: ScratchFolder, _ keys: String) throws -> ArchiveReader {
     let manifest = """
       run: annotated
-      models: [{architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}]
+      models: [{architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}]
       benchmarks: [{kind: imagenet-val, root: set, \(keys)}]
       """
     try Data(manifest.utf8).write(to: URL(fileURLWithPath: scratch.path + "/manifest.yaml"))
@@ -78,14 +79,14 @@ import Testing
 
   @Test("The accuracy by ImageNet-ReaL's labels follows from the archive's logits and labels, and reports show it")
   func real() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let names = try copyNamed(scratch, images: 40)
     let lists =
       names.indices.map { $0 % 5 == 0 ? [] : [$0 % 10, ($0 + 3) % 10] } + Array(repeating: [0], count: 49_960)
     try JSONEncoder().encode(lists).write(to: URL(fileURLWithPath: scratch.path + "/real.json"))
     let manifest = """
       run: real
-      models: [{architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}]
+      models: [{architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}]
       benchmarks: [{kind: imagenet-val, root: set, real: real.json}]
       """
     try Data(manifest.utf8).write(to: URL(fileURLWithPath: scratch.path + "/manifest.yaml"))

@@ -1,10 +1,11 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Attacked images, computed by workers that come and go.
 @Suite(.serialized) struct AttackRunTests {
-  private static func manifest(_ scratch: Scratch) throws -> String {
+  private static func manifest(_ scratch: ScratchFolder) throws -> String {
     try Drawings.copy(images: 30, to: scratch.path + "/data")
     let file = scratch.path + "/manifest.yaml"
     try Data(
@@ -12,8 +13,8 @@ import Testing
       run: attacks
       seed: 7
       models:
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
-        - {architecture: resnet-nano, checkpoint: "\(Scratch.repository)/models/resnet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}
+        - {architecture: resnet-nano, checkpoint: "\(Repository.path)/models/resnet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, root: data/val}
         - {kind: attack, name: fgsm, method: fgsm, root: data/val, budgets: [1/255, 0.02]}
@@ -33,7 +34,7 @@ import Testing
     "a killed worker changes no bit of an archive of attacks, nor do batches; without budget the logits are the clean images'",
     .timeLimit(.minutes(20)))
   func killedAndResumed() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 8)
     try expectWeakened(run.archive)
   }

@@ -1,12 +1,13 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// A folder as users have them: with empty, cut, mislabelled and monstrous files among the good ones.
 @Suite struct BadImagesTests {
   @Test("bad files set their images aside with a reason; every other image has its logits")
   func badFilesAmongGoodOnes() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let folder = scratch.path + "/images/arrow"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try Drawings.copy(images: 10, to: scratch.path + "/data")
@@ -20,12 +21,12 @@ import Testing
     try write(good, to: "\(folder)/good.JPEG")
     for (source, name) in [("cmyk.jpg", "cmyk.JPEG"), ("grey.jpg", "grey.JPEG"), ("colour.png", "png.JPEG")] {
       try FileManager.default.copyItem(
-        atPath: "\(Scratch.repository)/Tests/EndToEndTests/Fixtures/\(source)", toPath: "\(folder)/\(name)")
+        atPath: "\(Repository.path)/Tests/EndToEndTests/Fixtures/\(source)", toPath: "\(folder)/\(name)")
     }
     let manifest = """
       run: bad
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, root: images, scored: false}
       sharding: {images: 3}

@@ -3,13 +3,14 @@ import Coordination
 import Foundation
 import Planning
 import Records
+import TestSupport
 import Testing
 
 /// Which results become parts.
 @Suite struct BelievedResultTests {
   @Test("A result becomes a part only if it is of what the shard is: number, model, benchmark, condition and images")
   func subjects() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let plan = try Plan.make(manifestPath: try scratch.miniature(images: 10, shardImages: 5))
     let folder = RunFolder(scratch.path + "/run")
@@ -36,19 +37,6 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.part(shard: shard.id)))
     let part = try #require(try store(shard.id, shard))
     #expect(try PartFile.read(folder.path + "/" + part.path, expectedSHA256: part.sha256).firstImage == 5)
-  }
-
-  /// SplitMix64.
-  private struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
-    }
-    mutating func chance(_ share: Double) -> Bool { Double.random(in: 0..<1, using: &self) < share }
   }
 
   private static let texts = [
@@ -96,13 +84,13 @@ import Testing
 
   @Test("Whatever is taken can be collected, whatever a worker sends", .timeLimit(.minutes(30)))
   func whateverIsTakenIsCollected() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let folder = RunFolder(scratch.path + "/run")
     let run = try PlannedRun.prepare(manifest: try scratch.miniature(images: 10, shardImages: 5), folder: folder)
     let source = RunWorkSource(plan: run.plan, folder: folder)
     let shards = run.plan.shards.filter { $0.firstImage == 5 && $0.condition == 0 }
-    var random = SeededRandom(state: 11)
+    var random = SeededRandom(seed: 11)
     var taken = 0
     for trial in 0..<400 {
       let shard = try #require(shards.randomElement(using: &random))
@@ -140,7 +128,7 @@ import Testing
     "What the archive cannot have is refused",
     arguments: ["odd key", "image twice", "numbers of a failed image", "NaN", "infinite", "no classes", "long header"])
   func refused(_ what: String) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let plan = try Plan.make(manifestPath: try scratch.miniature(images: 10, shardImages: 5))
     let source = RunWorkSource(plan: plan, folder: RunFolder(scratch.path + "/run"))

@@ -1,14 +1,15 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Calibration from the logits of a run: what is fitted on clean images is applied to the others.
 @Suite struct CalibrationRunTests {
-  private func run(_ scratch: Scratch, _ name: String, shardImages: Int) throws -> ArchiveReader {
+  private func run(_ scratch: ScratchFolder, _ name: String, shardImages: Int) throws -> ArchiveReader {
     let manifest = """
       run: calibration
       seed: 7
-      models: [{architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}]
+      models: [{architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}]
       benchmarks:
         - {kind: imagenet-c, root: data/imagenet-c, corruptions: [contrast, pixelate], severities: [2, 5]}
         - {kind: imagenet-a, root: data/imagenet-a}
@@ -29,11 +30,11 @@ import Testing
 
   @Test("Each model's temperature is fitted on the clean images that it evaluates")
   func temperaturesOfModels() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 40, to: scratch.path + "/data")
     let models = ["vit-nano", "resnet-nano"]
     let entries = models.map {
-      "  - {architecture: \($0), checkpoint: \"\(Scratch.repository)/models/\($0).safetensors\"}"
+      "  - {architecture: \($0), checkpoint: \"\(Repository.path)/models/\($0).safetensors\"}"
     }
     let manifest = """
       run: two
@@ -64,7 +65,7 @@ import Testing
 
   @Test("Clean images' temperature makes their likelihood largest and scales the others; no figure hangs on the shards")
   func temperature() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 40, to: scratch.path + "/data")
     let archive = try run(scratch, "large", shardImages: 500)
     let clean = try values(archive, "clean")

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// Images that are replaced under their names: between start and resume, and after the run.
@@ -19,7 +20,7 @@ import Testing
   @Test(
     "a run goes on over files that were touched, not over one of other bytes; verify --data finds it in the archive")
   func changedImages() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let run = scratch.path + "/run"
     try #require(CommandLineTool.run(["run", manifest, "--run", run]).status == 0)
@@ -48,7 +49,7 @@ import Testing
 
   @Test("an image that could not be read and is back is no change, neither to resume nor to verify --data")
   func unreadAndBack() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 5, lease: "0.3s")
     let val = scratch.path + "/data/val/"
     let names = try FileManager.default.subpathsOfDirectory(atPath: val).filter { $0.hasSuffix(".JPEG") }.sorted()
@@ -79,7 +80,7 @@ import Testing
 
   @Test("verify --data needs no classes of what lies there: two folders of one number are as good as others")
   func twoFoldersOfOneNumber() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     let val = scratch.path + "/data/val/"
     let folders = try FileManager.default.contentsOfDirectory(atPath: val).sorted()
@@ -91,7 +92,7 @@ import Testing
       """
       run: numbers
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: image-folder, root: data/val, classes: ["1", "01"], scored: false}
       """.utf8

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Every command answers a stranger: help, nonsense, missing things.
@@ -59,7 +60,7 @@ import Testing
 
   @Test("an output that is a device, a folder or what is read is not replaced; a link is followed")
   func outputs() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let run = scratch.path + "/run"
     try #require(try CommandLineTool.run(["run", manifest, "--run", run]).status == 0)
@@ -88,7 +89,7 @@ import Testing
 
   @Test("an archive whose seal is broken is shown with a word of warning; data of no benchmark of its are refused")
   func oddArchives() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let run = scratch.path + "/run"
     try #require(try CommandLineTool.run(["run", manifest, "--run", run]).status == 0)
@@ -115,7 +116,7 @@ import Testing
 
   @Test("miniature replaces neither the data set of other options nor files that it did not draw")
   func otherDrawings() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let data = scratch.path + "/drawn"
     #expect(try CommandLineTool.run(["miniature", data, "--images", "10"]).status == 0)
     let again = try CommandLineTool.run(["miniature", data, "--images", "12"])
@@ -157,7 +158,7 @@ import Testing
 
   @Test("nonsense is refused with one sentence, never a crash", arguments: refusals)
   func refuses(_ arguments: [String]) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let outcome = try CommandLineTool.run(arguments, in: scratch.path)
     // Without arguments the tool shows its help, as git and cargo do.
     #expect(outcome.status == (arguments.isEmpty ? 0 : 2), "\(outcome.output)\(outcome.errors)")

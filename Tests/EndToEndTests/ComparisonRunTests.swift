@@ -1,19 +1,20 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// What a run says of its models beside their accuracies follows from the logits that its archive holds.
 @Suite struct ComparisonRunTests {
   @Test("Models in pairs are compared as the archive's logits and labels say, and the report shows it")
   func pairs() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 40, to: scratch.path + "/data")
     let manifest = """
       run: pairs
       seed: 7
       models:
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
-        - {architecture: resnet-nano, checkpoint: "\(Scratch.repository)/models/resnet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}
+        - {architecture: resnet-nano, checkpoint: "\(Repository.path)/models/resnet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-a, root: data/imagenet-a}
         - {kind: imagenet-c, root: data/imagenet-c, corruptions: [contrast], severities: [3, 5]}

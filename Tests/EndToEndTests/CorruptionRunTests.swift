@@ -1,12 +1,13 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Corruptions made on the fly with their options.
 @Suite struct CorruptionRunTests {
   @Test("JPEG in between and pictures of frost change the logits, and stand in the archive")
   func options() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     let frost = try #require(
@@ -17,7 +18,7 @@ import Testing
     let manifest = """
       run: options
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-c, name: plain, from: data/val, corruptions: [frost], severities: [3]}
         - {kind: imagenet-c, name: saved, from: data/val, corruptions: [frost], severities: [3], jpeg: 85}

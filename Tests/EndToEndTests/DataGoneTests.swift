@@ -2,17 +2,18 @@ import Archives
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// What the world does to a run's data is not what the data are: nothing is lost for good by it.
 @Suite(.serialized) struct DataGoneTests {
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
   private let manifest: String
   private let quiet: String
   private let folder: RunFolder
 
   init() throws {
-    scratch = try Scratch()
+    scratch = try ScratchFolder()
     manifest = try scratch.miniature(images: 60, shardImages: 2, lease: "0.3s")
     quiet = scratch.path + "/quiet"
     folder = RunFolder(scratch.path + "/run")
@@ -42,7 +43,7 @@ import Testing
     .timeLimit(.minutes(30)))
   func dataGoneForGood() throws {
     defer { withExtendedLifetime(scratch) {} }
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path], errors: errors.handle)
     try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
     let worker = try CommandLineTool.start(["work", "--run", folder.path, "--streams", "1", "--batch", "3"])
@@ -86,7 +87,7 @@ import Testing
     .timeLimit(.minutes(30)))
   func oneBenchmarkGone() throws {
     defer { withExtendedLifetime(scratch) {} }
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path], errors: errors.handle)
     try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
     try move("imagenet-c", "imagenet-c.gone")

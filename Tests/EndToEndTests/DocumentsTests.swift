@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The documents and the package name what there is.
 @Suite struct DocumentsTests {
   private static func text(_ path: String) throws -> String {
-    try String(contentsOfFile: Scratch.repository + "/" + path, encoding: .utf8)
+    try String(contentsOfFile: Repository.path + "/" + path, encoding: .utf8)
   }
 
   // MARK: - The reference
@@ -97,7 +98,7 @@ import Testing
         body.matches(of: #/"([\w-]+)"|\b(logging|protobuf|crypto|nio\w+)\b/#).map { match in
           String(match.output.1 ?? match.output.2 ?? "")
         })
-      if head.output.1 == "tests" { words.insert(String(head.output.2)) }
+      if head.output.1 == "tests" { words.formUnion([String(head.output.2), "TestSupport"]) }
       let path = body.firstMatch(of: #/path: "([\w/]+)"/#).map { String($0.output.1) }
       return Target(
         name: name, folder: path ?? (isTest ? "Tests/" : "Sources/") + name,
@@ -106,7 +107,7 @@ import Testing
   }
 
   private static func imports(of target: Target) throws -> Set<String>? {
-    let folder = Scratch.repository + "/" + target.folder
+    let folder = Repository.path + "/" + target.folder
     let files = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }
     guard !files.isEmpty else { return nil }
     let pattern = #/^(?:@\w+ |public |internal )*import (?:(?:struct|class|enum|func|protocol) )?(\w+)/#
@@ -149,7 +150,7 @@ import Testing
   func runFolder() throws {
     let text = try Self.text("docs/architecture.md").components(separatedBy: "\n## The run folder\n\n").last ?? ""
     let list = Set(text.components(separatedBy: "\n\n")[0].matches(of: #/[\w.-]+/#).map { String($0.output) })
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = scratch.path + "/run"
     try #require(try CommandLineTool.run(["run", manifest, "--run", folder]).status == 0)

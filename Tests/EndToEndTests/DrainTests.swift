@@ -1,17 +1,18 @@
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// SIGTERM, as batch systems send it before they take a machine away.
 @Suite(.serialized) struct DrainTests {
   @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .timeLimit(.minutes(30)))
   func drains() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
     // Work enough that the run does not end before this test, on a busy machine, sees it go on.
     let folder = RunFolder(scratch.path + "/run")
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path], errors: errors.handle)
     try waitUntil("the coordinator listens") { FileManager.default.fileExists(atPath: folder.endpoint) }
     func worker() throws -> Process {

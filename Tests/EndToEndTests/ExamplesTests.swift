@@ -1,5 +1,6 @@
 import Foundation
 import Launching
+import TestSupport
 import Testing
 
 /// Every example of every help, and every command of the documents, runs as it stands.
@@ -23,19 +24,19 @@ import Testing
   /// A folder as a user has it: the repository's models, the miniature (small), a manifest, a checkpoint, a photograph, and
   /// a Slurm that only counts.
   private final class Desk {
-    let scratch: Scratch
+    let scratch: ScratchFolder
     /// Coordinators that wait for the workers of a later example.
-    private var coordinators: [(line: String, process: Process, errors: TemporaryFile)] = []
+    private var coordinators: [(line: String, process: Process, errors: Program.OutputFile)] = []
 
     init() throws {
-      scratch = try Scratch()
+      scratch = try ScratchFolder()
       let path = scratch.path
       func put(_ source: String, _ name: String) throws {
         try FileManager.default.createDirectory(
           atPath: ("\(path)/\(name)" as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try FileManager.default.copyItem(atPath: source, toPath: "\(path)/\(name)")
       }
-      let models = Scratch.repository + "/models"
+      let models = Repository.path + "/models"
       try FileManager.default.createSymbolicLink(atPath: path + "/models", withDestinationPath: models)
       try FileManager.default.createDirectory(atPath: path + "/runs/data", withIntermediateDirectories: true)
       try Drawings.copy(images: 10, to: path + "/runs/data/miniature")
@@ -53,12 +54,12 @@ import Testing
       for name in ["manifests/miniature.yaml", "manifests/imagenet-c.yaml", "my.yaml", "my-manifest.yaml"] {
         try manifest.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
       }
-      let fixtures = Scratch.repository + "/Tests/NetworksTests/Fixtures/"
+      let fixtures = Repository.path + "/Tests/NetworksTests/Fixtures/"
       try put(fixtures + "tiny-convnext.pth", "my-checkpoint.pth")
       try put(models + "/replknet-nano.safetensors", "ckpt/RepLKNet-31B.pth")
       try put(fixtures + "onnx-efficientnet.onnx", "efficientnet_b0.onnx")
       try put(data + "/val/arrow/val_00000001.JPEG", "photograph.jpg")
-      try put(Scratch.repository + "/Tests/EndToEndTests/Fixtures/signing-key", "key")
+      try put(Repository.path + "/Tests/EndToEndTests/Fixtures/signing-key", "key")
       try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path + "/key")
       for (name, script) in [("sbatch", "echo $$"), ("squeue", "echo PENDING")] {
         let file = "\(path)/bin/\(name)"
@@ -74,18 +75,11 @@ import Testing
       for (place, stand) in ExamplesTests.places { line.replace(place, with: stand) }
       let isCoordinator = line.hasPrefix("gauntlet coordinate ")
       if isCoordinator { line = line.trimmingCharacters(in: ["&", " "]) }
-      let errors = try TemporaryFile()
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/bin/bash")
-      process.arguments = ["-o", "pipefail", "-c", line]
-      process.currentDirectoryURL = URL(fileURLWithPath: scratch.path, isDirectory: true)
-      let program = CommandLineTool.executable.deletingLastPathComponent().path
-      process.environment = ProcessInfo.processInfo.environment.merging(
-        ["PATH": "\(scratch.path)/bin:\(program):/usr/bin:/bin"]) { $1 }
-      process.standardInput = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = errors.handle
-      try process.run()
+      let errors = try Program.OutputFile()
+      let program = (CommandLineTool.path as NSString).deletingLastPathComponent
+      let process = try Program.start(
+        "/bin/bash", ["-o", "pipefail", "-c", line], errors: errors.handle, in: scratch.path,
+        environment: ["PATH": "\(scratch.path)/bin:\(program):/usr/bin:/bin"])
       if isCoordinator { return coordinators.append(("\(source): \(line)", process, errors)) }
       process.waitUntilExit()
       let said = try errors.text()
@@ -106,7 +100,7 @@ import Testing
   private static func help(_ command: [String]) throws -> String {
     // Wide, so that no example is broken.
     let outcome = try CommandRunner().run(
-      [CommandLineTool.executable.path] + command + ["--help"], environment: ["COLUMNS": "1000"])
+      [CommandLineTool.path] + command + ["--help"], environment: ["COLUMNS": "1000"])
     try #require(outcome.status == 0, "\(command)")
     return outcome.output
   }
@@ -129,14 +123,14 @@ import Testing
 
   /// The lines of a document's blocks of shell.
   private static func lines(of document: String) throws -> [String] {
-    let text = try String(contentsOfFile: Scratch.repository + "/" + document, encoding: .utf8)
+    let text = try String(contentsOfFile: Repository.path + "/" + document, encoding: .utf8)
     return text.matches(of: #/```sh\n([^`]*)```/#).flatMap { $0.output.1.split(separator: "\n").map(String.init) }
   }
 
   private static func documents() throws -> [String] {
     let folders = ["", "docs/", "cluster/", "cluster/slurm/", "cluster/kubernetes/", "cluster/systemd/"]
     return try folders.flatMap { folder in
-      try FileManager.default.contentsOfDirectory(atPath: Scratch.repository + "/" + folder)
+      try FileManager.default.contentsOfDirectory(atPath: Repository.path + "/" + folder)
         .filter { $0.hasSuffix(".md") }.sorted().map { folder + $0 }
     }
   }
@@ -173,9 +167,9 @@ import Testing
 
   @Test("The manifests of the repository can be planned, as far as their data are here")
   func manifests() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     for folder in ["manifests", "models"] {
-      try FileManager.default.copyItem(atPath: Scratch.repository + "/" + folder, toPath: scratch.path + "/" + folder)
+      try FileManager.default.copyItem(atPath: Repository.path + "/" + folder, toPath: scratch.path + "/" + folder)
     }
     try FileManager.default.createDirectory(atPath: scratch.path + "/runs/data", withIntermediateDirectories: true)
     try Drawings.copy(images: 10, to: scratch.path + "/runs/data/miniature")

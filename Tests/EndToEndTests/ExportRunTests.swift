@@ -1,14 +1,15 @@
 import Archives
 import Foundation
 import Launching
+import TestSupport
 import Testing
 
 /// Pictures that are exported are those that a run scores.
 @Suite struct ExportRunTests {
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
 
   init() throws {
-    scratch = try Scratch()
+    scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
   }
 
@@ -18,8 +19,8 @@ import Testing
       run: exported
       seed: 3
       models:
-        - {architecture: resnet-nano, checkpoint: "\(Scratch.repository)/models/resnet-nano.safetensors", preprocess: {resize: \(resize)}}
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors", preprocess: {resize: \(resize)}}
+        - {architecture: resnet-nano, checkpoint: "\(Repository.path)/models/resnet-nano.safetensors", preprocess: {resize: \(resize)}}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors", preprocess: {resize: \(resize)}}
       benchmarks:
       \(benchmarks.map { "  - " + $0 }.joined(separator: "\n"))
       """

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// Archives that somebody changed and sealed anew: whole by every checksum, and not what was computed.
@@ -72,8 +73,8 @@ import Testing
 
   @Test("A signature tells who made an archive: another's, one of other bytes and none at all are not taken for it")
   func signatures() throws {
-    let scratch = try Scratch()
-    let fixtures = Scratch.repository + "/Tests/EndToEndTests/Fixtures/"
+    let scratch = try ScratchFolder()
+    let fixtures = Repository.path + "/Tests/EndToEndTests/Fixtures/"
     let key = scratch.path + "/key"
     try FileManager.default.copyItem(atPath: fixtures + "signing-key", toPath: key)
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
@@ -104,7 +105,7 @@ import Testing
 
   @Test("Figures, labels and logits that do not follow from each other are told from what was computed")
   func contradictions() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 10)
     #expect(try CommandLineTool.run(["run", manifest, "--run", scratch.path + "/run"]).status == 0)
     let (honest, forged) = (scratch.path + "/run/archive.h5", scratch.path + "/forged.h5")

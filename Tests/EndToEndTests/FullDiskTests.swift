@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Disks that are full, each a small tmpfs. `make full-disk` tries every size.
@@ -17,7 +18,7 @@ struct FullDiskTests {
 
   @Test("run goes on where a full disk stopped it", .timeLimit(.minutes(30)))
   func run() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let quiet = scratch.path + "/quiet"
@@ -37,7 +38,7 @@ struct FullDiskTests {
 
   @Test("collect and report leave nothing half-written on a full disk, and mend tells of it", .timeLimit(.minutes(30)))
   func after() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let quiet = scratch.path + "/quiet"
@@ -73,26 +74,21 @@ struct FullDiskTests {
 @Suite struct FileLimitTests {
   @Test("An archive that may not become so large is refused, not a signal")
   func limit() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let quiet = scratch.path + "/quiet"
     #expect(try CommandLineTool.run(["run", manifest, "--run", quiet]).status == 0)
     // Half of a kilobyte each: room for SQLite's shared memory of 32 kB, and none for the archive.
-    let errors = try TemporaryFile()
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = [
-      "-c", "ulimit -f 100; exec \"$0\" collect \"$1\" -o \"$2\"", CommandLineTool.executable.path, quiet,
-      scratch.path + "/a.h5",
-    ]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = errors.handle
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationReason == .exit && process.terminationStatus == 3)
+    let outcome = try Program.run(
+      "/bin/sh",
+      [
+        "-c", "ulimit -f 100; exec \"$0\" collect \"$1\" -o \"$2\"", CommandLineTool.path, quiet,
+        scratch.path + "/a.h5",
+      ])
+    #expect(outcome.status == 3)
     #expect(
-      try errors.text().contains("cannot write \(scratch.path)/a.h5: File too large; allow larger files (ulimit -f)"))
+      outcome.errors.contains("cannot write \(scratch.path)/a.h5: File too large; allow larger files (ulimit -f)"))
     #expect(!FileManager.default.fileExists(atPath: scratch.path + "/a.h5"))
   }
 }
@@ -103,7 +99,7 @@ private struct SmallDisk {
 
   static var isPossible: Bool {
     guard geteuid() == 0 else { return false }
-    let path = NSTemporaryDirectory() + "gauntlet-disk-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     guard let disk = try? SmallDisk(path, kilobytes: 4) else { return false }
     disk.remove()
     return true
@@ -134,12 +130,7 @@ private struct SmallDisk {
   }
 
   private static func call(_ arguments: String...) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw CocoaError(.featureUnsupported) }
+    let outcome = try Program.run("/usr/bin/env", arguments)
+    guard outcome.status == 0 else { throw CocoaError(.featureUnsupported) }
   }
 }

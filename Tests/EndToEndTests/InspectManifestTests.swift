@@ -1,19 +1,20 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a run will cost is said before it starts.
 @Suite struct InspectManifestTests {
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
 
   init() throws {
-    scratch = try Scratch()
+    scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
     let text = """
       run: costs
       seed: 3
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-c, name: live, from: data/val, corruptions: [fog, contrast], severities: [1, 2, 5]}
         - {kind: attack, name: pgd, method: pgd, root: data/val, budgets: [1/255, 2/255], steps: 3}
@@ -122,7 +123,7 @@ import Testing
 
   @Test("what is of manifests alone is refused elsewhere")
   func refuses() throws {
-    let checkpoint = Scratch.repository + "/models/vit-nano.safetensors"
+    let checkpoint = Repository.path + "/models/vit-nano.safetensors"
     for option in ["--json", "--no-measure"] {
       let refused = try CommandLineTool.run(["inspect", checkpoint, option])
       #expect(refused.status == 2 && refused.errors.contains("\(option) is for manifests"), "\(refused.errors)")

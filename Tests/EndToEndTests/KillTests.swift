@@ -2,6 +2,7 @@ import Archives
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// The promise that users come for: processes die at any instant, and the archive is the one that nothing disturbed.
@@ -10,7 +11,7 @@ import Testing
     "a killed worker and a killed coordinator change no bit of the archive, and neither do shards that are split",
     .timeLimit(.minutes(30)))
   func killsChangeNothing() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 60, shardImages: 2)
     let quiet = scratch.path + "/quiet"
     let undisturbed = try CommandLineTool.run(["run", manifest, "--run", quiet, "--workers", "1", "--batch", "8"])

@@ -4,6 +4,7 @@ import Foundation
 import Launching
 import Messaging
 import Planning
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct LaunchTests {
@@ -11,7 +12,7 @@ import Testing
     "launch --engine local starts processes that stay, adds workers, and says when the run is done",
     .timeLimit(.minutes(30)))
   func local() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
     let folder = RunFolder(scratch.path + "/run")
     let launch = ["launch", "--engine", "local", "--run", folder.path, "--cpus", "1"]
@@ -47,7 +48,7 @@ import Testing
 
   @Test("A coordinator that fails at once is told by launch and status, and what was launched with it is ended")
   func failsAtOnce() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = RunFolder(scratch.path + "/run")
     let launched = try CommandLineTool.run([
@@ -75,7 +76,7 @@ import Testing
 
   @Test("The coordinator takes keys from another folder, as a pod's, and workers their bundle alone")
   func keysElsewhere() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let keys = KeyStore(folder: scratch.path + "/keys")
     try keys.create()
@@ -128,8 +129,8 @@ import Testing
       (["--engine", "kubernetes", "--run", "/runs/a", "--image", "g"], "lies on none of the volumes"),
     ])
   func refusals(arguments: [String], says: String) throws {
-    let manifest = Scratch.repository + "/manifests/miniature.yaml"
-    let scratch = try Scratch()
+    let manifest = Repository.path + "/manifests/miniature.yaml"
+    let scratch = try ScratchFolder()
     let outcome = try CommandLineTool.run(["launch", manifest] + arguments, in: scratch.path)
     #expect(outcome.status == 2 && outcome.errors.contains(says), "\(outcome.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)

@@ -1,10 +1,11 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Networks without some of their blocks, computed by several workers that come and go.
 @Suite(.serialized) struct LesionRunTests {
-  private static func manifest(_ scratch: Scratch) throws -> String {
+  private static func manifest(_ scratch: ScratchFolder) throws -> String {
     try Drawings.copy(images: 40, to: scratch.path + "/data")
     let file = scratch.path + "/manifest.yaml"
     try Data(
@@ -12,8 +13,8 @@ import Testing
       run: lesions
       seed: 7
       models:
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, root: data/val}
         - {kind: lesion, root: data/val, removed: [0, 1, 2], draws: 3, blocks: all}
@@ -27,7 +28,7 @@ import Testing
     "a killed worker changes no bit of an archive of lesions, and without any the logits are those of the clean images",
     .timeLimit(.minutes(20)))
   func killedAndResumed() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 10)
     try expectCleanWhereNothingIsLeftOut(run.archive)
   }

@@ -2,6 +2,7 @@ import Coordination
 import Foundation
 import Launching
 import Planning
+import TestSupport
 import Testing
 
 /// A worker on another network, as a namespace of this machine, whose cable is pulled and put back.
@@ -11,7 +12,7 @@ import Testing
 struct LinkTests {
   @Test("A worker whose link is cut loses its shards to time and goes on when it heals", .timeLimit(.minutes(30)))
   func cutAndHealed() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let cable = try Cable()
     defer { cable.remove() }
@@ -81,14 +82,7 @@ private struct Cable {
 
   /// Starts the tool at the cable's other end.
   func start(_ arguments: [String]) throws -> Process {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["ip", "netns", "exec", name, CommandLineTool.executable.path] + arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    return process
+    try Program.start("ip", ["netns", "exec", name, CommandLineTool.path] + arguments)
   }
 
   private static func ip(_ arguments: String...) throws {

@@ -3,17 +3,18 @@ import Coordination
 import Foundation
 import Planning
 import Records
+import TestSupport
 import Testing
 
 /// Run folders whose disk lied.
 @Suite(.serialized) struct MendTests {
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
   private let quiet: String
   private let folder: RunFolder
 
   /// A finished run, and its copy to be damaged.
   init() throws {
-    scratch = try Scratch()
+    scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     quiet = scratch.path + "/quiet"
     let run = try CommandLineTool.run(["run", manifest, "--run", quiet])

@@ -1,13 +1,14 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ONNXRunTests {
   @Test("a run of an ONNX model, named after its file, with the architecture left out or given")
   func runsAnExportedModel() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
-    let model = Scratch.repository + "/Tests/NetworksTests/Fixtures/onnx-resnet.onnx"
+    let model = Repository.path + "/Tests/NetworksTests/Fixtures/onnx-resnet.onnx"
     let manifest = """
       run: onnx
       models:
@@ -35,14 +36,14 @@ import Testing
 
   @Test("where the network gives NaN, every place says so, and the run does not end as if all were well")
   func namesLogitsThatAreNaN() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
     // As many classes as the models have.
     let classes = try FileManager.default.contentsOfDirectory(atPath: scratch.path + "/data/val").filter {
       !$0.hasPrefix(".")
     }.sorted()
     for name in classes.dropFirst(5) { try FileManager.default.removeItem(atPath: scratch.path + "/data/val/" + name) }
-    let outputs = Scratch.repository + "/Tests/NetworksTests/Fixtures/outputs/"
+    let outputs = Repository.path + "/Tests/NetworksTests/Fixtures/outputs/"
     let manifest = """
       run: nan
       models:
@@ -81,7 +82,7 @@ import Testing
 
   @Test("inspect says of an ONNX model what it has, and whether it will run")
   func inspects() throws {
-    let fixtures = Scratch.repository + "/Tests/NetworksTests/Fixtures/"
+    let fixtures = Repository.path + "/Tests/NetworksTests/Fixtures/"
     let good = try CommandLineTool.run(["inspect", fixtures + "onnx-resnet.onnx"])
     #expect(good.status == 0 && good.output.contains("will run: images of 33x33, 10 classes"))
     let bad = try CommandLineTool.run(["inspect", fixtures + "onnx-unsupported.onnx"])

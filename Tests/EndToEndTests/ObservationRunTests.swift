@@ -1,11 +1,12 @@
 import Archives
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 /// What is seen within networks, and what they say is salient, as runs like any other.
 @Suite(.serialized) struct ObservationRunTests {
-  private static func manifest(_ scratch: Scratch) throws -> String {
+  private static func manifest(_ scratch: ScratchFolder) throws -> String {
     try Drawings.copy(images: 30, to: scratch.path + "/data")
     let file = scratch.path + "/manifest.yaml"
     try Data(
@@ -13,8 +14,8 @@ import Testing
       run: inside
       seed: 7
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
-        - {architecture: vit-nano, checkpoint: "\(Scratch.repository)/models/vit-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
+        - {architecture: vit-nano, checkpoint: "\(Repository.path)/models/vit-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, root: data/val}
         - {kind: feature-maps, root: data/val, images: 9}
@@ -35,7 +36,7 @@ import Testing
     "a killed worker changes no bit of what is observed, nor do batches; nothing dropped is clean, all dropped is black",
     .timeLimit(.minutes(20)))
   func killedAndResumed() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 8)
     let archive = try ArchiveReader(path: run.archive)
     let groups = Set(archive.groups.map(\.path))
@@ -80,7 +81,7 @@ import Testing
 
   @Test("a picture's variances, receptive field and integrated gradients are PyTorch's and captum's")
   func picturesArePyTorchs() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     // Ten classes, of which the fourth has the picture.
     let pixels = (0..<64 * 64 * 3).map { (place: Int) -> UInt8 in UInt8((place * 7919 + place / 97 * 104_729) % 251) }
     let folder = scratch.path + "/data/c3"
@@ -90,7 +91,7 @@ import Testing
     let models = ["replknet-nano", "resnet-nano", "vit-nano"]
     var manifest = "run: inside\nmodels:\n"
     for model in models {
-      manifest += "  - {architecture: \(model), checkpoint: \"\(Scratch.repository)/models/\(model).safetensors\", "
+      manifest += "  - {architecture: \(model), checkpoint: \"\(Repository.path)/models/\(model).safetensors\", "
       manifest += "preprocess: {mean: imagenet, std: imagenet}}\n"
     }
     manifest += "benchmarks:\n"
@@ -102,7 +103,7 @@ import Testing
       ["run", scratch.path + "/manifest.yaml", "--run", scratch.path + "/run"])
     try #require(outcome.status == 0, "\(outcome.errors)")
     let archive = try ArchiveReader(path: scratch.path + "/run/archive.h5")
-    let file = Scratch.repository + "/Tests/NetworksTests/Fixtures/observations.json"
+    let file = Repository.path + "/Tests/NetworksTests/Fixtures/observations.json"
     let references = try JSONDecoder().decode(
       [String: Reference].self, from: Data(contentsOf: URL(fileURLWithPath: file)))
     for model in models {

@@ -1,23 +1,16 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Standard output and standard error that cannot be written.
 @Suite struct OutputTests {
   /// Runs the tool behind a shell's redirections.
   private func shell(_ arguments: String, _ redirections: String) throws -> (status: Int32, errors: String) {
-    let file = try TemporaryFile()
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "exec \"$0\" \(arguments) \(redirections)", CommandLineTool.executable.path]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = file.handle
-    try process.run()
+    let file = try Program.OutputFile()
+    let process = try Program.start(
+      "/bin/sh", ["-c", "exec \"$0\" \(arguments) \(redirections)", CommandLineTool.path], errors: file.handle)
     process.waitUntilExit()
-    return (
-      process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus,
-      try file.text()
-    )
+    return (process.endStatus, try file.text())
   }
 
   @Test("What others call their files moves nothing on a terminal, and leaves JSON what it is")
@@ -26,7 +19,7 @@ import Testing
     let text = try CommandLineTool.run(["predict", "/\(name).onnx", "a.jpg"])
     #expect(text.status == 2 && text.errors.contains(#"x\u{1B}[2J\u{202E}"#))
     #expect(!text.errors.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" })
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let picture = scratch.path + "/\(name).png"
     try Data("no picture".utf8).write(to: URL(fileURLWithPath: picture))
     let found = try CommandLineTool.run(["predict", PredictTests.checkpoint, picture, "--json"])
@@ -55,7 +48,7 @@ import Testing
   @Test(
     "A run whose standard files are all closed ends as others do, and its ledger is sound", .timeLimit(.minutes(30)))
   func allClosed() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let folder = scratch.path + "/run"
     // Standard output is not there to print the table to.
@@ -69,10 +62,10 @@ import Testing
 
   @Test("With --log-format json every line on standard error is an object, the error at the end, too")
   func objects() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let format = ["--run", scratch.path + "/run", "--log-format", "json"]
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let worker = try CommandLineTool.start(["work"] + format, errors: errors.handle)
     let coordinator = try CommandLineTool.run(["coordinate", manifest] + format)
     #expect(coordinator.status == 0 && coordinator.errors.contains("listening on"))

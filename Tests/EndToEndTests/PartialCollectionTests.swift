@@ -3,15 +3,16 @@ import Coordination
 import Foundation
 import Planning
 import Records
+import TestSupport
 import Testing
 
 @Suite struct PartialCollectionTests {
   @Test("a run is collected before every model has begun: what is missing is marked, counts of classes are the plan's")
   func beforeEveryModelBegan() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     try Drawings.copy(images: 10, to: scratch.path + "/data")
-    let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
+    let checkpoint = "\(Repository.path)/models/replknet-nano.safetensors"
     let manifest = """
       run: partial
       models:

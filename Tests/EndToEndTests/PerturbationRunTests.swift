@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// ImageNet-P from videos in folders and in a tar archive, and made on the fly.
@@ -8,7 +9,7 @@ import Testing
 
   @Test("Videos in a folder and in a tar give the same logits; a still frame made on the fly is the clean image")
   func publishedAndLive() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     try pack(["imagenet-p/rotate", "imagenet-p/translate"], in: scratch)
     // The first video of the perturbation is one that cannot be counted.
@@ -84,11 +85,11 @@ import Testing
     #expect(try #require(metrics.first { $0.name == "flip_rate" }).values.allSatisfy { (0...1).contains($0) })
   }
 
-  private func run(_ benchmarks: String, in scratch: Scratch, status: Int32) throws -> String {
+  private func run(_ benchmarks: String, in scratch: ScratchFolder, status: Int32) throws -> String {
     let manifest = """
       run: sequences
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       \(benchmarks)
       """
     try Data(manifest.utf8).write(to: URL(fileURLWithPath: scratch.path + "/manifest.yaml"))
@@ -98,13 +99,9 @@ import Testing
     return folder + "/archive.h5"
   }
 
-  private func pack(_ folders: [String], in scratch: Scratch) throws {
-    let tar = Process()
-    tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    tar.arguments = ["tar", "-cf", scratch.path + "/images.tar", "-C", scratch.path + "/data"] + folders
-    try tar.run()
-    tar.waitUntilExit()
-    try #require(tar.terminationStatus == 0)
+  private func pack(_ folders: [String], in scratch: ScratchFolder) throws {
+    let words = ["-cf", scratch.path + "/images.tar", "-C", scratch.path + "/data"] + folders
+    try #require(Program.run("tar", words).status == 0)
   }
 
   /// Halves the only file of a folder.

@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `gauntlet predict` names what is in pictures.
 @Suite struct PredictTests {
-  static let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
+  static let checkpoint = "\(Repository.path)/models/replknet-nano.safetensors"
 
   private struct Report: Decodable {
     struct Guess: Decodable {
@@ -17,7 +18,7 @@ import Testing
 
   @Test("the miniature's network knows most of the miniature's classes, by their names")
   func namesClasses() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
     let folder = scratch.path + "/data/val"
     let classes = try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasPrefix(".") }.sorted()
@@ -48,7 +49,7 @@ import Testing
 
   @Test("a file that is no picture, and a list of classes that does not fit, are refused in words")
   func refuses() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let (picture, classes) = (scratch.path + "/x.png", scratch.path + "/classes.txt")
     try "no picture".write(toFile: picture, atomically: true, encoding: .utf8)
     try "one\ntwo\n".write(toFile: classes, atomically: true, encoding: .utf8)
@@ -69,7 +70,7 @@ import Testing
 
   @Test("predict takes the manifest's options, says how pictures were prepared, and reads class lists of Windows")
   func options() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     let picture =
       scratch.path + "/data/val/ring/"

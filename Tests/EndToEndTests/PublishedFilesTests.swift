@@ -1,12 +1,13 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 /// Published files of another size than the network's, and what is said of a manifest before it is run.
 @Suite struct PublishedFilesTests {
-  private static let checkpoint = "\(Scratch.repository)/models/replknet-nano.safetensors"
+  private static let checkpoint = "\(Repository.path)/models/replknet-nano.safetensors"
 
-  private func write(_ manifest: String, in scratch: Scratch) throws -> String {
+  private func write(_ manifest: String, in scratch: ScratchFolder) throws -> String {
     let path = scratch.path + "/manifest.yaml"
     try Data(manifest.utf8).write(to: URL(fileURLWithPath: path))
     return path
@@ -14,7 +15,7 @@ import Testing
 
   @Test("Published pictures and videos are resized for a network of another size, and left alone for one of theirs")
   func sizes() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     let manifest = try write(
       """
@@ -54,7 +55,7 @@ import Testing
 
   @Test("inspect and launch --dry-run refuse what a run refuses, in its words, and leave nothing behind")
   func refusals() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 10, to: scratch.path + "/data")
     func text(_ architecture: String, _ severity: Int = 3) -> String {
       """

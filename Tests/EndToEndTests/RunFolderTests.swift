@@ -3,13 +3,14 @@ import Coordination
 import Foundation
 import Launching
 import Planning
+import TestSupport
 import Testing
 
 /// The run folder against the world: moved, shared, foreign, read-only, started in twice.
 @Suite(.serialized) struct RunFolderTests {
   private func run(_ script: String, in folder: String) throws -> CommandRunner.Outcome {
     try CommandRunner().run(
-      ["bash", "-c", "cd '\(folder)' && " + script], environment: ["G": CommandLineTool.executable.path])
+      ["bash", "-c", "cd '\(folder)' && " + script], environment: ["G": CommandLineTool.path])
   }
 
   private static let sayings = ["NSCocoaErrorDomain", "NSPOSIXErrorDomain", "SQLite error", "Fatal"]
@@ -22,10 +23,10 @@ import Testing
     "A run folder that is moved or deleted ends its run with status 3, and is not made anew", .timeLimit(.minutes(30)),
     arguments: [true, false])
   func goneFolder(isMoved: Bool) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 100, shardImages: 2, live: "all")
     let folder = RunFolder(scratch.path + "/run")
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let process = try CommandLineTool.start(["run", manifest, "--run", folder.path], errors: errors.handle)
     try waitUntil("parts are written") { FileManager.default.fileExists(atPath: folder.part(shard: 5)) }
     let elsewhere = RunFolder(scratch.path + "/elsewhere")
@@ -53,10 +54,10 @@ import Testing
   @Test(
     "A coordinator that waits for workers notices, too; and one whose run another took over", arguments: [true, false])
   func idle(isMoved: Bool) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = RunFolder(scratch.path + "/run")
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let process = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path], errors: errors.handle)
     try waitUntil("it listens") { CoordinatorEndpoint(in: folder)?.address != nil }
     if isMoved {
@@ -111,7 +112,7 @@ import Testing
 
   @Test("Of two manifests that are started at once in one folder, one runs and the other is told so")
   func twoManifests() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let first = try scratch.miniature(images: 10, shardImages: 5)
     let second = scratch.path + "/second.yaml"
     try String(contentsOfFile: first, encoding: .utf8)
@@ -120,7 +121,7 @@ import Testing
       .write(toFile: second, atomically: true, encoding: .utf8)
     for _ in 0..<3 {
       let folder = RunFolder(scratch.path + "/run")
-      let files = try (0..<4).map { _ in try TemporaryFile() }
+      let files = try (0..<4).map { _ in try Program.OutputFile() }
       let processes = try [first, second].enumerated().map { index, manifest in
         try CommandLineTool.start(
           ["run", manifest, "--run", folder.path], output: files[2 * index].handle, errors: files[2 * index + 1].handle)
@@ -148,7 +149,7 @@ import Testing
 
   @Test("A folder with others' files is refused and left as it is; an empty one is taken")
   func othersFiles() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let names = ["archive.h5", "manifest.yaml", "report.html"]
     let folder = scratch.path + "/own"
@@ -166,7 +167,7 @@ import Testing
 
   @Test("A changed cluster section goes on with the run; what differs otherwise is said")
   func otherManifest() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = scratch.path + "/run"
     try #require(try CommandLineTool.run(["run", manifest, "--run", folder]).status == 0)
@@ -188,7 +189,7 @@ import Testing
 
   @Test("A manifest that is refused leaves no run folder, nor those above it")
   func refusedLeavesNothing() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let text = try String(contentsOfFile: manifest, encoding: .utf8)
     try text.replacing("architecture: replknet-nano", with: "architecture: resnet-nano")
@@ -204,10 +205,10 @@ import Testing
 
   @Test("A worker waits for a folder in which nothing is planned yet; its socket may be named relatively")
   func workerFirst() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = scratch.path + "/run"
-    let errors = try TemporaryFile()
+    let errors = try Program.OutputFile()
     let worker = try CommandLineTool.start(["work", "--run", folder], errors: errors.handle, in: "/")
     try waitUntil("the worker waits") { try errors.text().contains("waiting up to 600 s for a coordinator of") }
     let coordinator = try CommandLineTool.run(
@@ -227,7 +228,7 @@ import Testing
       ["--metrics", "127.0.0.1:99999"],
     ])
   func addresses(option: [String]) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let outcome = try CommandLineTool.run(["coordinate", manifest, "--run", scratch.path + "/run"] + option)
     #expect(outcome.status == 2 && outcome.errors.contains(option[0]), "\(outcome.errors)")
@@ -238,7 +239,7 @@ import Testing
     "A finished run is looked at, verified, collected and reported elsewhere from a bare name to a scratch that is gone"
   )
   func barely() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     try #require(try CommandLineTool.run(["run", manifest, "--run", scratch.path + "/run"]).status == 0)
     let script = """
@@ -260,7 +261,7 @@ import Testing
     "A run on a disk that is mounted read-only, whole or cut short, is looked at; another user's is refused in words",
     .enabled(if: mayMount, "needs root and mounts"))
   func readOnly() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 20, shardImages: 2)
     let folder = RunFolder(scratch.path + "/disk/run")
     try #require(try CommandLineTool.run(["run", manifest, "--run", folder.path]).status == 0)

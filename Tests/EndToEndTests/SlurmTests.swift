@@ -2,6 +2,7 @@ import Coordination
 import Foundation
 import Launching
 import Planning
+import TestSupport
 import Testing
 
 /// A run on a real Slurm of two nodes, which `cluster/slurm/test-cluster` sets up on this machine.
@@ -16,7 +17,7 @@ struct SlurmTests {
     "A cancelled worker, a requeued one and a requeued coordinator change no bit of the archive",
     .timeLimit(.minutes(30)))
   func requeues() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
@@ -43,7 +44,7 @@ struct SlurmTests {
     try waitUntil("the others go on") { try recorded() >= atRequeue + 10 }
     // As users ask, on the coordinator's node.
     let status = try cluster.command(
-      "srun", "--overlap", "--jobid=\(coordinator)", CommandLineTool.executable.path, "status", folder.path)
+      "srun", "--overlap", "--jobid=\(coordinator)", CommandLineTool.path, "status", folder.path)
     #expect(status.contains("set aside"))
     let address = CoordinatorEndpoint(in: folder)?.address
     try cluster.requeue(coordinator)
@@ -69,7 +70,7 @@ struct SlurmTests {
 
   @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(30)))
   func walltime() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")
@@ -104,7 +105,7 @@ extension SlurmTests {
     "A run whose jobs get nothing of the environment, in a folder with a percent sign, as three arrays",
     .timeLimit(.minutes(30)))
   func strangeSites() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch, configuration: "MaxArraySize=2")
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
@@ -125,7 +126,7 @@ extension SlurmTests {
 
   @Test("A coordinator's job that fails at its start is told, and no job is left", .timeLimit(.minutes(30)))
   func coordinatorFails() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)
     defer { cluster.stop() }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
@@ -151,21 +152,21 @@ private struct SlurmCluster {
   private let folder: String
   private let environment: [String: String]
   /// Its end removes the folder, without which the daemons cannot be stopped.
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
 
   /// - Parameter configuration: lines that Slurm is to read besides.
-  init(in scratch: Scratch, configuration: String = "") throws {
+  init(in scratch: ScratchFolder, configuration: String = "") throws {
     self.scratch = scratch
     folder = scratch.path + "/slurm"
     environment = ["SLURM_CONF": folder + "/slurm.conf"]
     let outcome = try CommandRunner().run(
-      [Scratch.repository + "/cluster/slurm/test-cluster", "start", folder],
+      [Repository.path + "/cluster/slurm/test-cluster", "start", folder],
       environment: ["GAUNTLET_TEST_SLURM_CONF": configuration])
     try #require(outcome.status == 0, "\(outcome.errors)")
   }
 
   func stop() {
-    let outcome = try? CommandRunner().run([Scratch.repository + "/cluster/slurm/test-cluster", "stop", folder])
+    let outcome = try? CommandRunner().run([Repository.path + "/cluster/slurm/test-cluster", "stop", folder])
     #expect(outcome?.status == 0, "\(outcome?.errors ?? "")")
   }
 
@@ -173,7 +174,7 @@ private struct SlurmCluster {
     _ arguments: [String], environment further: [String: String] = [:]
   ) throws -> CommandRunner.Outcome {
     try CommandRunner().run(
-      [CommandLineTool.executable.path] + arguments, environment: environment.merging(further) { $1 })
+      [CommandLineTool.path] + arguments, environment: environment.merging(further) { $1 })
   }
 
   @discardableResult func command(_ command: String...) throws -> String {

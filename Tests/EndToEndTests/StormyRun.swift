@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// A run that is computed twice: undisturbed, and by workers that are killed and a coordinator that is begun again. Both
@@ -12,7 +13,7 @@ struct StormyRun {
   /// Computes a manifest twice.
   ///
   /// - Parameter recorded: shards that are there when the first worker is killed; the run has more than five besides.
-  init(_ manifest: String, in scratch: Scratch, recorded: Int) throws {
+  init(_ manifest: String, in scratch: ScratchFolder, recorded: Int) throws {
     let quiet = scratch.path + "/quiet"
     let undisturbed = try CommandLineTool.run(["run", manifest, "--run", quiet, "--batch", "8"])
     try #require(undisturbed.status == 0, "\(undisturbed.errors)")

@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import Planning
+import TestSupport
 import Testing
 
 /// Connections that nobody asked for, more than a coordinator may have files. `make strangers` tries many more kinds.
@@ -56,22 +57,18 @@ import Testing
     "A run that may have 128 files is finished among 600 silent connections, and its health is answered",
     .timeLimit(.minutes(30)))
   func silence() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     defer { withExtendedLifetime(scratch) {} }
     let manifest = try scratch.miniature(images: 20, shardImages: 5)
     let folder = RunFolder(scratch.path + "/run")
     let metrics = try freePort()
-    let errors = try TemporaryFile()
-    let coordinator = Process()
-    coordinator.executableURL = URL(fileURLWithPath: "/bin/sh")
-    coordinator.arguments = [
-      "-c", "ulimit -n 128; exec \"$0\" \"$@\"", CommandLineTool.executable.path, "coordinate", manifest, "--run",
-      folder.path, "--metrics", "127.0.0.1:\(metrics)",
-    ]
-    coordinator.standardInput = FileHandle.nullDevice
-    coordinator.standardOutput = FileHandle.nullDevice
-    coordinator.standardError = errors.handle
-    try coordinator.run()
+    let errors = try Program.OutputFile()
+    let coordinator = try Program.start(
+      "/bin/sh",
+      [
+        "-c", "ulimit -n 128; exec \"$0\" \"$@\"", CommandLineTool.path, "coordinate", manifest, "--run", folder.path,
+        "--metrics", "127.0.0.1:\(metrics)",
+      ], errors: errors.handle)
     try waitUntil("the coordinator listens") { CoordinatorEndpoint(in: folder) != nil }
     let port = try #require(
       CoordinatorEndpoint(in: folder)?.address?.split(separator: ":").last.flatMap { UInt16($0) })

@@ -1,14 +1,15 @@
 import Archives
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// Experiments that change what a network is given, run as users run them.
 @Suite struct StudyRunTests {
-  private let scratch: Scratch
+  private let scratch: ScratchFolder
 
   init() throws {
-    scratch = try Scratch()
+    scratch = try ScratchFolder()
     try Drawings.copy(images: 20, to: scratch.path + "/data")
   }
 
@@ -18,7 +19,7 @@ import Testing
       run: study
       seed: 3
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, root: data/val}
       \(benchmarks.map { "  - " + $0 }.joined(separator: "\n"))

@@ -1,11 +1,12 @@
 import Archives
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct TarTests {
   @Test("a run over a tar archive and over the unpacked folder gives the same logits, bit for bit")
   func tarEqualsFolder() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let data = scratch.path + "/data"
     try Drawings.copy(images: 20, to: data)
     try tar(["-cf", scratch.path + "/images.tar", "-C", data, "val", "imagenet-9"])
@@ -13,7 +14,7 @@ import Testing
     let manifest = """
       run: tar
       models:
-        - {architecture: replknet-nano, checkpoint: "\(Scratch.repository)/models/replknet-nano.safetensors"}
+        - {architecture: replknet-nano, checkpoint: "\(Repository.path)/models/replknet-nano.safetensors"}
       benchmarks:
         - {kind: imagenet-val, name: folder, root: data/val}
         - {kind: imagenet-val, name: archive, root: images.tar/val}
@@ -67,12 +68,7 @@ import Testing
   }
 
   private func tar(_ arguments: [String]) throws {
-    let tar = Process()
-    tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    tar.arguments = ["tar"] + arguments
-    try tar.run()
-    tar.waitUntilExit()
-    try #require(tar.terminationStatus == 0)
+    try #require(Program.run("tar", arguments).status == 0)
   }
 
   /// The images of two benchmarks lie in another order, but each has the same logits and label.

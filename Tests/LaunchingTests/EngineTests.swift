@@ -3,6 +3,7 @@ import Launching
 import Messaging
 import Planning
 import Synchronization
+import TestSupport
 import Testing
 import Yams
 
@@ -10,7 +11,7 @@ import Yams
 @Suite(.serialized) struct EngineTests {
   /// A folder with commands of its own, for a PATH, and a run folder.
   private final class Place {
-    let path = NSTemporaryDirectory() + "gauntlet-engines-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     let run: RunFolder
 
     init() throws {
@@ -71,11 +72,9 @@ import Yams
       asked[0].hasSuffix("\(script)coordinator.sbatch \(place.run.path) /opt/gauntlet --listen tcp://ib0:* --failed"))
     #expect(asked[1].contains("--array=0-3 --cpus-per-task=8 --mem=16G"))
     #expect(asked[1].hasSuffix("\(script)workers.sbatch \(place.run.path) /opt/gauntlet --patience 60"))
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
     for name in ["coordinator.sbatch", "workers.sbatch"] {
       let used = try String(contentsOfFile: place.run.path + "/launch/" + name, encoding: .utf8)
-      #expect(used == (try String(contentsOfFile: repository + "/cluster/slurm/" + name, encoding: .utf8)))
+      #expect(used == (try String(contentsOfFile: Repository.path + "/cluster/slurm/" + name, encoding: .utf8)))
     }
   }
 
@@ -141,8 +140,7 @@ import Yams
     try place.run.create()
     try place.command("program", "echo \"$*\"")
     let scripts =
-      URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path + "/cluster/slurm/"
+      Repository.path + "/cluster/slurm/"
     func run(_ words: String...) throws -> CommandRunner.Outcome {
       try CommandRunner().run(["bash", scripts + words[0], place.run.path] + words.dropFirst())
     }

@@ -2,11 +2,12 @@ import Foundation
 import Launching
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct LocalWorkersTests {
   private func folder() -> String {
-    NSTemporaryDirectory() + "gauntlet-launching-" + UUID().uuidString
+    ScratchFolder.freshPath()
   }
 
   @Test("a worker that dies is replaced until the bound, then the reason is told")

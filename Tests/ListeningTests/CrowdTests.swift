@@ -1,6 +1,7 @@
 import Foundation
 import Listening
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct CrowdTests {
@@ -70,9 +71,7 @@ import Testing
 
   @Test("A socket's file is replaced, any other is not")
   func files() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "gauntlet-\(UUID().uuidString.prefix(8))").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try ScratchFolder.fresh()
     for _ in 0..<2 { _ = try ListeningSocket.unix(path: folder + "/s") }
     try Data("mine".utf8).write(to: URL(fileURLWithPath: folder + "/file"))
     #expect(throws: ListeningSocket.Failure.self) { _ = try ListeningSocket.unix(path: folder + "/file") }

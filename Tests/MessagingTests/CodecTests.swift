@@ -1,6 +1,7 @@
 import Foundation
 import Messaging
 import Shards
+import TestSupport
 import Testing
 
 @Suite struct CodecTests {

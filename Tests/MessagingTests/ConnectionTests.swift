@@ -1,6 +1,7 @@
 import CZeroMQ
 import Foundation
 import Messaging
+import TestSupport
 import Testing
 
 /// What a worker's end knows of a connection that does not come about.
@@ -59,7 +60,7 @@ import Testing
 
   @Test("A key that is let in later gets in, though ZeroMQ had given up")
   func letInLater() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
       let router = try RouterEndpoint(

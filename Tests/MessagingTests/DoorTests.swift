@@ -4,6 +4,7 @@ import Messaging
 import NIOCore
 import Shards
 import Synchronization
+import TestSupport
 import Testing
 
 /// What those without a key can do to a coordinator, and those with one to its memory. Waiting is always for something to

@@ -3,11 +3,12 @@ import Foundation
 import Logging
 import Messaging
 import Shards
+import TestSupport
 import Testing
 
 /// A coordinator's and a worker's end over loopback. Waiting is always for something to come, never for time to go by.
 @Suite(.timeLimit(.minutes(30))) struct EndpointTests {
-  static let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+  static let quiet = Logger.silent
   static let heartbeat = WireMessage.heartbeat(held: [ShardAttempt(shard: 1, attempt: 1)])
 
   /// A worker's introduction.
@@ -48,7 +49,7 @@ import Testing
 
   @Test("Messages go both ways over tcp and ipc", arguments: ["tcp", "ipc"])
   func exchange(transport: String) throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let router = try router(transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket")
       #expect(!router.boundAddress.contains("*"))
       let first = try dealer(router)
@@ -74,7 +75,7 @@ import Testing
 
   @Test("Every message comes with the key of its connection, whatever name is said", arguments: ["tcp", "ipc"])
   func keys(transport: String) throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let other = try CurveKeyPair.generate()
       let router = try RouterEndpoint(
         bind: transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(folder)/socket",
@@ -169,7 +170,7 @@ import Testing
 
   @Test("Keys that are added and removed count for the next connection, without a new coordinator")
   func rotation() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
       // As on a file system that counts in seconds, where two changes have one time.
@@ -257,7 +258,7 @@ import Testing
       zmq_ctx_term(context)
     }
     zmq_setsockopt(socket, ZMQ_ROUTING_ID, "raw", 3)
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let secret = try secretText(folder)
       #expect(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, secret.server, 41) == 0)
       #expect(zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, secret.publicKey, 41) == 0)

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import TestSupport
 import Testing
 
 @Suite struct KeyStoreTests {
@@ -10,7 +11,7 @@ import Testing
 
   @Test("New keys are their owner's alone and fit each other")
   func create() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/deep/keys")
       #expect(!store.exists)
       try store.create()
@@ -33,7 +34,7 @@ import Testing
 
   @Test("Keys that others could read are not used", arguments: [0o640, 0o604, 0o644, 0o660])
   func openToOthers(mode: Int) throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
       for path in [store.bundlePath, store.folder + "/server.key"] {
@@ -48,7 +49,7 @@ import Testing
 
   @Test("Files that are no keys are refused", arguments: ["", "hello", String(repeating: "x", count: 9_999), "\u{0}"])
   func malformed(text: String) throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
       for path in [store.bundlePath, store.folder + "/authorized/worker.public"] {
@@ -66,7 +67,7 @@ import Testing
 
   @Test("A bundle whose keys do not fit each other is refused")
   func mixedBundle() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       try store.create()
       var lines = try String(contentsOfFile: store.bundlePath, encoding: .utf8).split(separator: "\n")
@@ -78,7 +79,7 @@ import Testing
 
   @Test("A pair that is added fits the coordinator; a name that is none, or taken, is refused")
   func add() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let store = KeyStore(folder: folder + "/keys")
       #expect(throws: MessagingError.self) { try store.add("early") }
       try store.create()
@@ -93,15 +94,5 @@ import Testing
         #expect(throws: MessagingError.self) { try store.add(name) }
       }
     }
-  }
-}
-
-enum TemporaryFolder {
-  static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
-    // Short, because the path of a Unix socket has at most 107 bytes.
-    let path = "/tmp/gauntlet-\(UUID().uuidString.prefix(8))"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try body(path)
   }
 }

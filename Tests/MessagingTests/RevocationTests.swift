@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messaging
+import TestSupport
 import Testing
 
 /// Keys that are taken away from workers that are connected.
@@ -64,7 +65,7 @@ import Testing
 
   @Test("A key whose file is removed loses its connections, and the others keep theirs", arguments: ["tcp", "ipc"])
   func removed(transport: String) throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let scene = try Scene(folder, transport)
       try FileManager.default.removeItem(atPath: scene.authorized + "/worker.public")
       try scene.expectRevocation()
@@ -73,7 +74,7 @@ import Testing
 
   @Test("Files beside it that are no keys or may be changed by others are named, and bring no key back")
   func besideBadFiles() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let scene = try Scene(folder, "tcp")
       let key = try String(contentsOfFile: scene.authorized + "/worker.public", encoding: .utf8)
       try scene.write("notes.public", "not a key", mode: 0o600)
@@ -88,14 +89,14 @@ import Testing
 
   @Test("A file that others may change from now on, or that is another key's, lets its former key in no more")
   func changedInPlace() throws {
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let scene = try Scene(folder, "tcp")
       // The folder's own time stays as it is.
       try FileManager.default.setAttributes(
         [.posixPermissions: 0o666], ofItemAtPath: scene.authorized + "/worker.public")
       try scene.expectRevocation()
     }
-    try TemporaryFolder.with { folder in
+    try ScratchFolder.with { folder in
       let scene = try Scene(folder, "tcp")
       let other = try CurveKeyPair.generate().publicKey.z85
       let file = try FileHandle(forWritingTo: URL(fileURLWithPath: scene.authorized + "/worker.public"))
@@ -108,7 +109,7 @@ import Testing
   @Test("A folder that is gone or that others may change holds no keys")
   func folders() throws {
     for mode in [nil, 0o770] {
-      try TemporaryFolder.with { folder in
+      try ScratchFolder.with { folder in
         let scene = try Scene(folder, "tcp")
         if let mode {
           try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: scene.authorized)
@@ -127,7 +128,7 @@ import Testing
   @Test("A folder or a file of another user holds no keys", .enabled(if: geteuid() == 0))
   func owners() throws {
     for name in ["", "/worker.public"] {
-      try TemporaryFolder.with { folder in
+      try ScratchFolder.with { folder in
         let store = KeyStore(folder: folder + "/keys")
         try store.create()
         #expect(try store.serverSecurity().authorizedClients.count == 1)

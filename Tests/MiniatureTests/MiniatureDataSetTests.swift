@@ -1,12 +1,12 @@
 import Foundation
 import Imaging
 import Miniature
+import TestSupport
 import Testing
 
 @Suite struct MiniatureDataSetTests {
   private static func draw(seed: UInt64) throws -> [String: Data] {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("miniature-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = URL(fileURLWithPath: ScratchFolder.freshPath())
     try Miniature.write(
       to: folder.path, options: Miniature.Options(seed: seed, trainingImages: 10, validationImages: 10)
     ) { _ in }
@@ -42,8 +42,7 @@ import Testing
 
   @Test("photographs are of ImageNet's size, the same for the same seed, and a folder that cannot be is refused")
   func photographs() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("photographs-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = URL(fileURLWithPath: ScratchFolder.freshPath())
     func draw(_ name: String, seed: UInt64) throws -> [String: Data] {
       let target = folder.appendingPathComponent(name)
       try Miniature.writePhotographs(to: target.path, count: 2, seed: seed) { _ in }

@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 /// Checkpoints as people's tools save them; `tools/checkpoint_forms.py` wrote the files.
@@ -68,8 +69,7 @@ import Testing
     ("7z\u{00BC}", "no checkpoint that can be read"),
   ])
   func whatIsNoCheckpointIsNamed(content: String, says: String) throws {
-    let path = NSTemporaryDirectory() + "gauntlet-foreign-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = ScratchFolder.freshPath()
     try Data(content.utf8).write(to: URL(fileURLWithPath: path))
     #expect(refusal(of: path).contains(says), "\(refusal(of: path))")
   }
@@ -79,9 +79,7 @@ import Testing
     ("saved_model.pb", "tf2onnx"), ("pytorch_model.bin", "name pytorch_model.bin in it"), ("notes.txt", "not a file"),
   ])
   func aFolderIsNamedByWhatItHolds(file: String, says: String) throws {
-    let folder = NSTemporaryDirectory() + "gauntlet-folder-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try ScratchFolder.fresh()
     try Data().write(to: URL(fileURLWithPath: folder + "/" + file))
     #expect(refusal(of: folder).contains(says), "\(refusal(of: folder))")
   }
@@ -215,9 +213,7 @@ import Testing
     let floats = entries.values.filter { $0["dtype"] as? String == "F32" }
     let ends = entries.values.compactMap { ($0["data_offsets"] as? [Int])?.last }
     let lastFloat = floats.compactMap { ($0["data_offsets"] as? [Int])?.last }.max() ?? 0
-    let folder = NSTemporaryDirectory() + "gauntlet-whole-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try ScratchFolder.fresh()
     let path = folder + "/" + name
     try header.write(to: URL(fileURLWithPath: path))
     let file = try #require(FileHandle(forWritingAtPath: path))

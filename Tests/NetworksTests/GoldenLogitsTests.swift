@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// Promise 1 over time: logits have the bits that they had in version 0.6.0, whatever was rebuilt since.
@@ -75,11 +76,9 @@ import Testing
   /// The networks that `make run` evaluates.
   @Test(arguments: miniatures)
   func theMiniaturesHaveTheirBits(name: String, digest: String) throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let architecture = try #require(Architecture.named(name))
     let classifier = try Classifier(
-      architecture: architecture, checkpoint: root.appendingPathComponent("models/\(name).safetensors").path)
+      architecture: architecture, checkpoint: Repository.path + "/models/\(name).safetensors")
     let found = try Self.digest(classifier, count: 8)
     #expect(found == digest, "\(name): \(found)")
   }

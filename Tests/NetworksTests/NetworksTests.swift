@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 enum Fixture {
@@ -147,9 +148,7 @@ enum Fixture {
   }
 
   @Test func theMiniaturesNetworkIsRecognised() throws {
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let checkpoint = try CheckpointReader.open(repository.path + "/models/replknet-nano.safetensors")
+    let checkpoint = try CheckpointReader.open(Repository.path + "/models/replknet-nano.safetensors")
     #expect(checkpoint.matchingArchitectures().map(\.name) == ["replknet-nano"])
     #expect(try CheckpointReader.open(Fixture.path("tiny.pth")).matchingArchitectures().isEmpty)
   }
@@ -164,19 +163,17 @@ enum Fixture {
   }
 
   private func temporary(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
-    let path = NSTemporaryDirectory() + "gauntlet-checkpoint-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
     try body(path)
   }
 
   @Test(.timeLimit(.minutes(30))) func whatIsNoFileIsRefusedAndNotKeptOpen() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gauntlet-no-file-" + UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let pipe = folder.path + "/pipe.safetensors"
+    let folder = try ScratchFolder.fresh()
+    let pipe = folder + "/pipe.safetensors"
     #expect(mkfifo(pipe, 0o600) == 0)
-    for path in [folder.path, pipe] {
+    for path in [folder, pipe] {
       #expect(throws: CheckpointError.unreadable(file: path, reason: "it is not a file")) {
         try CheckpointReader.open(path)
       }
@@ -186,7 +183,7 @@ enum Fixture {
     }
     let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
       let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)
-      return target?.contains(folder.lastPathComponent) == true
+      return target?.contains(folder) == true
     }
     #expect(open.isEmpty)
   }
@@ -229,7 +226,7 @@ enum Fixture {
   }
 
   @Test func aPickleThatCallsSomethingIsNotObeyed() throws {
-    let mark = NSTemporaryDirectory() + "gauntlet-was-here-" + UUID().uuidString
+    let mark = ScratchFolder.freshPath()
     // cposix\nsystem\n(X<command>tR. after PROTO 2
     let command = Array("touch \(mark)".utf8)
     let pickle: [UInt8] =

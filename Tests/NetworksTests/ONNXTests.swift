@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// ONNX models of both of PyTorch's exporters, against PyTorch's logits.
@@ -68,9 +69,7 @@ import Testing
   }
 
   @Test func theDocumentationListsTheOperators() throws {
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let page = try String(contentsOf: repository.appendingPathComponent("docs/models.md"), encoding: .utf8)
+    let page = try Repository.text("docs/models.md")
     let list = try #require(
       page.components(separatedBy: "Operators that are known:").last?.components(separatedBy: ".\n").first)
     let names = list.split { $0 == "," || $0.isWhitespace }.map(String.init)

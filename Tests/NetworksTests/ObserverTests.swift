@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Networks
+import TestSupport
 import Testing
 
 /// What is seen within networks.
@@ -29,10 +30,8 @@ import Testing
   }
 
   private static func classifier(_ name: String, _ options: ComputeOptions = ComputeOptions()) throws -> Classifier {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     return try Classifier(
-      architecture: try #require(Architecture.named(name)), checkpoint: root.path + "/models/\(name).safetensors",
+      architecture: try #require(Architecture.named(name)), checkpoint: Repository.path + "/models/\(name).safetensors",
       options: options)
   }
 

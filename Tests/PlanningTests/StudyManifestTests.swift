@@ -2,6 +2,7 @@ import Benchmarks
 import Foundation
 import Imaging
 import Planning
+import TestSupport
 import Testing
 
 /// Manifest entries of the experiments that change what a network is given.
@@ -257,14 +258,12 @@ import Testing
     expectRefusal(
       "{kind: occlusion, root: val, drop: foreground, saliency: gradient}", "goes by masks, not by a network")
     expectRefusal("{kind: occlusion, root: val, saliency: {checkpoint: nowhere}}", "which does not exist")
-    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
     // Another network's checkpoint is found out before anything starts; one without a head will do.
     expectRefusal(
-      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/resnet-nano.safetensors}}",
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(Repository.path)/models/resnet-nano.safetensors}}",
       "is missing")
     let vit = try parse(
-      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors, head: 2}}"
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(Repository.path)/models/vit-nano.safetensors, head: 2}}"
     )
     guard case .attention(let network)? = vit.conditions[0].saliency?.source else {
       Issue.record("\(vit.conditions[0])")
@@ -272,7 +271,7 @@ import Testing
     }
     #expect(network.head == 2 && network.grid == PatchGrid(side: 8))
     expectRefusal(
-      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors, head: 3}}",
+      "{kind: occlusion, root: val, saliency: {architecture: vit-nano, checkpoint: \(Repository.path)/models/vit-nano.safetensors, head: 3}}",
       "head")
     expectRefusal(
       "{kind: occlusion, root: val, drop: salient}", "needs masks: a folder of grey pictures; or saliency: a network")
@@ -288,7 +287,7 @@ import Testing
       models: [{name: wide, architecture: replknet-nano@96, checkpoint: nano.safetensors}]
       benchmarks:
         - {kind: occlusion, root: val,
-           saliency: {architecture: vit-nano, checkpoint: \(repository)/models/vit-nano.safetensors}}
+           saliency: {architecture: vit-nano, checkpoint: \(Repository.path)/models/vit-nano.safetensors}}
       """, to: "sizes.yaml")
     #expect {
       try Plan.make(manifestPath: workspace.path + "/sizes.yaml")

@@ -1,9 +1,10 @@
 import Foundation
 import Imaging
+import TestSupport
 
 /// A folder of one test, removed with it, that holds a small data set and a file to pose as a checkpoint.
 final class Workspace {
-  let path = NSTemporaryDirectory() + "gauntlet-planning-" + UUID().uuidString
+  let path = ScratchFolder.freshPath()
 
   init() throws {
     try writeHead(classes: 2)

@@ -3,16 +3,11 @@ import Benchmarks
 import Foundation
 import Records
 import Reporting
+import TestSupport
 import Testing
 
 /// Reports know figures by what the metrics say of themselves, never by names.
 @Suite struct FigureTests {
-  private final class Folder {
-    let path = NSTemporaryDirectory() + "gauntlet-figures-" + UUID().uuidString
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-  }
-
   /// Metrics of a benchmark that the catalogue does not have: shares and plain numbers over an axis, and their mean.
   private static func blur(_ better: Double) -> [Metric] {
     [
@@ -51,7 +46,7 @@ import Testing
     Metric(name: "seen_near", description: "s", axes: [], values: [3], figure: .count(of: ["near"])),
   ]
 
-  private func model(_ folder: Folder) throws -> ReportModel {
+  private func model(_ folder: ScratchFolder) throws -> ReportModel {
     let axis = Axis(name: "radius", values: ["1", "2", "3"], isNumeric: true)
     let paths = ["near/a/1", "near/a/2", "near/a/3", "near/a/4", "far/a/1"]
     func group(_ model: String, _ name: String, _ axes: [Axis], _ paths: [String]) -> ArchiveGroupPlan {
@@ -83,7 +78,7 @@ import Testing
 
   @Test("Figures of a benchmark that no report knows stand in the table, on the page, in the files and side by side")
   func madeUp() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let model = try model(folder)
     let table = ReportTable.render(model, colour: false, width: 200)
     for line in [

@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import Records
 import Reporting
+import TestSupport
 import Testing
 
 /// How reports show calibration: bins of confidences, and figures that share an axis.
@@ -85,8 +86,7 @@ import Testing
 
   @Test("Axes of metrics that are none of the grid's come back from the archive")
   func archive() throws {
-    let path = NSTemporaryDirectory() + "gauntlet-reliability-" + UUID().uuidString + ".h5"
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = ScratchFolder.freshPath() + ".h5"
     let factors = Axis(name: "factor", values: ["pose", "style"])
     let group = ArchiveGroupPlan(
       path: "m/b", axes: [], imagePaths: ["a/1"], labels: [0], classNames: ["a", "b"],

@@ -3,16 +3,11 @@ import Benchmarks
 import Foundation
 import Records
 import Reporting
+import TestSupport
 import Testing
 
 /// What a report makes of archives, those of older programs among them.
 @Suite struct ReportArchiveTests {
-  private final class Folder {
-    let path = NSTemporaryDirectory() + "gauntlet-report-" + UUID().uuidString
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-  }
-
   /// An archive as programs wrote it before they held Wilson's intervals: of ImageNet-9's `original` and one other set,
   /// and of clean images.
   private func old(_ path: String, run: String, id: String) throws -> ArchiveReader {
@@ -41,7 +36,7 @@ import Testing
 
   @Test("An older archive's shares have Wilson's intervals, its points none, and its counts are of each set")
   func olderArchive() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let model = try ReportModel(archives: [try old(folder.path + "/a.h5", run: "r", id: "1")])
     let table = ReportTable.render(model, colour: false, width: 200)
     for text in [
@@ -53,7 +48,7 @@ import Testing
 
   @Test("What is not scored says so and is not incomplete; images without a class are not missing")
   func withoutClasses() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     func table(_ labels: [Int32], _ attributes: [String: String], evaluated: Double, computed: Int) throws -> String {
       let paths = (0..<4).map { "a/\($0)" }
       let group = ArchiveGroupPlan(
@@ -91,7 +86,7 @@ import Testing
 
   @Test("Archives of one run's name are told apart by its id, the same one twice by its place")
   func labels() throws {
-    let folder = try Folder()
+    let folder = try ScratchFolder()
     let first = try old(folder.path + "/a.h5", run: "r", id: "11112222-3333")
     let second = try old(folder.path + "/b.h5", run: "r", id: "44445555-6666")
     let other = try old(folder.path + "/c.h5", run: "s", id: "44445555-6666")

@@ -1,5 +1,6 @@
 import Scheduling
 import Shards
+import TestSupport
 
 /// Thousands of workers and millions of shards around one scheduler, by a seed: messages that come late, twice, in
 /// another order or not at all; workers that join, die, fall silent, are slow or broken; coordinators that begin

@@ -1,6 +1,7 @@
 import Scheduling
 import Shards
 import Synchronization
+import TestSupport
 
 /// A world of unreliable workers around one scheduler and its ledger, driven by a seed, that checks every action
 /// against what it knows itself.

@@ -2,20 +2,19 @@ import Benchmarks
 import Foundation
 import Networks
 import Planning
+import TestSupport
 import Testing
 import Working
 
 /// The gradients that attacks are given are those of values in [0, 1], before mean and standard deviation.
 @Suite struct AttackedNetworkTests {
-  private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().path
   private static let (mean, std): ([Float], [Float]) = ([0.4, 0.5, 0.6], [0.1, 0.5, 1])
 
   /// One step of l2 goes along the gradient, whose direction depends on the channels' deviations.
   @Test func stepsGoAlongTheGradientOfThePictures() throws {
     let folder = FileManager.default.temporaryDirectory.path + "/attacked-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let checkpoint = Self.repository + "/models/resnet-nano.safetensors"
+    let checkpoint = Repository.path + "/models/resnet-nano.safetensors"
     let pixels: [UInt8] = (0..<12_288).map { index in
       let level: Int = index * 7919 + index / 192 * 31
       return UInt8(60 + level % 130)

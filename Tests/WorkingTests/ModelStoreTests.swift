@@ -3,6 +3,7 @@ import Machine
 import Planning
 import Records
 import Synchronization
+import TestSupport
 import Testing
 import Working
 
@@ -10,20 +11,18 @@ import Working
 @Suite struct ModelStoreTests {
   /// A run of some models that are one checkpoint, over ten pictures.
   private final class Run {
-    static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
-    let path = NSTemporaryDirectory() + "gauntlet-models-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     let plan: Plan
 
     init(models: Int) throws {
-      let picture = URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg")
+      let picture = URL(fileURLWithPath: Repository.path + "/Tests/ImagingTests/Fixtures/444.jpg")
       for index in 0..<10 {
         let folder = path + "/val/class\(index)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data(contentsOf: picture).write(to: URL(fileURLWithPath: folder + "/picture.JPEG"))
       }
       let names = (0..<models).map {
-        "  - {name: m\($0), architecture: resnet-nano, checkpoint: \(Self.repository)/models/resnet-nano.safetensors}"
+        "  - {name: m\($0), architecture: resnet-nano, checkpoint: \(Repository.path)/models/resnet-nano.safetensors}"
       }
       let text = """
         run: many
@@ -123,7 +122,7 @@ import Working
     let data = try TenPictures()
     let copy = data.path + "/copy.safetensors"
     try FileManager.default.copyItem(
-      atPath: TenPictures.repository + "/models/\(model).safetensors", toPath: copy)
+      atPath: Repository.path + "/models/\(model).safetensors", toPath: copy)
     return (data, copy)
   }
 
@@ -181,7 +180,7 @@ import Working
   )
   func smallShards() throws {
     let data = try TenPictures()
-    let checkpoint = TenPictures.repository + "/models/resnet-nano.safetensors"
+    let checkpoint = Repository.path + "/models/resnet-nano.safetensors"
     let plan = try data.plan(
       """
       run: large
@@ -202,7 +201,7 @@ import Working
   func observations() throws {
     let (data, copy) = try copied("vit-nano")
     let rest = ["resnet-nano", "replknet-nano"].map {
-      "  - {architecture: \($0), checkpoint: \(TenPictures.repository)/models/\($0).safetensors}"
+      "  - {architecture: \($0), checkpoint: \(Repository.path)/models/\($0).safetensors}"
     }
     let tasks = try tasks(
       data,
@@ -241,7 +240,7 @@ import Working
       """
       run: overflow
       models:
-        - {architecture: resnet-nano, checkpoint: \(TenPictures.repository)/models/resnet-nano.safetensors}
+        - {architecture: resnet-nano, checkpoint: \(Repository.path)/models/resnet-nano.safetensors}
         - {name: m, architecture: vit-nano, checkpoint: copy.safetensors}
       benchmarks:
         - {kind: occlusion, root: val, saliency: m, percents: [30]}
@@ -280,7 +279,7 @@ import Working
   func missing() throws {
     let run = try Run(models: 1)
     let copy = run.path + "/copy.safetensors"
-    try FileManager.default.copyItem(atPath: Run.repository + "/models/resnet-nano.safetensors", toPath: copy)
+    try FileManager.default.copyItem(atPath: Repository.path + "/models/resnet-nano.safetensors", toPath: copy)
     let text = """
       run: gone
       models: [{name: m, architecture: resnet-nano, checkpoint: copy.safetensors}]

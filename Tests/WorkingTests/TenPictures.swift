@@ -1,16 +1,15 @@
 import Foundation
 import Planning
+import TestSupport
 
 /// A folder of one test, removed with it: a data set of ten classes with the same picture each, and manifests.
 final class TenPictures {
-  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
-  let path = NSTemporaryDirectory() + "gauntlet-working-" + UUID().uuidString
+  let path = ScratchFolder.freshPath()
   /// The picture's file.
   let picture: Data
 
   init() throws {
-    picture = try Data(contentsOf: URL(fileURLWithPath: Self.repository + "/Tests/ImagingTests/Fixtures/444.jpg"))
+    picture = try Data(contentsOf: URL(fileURLWithPath: Repository.photograph))
     for index in 0..<10 {
       try FileManager.default.createDirectory(atPath: path + "/val/c\(index)", withIntermediateDirectories: true)
       try picture.write(to: URL(fileURLWithPath: path + "/val/c\(index)/p.jpg"))
@@ -32,7 +31,7 @@ final class TenPictures {
       """
       run: small
       seed: \(seed)
-      models: [{name: m, architecture: \(model), checkpoint: \(Self.repository)/models/\(model).safetensors}]
+      models: [{name: m, architecture: \(model), checkpoint: \(Repository.path)/models/\(model).safetensors}]
       benchmarks: [\(benchmarks)]
       """)
   }

@@ -1,11 +1,12 @@
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same test.
-struct SeededRandom: RandomNumberGenerator {
+public struct SeededRandom: RandomNumberGenerator {
   private var state: UInt64
 
   /// Mixed, because a multiple of the step would begin the same stream one number later for every next seed.
-  init(seed: UInt64) { state = Self.mixed(seed &+ 1) }
+  public init(seed: UInt64) { state = Self.mixed(seed &+ 1) }
 
-  mutating func next() -> UInt64 {
+  /// 64 random bits.
+  public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     return Self.mixed(state)
   }
@@ -17,7 +18,9 @@ struct SeededRandom: RandomNumberGenerator {
     return value ^ (value >> 31)
   }
 
-  mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
+  /// Whether something of this probability happens.
+  public mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
 
-  mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+  /// A whole number from 0 to `bound - 1`.
+  public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 }
