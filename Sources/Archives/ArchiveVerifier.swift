@@ -116,7 +116,8 @@ public enum ArchiveVerifier {
       for condition in (0..<group.conditionCount).filter(isPlanned) {
         do {
           try check(
-            group, condition, archive, covered[group.path]?[condition] ?? [], explained[condition] ?? [], &report)
+            group, condition, archive, covered: covered[group.path]?[condition] ?? [],
+            explained: explained[condition] ?? [], report: &report)
         } catch let error as ArchiveError where error.endsReading {
           throw error
         } catch {
@@ -209,8 +210,8 @@ public enum ArchiveVerifier {
   }
 
   private static func check(
-    _ group: ArchiveReader.Group, _ condition: Int, _ archive: ArchiveReader, _ covered: [Range<Int>],
-    _ explained: Set<Int>, _ report: inout ArchiveReport
+    _ group: ArchiveReader.Group, _ condition: Int, _ archive: ArchiveReader, covered: [Range<Int>],
+    explained: Set<Int>, report: inout ArchiveReport
   ) throws {
     let complete = try archive.complete(group: group.path, conditionIndex: condition)
     var isCovered = [Bool](repeating: false, count: group.imageCount)

@@ -119,16 +119,16 @@ package final class ConfinedFile {
 
   /// Reads a box of numbers.
   func floats(_ name: String, start: [Int], count: [Int]) throws(ArchiveError) -> [Float] {
-    try box(name, .float32, start, count, of: Float.nan)
+    try box(name, .float32, start, count: count, of: Float.nan)
   }
 
   /// Reads a box of small whole numbers.
   func bytes(_ name: String, start: [Int], count: [Int]) throws(ArchiveError) -> [Int8] {
-    try box(name, .int8, start, count, of: Int8(0))
+    try box(name, .int8, start, count: count, of: Int8(0))
   }
 
   private func box<Number>(
-    _ name: String, _ element: ReaderProtocol.Element, _ start: [Int], _ count: [Int], of fill: Number
+    _ name: String, _ element: ReaderProtocol.Element, _ start: [Int], count: [Int], of fill: Number
   ) throws(ArchiveError) -> [Number] {
     let total = count.reduce(1) { $0.clampedMultiplication(by: $1) }
     let bytes = total.clampedMultiplication(by: element.byteCount)

@@ -18,14 +18,14 @@ extension Attacker {
     var margins: [Int: Float] = [:]
     for image in rest {
       batch.found.replaceSubrange(
-        batch.range(image), with: stripes(batch.images[batch.range(image)], random(batch, image, restart, 0)))
+        batch.range(image), with: stripes(batch.images[batch.range(image)], random(batch, image, restart, query: 0)))
     }
     for query in 0...attack.steps {
       let side = query == 0 ? 0 : Self.side(query, of: attack.steps, height: model.height, width: model.width)
       let candidates = going.map { image in
         query == 0
           ? Array(batch.found[batch.range(image)])
-          : withSquare(batch, image, side: side, random(batch, image, restart, query))
+          : withSquare(batch, image, side: side, random(batch, image, restart, query: query))
       }
       let logits = try model.logits(of: candidates.flatMap { $0 }, count: going.count)
       for (place, image) in going.enumerated() {
@@ -42,7 +42,7 @@ extension Attacker {
     }
   }
 
-  private func random(_ batch: Batch, _ image: Int, _ restart: Int, _ query: Int) -> CounterRandom {
+  private func random(_ batch: Batch, _ image: Int, _ restart: Int, query: Int) -> CounterRandom {
     batch.randoms[image].branch(UInt32(truncatingIfNeeded: restart * (attack.steps + 1) + query))
   }
 

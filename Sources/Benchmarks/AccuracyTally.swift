@@ -28,15 +28,15 @@ public struct AccuracyTally: AnswerTally {
   /// - Parameter population: tallies over the same images, in the same order, share a number, so that their confidence
   ///   intervals rest on the same resamples.
   public init(grid: Grid, labels: [Int32], figures: AccuracyFigures, population: UInt32 = 0) {
-    self.init(grid, labels, nil, figures, population)
+    self.init(grid, labels, nil, figures: figures, population: population)
   }
 
   /// A tally of images that are judged so.
   init(grid: Grid, scoring: Scoring, figures: AccuracyFigures, population: UInt32) {
-    self.init(grid, scoring.labels, scoring, figures, population)
+    self.init(grid, scoring.labels, scoring, figures: figures, population: population)
   }
 
-  private init(_ grid: Grid, _ labels: [Int32], _ scoring: Scoring?, _ figures: AccuracyFigures, _ population: UInt32) {
+  private init(_ grid: Grid, _ labels: [Int32], _ scoring: Scoring?, figures: AccuracyFigures, population: UInt32) {
     (self.grid, self.labels, self.scoring, self.figures, self.population) = (grid, labels, scoring, figures, population)
     if grid.axes.isEmpty || figures.calibratesConditions {
       calibration = CalibrationTally(

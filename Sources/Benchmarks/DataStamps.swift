@@ -116,17 +116,17 @@ extension BenchmarkDefinition {
     for (folder, (old, new)) in zip(before.folders, now).enumerated() {
       var images: [Int] = []
       for (image, (was, now)) in zip(old.stamps, new.stamps).enumerated() where was != now && was != .missing {
-        guard now != .missing else { throw changed(image, folder, before, listing, "it is gone") }
+        guard now != .missing else { throw changed(image, folder, before, listing: listing, reason: "it is gone") }
         guard was.byteCount == now.byteCount else {
           throw changed(
-            image, folder, before, listing, "it has \(now.byteCount) bytes, and had \(was.byteCount)")
+            image, folder, before, listing: listing, reason: "it has \(now.byteCount) bytes, and had \(was.byteCount)")
         }
         images.append(image)
       }
       let known = before.sample.filter { $0.folder == folder && TouchedFiles.contains(images, $0.image) }
       let digests = try Concurrently.map(known) { [self] in try? digest(of: $0.image, in: old, listing) }
       for (sampled, digest) in zip(known, digests) where digest != sampled.sha256 {
-        throw changed(sampled.image, folder, before, listing, "its contents changed")
+        throw changed(sampled.image, folder, before, listing: listing, reason: "its contents changed")
       }
       let others = Set(images).subtracting(known.map(\.image)).sorted()
       if !others.isEmpty { touched.append(TouchedFiles(condition: old.condition, images: others)) }
@@ -135,7 +135,7 @@ extension BenchmarkDefinition {
   }
 
   private func changed(
-    _ image: Int, _ folder: Int, _ stamps: DataStamps, _ listing: ImageListing, _ reason: String
+    _ image: Int, _ folder: Int, _ stamps: DataStamps, listing: ImageListing, reason: String
   ) -> ListingError {
     let condition = grid.cell(at: stamps.folders[folder].condition)
     return .changedFile(

@@ -96,8 +96,8 @@ struct ObservationTally: Tally {
 
   /// A single number that stands for the benchmark.
   static func headline(
-    _ name: String, _ description: String, _ value: Double, _ figure: Metric.Figure,
-    _ interval: ConfidenceInterval? = nil
+    _ name: String, _ description: String, _ value: Double, figure: Metric.Figure,
+    interval: ConfidenceInterval? = nil
   ) -> [Metric] {
     [Metric(name: name, description: description, axes: [], values: [value], figure: figure)]
       + ends(of: name, axes: [], interval.map { [$0] } ?? [])

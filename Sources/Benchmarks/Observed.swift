@@ -64,7 +64,7 @@ public struct ObservedRun: Sendable {
 
   /// A model's observations.
   public init(
-    _ benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, _ scoring: Scoring,
+    _ benchmark: BenchmarkDefinition, _ shape: ObservedShape, _ listing: ImageListing, scoring: Scoring,
     population: UInt32
   ) {
     (self.benchmark, self.shape, self.listing, self.scoring) = (benchmark, shape, listing, scoring)

@@ -57,7 +57,7 @@ public struct StabilityTally: Sendable {
     // Figures come in the order in which reports say them.
     return both.map { $0.rows(axis) } + both.flatMap { $0.mean(isFirst: $0.most == 1, bootstrap) }
       + both.flatMap {
-        $0.relative(names, axis, isFirst: $0.most == 1, Unsteadiness.text(unsteadiness), bootstrap)
+        $0.relative(names, axis, isFirst: $0.most == 1, Unsteadiness.text(unsteadiness), bootstrap: bootstrap)
       }
   }
 
@@ -104,14 +104,15 @@ private struct Measure {
     let count = values.count
     return combined(
       "mean_" + name, "\(title), mean over the perturbations, \(range)", values.map { _ in 1 / Double(count) },
-      .init(
+      figure: .init(
         "mean " + short, isFirst ? .headline : .beside, unit, isLessBetter: true,
-        extent: "over \(count) \(count == 1 ? "perturbation" : "perturbations")", counted: .sequences), bootstrap)
+        extent: "over \(count) \(count == 1 ? "perturbation" : "perturbations")", counted: .sequences),
+      bootstrap: bootstrap)
   }
 
   /// What is measured by the references; nothing where none is known.
   func relative(
-    _ names: [String], _ axis: String, isFirst: Bool, _ reference: String, _ bootstrap: Bootstrap
+    _ names: [String], _ axis: String, isFirst: Bool, _ reference: String, bootstrap: Bootstrap
   ) -> [Metric] {
     guard references.contains(where: { $0 != nil }) else { return [] }
     let standard = ImageNetP.standardPerturbations
@@ -130,18 +131,18 @@ private struct Measure {
         relativeName,
         "\(relativeTitle): mean \(short) over that of normalise_by, mean over the standard ten perturbations, 1 = as unsteady; NaN without all",
         weights,
-        .init(
+        figure: .init(
           relativeTitle, isFirst ? .compared : .beside, .ratio, isLessBetter: true,
           extent: "over the standard \(standard.count) perturbations", rows: standard, counted: .sequences,
           reference: reference,
           absence: !isFirst || Set(standard).isSubset(of: known)
             ? "" : "no \(relativeTitle): it needs all ten standard perturbations, in the run and in normalise_by"),
-        bootstrap)
+        bootstrap: bootstrap)
   }
 
   /// A weighted sum of the means over sequences, with its confidence interval.
   private func combined(
-    _ name: String, _ description: String, _ weights: [Double], _ figure: Metric.Figure, _ bootstrap: Bootstrap
+    _ name: String, _ description: String, _ weights: [Double], figure: Metric.Figure, bootstrap: Bootstrap
   ) -> [Metric] {
     let means = means
     func sum(_ means: [Double]) -> Double {

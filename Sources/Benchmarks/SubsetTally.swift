@@ -99,16 +99,16 @@ public struct SubsetTally: AnswerTally {
     let isForeign = figures.foreign != nil
     let top1 = accuracy(
       "top1", "top-1 accuracy on the images of \(name), 0 to 1", headline,
-      .init("top-1", role(isForeign ? .detail : .headline), isOfEachCondition: true, sets: [name]))
+      figure: .init("top-1", role(isForeign ? .detail : .headline), isOfEachCondition: true, sets: [name]))
     // Figures come in the order in which reports say them.
     return (isForeign ? with(more, seed: seed) + top1 : top1 + with(more, seed: seed))
-      + [series("evaluated", "images evaluated", evaluated, .count())]
+      + [series("evaluated", "images evaluated", evaluated, figure: .count())]
       + (isForeign
         ? []
         : subsets.indices.flatMap {
           accuracy(
             "top1_" + subsets[$0], "top-1 accuracy on the images of \(subsets[$0]), 0 to 1", $0,
-            .init("top-1", subsets.count > 1 && grid.axes.isEmpty ? .table : .data, sets: [subsets[$0]]))
+            figure: .init("top-1", subsets.count > 1 && grid.axes.isEmpty ? .table : .data, sets: [subsets[$0]]))
         }) + subsets.indices.map(evaluatedImages)
   }
 
@@ -124,15 +124,15 @@ public struct SubsetTally: AnswerTally {
   /// That of a figure of a benchmark without axes; over axes only accuracies are shown.
   private func role(_ role: Metric.Figure.Role) -> Metric.Figure.Role { grid.axes.isEmpty ? role : .table }
 
-  private func series(_ name: String, _ description: String, _ values: [Double], _ figure: Metric.Figure) -> Metric {
+  private func series(_ name: String, _ description: String, _ values: [Double], figure: Metric.Figure) -> Metric {
     Metric(name: name, description: description, axes: grid.axes.map(\.name), values: values, figure: figure)
   }
 
   /// A set's accuracy with its intervals.
   private func accuracy(
-    _ name: String, _ description: String, _ subset: Int, _ figure: Metric.Figure
+    _ name: String, _ description: String, _ subset: Int, figure: Metric.Figure
   ) -> [Metric] {
-    [series(name, description, outcomes.indices.map { share(subset, $0, nil) }, figure)]
+    [series(name, description, outcomes.indices.map { share(subset, $0, nil) }, figure: figure)]
       + Metric.ends(
         of: name, axes: grid.axes.map(\.name), method: "Wilson's", outcomes.indices.map { interval(subset, $0) })
   }
@@ -144,7 +144,7 @@ public struct SubsetTally: AnswerTally {
       "evaluated_" + subsets[subset], "images of \(subsets[subset]) evaluated",
       outcomes.map { outcomes in
         Double(members[subset].count { isForeign ? outcomes[$0].isEvaluated : outcomes[$0].isLabelled })
-      }, .count(of: [subsets[subset]]))
+      }, figure: .count(of: [subsets[subset]]))
   }
 
   private func interval(_ subset: Int, _ condition: Int) -> ConfidenceInterval {
@@ -205,7 +205,7 @@ extension SubsetTally {
       }
     }
     return figures.indices.flatMap { index in
-      [series(figures[index].name, figures[index].description, values[index], figures[index].figure)]
+      [series(figures[index].name, figures[index].description, values[index], figure: figures[index].figure)]
         + (grid.axes.isEmpty
           ? Metric.ends(of: figures[index].name, interval(figures[index], resampled[index])) : [])
     }
@@ -247,9 +247,9 @@ extension SubsetTally {
         negatives: places[condition][1].map { outcomes[condition][members[known][$0]].strangeness })
     }
     func figure(
-      _ name: String, _ description: String, _ title: String, _ role: Metric.Figure.Role, isLessBetter: Bool = false,
+      _ name: String, _ description: String, _ title: String, role: Metric.Figure.Role, isLessBetter: Bool = false,
       edge: @escaping (SubsetTally) -> ConfidenceInterval = { _ in .undefined },
-      _ value: @escaping (Detection) -> Double
+      value: @escaping (Detection) -> Double
     ) -> Figure {
       let said = Metric.Figure(
         title, grid.axes.isEmpty ? role : .data, isLessBetter: isLessBetter, sets: [sets.out, sets.known])
@@ -263,13 +263,14 @@ extension SubsetTally {
     }
     return [
       figure(
-        "aupr", "AUPR: average precision at finding foreign images, 0 to 1", "AUPR", .headline, \.averagePrecision),
-      figure("auroc", "AUROC at finding foreign images, 0 to 1", "AUROC", .detail, \.areaUnderROC),
+        "aupr", "AUPR: average precision at finding foreign images, 0 to 1", "AUPR", role: .headline,
+        value: \.averagePrecision),
+      figure("auroc", "AUROC at finding foreign images, 0 to 1", "AUROC", role: .detail, value: \.areaUnderROC),
       figure(
         "fpr95", "FPR95: share of known images taken for foreign where 95 % of the foreign are found",
-        "FPR95", .beside, isLessBetter: true,
+        "FPR95", role: .beside, isLessBetter: true,
         edge: { _ in .wilson(share: found[0].falsePositiveRateAt95, of: places[0][1].count) },
-        \.falsePositiveRateAt95),
+        value: \.falsePositiveRateAt95),
     ]
   }
 }

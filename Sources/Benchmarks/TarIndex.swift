@@ -49,7 +49,7 @@ package struct TarIndex: Sendable {
     var longByteCount: UInt64?
     var links = TarLinks()
     while position + Self.blockBytes <= length {
-      let block = try Self.read(handle, position, Self.blockBytes, archive)
+      let block = try Self.read(handle, position, Self.blockBytes, archive: archive)
       if block.allSatisfy({ $0 == 0 }) {
         try links.resolve(in: &self, archive)
         return
@@ -65,18 +65,20 @@ package struct TarIndex: Sendable {
       }
       switch block[156] {
       case UInt8(ascii: "L"):
-        longName = Self.text(try Self.readName(handle, start, byteCount, archive)[...])
+        longName = Self.text(try Self.readName(handle, start, byteCount, archive: archive)[...])
       case UInt8(ascii: "K"):
-        longTarget = Self.text(try Self.readName(handle, start, byteCount, archive)[...])
+        longTarget = Self.text(try Self.readName(handle, start, byteCount, archive: archive)[...])
       case UInt8(ascii: "x"):
-        let records = Self.records(try Self.readName(handle, start, byteCount, archive))
+        let records = Self.records(try Self.readName(handle, start, byteCount, archive: archive))
         longName = records["path"] ?? longName
         longTarget = records["linkpath"] ?? longTarget
         longByteCount = records["size"].flatMap { UInt64($0) }
       case UInt8(ascii: "g"): break
       default:
         let target = longTarget ?? Self.text(block[157..<257])
-        enter(longName ?? Self.name(block), block[156], Entry(offset: start, byteCount: byteCount), target, &links)
+        enter(
+          longName ?? Self.name(block), block[156], Entry(offset: start, byteCount: byteCount), target: target,
+          links: &links)
         (longName, longTarget, longByteCount) = (nil, nil, nil)
       }
       position = start + (byteCount + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
@@ -85,8 +87,7 @@ package struct TarIndex: Sendable {
   }
 
   /// Enters what a header describes, by its type.
-  private mutating func enter(_ path: String, _ type: UInt8, _ entry: Entry, _ target: String, _ links: inout TarLinks)
-  {
+  private mutating func enter(_ path: String, _ type: UInt8, _ entry: Entry, target: String, links: inout TarLinks) {
     switch type {
     case 0, UInt8(ascii: "0"), UInt8(ascii: "7"): add(path, entry)
     case UInt8(ascii: "1"):
@@ -142,7 +143,7 @@ package struct TarIndex: Sendable {
   }
 
   private static func read(
-    _ handle: FileHandle, _ position: UInt64, _ count: UInt64, _ archive: String
+    _ handle: FileHandle, _ position: UInt64, _ count: UInt64, archive: String
   ) throws(ListingError) -> [UInt8] {
     do {
       try handle.seek(toOffset: position)
@@ -152,12 +153,12 @@ package struct TarIndex: Sendable {
   }
 
   private static func readName(
-    _ handle: FileHandle, _ position: UInt64, _ count: UInt64, _ archive: String
+    _ handle: FileHandle, _ position: UInt64, _ count: UInt64, archive: String
   ) throws(ListingError) -> [UInt8] {
     guard count <= maximumNameBytes else {
       throw .damagedArchive(archive, reason: "a name of \(count) bytes at byte \(position)")
     }
-    return count == 0 ? [] : try read(handle, position, count, archive)
+    return count == 0 ? [] : try read(handle, position, count, archive: archive)
   }
 
   /// The header's bytes are summed with its own sum taken as spaces.

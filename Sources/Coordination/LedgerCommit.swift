@@ -35,9 +35,9 @@ extension Ledger {
       try touch(
         shard, [("attempts", attempt), ("failures", failures)],
         onConflict: "\(Self.laterAttempt), failures = failures + excluded.failures", in: database)
-      try Self.end(shard, attempt, worker, outcome, time, in: database)
+      try Self.end(shard, attempt, worker, outcome: outcome, time: time, in: database)
       guard failures > 0 || outcome == .troubled else { return }
-      try Self.note(shard, attempt, worker, outcome.rawValue, reason, time, in: database)
+      try Self.note(shard, attempt, worker, kind: outcome.rawValue, reason: reason, time: time, in: database)
     case .recorded(let shard, let attempt, let worker, let part, let computeNanoseconds, let time):
       // A late result may belong to a shard that was set aside meanwhile: it is as good as any.
       // Its number may be none that this ledger handed out: no later attempt may have it again, whose part would have its
@@ -56,12 +56,12 @@ extension Ledger {
         shard, part?.path, part?.sha256, part?.bytes, part?.failedImages, part?.unreadableImages, worker, attempt,
         Int64(clamping: computeNanoseconds), time,
       ])
-      try Self.end(shard, attempt, worker, .recorded, time, in: database)
+      try Self.end(shard, attempt, worker, outcome: .recorded, time: time, in: database)
     case .setAside(let shard, let reason, let time):
       try touch(
         shard, [("state", ShardState.setAside.rawValue)], onConflict: "state = excluded.state WHERE state = 0",
         in: database)
-      try Self.note(shard, 0, "", "setAside", reason, time, in: database)
+      try Self.note(shard, 0, "", kind: "setAside", reason: reason, time: time, in: database)
     case .split(let shard, let pieces):
       try touch(
         shard, [("state", ShardState.split.rawValue)], onConflict: "state = excluded.state WHERE state = 0",
@@ -77,11 +77,11 @@ extension Ledger {
       try readPieces(in: database)
     case .discarded(let shard, let reason, let time):
       try Self.forgetPart(of: shard, in: database)
-      try Self.note(shard, 0, "", "discarded", reason, time, in: database)
+      try Self.note(shard, 0, "", kind: "discarded", reason: reason, time: time, in: database)
     case .withdrawn(let shard, let attempt, let worker, let reason, let time):
       try Self.forgetPart(of: shard, in: database)
-      try Self.end(shard, attempt, worker, .withdrawn, time, in: database)
-      try Self.note(shard, attempt, worker, "withdrawn", reason, time, in: database)
+      try Self.end(shard, attempt, worker, outcome: .withdrawn, time: time, in: database)
+      try Self.note(shard, attempt, worker, kind: "withdrawn", reason: reason, time: time, in: database)
     }
   }
 
@@ -110,7 +110,7 @@ extension Ledger {
 
   /// Ends an attempt. One that the ledger does not know (its lease was lost in a crash) is entered now.
   private static func end(
-    _ shard: Int64, _ attempt: Int, _ worker: String, _ outcome: AttemptOutcome, _ time: Double,
+    _ shard: Int64, _ attempt: Int, _ worker: String, outcome: AttemptOutcome, time: Double,
     in database: Database
   ) throws {
     try database.cachedStatement(
@@ -122,7 +122,7 @@ extension Ledger {
   }
 
   private static func note(
-    _ shard: Int64, _ attempt: Int, _ worker: String, _ kind: String, _ reason: String, _ time: Double,
+    _ shard: Int64, _ attempt: Int, _ worker: String, kind: String, reason: String, time: Double,
     in database: Database
   ) throws {
     try database.cachedStatement(

@@ -51,7 +51,7 @@ extension PlannedRun {
     let files = try partFiles(in: folder, &summary)
     let known = try checkRecorded(folder, ledger, &summary) { progress($0 / 2) }
     let unknown = files.filter { !known.contains($0) }
-    try takeUp(unknown, of: plan, in: folder, ledger, rejection, &summary) { progress(0.5 + $0 / 2) }
+    try takeUp(unknown, of: plan, in: folder, ledger, rejection, summary: &summary) { progress(0.5 + $0 / 2) }
     try rejection?.finish(in: folder, ledger, summary)
     try ledger.close()
     return summary
@@ -151,7 +151,7 @@ extension PlannedRun {
   /// where the ledger has none that lacks as few. Others are left where they are; computing their shards replaces them.
   private static func takeUp(
     _ files: [String], of plan: Plan, in folder: RunFolder, _ ledger: Ledger, _ rejection: Rejection?,
-    _ summary: inout MendSummary, progress: (Double) -> Void
+    summary: inout MendSummary, progress: (Double) -> Void
   ) throws {
     let former = try ledger.formerParts()
     var done = 0

@@ -69,7 +69,7 @@ final class OwnerRecord: Sendable {
     path = folder + "/owner.json"
     let own = RunOwner.ofThisProcess()
     state = Mutex(State(owner: own))
-    if let other = Self.read(path), Self.lives(other, seenBy: own, path, lock, beat, note) {
+    if let other = Self.read(path), Self.lives(other, seenBy: own, path, lock, beat: beat, note: note) {
       throw CoordinationError.owned(folder: folder, host: other.host, process: other.process)
     }
     try Self.write(own, to: path)
@@ -103,7 +103,7 @@ final class OwnerRecord: Sendable {
   }
 
   private static func lives(
-    _ other: RunOwner, seenBy own: RunOwner, _ path: String, _ lock: Int32, _ beat: Duration, _ note: (String) -> Void
+    _ other: RunOwner, seenBy own: RunOwner, _ path: String, _ lock: Int32, beat: Duration, note: (String) -> Void
   ) -> Bool {
     if let lives = other.lives(seenBy: own) { return lives }
     // The lock's file was written just now, so both times are of one clock.

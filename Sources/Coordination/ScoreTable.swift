@@ -32,7 +32,8 @@ struct ScoreTable {
         }
         let observed = kind.observationTally(
           of: ObservedRun(
-            benchmark, plan.shape(model: place, benchmark: index), listing, scoring, population: populations[index]))
+            benchmark, plan.shape(model: place, benchmark: index), listing, scoring: scoring,
+            population: populations[index]))
         if let observed { return observed }
         return kind.tally(of: benchmark, listing, scoring, population: populations[index])
       }

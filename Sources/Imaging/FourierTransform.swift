@@ -83,7 +83,7 @@ struct FourierTransform {
               : Pointers(real: otherReal, imaginary: otherImaginary)
             var (length, stride) = (count, pairs)
             for radix in radices {
-              stage(radix, length, stride, from, into)
+              stage(radix, length, stride, from: from, into: into)
               length /= radix
               stride *= radix
               (from, into) = (into, from)
@@ -95,11 +95,11 @@ struct FourierTransform {
     if radices.count % 2 == 1 { planes = scratch }
   }
 
-  private func stage(_ radix: Int, _ length: Int, _ stride: Int, _ from: Pointers, _ into: Pointers) {
+  private func stage(_ radix: Int, _ length: Int, _ stride: Int, from: Pointers, into: Pointers) {
     switch radix {
-    case 2: two(length, stride, from, into)
-    case 4: four(length, stride, from, into)
-    default: odd(radix, length, stride, from, into)
+    case 2: two(length, stride, from, into: into)
+    case 4: four(length, stride, from, into: into)
+    default: odd(radix, length, stride, from: from, into: into)
     }
   }
 
@@ -108,7 +108,7 @@ struct FourierTransform {
     roots[power % length * (count / length)]
   }
 
-  private func two(_ length: Int, _ stride: Int, _ from: Pointers, _ into: Pointers) {
+  private func two(_ length: Int, _ stride: Int, _ from: Pointers, into: Pointers) {
     let half = length / 2
     for p in 0..<half {
       let w = root(p, of: length)
@@ -118,12 +118,12 @@ struct FourierTransform {
         let (br, bi) = (from.real[second + q], from.imaginary[second + q])
         into.real[target + q] = ar + br
         into.imaginary[target + q] = ai + bi
-        store(ar - br, ai - bi, times: w, into, target + stride + q)
+        store(ar - br, ai - bi, times: w, into, place: target + stride + q)
       }
     }
   }
 
-  private func four(_ length: Int, _ stride: Int, _ from: Pointers, _ into: Pointers) {
+  private func four(_ length: Int, _ stride: Int, _ from: Pointers, into: Pointers) {
     let quarter = length / 4
     for p in 0..<quarter {
       let (w1, w2, w3) = (root(p, of: length), root(2 * p, of: length), root(3 * p, of: length))
@@ -138,15 +138,15 @@ struct FourierTransform {
         let place = target + q - source
         into.real[place] = evenR + oddR
         into.imaginary[place] = evenI + oddI
-        store(lessR + turnR, lessI + turnI, times: w1, into, place + stride)
-        store(evenR - oddR, evenI - oddI, times: w2, into, place + 2 * stride)
-        store(lessR - turnR, lessI - turnI, times: w3, into, place + 3 * stride)
+        store(lessR + turnR, lessI + turnI, times: w1, into, place: place + stride)
+        store(evenR - oddR, evenI - oddI, times: w2, into, place: place + 2 * stride)
+        store(lessR - turnR, lessI - turnI, times: w3, into, place: place + 3 * stride)
       }
     }
   }
 
   /// By sums and differences of the numbers j and radix - j.
-  private func odd(_ radix: Int, _ length: Int, _ stride: Int, _ from: Pointers, _ into: Pointers) {
+  private func odd(_ radix: Int, _ length: Int, _ stride: Int, from: Pointers, into: Pointers) {
     let (part, half) = (length / radix, (radix - 1) / 2)
     let turns = (0..<radix).map { roots[$0 * (count / radix)] }
     withUnsafeTemporaryAllocation(of: Pair.self, capacity: 4 * half) { scratch in
@@ -182,8 +182,8 @@ struct FourierTransform {
               oddR += place[2] * w.sine
               oddI += place[3] * w.sine
             }
-            store(evenR + oddI, evenI - oddR, times: twiddles[k], into, target + k * stride)
-            store(evenR - oddI, evenI + oddR, times: twiddles[radix - k], into, target + (radix - k) * stride)
+            store(evenR + oddI, evenI - oddR, times: twiddles[k], into, place: target + k * stride)
+            store(evenR - oddI, evenI + oddR, times: twiddles[radix - k], into, place: target + (radix - k) * stride)
           }
         }
       }
@@ -192,7 +192,7 @@ struct FourierTransform {
 
   @inline(__always)
   private func store(
-    _ real: Pair, _ imaginary: Pair, times w: (cosine: Double, sine: Double), _ into: Pointers, _ place: Int
+    _ real: Pair, _ imaginary: Pair, times w: (cosine: Double, sine: Double), _ into: Pointers, place: Int
   ) {
     into.real[place] = real * w.cosine + imaginary * w.sine
     into.imaginary[place] = imaginary * w.cosine - real * w.sine

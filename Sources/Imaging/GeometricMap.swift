@@ -47,10 +47,10 @@ enum GeometricMap {
 
     /// The map back, by cofactors.
     var inverse: Projective? {
-      func minor(_ i: Int, _ j: Int, _ k: Int, _ l: Int) -> Double { rows[i] * rows[j] - rows[k] * rows[l] }
+      func minor(_ i: Int, _ j: Int, _ k: Int, l: Int) -> Double { rows[i] * rows[j] - rows[k] * rows[l] }
       let cofactors = [
-        minor(4, 8, 5, 7), minor(2, 7, 1, 8), minor(1, 5, 2, 4), minor(5, 6, 3, 8), minor(0, 8, 2, 6),
-        minor(2, 3, 0, 5), minor(3, 7, 4, 6), minor(1, 6, 0, 7), minor(0, 4, 1, 3),
+        minor(4, 8, 5, l: 7), minor(2, 7, 1, l: 8), minor(1, 5, 2, l: 4), minor(5, 6, 3, l: 8), minor(0, 8, 2, l: 6),
+        minor(2, 3, 0, l: 5), minor(3, 7, 4, l: 6), minor(1, 6, 0, l: 7), minor(0, 4, 1, l: 3),
       ]
       let determinant = rows[0] * cofactors[0] + rows[1] * cofactors[3] + rows[2] * cofactors[6]
       guard determinant != 0 else { return nil }

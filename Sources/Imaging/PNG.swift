@@ -6,16 +6,16 @@ enum PNGDecoder {
   static func decode(_ bytes: [UInt8], name: String) throws(ImageError) -> RGBImage {
     var width: UInt32 = 0
     var height: UInt32 = 0
-    try run(bytes, &width, &height, nil, name)
+    try run(bytes, &width, &height, pixels: nil, name: name)
     try ImageDecoder.check(width: Int(width), height: Int(height), byteCount: bytes.count, name: name)
     var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * 3)
-    try run(bytes, &width, &height, &pixels, name)
+    try run(bytes, &width, &height, pixels: &pixels, name: name)
     return RGBImage(width: Int(width), height: Int(height), pixels: pixels)
   }
 
   private static func run(
-    _ bytes: [UInt8], _ width: inout UInt32, _ height: inout UInt32, _ pixels: UnsafeMutablePointer<UInt8>?,
-    _ name: String
+    _ bytes: [UInt8], _ width: inout UInt32, _ height: inout UInt32, pixels: UnsafeMutablePointer<UInt8>?,
+    name: String
   ) throws(ImageError) {
     var source = gauntlet_png_source()
     switch gauntlet_png_decode(bytes, bytes.count, &width, &height, pixels, &source) {

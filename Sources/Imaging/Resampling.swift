@@ -35,9 +35,11 @@ package struct Resampler {
         && window.height > 0 && window.left + window.width <= width && window.top + window.height <= height,
       "the window is not in the picture")
     across =
-      width == sourceWidth ? nil : ResamplingAxis.kept(sourceWidth, width, window.left, window.width, interpolation)
+      width == sourceWidth
+      ? nil : ResamplingAxis.kept(sourceWidth, width, window.left, length: window.width, interpolation: interpolation)
     down =
-      height == sourceHeight ? nil : ResamplingAxis.kept(sourceHeight, height, window.top, window.height, interpolation)
+      height == sourceHeight
+      ? nil : ResamplingAxis.kept(sourceHeight, height, window.top, length: window.height, interpolation: interpolation)
     (self.window, self.sourceWidth, self.sourceHeight) = (window, sourceWidth, sourceHeight)
     place = ImagePart.Place(
       columns: across?.sources ?? window.left..<window.left + window.width,

@@ -16,11 +16,11 @@ struct ResamplingAxis {
 
   /// The axis that the same arguments of `init` give, kept for the next picture of the size: many have the same.
   static func kept(
-    _ source: Int, _ target: Int, _ start: Int, _ length: Int, _ interpolation: Interpolation
+    _ source: Int, _ target: Int, _ start: Int, length: Int, interpolation: Interpolation
   ) -> ResamplingAxis {
     let key = Key(source: source, target: target, start: start, length: length, interpolation: interpolation)
     if let axis = known.withLock({ $0[key] }) { return axis }
-    let axis = ResamplingAxis(source, target, start, length, interpolation)
+    let axis = ResamplingAxis(source, target, start, length: length, interpolation: interpolation)
     if axis.weights.count <= mostWeights {
       known.withLock {
         if $0.count >= mostKept { $0.removeAll() }
@@ -41,7 +41,7 @@ struct ResamplingAxis {
   private static let mostWeights = 1 << 13
 
   /// The weights of target pixels `start` to `start + length` of `target`, which `source` pixels become.
-  init(_ source: Int, _ target: Int, _ start: Int, _ length: Int, _ interpolation: Interpolation) {
+  init(_ source: Int, _ target: Int, _ start: Int, length: Int, interpolation: Interpolation) {
     let scale = Double(source) / Double(target)
     let filterScale = max(scale, 1)
     let support = interpolation.support * filterScale

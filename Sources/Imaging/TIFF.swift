@@ -98,7 +98,7 @@ struct TIFFLayout {
     self.name = name
     (width, height) = (Int(tiff.long(TIFFTAG_IMAGEWIDTH) ?? 0), Int(tiff.long(TIFFTAG_IMAGELENGTH) ?? 0))
     try ImageDecoder.check(width: width, height: height, byteCount: byteCount, name: name)
-    if TIFFIsTiled(tiff) != 0 { try Self.checkTiles(tiff, width, height, byteCount: byteCount, name) }
+    if TIFFIsTiled(tiff) != 0 { try Self.checkTiles(tiff, width, height, byteCount: byteCount, name: name) }
     bits = Int(tiff.short(TIFFTAG_BITSPERSAMPLE) ?? 1)
     samples = Int(tiff.short(TIFFTAG_SAMPLESPERPIXEL) ?? 1)
     isPlanar = tiff.short(TIFFTAG_PLANARCONFIG) == UInt16(PLANARCONFIG_SEPARATE)
@@ -140,7 +140,7 @@ struct TIFFLayout {
 
   /// Whether the tiles, which may reach beyond the picture, are not much larger than it.
   private static func checkTiles(
-    _ tiff: OpaquePointer, _ width: Int, _ height: Int, byteCount: Int, _ name: String
+    _ tiff: OpaquePointer, _ width: Int, _ height: Int, byteCount: Int, name: String
   ) throws(ImageError) {
     let (columns, rows) = (Int(tiff.long(TIFFTAG_TILEWIDTH) ?? 0), Int(tiff.long(TIFFTAG_TILELENGTH) ?? 0))
     guard columns > 0, rows > 0, columns <= RGBImage.maximumPixels / rows,

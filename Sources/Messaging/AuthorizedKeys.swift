@@ -96,16 +96,16 @@ public final class AuthorizedKeys: Sendable {
     // Not under the lock, since a file system of the network may be away, and whoever receives messages asks, too.
     let seen = FolderTime(of: folder)
     let found = AuthorizedFolder(reading: folder)
-    state.withLock { Self.take(found, seen, &$0, logger) }
+    state.withLock { Self.take(found, seen, &$0, logger: logger) }
   }
 
   private static func read(_ folder: String, _ state: inout State, _ logger: Logger) {
     let seen = FolderTime(of: folder)
-    take(AuthorizedFolder(reading: folder), seen, &state, logger)
+    take(AuthorizedFolder(reading: folder), seen, &state, logger: logger)
   }
 
   private static func take(
-    _ found: AuthorizedFolder, _ seen: FolderTime, _ state: inout State, _ logger: Logger
+    _ found: AuthorizedFolder, _ seen: FolderTime, _ state: inout State, logger: Logger
   ) {
     state.seen = seen
     state.isKnown = found.isKnown

@@ -38,7 +38,7 @@ enum LegacyFigures {
   ) -> [Metric] {
     guard metrics.contains(where: { $0.figure == nil }) else { return metrics }
     let metrics = withStandardMean(metrics, axes: axes)
-    let known = known(metrics, axes, sets, attributes)
+    let known = known(metrics, axes, sets, attributes: attributes)
     let names = Set(known.map(\.name))
     let byName = Dictionary(metrics.map { ($0.name, $0) }) { first, _ in first }
     let rest = metrics.filter { !names.contains($0.name) }.map { metric -> Metric in
@@ -58,7 +58,7 @@ enum LegacyFigures {
 
   /// The figures that archives of before had, in the order of reports.
   private static func known(
-    _ metrics: [Metric], _ axes: [Axis], _ sets: [ReportedSet], _ attributes: [String: String]
+    _ metrics: [Metric], _ axes: [Axis], _ sets: [ReportedSet], attributes: [String: String]
   ) -> [(name: String, figure: Metric.Figure)] {
     let names = Set(metrics.filter { $0.values.contains { !$0.isNaN } }.map(\.name))
     let isSequences = metrics.contains { $0.name == "flip_rate" }
@@ -93,7 +93,7 @@ enum LegacyFigures {
       ]
     }
     return found + top1 + rest + ofSets
-      + (isSequences ? sequences(axes, attributes) : means(metrics, names, axes, attributes))
+      + (isSequences ? sequences(axes, attributes) : means(metrics, names, axes, attributes: attributes))
   }
 
   private static func kind(_ attributes: [String: String]) -> (any Benchmark.Type)? {
@@ -129,7 +129,7 @@ enum LegacyFigures {
 
   /// Means over a grid, and ImageNet-C's errors.
   private static func means(
-    _ metrics: [Metric], _ names: Set<String>, _ axes: [Axis], _ attributes: [String: String]
+    _ metrics: [Metric], _ names: Set<String>, _ axes: [Axis], attributes: [String: String]
   ) -> [(name: String, figure: Metric.Figure)] {
     guard let coverage = CorruptionCoverage(axes: axes) else {
       let count = axes.first?.values.count ?? 0

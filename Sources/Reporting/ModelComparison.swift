@@ -52,7 +52,7 @@ struct ModelComparison: Sendable {
       let sections = keys.map { key in model.sections.first { $0.key == key && $0.benchmark == benchmark } }
       let measures = sections.flatMap { $0?.comparedFigures.map(\.said.title) ?? [] }.firstOccurrences
       for measure in measures {
-        let row = Self.row(benchmark, measure, sections, keys.map(model.name), &notes)
+        let row = Self.row(benchmark, measure, sections, names: keys.map(model.name), notes: &notes)
         if let row { rows.append(row) }
       }
     }
@@ -84,8 +84,8 @@ struct ModelComparison: Sendable {
   }
 
   private static func row(
-    _ benchmark: String, _ measure: String, _ sections: [ReportSection?], _ names: [String],
-    _ notes: inout [(mark: String, text: String)]
+    _ benchmark: String, _ measure: String, _ sections: [ReportSection?], names: [String],
+    notes: inout [(mark: String, text: String)]
   ) -> Row? {
     let figures = sections.map { section in section?.comparedFigures.first { $0.said.title == measure } }
     guard let first = figures.firstIndex(where: { $0 != nil }), let reference = figures[first],

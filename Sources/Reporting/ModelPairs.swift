@@ -24,10 +24,10 @@ struct ModelPairs: Sendable {
       return [
         comparison.benchmark, name(model, comparison.first), name(model, comparison.second),
         "\(found.images)" + (found.conditions > 1 ? " under \(found.conditions) conditions" : ""),
-        Self.text(found.difference, found.differenceLow, found.differenceHigh, .points),
+        Self.text(found.difference, found.differenceLow, found.differenceHigh, unit: .points),
         "\(found.firstBetter) and \(found.secondBetter)", Self.probability(found.p),
         Self.probability(comparison.correctedP),
-        Self.text(found.errorConsistency, found.errorConsistencyLow, found.errorConsistencyHigh, .number),
+        Self.text(found.errorConsistency, found.errorConsistencyLow, found.errorConsistencyHigh, unit: .number),
       ]
     }
     let families = Dictionary(grouping: model.pairs, by: \.run).mapValues(\.count)
@@ -40,7 +40,7 @@ struct ModelPairs: Sendable {
     ]
   }
 
-  private static func text(_ value: Double, _ low: Double, _ high: Double, _ unit: Metric.Figure.Unit) -> String {
+  private static func text(_ value: Double, _ low: Double, _ high: Double, unit: Metric.Figure.Unit) -> String {
     guard !value.isNaN else { return "-" }
     let isWhole = !low.isNaN && !high.isNaN
     let measured = Measured(value: value, low: isWhole ? low : nil, high: isWhole ? high : nil, unit: unit)

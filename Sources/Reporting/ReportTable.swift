@@ -9,7 +9,7 @@ public enum ReportTable {
   ///   - colour: whether to shade cells with ANSI colours.
   ///   - width: columns of the terminal; names are cut to fit, figures never.
   public static func render(_ model: ReportModel, colour: Bool, width: Int) -> String {
-    var blocks = model.sections.map { section($0, model.heading(of: $0), colour, width).joined(separator: "\n") }
+    var blocks = model.sections.map { section($0, model.heading(of: $0), colour, width: width).joined(separator: "\n") }
     if let comparison = ModelComparison(model) {
       blocks.append(render(comparison, colour, width).joined(separator: "\n"))
     }
@@ -68,7 +68,7 @@ public enum ReportTable {
     return lines + pairs.lines.flatMap { wrapped($0, width) }
   }
 
-  private static func section(_ section: ReportSection, _ heading: String, _ colour: Bool, _ width: Int) -> [String] {
+  private static func section(_ section: ReportSection, _ heading: String, _ colour: Bool, width: Int) -> [String] {
     var lines = ["\(heading), \(section.size)\(section.cellsInWords)".plain]
     if let preparation = section.preparation { lines += wrapped(preparation, width) }
     if section.isTable { lines += rows(section, colour, width) }

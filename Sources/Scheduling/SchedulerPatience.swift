@@ -59,7 +59,7 @@ extension Scheduler {
       workers[lease.lease.worker]?.overdue += 1
       workers[lease.lease.worker]?.distrust += Self.failuresBeforeDistrust
       if worker.restsUntil <= now {
-        rest(lease.lease.worker, worker, leaseSeconds * Double(1 << min(worker.overdue, 5)), reason, now)
+        rest(lease.lease.worker, worker, leaseSeconds * Double(1 << min(worker.overdue, 5)), reason: reason, now: now)
       }
     }
     lose(index, lease.lease, reason: reason)

@@ -59,14 +59,14 @@ extension Scheduler {
     workers[name]?.distrust += 1
     let times = worker.distrust + 1 - Self.failuresBeforeDistrust
     guard times >= 0, worker.restsUntil <= now else { return }
-    rest(name, worker, leaseSeconds * min(1, 1.0 / 16 * Double(1 << min(times, 10))), reason, now)
+    rest(name, worker, leaseSeconds * min(1, 1.0 / 16 * Double(1 << min(times, 10))), reason: reason, now: now)
     let since = stall?.since ?? now
     let due = stallSeconds.isFinite ? since + min(stallSeconds, doubtSeconds) : .infinity
     stall = Stall(since: since, due: min(stall?.due ?? due, due), reason: reason)
   }
 
   /// The worker gets nothing for so many seconds.
-  mutating func rest(_ name: String, _ worker: Worker, _ seconds: Double, _ reason: String, _ now: Double) {
+  mutating func rest(_ name: String, _ worker: Worker, _ seconds: Double, reason: String, now: Double) {
     workers[name]?.restsUntil = max(worker.restsUntil, now + seconds)
     restDeadlines.insert(Deadline(time: now + seconds, serial: worker.serial, key: name))
     actions.append(.distrusted(worker: name, until: now + seconds, reason: reason))

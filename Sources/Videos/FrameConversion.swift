@@ -62,13 +62,13 @@ enum FrameConversion {
       Matrix(red: isBT709 ? 0.2126 : 0.299, blue: isBT709 ? 0.0722 : 0.114, isFullRange: isFullRange)
     }
     if format == AV_PIX_FMT_GRAY8 {
-      return converted(width, height, luma, nil, matrix(isFullRange))
+      return converted(width, height, luma, chroma: nil, matrix: matrix(isFullRange))
     }
     guard let layout = Layout(format, isFullRange: isFullRange),
       let u = plane(frame.data.1, frame.linesize.1, (height + layout.shiftY) >> layout.shiftY),
       let v = plane(frame.data.2, frame.linesize.2, (height + layout.shiftY) >> layout.shiftY)
     else { throw unsupported(name) }
-    return converted(width, height, luma, (u, v, layout), matrix(layout.isFullRange))
+    return converted(width, height, luma, chroma: (u, v, layout), matrix: matrix(layout.isFullRange))
   }
 
   private static func unsupported(_ name: String) -> ImageError {
@@ -86,7 +86,7 @@ enum FrameConversion {
   }
 
   private static func converted(
-    _ width: Int, _ height: Int, _ luma: Plane, _ chroma: (u: Plane, v: Plane, layout: Layout)?, _ matrix: Matrix
+    _ width: Int, _ height: Int, _ luma: Plane, chroma: (u: Plane, v: Plane, layout: Layout)?, matrix: Matrix
   ) -> RGBImage {
     var pixels: [UInt8] = []
     pixels.reserveCapacity(width * height * 3)

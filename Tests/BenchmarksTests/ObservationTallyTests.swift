@@ -26,7 +26,7 @@ import Testing
     let listing = listing(images)
     let tally = kind.observationTally(
       of: ObservedRun(
-        definition, shape, listing, definition.scoring(of: listing, classCount: 1), population: 0))
+        definition, shape, listing, scoring: definition.scoring(of: listing, classCount: 1), population: 0))
     return try #require(tally)
   }
 

@@ -27,11 +27,11 @@ public enum AttentionDistanceStudy: SampledObservation {
     return ObservationTally.headline(
       "mean_attention_distance", "distance in pixels, mean over blocks, heads, patches and images",
       means.reduce(0, +) / Double(means.count),
-      .init(
+      figure: .init(
         "mean attention distance", .headline, .number,
         extent: "in pixels, over \(means.count) blocks of \(heads) heads",
         explanation: "from a patch to the patches that it attends to, weighted by how much"),
-      tally.intervals(of: "attention_distance", seed: seed).all)
+      interval: tally.intervals(of: "attention_distance", seed: seed).all)
       + [
         Metric(
           name: "attention_distance_by_block", description: "distance in pixels, mean over heads, patches and images",

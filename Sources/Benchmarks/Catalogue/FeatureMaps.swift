@@ -28,11 +28,11 @@ public enum FeatureMaps: SampledObservation {
     return ObservationTally.headline(
       "mean_variance", "variance of feature maps over pixels, mean over images, channels and points",
       variances.reduce(0, +) / Double(variances.count),
-      .init(
+      figure: .init(
         "mean variance of maps", .headline, .number, extent: "over \(variances.count) points of the network",
         explanation:
           "of each map over its pixels, divisor one less than their number, mean over channels and images; points are what "
-          + "each block gives, from the image on"), intervals.all)
+          + "each block gives, from the image on"), interval: intervals.all)
       + [
         Metric(
           name: "mean_variance_by_point",

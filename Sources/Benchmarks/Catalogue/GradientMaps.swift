@@ -31,11 +31,11 @@ public enum GradientMaps: Benchmark {
       ObservationTally.headline(
         "mean_completeness_gap", "sum of integrated gradients less the difference of logits, mean of magnitudes",
         tally.means(of: "completeness_gap").first ?? .nan,
-        .init(
+        figure: .init(
           "mean completeness gap", .headline, .number, isLessBetter: true,
           explanation:
             "how far integrated gradients do not add up to the label's logit of the image less that of black; maps are in the "
-            + "archive"), tally.intervals(of: "completeness_gap", seed: seed).all)
+            + "archive"), interval: tally.intervals(of: "completeness_gap", seed: seed).all)
     }
   }
 }

@@ -32,7 +32,7 @@ public enum KernelDistanceStudy: Benchmark {
       }
     }
     let means = byKernel("kernel_distance")
-    func curve(_ name: String, _ description: String, _ values: [Double], _ title: String, _ role: Metric.Figure.Role)
+    func curve(_ name: String, _ description: String, _ values: [Double], title: String, role: Metric.Figure.Role)
       -> Metric
     {
       Metric(
@@ -42,7 +42,7 @@ public enum KernelDistanceStudy: Benchmark {
       "mean_kernel_distance",
       "distance of weights from the middle, 0 to 1 at a corner, mean over kernels of their channels",
       means.reduce(0, +) / Double(means.count),
-      .init(
+      figure: .init(
         "mean kernel distance", .headline, .number, extent: "over \(means.count) kernels",
         explanation:
           "of a tap 0 in the kernel's middle and 1 in its corner, weighted by the weights' magnitudes, small kernels and "
@@ -50,14 +50,14 @@ public enum KernelDistanceStudy: Benchmark {
       + [
         curve(
           "kernel_distance_by_kernel", "distance weighted by magnitude, mean over channels, of merged kernels", means,
-          "kernel distance", .curve),
+          title: "kernel distance", role: .curve),
         curve(
           "raw_kernel_distance_by_kernel", "the same of the large kernel alone as the checkpoint holds it",
-          byKernel("raw_kernel_distance"), "kernel distance, large kernel alone", .curve),
+          byKernel("raw_kernel_distance"), title: "kernel distance, large kernel alone", role: .curve),
         curve(
           "summed_kernel_distance_by_kernel",
           "sum of distance times magnitude, mean over channels, of the large kernel alone",
-          byKernel("raw_kernel_distance_sum"), "summed kernel distance", .data),
+          byKernel("raw_kernel_distance_sum"), title: "summed kernel distance", role: .data),
       ]
   }
 }

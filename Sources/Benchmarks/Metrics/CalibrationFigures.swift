@@ -17,7 +17,7 @@ private struct ImageFigure {
   let value: (_ counts: [Int32]?) -> Double
 
   init(
-    _ name: String, _ description: String, _ figure: Metric.Figure, _ value: @escaping (_ counts: [Int32]?) -> Double
+    _ name: String, _ description: String, _ figure: Metric.Figure, value: @escaping (_ counts: [Int32]?) -> Double
   ) {
     (self.name, self.description, self.figure, self.value) = (name, description, figure, value)
   }
@@ -54,26 +54,26 @@ extension AccuracyTally {
   private func plainFigures(_ images: [CalibrationTally.Image], _ isRight: [Bool]) -> [ImageFigure] {
     let calibration = Calibration(confidences: images.map(\.plain.confidence), isRight: isRight)
     func figure(
-      _ name: String, _ description: String, _ figure: Metric.Figure, _ value: @escaping (Calibration) -> Double
+      _ name: String, _ description: String, _ figure: Metric.Figure, value: @escaping (Calibration) -> Double
     ) -> ImageFigure {
       ImageFigure(name, description, figure) { value($0.map(calibration.resampled) ?? calibration) }
     }
     return [
       figure(
         "rms_calibration_error", "RMS calibration error, bins of 100 images, 0 to 1",
-        .init("RMS calibration error", .detail, isLessBetter: true), \.rmsError),
+        .init("RMS calibration error", .detail, isLessBetter: true), value: \.rmsError),
       figure(
         "aurra", "AURRA: area under the curve of accuracy by response rate, 0 to 1", .init("AURRA", .beside),
-        \.areaUnderResponseRateAccuracy),
+        value: \.areaUnderResponseRateAccuracy),
       figure(
         "ece", "ECE: expected calibration error, 15 bins of equal width, 0 to 1",
-        .init("ECE", .beside, isLessBetter: true), \.expectedError),
+        .init("ECE", .beside, isLessBetter: true), value: \.expectedError),
       ImageFigure(
         "nll", "NLL: mean of minus the natural logarithm of the label's probability",
-        .init("NLL", .beside, .number, isLessBetter: true), mean(images.map(\.plain.logLoss))),
+        .init("NLL", .beside, .number, isLessBetter: true), value: mean(images.map(\.plain.logLoss))),
       ImageFigure(
         "brier", "Brier score: mean over images of the squared error of all probabilities, 0 to 2",
-        .init("Brier score", .beside, .number, isLessBetter: true), mean(images.map(\.plain.brierScore))),
+        .init("Brier score", .beside, .number, isLessBetter: true), value: mean(images.map(\.plain.brierScore))),
     ]
   }
 
@@ -86,13 +86,13 @@ extension AccuracyTally {
         .init(
           "ECE scaled", .detail, isLessBetter: true,
           explanation: "logits over the temperature that fits the run's clean images best"),
-        { ($0.map(calibration.resampled) ?? calibration).expectedError }),
+        value: { ($0.map(calibration.resampled) ?? calibration).expectedError }),
       ImageFigure(
         "nll_after_temperature", "NLL of the logits over the temperature",
-        .init("NLL scaled", .beside, .number, isLessBetter: true), mean(scaled.map(\.logLoss))),
+        .init("NLL scaled", .beside, .number, isLessBetter: true), value: mean(scaled.map(\.logLoss))),
       ImageFigure(
         "brier_after_temperature", "Brier score of the logits over the temperature, 0 to 2",
-        .init("Brier score scaled", .beside, .number, isLessBetter: true), mean(scaled.map(\.brierScore))),
+        .init("Brier score scaled", .beside, .number, isLessBetter: true), value: mean(scaled.map(\.brierScore))),
     ]
   }
 
@@ -166,10 +166,10 @@ extension AccuracyTally {
     }
     let rms = overConditions(
       "rms_calibration_error", "RMS calibration error, bins of 100 images, 0 to 1",
-      calibration.plain.indices.map(rmsError), figure("RMS calibration error", .share, ""))
+      calibration.plain.indices.map(rmsError), figure: figure("RMS calibration error", .share, ""))
     let plain = measures.flatMap { measure in
       overConditions(
-        measure.name, measure.title, calibration.plain.map(measure.of), figure(measure.title, measure.unit, ""))
+        measure.name, measure.title, calibration.plain.map(measure.of), figure: figure(measure.title, measure.unit, ""))
     }
     guard calibration.inverseTemperature != nil else { return rms + plain }
     return rms + plain
@@ -177,13 +177,13 @@ extension AccuracyTally {
         overConditions(
           measure.name + "_after_temperature",
           "\(measure.title) of the logits over the temperature that fits the run's clean images best",
-          calibration.scaled.map(measure.of), figure(measure.title, measure.unit, "scaled"))
+          calibration.scaled.map(measure.of), figure: figure(measure.title, measure.unit, "scaled"))
       }
   }
 
   /// A figure of every condition; of a grid of two axes also its mean over the first one, where all are there.
   private func overConditions(
-    _ name: String, _ description: String, _ values: [Double], _ figure: Metric.Figure
+    _ name: String, _ description: String, _ values: [Double], figure: Metric.Figure
   ) -> [Metric] {
     let axes = grid.axes.map(\.name)
     guard axes.count == 2 else {

@@ -8,7 +8,7 @@ extension Corruption {
   ) { (image, level: (picture: Float, frost: Float), supplies) in
     let (share, frostShare) = level
     let (pictures, random) = (supplies.frostPictures, supplies.random)
-    guard !pictures.isEmpty else { return texturedFrost(image, share, frostShare, random) }
+    guard !pictures.isEmpty else { return texturedFrost(image, share, frostShare, random: random) }
     func drawn(_ index: UInt64, below count: Int) -> Int {
       min(Int(random.uniform(at: singles + index) * Double(count)), count - 1)
     }
@@ -40,7 +40,7 @@ extension Corruption {
   /// The public code's six photographs are not free to ship. In their place stands a texture of ridges: bright where a
   /// plasma passes its middle, which draws branching lines, on a bluish ground that a second plasma makes uneven.
   private static func texturedFrost(
-    _ image: RGBImage, _ share: Float, _ frostShare: Float, _ random: CounterRandom
+    _ image: RGBImage, _ share: Float, _ frostShare: Float, random: CounterRandom
   ) -> RGBImage {
     let crystals = plasma(width: image.width, height: image.height, decay: 1.45, random)
     let ground = plasma(width: image.width, height: image.height, decay: 2, random.branch(1))

@@ -24,7 +24,7 @@ package struct ResNetDesign: Family {
   package static let head = "fc"
 
   package func describe(in graph: inout Graph, classCount: Int) {
-    var value = convolution("conv1", "bn1", 0, stem, kernel: 7, stride: 2, relu: true, in: &graph)
+    var value = convolution("conv1", "bn1", 0, outputs: stem, kernel: 7, stride: 2, relu: true, in: &graph)
     value = graph.append(Pooling(.maximum, WindowShape(kernel: 3, stride: 2, padding: 1), countsPadding: false), value)
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
@@ -43,13 +43,15 @@ package struct ResNetDesign: Family {
     var shortcut = input
     if stride != 1 || graph.extents[input].channels != outputs {
       shortcut = convolution(
-        prefix + ".downsample.0", prefix + ".downsample.1", input, outputs, kernel: 1, stride: stride, in: &graph)
+        prefix + ".downsample.0", prefix + ".downsample.1", input, outputs: outputs, kernel: 1, stride: stride,
+        in: &graph)
     }
     func layer(
       _ index: Int, _ value: Graph.Value, _ outputs: Int, kernel: Int, stride: Int = 1, isLast: Bool = false
     ) -> Graph.Value {
       convolution(
-        prefix + ".conv\(index)", prefix + ".bn\(index)", value, outputs, kernel: kernel, stride: stride, relu: !isLast,
+        prefix + ".conv\(index)", prefix + ".bn\(index)", value, outputs: outputs, kernel: kernel, stride: stride,
+        relu: !isLast,
         residual: isLast ? shortcut : nil, in: &graph)
     }
     var value: Graph.Value
@@ -67,7 +69,7 @@ package struct ResNetDesign: Family {
   }
 
   private func convolution(
-    _ name: String, _ normalisation: String, _ input: Graph.Value, _ outputs: Int, kernel: Int, stride: Int = 1,
+    _ name: String, _ normalisation: String, _ input: Graph.Value, outputs: Int, kernel: Int, stride: Int = 1,
     relu: Bool = false, residual: Graph.Value? = nil, in graph: inout Graph
   ) -> Graph.Value {
     let layer = Convolution(

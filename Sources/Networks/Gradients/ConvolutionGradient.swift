@@ -210,7 +210,7 @@ private struct PhaseGradient: PreparedLayer {
           for start in stride(from: 0, to: pixels, by: Self.pixelsTogether) {
             let range = start..<min(pixels, start + Self.pixelsTogether)
             if let matrix = phase.matrix {
-              gather(image, phase, group, range, into: gathered)
+              gather(image, phase, group, range: range, into: gathered)
               matrix.multiply(UnsafeBufferPointer(gathered), rows: range.count, scratch: scratch, into: sums)
             } else {
               sums.update(repeating: 0)
@@ -234,7 +234,7 @@ private struct PhaseGradient: PreparedLayer {
 
   /// The gradients that reach some pixels of a phase, [range, taps, outputs]; zero where no window lies.
   private func gather(
-    _ image: UnsafeBufferPointer<Float>, _ phase: ConvolutionPhase, _ group: Int, _ range: Range<Int>,
+    _ image: UnsafeBufferPointer<Float>, _ phase: ConvolutionPhase, _ group: Int, range: Range<Int>,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     let members = gradient.channels / groups.count

@@ -126,7 +126,9 @@ struct TensorGradient: Layer {
             function, gradient, isLeft ? inputs[1] : $0, isLeft ? $0 : inputs[1], isLeft: isLeft, into: output)
         }
       case .reduce(let reduction, let count):
-        for row in 0..<gradientCount { spread(gradient[row], reduction, inputs[1], row * count, count, into: output) }
+        for row in 0..<gradientCount {
+          spread(gradient[row], reduction, inputs[1], start: row * count, count: count, into: output)
+        }
       case .softmax(let count):
         pass.softmax(gradient, inputs[1], rows: inputCount / count, columns: count, into: output)
       case .left(let shape): multiply(shape, gradient, inputs[1], into: output)
@@ -139,14 +141,14 @@ struct TensorGradient: Layer {
     }
 
     private func spread(
-      _ gradient: Float, _ reduction: TensorOperation.Reduction, _ values: UnsafeBufferPointer<Float>, _ start: Int,
-      _ count: Int, into output: UnsafeMutableBufferPointer<Float>
+      _ gradient: Float, _ reduction: TensorOperation.Reduction, _ values: UnsafeBufferPointer<Float>, start: Int,
+      count: Int, into output: UnsafeMutableBufferPointer<Float>
     ) {
       switch reduction {
       case .sum: for index in start..<start + count { output[index] = gradient }
       case .mean: for index in start..<start + count { output[index] = gradient / Float(count) }
       case .maximum, .minimum:
-        let extremum = PreparedTensorLayer.reduce(reduction, values, start, count)
+        let extremum = PreparedTensorLayer.reduce(reduction, values, start, count: count)
         for index in start..<start + count { output[index] = 0 }
         if let place = (start..<start + count).first(where: { values[$0] == extremum }) { output[place] = gradient }
       }
@@ -159,7 +161,7 @@ struct TensorGradient: Layer {
     ) {
       let (rows, inner, columns) = (shape.rows, shape.inner, shape.columns)
       for index in 0..<shape.batch {
-        let turned = Self.transposed(right, index * columns * inner, columns, inner)
+        let turned = Self.transposed(right, index * columns * inner, columns, columns: inner)
         product(turned, inner: columns, columns: inner).multiply(
           UnsafeBufferPointer(rebasing: gradient[(index * rows * columns)..<((index + 1) * rows * columns)]),
           rows: rows,
@@ -174,8 +176,8 @@ struct TensorGradient: Layer {
     ) {
       let (rows, inner, columns) = (shape.rows, shape.inner, shape.columns)
       for index in 0..<shape.batch {
-        let turned = Self.transposed(left, index * rows * inner, rows, inner)
-        let gradients = Self.transposed(gradient, index * rows * columns, rows, columns)
+        let turned = Self.transposed(left, index * rows * inner, rows, columns: inner)
+        let gradients = Self.transposed(gradient, index * rows * columns, rows, columns: columns)
         gradients.withUnsafeBufferPointer {
           product(turned, inner: rows, columns: inner).multiply(
             $0, rows: columns,
@@ -191,7 +193,7 @@ struct TensorGradient: Layer {
     }
 
     private static func transposed(
-      _ values: UnsafeBufferPointer<Float>, _ start: Int, _ rows: Int, _ columns: Int
+      _ values: UnsafeBufferPointer<Float>, _ start: Int, _ rows: Int, columns: Int
     ) -> [Float] {
       [Float](unsafeUninitializedCapacity: rows * columns) { result, count in
         for row in 0..<rows {

@@ -160,7 +160,7 @@ extension Convolution {
     if let normalisationBefore {
       precondition(isPointwise && !isStandardised, "\(name) has zeros around its input that are not normalised")
       let before = try preparation.folding.normalisation(normalisationBefore, inputs)
-      return Self.absorbing(before, stored, factors, biases)
+      return Self.absorbing(before, stored, factors, biases: biases)
     }
     let weights = [Float](unsafeUninitializedCapacity: stored.count) { weights, count in
       for output in 0..<outputs {
@@ -181,7 +181,7 @@ extension Convolution {
 
   /// A pointwise layer after an affine map of its inputs.
   private static func absorbing(
-    _ before: Folding.Affine, _ stored: [Float], _ factors: [Double], _ biases: [Double]
+    _ before: Folding.Affine, _ stored: [Float], _ factors: [Double], biases: [Double]
   ) -> (weights: [Float], bias: [Float]) {
     let inner = before.scale.count
     var biases = biases

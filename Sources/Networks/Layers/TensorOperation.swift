@@ -98,7 +98,7 @@ struct PreparedTensorLayer: PreparedLayer {
         walk.combine(function, operand.isLeft ? $0 : inputs[0], operand.isLeft ? inputs[0] : $0, into: output)
       }
     case .reduce(let reduction, let count):
-      for row in 0..<outputCount { output[row] = Self.reduce(reduction, inputs[0], row * count, count) }
+      for row in 0..<outputCount { output[row] = Self.reduce(reduction, inputs[0], row * count, count: count) }
     case .softmax(let count):
       for index in 0..<outputCount { output[index] = inputs[0][index] }
       Normalisation.softmax(output, rows: outputCount / count, columns: count, instructionSet: instructionSet)
@@ -120,7 +120,7 @@ struct PreparedTensorLayer: PreparedLayer {
 
   /// Number by number, in float64 where numbers are added.
   static func reduce(
-    _ reduction: TensorOperation.Reduction, _ values: UnsafeBufferPointer<Float>, _ start: Int, _ count: Int
+    _ reduction: TensorOperation.Reduction, _ values: UnsafeBufferPointer<Float>, _ start: Int, count: Int
   ) -> Float {
     let row = values[start..<start + count]
     switch reduction {

@@ -20,12 +20,12 @@ enum ConstantEvaluator {
     case .expand:
       return try gather(inputs[0], shape, strides: TensorShape.strides(inputs[0].shape, as: shape), offset: 0)
     case .binary(let function):
-      return try combine(function, inputs[0], inputs[1], shape)
+      return try combine(function, inputs[0], inputs[1], shape: shape)
     case .unary(let function):
       return like(
         inputs[0], ConstantTensor(shape: shape, floats: try inputs[0].floats().map { function.value($0) }))
     case .concatenate(let axis): return try concatenate(inputs, axis, shape)
-    case .reduce(let reduction, let axes): return like(inputs[0], try reduce(reduction, inputs[0], axes, shape))
+    case .reduce(let reduction, let axes): return like(inputs[0], try reduce(reduction, inputs[0], axes, shape: shape))
     case .standardise(let axes, let epsilon): return try standardise(inputs[0], axes, epsilon)
     case .convolution, .product, .softmax, .maxPool, .layerNorm, .groupNorm, .attention, .tokens, .pad, .layer:
       throw TranslationProblem("it works on constants alone")
@@ -59,7 +59,7 @@ enum ConstantEvaluator {
   }
 
   private static func combine(
-    _ function: BinaryFunction, _ left: ConstantTensor, _ right: ConstantTensor, _ shape: [Int]
+    _ function: BinaryFunction, _ left: ConstantTensor, _ right: ConstantTensor, shape: [Int]
   ) throws -> ConstantTensor {
     func spread<Number>(_ values: [Number], _ tensor: ConstantTensor) -> [Number] {
       walked(values, shape, strides: TensorShape.strides(tensor.shape, as: shape), offset: 0)
@@ -107,7 +107,7 @@ enum ConstantEvaluator {
   }
 
   private static func reduce(
-    _ reduction: TensorOperation.Reduction, _ tensor: ConstantTensor, _ axes: [Int], _ shape: [Int]
+    _ reduction: TensorOperation.Reduction, _ tensor: ConstantTensor, _ axes: [Int], shape: [Int]
   ) throws -> ConstantTensor {
     let strides = TensorShape.strides(tensor.shape)
     let kept = tensor.shape.indices.filter { !axes.contains($0) }
@@ -119,7 +119,7 @@ enum ConstantEvaluator {
     return ConstantTensor(
       shape: shape,
       floats: values.withUnsafeBufferPointer { values in
-        (0..<values.count / count).map { PreparedTensorLayer.reduce(reduction, values, $0 * count, count) }
+        (0..<values.count / count).map { PreparedTensorLayer.reduce(reduction, values, $0 * count, count: count) }
       })
   }
 

@@ -48,13 +48,13 @@ extension ProgramLowering {
       let constant = program.constant(node.inputs[side]), let input = views[node.inputs[1 - side]]
     {
       let name = "\(node.name)#\(node.output)"
-      return try folded(function, input, constant, isLeft: side == 0, target)
-        ?? combine(function, input, constant, isLeft: side == 0, target, name)
+      return try folded(function, input, constant, isLeft: side == 0, target: target)
+        ?? combine(function, input, constant, isLeft: side == 0, target: target, name: name)
     }
     let (left, right) = (try view(node, 0), try view(node, 1))
     if function == .add, let sum = addResidual(left, right) ?? addResidual(right, left) { return sum }
     let (first, second) = (left.expanded(target), right.expanded(target))
-    return combine(function, [first, second], nil, first, second, target)
+    return combine(function, [first, second], nil, left: first, right: second, target: target)
   }
 
   /// A sum as a residual of the layer that makes `layer`, which moves to where both are known.
@@ -74,7 +74,7 @@ extension ProgramLowering {
 
   /// A sum or product with a number for each channel, done by the layer that makes the tensor.
   mutating func folded(
-    _ function: BinaryFunction, _ input: TensorView, _ constant: ConstantTensor, isLeft: Bool, _ target: [Int]
+    _ function: BinaryFunction, _ input: TensorView, _ constant: ConstantTensor, isLeft: Bool, target: [Int]
   ) throws -> TensorView? {
     guard input.shape == target, isWhole(input), isMine(input.value),
       !isLeft || function == .add || function == .multiply,
@@ -111,21 +111,21 @@ extension ProgramLowering {
   }
 
   mutating func combine(
-    _ function: BinaryFunction, _ input: TensorView, _ constant: ConstantTensor, isLeft: Bool, _ target: [Int],
-    _ name: String
+    _ function: BinaryFunction, _ input: TensorView, _ constant: ConstantTensor, isLeft: Bool, target: [Int],
+    name: String
   ) -> TensorView {
     weights[name] = ProgramWeights.Parameter(tensor: constant, shape: constant.shape)
     let operand = TensorOperation.Constant(name: name, shape: constant.shape, isLeft: isLeft)
     let view = TensorView(
       value: 0, shape: target, strides: TensorShape.strides(constant.shape, as: target), offset: 0)
     let own = input.expanded(target)
-    return combine(function, [own], operand, isLeft ? view : own, isLeft ? own : view, target)
+    return combine(function, [own], operand, left: isLeft ? view : own, right: isLeft ? own : view, target: target)
   }
 
   /// A function of two numbers wherever they lie; the output lies like the first input that is whole.
   mutating func combine(
-    _ function: BinaryFunction, _ inputs: [TensorView], _ constant: TensorOperation.Constant?, _ left: TensorView,
-    _ right: TensorView, _ target: [Int]
+    _ function: BinaryFunction, _ inputs: [TensorView], _ constant: TensorOperation.Constant?, left: TensorView,
+    right: TensorView, target: [Int]
   ) -> TensorView {
     let order = (inputs.first { isWhole($0) } ?? inputs[0]).order
     let output = dense(0, target, order)
@@ -141,7 +141,7 @@ extension ProgramLowering {
   }
 
   mutating func reduce(
-    _ reduction: TensorOperation.Reduction, _ input: TensorView, _ axes: [Int], _ target: [Int]
+    _ reduction: TensorOperation.Reduction, _ input: TensorView, _ axes: [Int], target: [Int]
   ) -> TensorView {
     let kept = input.shape.indices.filter { !axes.contains($0) }
     let reduced = axes.filter { input.shape[$0] != 1 }

@@ -3,7 +3,7 @@ import Kernels
 /// Operations that are layers of the native families.
 extension ProgramLowering {
   mutating func convolve(
-    _ node: TensorProgram.Node, _ input: TensorView, _ windows: WindowShape, _ groups: Int, _ target: [Int]
+    _ node: TensorProgram.Node, _ input: TensorView, _ windows: WindowShape, groups: Int, target: [Int]
   ) throws -> TensorView {
     let (input, from) = map(input)
     let name = "\(node.name)#\(node.output)"
@@ -127,7 +127,7 @@ extension ProgramLowering {
   }
 
   mutating func groupNormalise(
-    _ node: TensorProgram.Node, _ input: TensorView, _ groups: Int, _ epsilon: Float
+    _ node: TensorProgram.Node, _ input: TensorView, _ groups: Int, epsilon: Float
   ) throws -> TensorView {
     guard
       let four = input.shape.count == 4
@@ -175,7 +175,7 @@ extension ProgramLowering {
   // MARK: - Attention
 
   mutating func attend(
-    _ node: TensorProgram.Node, _ inputs: [TensorView], _ scale: Float, _ target: [Int]
+    _ node: TensorProgram.Node, _ inputs: [TensorView], _ scale: Float, target: [Int]
   ) throws -> TensorView {
     let bias = node.inputs.count > 3 ? program.constant(node.inputs[3]) : nil
     let (groups, heads, tokens, size) = (target[0], target[1], target[2], target[3])
@@ -200,7 +200,8 @@ extension ProgramLowering {
     var scores = multiply(inputs[0], keys, [groups, heads, tokens, tokens])
     scores = apply(.row(.affine(scale: scale, shift: 0)), scores)
     if let bias {
-      scores = combine(.add, scores, bias, isLeft: false, scores.shape, "\(node.name)#\(node.output).bias")
+      scores = combine(
+        .add, scores, bias, isLeft: false, target: scores.shape, name: "\(node.name)#\(node.output).bias")
     }
     return multiply(softmax(scores, 3), inputs[2], target)
   }

@@ -25,10 +25,10 @@ extension ONNXTranslation {
     var kept = source
     kept[axis] = 1
     let largest = try apply(.reduce(.maximum, axes: [axis]), [value], shape: kept, node)
-    let shifted = try binary(.subtract, value, largest, node)
+    let shifted = try binary(.subtract, value, largest, node: node)
     let weights = try unary(.row(.exponential), shifted, node)
     let sum = try apply(.reduce(.sum, axes: [axis]), [weights], shape: kept, node)
-    let result = try binary(.subtract, shifted, try unary(.logarithm, sum, node), node)
+    let result = try binary(.subtract, shifted, try unary(.logarithm, sum, node), node: node)
     program.softmaxLogarithms[result] = SoftmaxLogarithm(input: value, axis: axis)
     return result
   }
@@ -53,14 +53,14 @@ extension ONNXTranslation {
     let turned = try apply(.transpose([0, 1, 3, 2]), [parts[1]], shape: [k[0], k[1], k[3], k[2]], node)
     let scale = node.has("scale") ? node.float("scale", 1) : 1 / Float(q[3]).squareRoot()
     var scores = try multiply(parts[0], turned, node)
-    scores = try binary(.multiply, scores, try add(ConstantTensor(shape: [], floats: [scale])), node)
+    scores = try binary(.multiply, scores, try add(ConstantTensor(shape: [], floats: [scale])), node: node)
     if let mask = optional(node, 3) {
       if let constant = program.constant(mask), !constant.isFloatingPoint {
         guard try constant.integers().allSatisfy({ $0 != 0 }) else {
           throw TranslationProblem("it leaves out some keys by a mask of truth values")
         }
       } else {
-        scores = try binary(.add, scores, mask, node)
+        scores = try binary(.add, scores, mask, node: node)
       }
     }
     let weights = try apply(.softmax(axis: 3), [scores], shape: shape(scores), node)
@@ -93,7 +93,7 @@ extension ONNXTranslation {
     let squares = try unary(.power(2), value, node)
     let mean = try apply(.reduce(.mean, axes: axes), [squares], shape: kept, node)
     let epsilon = try add(ConstantTensor(shape: [], floats: [node.float("epsilon", 1e-5)]))
-    let root = try unary(.squareRoot, try binary(.add, mean, epsilon, node), node)
-    return try binary(.multiply, try binary(.divide, value, root, node), try input(node, 1), node)
+    let root = try unary(.squareRoot, try binary(.add, mean, epsilon, node: node), node)
+    return try binary(.multiply, try binary(.divide, value, root, node: node), try input(node, 1), node: node)
   }
 }

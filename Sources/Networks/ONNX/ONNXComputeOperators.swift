@@ -37,8 +37,8 @@ extension ONNXTranslation {
       let value = try me.input(node, 0)
       let alpha = node.float("alpha", 1)
       if alpha == 1 { return [try me.unary(.row(.silu), value, node)] }
-      let scaled = try me.binary(.multiply, value, try me.add(ConstantTensor(shape: [], floats: [alpha])), node)
-      return [try me.binary(.multiply, value, try me.unary(.row(.sigmoid), scaled, node), node)]
+      let scaled = try me.binary(.multiply, value, try me.add(ConstantTensor(shape: [], floats: [alpha])), node: node)
+      return [try me.binary(.multiply, value, try me.unary(.row(.sigmoid), scaled, node), node: node)]
     },
     "Relu": { me, node in [try me.unary(.row(.relu), try me.input(node, 0), node)] },
     "Sigmoid": { me, node in [try me.unary(.row(.sigmoid), try me.input(node, 0), node)] },
@@ -72,8 +72,8 @@ extension ONNXTranslation {
     "PRelu": { me, node in
       let value = try me.input(node, 0)
       let negative = try me.unary(.row(.clip(low: -.greatestFiniteMagnitude, high: 0)), value, node)
-      let scaled = try me.binary(.multiply, negative, try me.input(node, 1), node)
-      return [try me.binary(.add, try me.unary(.row(.relu), value, node), scaled, node)]
+      let scaled = try me.binary(.multiply, negative, try me.input(node, 1), node: node)
+      return [try me.binary(.add, try me.unary(.row(.relu), value, node), scaled, node: node)]
     },
     "Pow": { me, node in
       let (value, exponent) = (try me.input(node, 0), try me.input(node, 1))
@@ -82,7 +82,7 @@ extension ONNXTranslation {
       {
         return [try me.unary(.power(try constant.floats()[0]), value, node)]
       }
-      return [try me.binary(.power, value, exponent, node)]
+      return [try me.binary(.power, value, exponent, node: node)]
     },
     "Add": { me, node in [try me.fold(node, .add)] },
     "Sum": { me, node in [try me.fold(node, .add)] },
@@ -101,7 +101,9 @@ extension ONNXTranslation {
 
   private mutating func fold(_ node: ONNXNode, _ function: BinaryFunction) throws -> TensorProgram.Value {
     var result = try input(node, 0)
-    for index in node.inputs.indices.dropFirst() { result = try binary(function, result, try input(node, index), node) }
+    for index in node.inputs.indices.dropFirst() {
+      result = try binary(function, result, try input(node, index), node: node)
+    }
     return result
   }
 
@@ -109,7 +111,7 @@ extension ONNXTranslation {
     let value = try input(node, 0)
     let isWhole = program.constant(value)?.isFloatingPoint == false
     let minus = isWhole ? ConstantTensor(shape: [], integers: [-1]) : ConstantTensor(shape: [], floats: [-1])
-    return try binary(.multiply, value, try add(minus), node)
+    return try binary(.multiply, value, try add(minus), node: node)
   }
 
   // MARK: - Windows
@@ -256,10 +258,12 @@ extension ONNXTranslation {
     }
     var result = try multiply(left, right, node)
     let (alpha, beta) = (node.float("alpha", 1), node.float("beta", 1))
-    if alpha != 1 { result = try binary(.multiply, result, try add(ConstantTensor(shape: [], floats: [alpha])), node) }
+    if alpha != 1 {
+      result = try binary(.multiply, result, try add(ConstantTensor(shape: [], floats: [alpha])), node: node)
+    }
     guard var bias = optional(node, 2), beta != 0 else { return result }
-    if beta != 1 { bias = try binary(.multiply, bias, try add(ConstantTensor(shape: [], floats: [beta])), node) }
-    return try binary(.add, result, bias, node)
+    if beta != 1 { bias = try binary(.multiply, bias, try add(ConstantTensor(shape: [], floats: [beta])), node: node) }
+    return try binary(.add, result, bias, node: node)
   }
 
   // MARK: - Normalisations

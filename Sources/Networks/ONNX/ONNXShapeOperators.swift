@@ -98,11 +98,11 @@ extension ONNXTranslation {
     },
     "Mod": { me, node in
       let (left, right) = (try me.input(node, 0), try me.input(node, 1))
-      let quotient = try me.binary(.divide, left, right, node)
+      let quotient = try me.binary(.divide, left, right, node: node)
       guard me.program.constant(quotient)?.isFloatingPoint == false else {
         throw TranslationProblem("it takes remainders of numbers with a fraction")
       }
-      let rest = try me.binary(.subtract, left, try me.binary(.multiply, quotient, right, node), node)
+      let rest = try me.binary(.subtract, left, try me.binary(.multiply, quotient, right, node: node), node: node)
       // Quotients are cut off; ONNX's remainder has the divisor's sign.
       let (rests, divisors) = (try me.constant(rest), try me.constant(try me.expand(right, me.shape(rest), node)))
       return [

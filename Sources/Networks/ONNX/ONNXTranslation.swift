@@ -177,7 +177,7 @@ struct ONNXTranslation {
   }
 
   mutating func binary(
-    _ function: BinaryFunction, _ left: TensorProgram.Value, _ right: TensorProgram.Value, _ node: ONNXNode
+    _ function: BinaryFunction, _ left: TensorProgram.Value, _ right: TensorProgram.Value, node: ONNXNode
   ) throws -> TensorProgram.Value {
     guard let result = TensorShape.broadcast(shape(left), shape(right)) else {
       throw TranslationProblem("\(shape(left)) and \(shape(right)) do not fit each other")
@@ -196,7 +196,7 @@ struct ONNXTranslation {
     _ value: TensorProgram.Value, weight: [Float], bias: [Float], _ node: ONNXNode
   ) throws -> TensorProgram.Value {
     let target = [weight.count] + [Int](repeating: 1, count: shape(value).count - 2)
-    let scaled = try binary(.multiply, value, try add(ConstantTensor(shape: target, floats: weight)), node)
-    return try binary(.add, scaled, try add(ConstantTensor(shape: target, floats: bias)), node)
+    let scaled = try binary(.multiply, value, try add(ConstantTensor(shape: target, floats: weight)), node: node)
+    return try binary(.add, scaled, try add(ConstantTensor(shape: target, floats: bias)), node: node)
   }
 }

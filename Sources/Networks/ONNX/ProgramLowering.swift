@@ -100,22 +100,23 @@ struct ProgramLowering {
     case .transpose(let order): return inputs[0].transposed(order)
     case .slice(let starts, let steps): return inputs[0].sliced(target, starts: starts, steps: steps)
     case .expand: return inputs[0].expanded(target)
-    case .convolution(let windows, let groups): return try convolve(node, inputs[0], windows, groups, target)
+    case .convolution(let windows, let groups):
+      return try convolve(node, inputs[0], windows, groups: groups, target: target)
     case .product: return try multiply(node, target)
     case .unary(let function): return apply(function, inputs[0])
     case .binary(let function): return try combine(function, node, target)
-    case .reduce(let reduction, let axes): return reduce(reduction, inputs[0], axes, target)
+    case .reduce(let reduction, let axes): return reduce(reduction, inputs[0], axes, target: target)
     case .softmax(let axis): return softmax(inputs[0], axis)
     case .maxPool(let windows, let countsPadding):
       return pool(Pooling(.maximum, windows, countsPadding: countsPadding), inputs[0], target)
     case .layerNorm(let epsilon): return try layerNormalise(node, inputs[0], epsilon)
-    case .groupNorm(let groups, let epsilon): return try groupNormalise(node, inputs[0], groups, epsilon)
+    case .groupNorm(let groups, let epsilon): return try groupNormalise(node, inputs[0], groups, epsilon: epsilon)
     case .standardise(let axes, let epsilon):
       let rows = contiguous(inputs[0], Array(target.indices))
       let count = target.suffix(axes).reduce(1, *)
       let value = add(TensorLayer(.standardise(count: count, epsilon: epsilon), plain(rows.count, count)), [rows.value])
       return dense(value, target, Array(target.indices))
-    case .attention(let scale): return try attend(node, inputs, scale, target)
+    case .attention(let scale): return try attend(node, inputs, scale, target: target)
     case .tokens: return try addTokens(node, inputs[0], target)
     case .concatenate(let axis): return try concatenate(node, axis, target)
     case .pad(let before, let fill):

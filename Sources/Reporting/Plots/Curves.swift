@@ -59,16 +59,17 @@ enum Curves: SectionPlot {
       drawing.rule("M\(left) \(y(value))H\(left + width)")
       let isFull = said.unit == .share && (low, high) == (0, 1)
       drawing.text(
-        left - 8, y(value) + 4, isFull ? "\(tick * 20)" : Measured.number(value, said.unit, decimals: 1), .end, "quiet")
+        left - 8, y(value) + 4, isFull ? "\(tick * 20)" : Measured.number(value, said.unit, decimals: 1), anchor: .end,
+        kind: "quiet")
     }
     var labelled = left - width
     for column in columns.values.indices.sorted(by: { places[$0] < places[$1] })
     where x(column) - labelled >= width / 12 {
       labelled = x(column)
-      drawing.text(labelled, top + height + 18, columns.values[column], .middle, "quiet")
+      drawing.text(labelled, top + height + 18, columns.values[column], anchor: .middle, kind: "quiet")
     }
-    drawing.text(left + width / 2, top + height + 36, columns.name, .middle, "quiet")
-    drawing.text(4, 11, said.title + (said.unit == .number ? "" : ", %"), .start, "quiet")
+    drawing.text(left + width / 2, top + height + 36, columns.name, anchor: .middle, kind: "quiet")
+    drawing.text(4, 11, said.title + (said.unit == .number ? "" : ", %"), anchor: .start, kind: "quiet")
     for (row, line) in lines.enumerated() {
       let palette = Plots.palette
       let colour = palette[row % palette.count]
@@ -84,7 +85,7 @@ enum Curves: SectionPlot {
       }
       let legend = top + 8 + row * 18
       drawing.line("M\(left + width + 20) \(legend)h22", colour: colour, dash: dash)
-      drawing.text(left + width + 48, legend + 4, line.name, .start)
+      drawing.text(left + width + 48, legend + 4, line.name, anchor: .start)
     }
     return drawing.svg(left + width + 190, max(top + height + 44, top + 20 + lines.count * 18), title: title)
   }

@@ -6,20 +6,20 @@ enum HeatMap: SectionPlot {
     let (left, top, width, height) = (150, 34, 72, 26)
     var drawing = Drawing()
     for (column, name) in columns.enumerated() {
-      drawing.text(left + column * width + width / 2, top - 8, name, .middle, "quiet")
+      drawing.text(left + column * width + width / 2, top - 8, name, anchor: .middle, kind: "quiet")
     }
-    drawing.text(left + columns.count * width / 2, 12, section.axes[1].name, .middle, "quiet")
+    drawing.text(left + columns.count * width / 2, 12, section.axes[1].name, anchor: .middle, kind: "quiet")
     for (row, name) in rows.enumerated() {
       let y = top + row * height
-      drawing.text(left - 8, y + 17, name, .end)
+      drawing.text(left - 8, y + 17, name, anchor: .end)
       for column in columns.indices {
         let condition = row * columns.count + column
         let x = left + column * width
         let value = section.measured(cells, condition)
-        drawing.box(x, y, width - 2, height - 2, fill: value.map { Plots.shade($0.value) })
+        drawing.box(x, y, width - 2, height: height - 2, fill: value.map { Plots.shade($0.value) })
         guard let value else { continue }
         let label = value.bare + (section.isIncomplete(condition) ? "*" : "")
-        drawing.text(x + width / 2, y + 17, label, .middle, value.value > 0.55 ? "cell dark" : "cell")
+        drawing.text(x + width / 2, y + 17, label, anchor: .middle, kind: value.value > 0.55 ? "cell dark" : "cell")
       }
     }
     return drawing.svg(

@@ -41,16 +41,17 @@ enum ModelCurves: ComparisonPlot {
     var drawing = Drawing()
     let units: [Metric.Figure.Unit: String] = [.number: "", .points: ", points"]
     let unit = units[curve.said.unit] ?? ", %"
-    drawing.text(4, 14, "\(curve.benchmark): \(curve.said.title)\(unit)", .start)
+    drawing.text(4, 14, "\(curve.benchmark): \(curve.said.title)\(unit)", anchor: .start)
     for tick in 0...5 {
       let value = low + (high - low) * Double(tick) / 5
       drawing.rule("M\(left) \(y(value))H\(left + width)")
-      drawing.text(left - 8, y(value) + 4, Measured.number(value, curve.said.unit, decimals: 1), .end, "quiet")
+      drawing.text(
+        left - 8, y(value) + 4, Measured.number(value, curve.said.unit, decimals: 1), anchor: .end, kind: "quiet")
     }
     for (place, name) in labels(of: curve) {
-      drawing.text(x(place), top + height + 18, name, .middle, "quiet")
+      drawing.text(x(place), top + height + 18, name, anchor: .middle, kind: "quiet")
     }
-    drawing.text(left + width / 2, top + height + 36, axisName(of: curve), .middle, "quiet")
+    drawing.text(left + width / 2, top + height + 36, axisName(of: curve), anchor: .middle, kind: "quiet")
     for (row, line) in lines.enumerated() {
       let colour = Plots.palette[row % Plots.palette.count]
       let dash = row / Plots.palette.count == 0 ? "" : " stroke-dasharray=\"\(2 + 3 * (row / Plots.palette.count)) 4\""
@@ -66,7 +67,7 @@ enum ModelCurves: ComparisonPlot {
       }
       let legend = top + 8 + row * 18
       drawing.mark(left + width + 28, legend, row)
-      drawing.text(left + width + 42, legend + 4, line.name, .start)
+      drawing.text(left + width + 42, legend + 4, line.name, anchor: .start)
     }
     return drawing.svg(
       left + width + 190, max(top + height + 48, top + 20 + lines.count * 18),

@@ -43,7 +43,7 @@ struct Drawing {
 
   private var parts: [String] = []
 
-  mutating func text(_ x: Int, _ y: Int, _ text: String, _ anchor: Anchor, _ kind: String = "") {
+  mutating func text(_ x: Int, _ y: Int, _ text: String, anchor: Anchor, kind: String = "") {
     parts.append(
       "<text x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor.rawValue)\" class=\"\(kind)\">\(HTMLReport.escaped(text))</text>"
     )
@@ -61,7 +61,7 @@ struct Drawing {
   }
 
   /// A rectangle; without a colour its outline.
-  mutating func box(_ x: Int, _ y: Int, _ width: Int, _ height: Int, fill: String?) {
+  mutating func box(_ x: Int, _ y: Int, _ width: Int, height: Int, fill: String?) {
     let look = fill.map { " fill=\"\($0)\"" } ?? " class=\"rule\""
     parts.append("<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\"\(look)/>")
   }
@@ -71,7 +71,7 @@ struct Drawing {
     let colour = Plots.palette[place % Plots.palette.count]
     switch place % 3 {
     case 0: parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"5\" fill=\"\(colour)\"/>")
-    case 1: box(x - 5, y - 5, 10, 10, fill: colour)
+    case 1: box(x - 5, y - 5, 10, height: 10, fill: colour)
     default: parts.append("<path d=\"M\(x) \(y - 7)l7 7l-7 7l-7 -7z\" fill=\"\(colour)\"/>")
     }
   }

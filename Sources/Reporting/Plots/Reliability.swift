@@ -24,13 +24,13 @@ enum Reliability: SectionPlot {
     var drawing = frame(metric.said.title + ", %", axis)
     for tick in 0...5 {
       drawing.rule("M\(left) \(y(Double(tick) / 5))H\(left + side)")
-      drawing.text(left - 8, y(Double(tick) / 5) + 4, "\(tick * 20)", .end, "quiet")
+      drawing.text(left - 8, y(Double(tick) / 5) + 4, "\(tick * 20)", anchor: .end, kind: "quiet")
     }
     drawing.rule("M\(left) \(y(0))L\(left + side) \(y(1))")
     let ideal = section.metric(metric.name + "_ideal")
     for place in axis.values.indices {
       guard let measured = section.measured(metric, place) else { continue }
-      bar(&drawing, place, axis.values.count, measured.value)
+      bar(&drawing, place, axis.values.count, value: measured.value)
       let middle = (x(place, axis.values.count) + x(place + 1, axis.values.count)) / 2
       if let low = measured.low, let high = measured.high { drawing.rule("M\(middle) \(y(low))V\(y(high))") }
       if let confidence = section.value(ideal, place) {
@@ -38,8 +38,8 @@ enum Reliability: SectionPlot {
         drawing.dot(left + Int((share * Double(side)).rounded()), y(measured.value), colour: Plots.palette[1])
       }
     }
-    drawing.text(left + side + 20, top + 12, "bars: \(metric.said.title), with its interval", .start)
-    drawing.text(left + side + 20, top + 30, "dots: the same over mean confidence", .start)
+    drawing.text(left + side + 20, top + 12, "bars: \(metric.said.title), with its interval", anchor: .start)
+    drawing.text(left + side + 20, top + 30, "dots: the same over mean confidence", anchor: .start)
     return drawing.svg(
       left + side + 280, top + side + 44, title: "\(metric.said.title) by confidence, and the diagonal")
   }
@@ -50,27 +50,28 @@ enum Reliability: SectionPlot {
     let all = max(1, values.reduce(0, +))
     for tick in 0...5 {
       drawing.rule("M\(left) \(y(Double(tick) / 5))H\(left + side)")
-      drawing.text(left - 8, y(Double(tick) / 5) + 4, "\(tick * 20)", .end, "quiet")
+      drawing.text(left - 8, y(Double(tick) / 5) + 4, "\(tick * 20)", anchor: .end, kind: "quiet")
     }
     for place in axis.values.indices where values.indices.contains(place) && values[place] > 0 {
-      bar(&drawing, place, axis.values.count, values[place] / all)
+      bar(&drawing, place, axis.values.count, value: values[place] / all)
     }
     return drawing.svg(left + side + 20, top + side + 44, title: "\(metric.said.title) by confidence")
   }
 
   private static func frame(_ title: String, _ axis: Axis) -> Drawing {
     var drawing = Drawing()
-    drawing.text(4, 11, title, .start, "quiet")
+    drawing.text(4, 11, title, anchor: .start, kind: "quiet")
     for tick in 0...5 {
-      drawing.text(left + tick * side / 5, top + side + 18, "\(tick * 20)", .middle, "quiet")
+      drawing.text(left + tick * side / 5, top + side + 18, "\(tick * 20)", anchor: .middle, kind: "quiet")
     }
-    drawing.text(left + side / 2, top + side + 36, "confidence, % (\(axis.values.count) bins)", .middle, "quiet")
+    drawing.text(
+      left + side / 2, top + side + 36, "confidence, % (\(axis.values.count) bins)", anchor: .middle, kind: "quiet")
     return drawing
   }
 
-  private static func bar(_ drawing: inout Drawing, _ place: Int, _ count: Int, _ value: Double) {
+  private static func bar(_ drawing: inout Drawing, _ place: Int, _ count: Int, value: Double) {
     let (from, to) = (x(place, count), x(place + 1, count))
-    drawing.box(from + 1, y(value), to - from - 2, top + side - y(value), fill: "#9bc4dd")
+    drawing.box(from + 1, y(value), to - from - 2, height: top + side - y(value), fill: "#9bc4dd")
   }
 
   private static func x(_ place: Int, _ count: Int) -> Int { left + place * side / count }
