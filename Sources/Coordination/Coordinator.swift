@@ -1,3 +1,4 @@
+import Durable
 import Foundation
 import Listening
 import Logging
@@ -28,6 +29,9 @@ public struct CoordinatorConfiguration: Sendable {
 
   /// Asked now and then whether the run is still this process's; what it throws ends the run.
   public var checkOwner: @Sendable () throws -> Void = {}
+
+  /// Told of each worker that joins, how many have so far; from the coordinator's thread.
+  public var onJoin: @Sendable (_ workers: Int) -> Void = { _ in }
 
   /// Another coordinator takes over when this one is told to end: workers are not sent home.
   public var keepsWorkers: Bool
@@ -166,7 +170,7 @@ public final class Coordinator: Sendable {
       surroundings: CoordinatorSurroundings(router))
     defer { session.end() }
     let outcome = try session.run {
-      lastTurn.store((ContinuousClock.now - start).nanoseconds, ordering: .releasing)
+      lastTurn.store((ContinuousClock.now - start).inNanoseconds, ordering: .releasing)
       return isDraining.load(ordering: .acquiring)
     }
     if outcome == .finished { try announceEnd() }
@@ -176,8 +180,4 @@ public final class Coordinator: Sendable {
     }
     return outcome
   }
-}
-
-extension Duration {
-  fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

@@ -257,7 +257,10 @@ package struct CoordinatorLoop {
         to: peer)
     }
     let isNew = members.join(hello.workerID, peer, key, at: now)
-    if isNew { joined += 1 }
+    if isNew {
+      joined += 1
+      configuration.onJoin(joined)
+    }
     if isNew, joined < Self.toldInFull || joined.nonzeroBitCount == 1 {
       logger.info(
         "a worker joined",

@@ -160,7 +160,7 @@ extension InstructionSet {
   private static let hasVNNI = gauntlet_processor_has_avx512_vnni() == 1
 
   /// The rate of multiply-adds; nil for the reference.
-  var peakKernel: (any PeakKernel.Type)? {
+  package var peakKernel: (any PeakKernel.Type)? {
     switch self {
     case .scalar: nil
     case .simd128: Kernels128.PeakRate.self

@@ -185,7 +185,7 @@ public final class PackedMatrix: Sendable {
 
   private var chunk: Int { BlockProduct.chunk(inner: inner, splits: splits) }
 
-  static let hasBF16 = gauntlet_processor_has_avx512_bf16() == 1
+  package static let hasBF16 = gauntlet_processor_has_avx512_bf16() == 1
 
   private var bf16Panels: UnsafePointer<UInt32> {
     UnsafeRawPointer(panels.pointer).assumingMemoryBound(to: UInt32.self)

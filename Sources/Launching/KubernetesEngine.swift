@@ -5,7 +5,18 @@ import Planning
 /// Writes a run's coordinator and workers as objects of Kubernetes: `cluster/kubernetes/run.yaml`, filled in.
 ///
 /// The pods see what the volumes hold, this machine need not: the coordinator plans the run there.
-public struct KubernetesEngine: Sendable {
+public struct KubernetesEngine: LaunchEngine {
+  /// `kubernetes`.
+  public static let name = "kubernetes"
+  /// The pods see the run folder.
+  public static let plansHere = false
+  /// Objects are deleted with what holds them.
+  public static let words = (job: "object", end: "kubectl delete")
+
+  /// The folder of objects and keys on this machine.
+  private let state: String
+  private let workers: Int
+  private let runner: CommandRunner
   private let name: String
   private let runFolder: String
   private let manifest: String
@@ -14,7 +25,11 @@ public struct KubernetesEngine: Sendable {
   private let passed: PassedOptions
 
   /// What a run on Kubernetes lacks.
-  public enum Lack: Error, Equatable, CustomStringConvertible {
+  public enum Lack: LaunchMisuse, Equatable {
+    /// An address to listen at was given.
+    case serviceAddress
+    /// The manifest is missing, or the run folder's path in the pods.
+    case place
     /// The command line names no container image; what the manifest proposes.
     case image(proposed: String?)
     /// The run folder is not on any of the volumes.
@@ -23,6 +38,8 @@ public struct KubernetesEngine: Sendable {
     /// What to do.
     public var description: String {
       switch self {
+      case .serviceAddress: "--listen is not for kubernetes, where a service leads to the coordinator's port 5757"
+      case .place: "kubernetes needs the manifest and --run with the run folder's absolute path in the pods"
       case .image(nil): "kubernetes needs a container image; give --image"
       case .image(let image?):
         "the manifest names the container image \(image), a program that would have the run's keys and volumes; if you trust "
@@ -34,29 +51,71 @@ public struct KubernetesEngine: Sendable {
     }
   }
 
-  /// An engine for one run.
+  /// An engine for one run, whose name becomes a label: Kubernetes allows fewer characters, others become dashes. The run
+  /// folder is its path in the pods, and the coordinator listens where the service expects it.
   ///
-  /// - Parameters:
-  ///   - name: the run's; Kubernetes allows fewer characters, others become dashes.
-  ///   - runFolder: its path in the pods.
-  ///   - manifest: the manifest's text.
-  ///   - keys: a folder with the run's keys on this machine.
-  ///   - passed: further options of the program; the coordinator listens where the service expects it.
-  /// - Throws: `Lack`.
-  public init(
-    name: String, runFolder: String, manifest: String, settings: ClusterSettings, keys: String,
-    passed: PassedOptions = PassedOptions()
-  ) throws(Lack) {
+  /// - Throws: `Lack`, or `ManifestError` where the manifest cannot be read.
+  public init(_ order: LaunchOrder) throws {
+    guard order.passed.listen == nil else { throw Lack.serviceAddress }
+    guard let folder = order.folder, folder.hasPrefix("/"), let manifest = order.manifest else { throw Lack.place }
+    try self.init(order, runFolder: folder, manifest: ManifestReader(file: manifest).contents())
+  }
+
+  /// Of a manifest's text; objects and keys are written below `state`, `runs/NAME-kubernetes` otherwise.
+  package init(_ order: LaunchOrder, runFolder: String, manifest: String, state: String? = nil) throws(Lack) {
+    let settings = order.settings
     guard settings.image != nil else { throw .image(proposed: settings.proposedImage) }
     let isMounted = settings.volumes.contains { runFolder == $0.path || runFolder.hasPrefix($0.path + "/") }
     guard isMounted else { throw .runFolder(runFolder) }
-    self.name = Self.label(name)
+    self.state = state ?? "runs/\(order.name)-kubernetes"
+    name = Self.label(order.name)
     self.runFolder = runFolder
     self.manifest = manifest
     self.settings = settings
-    self.keys = keys
-    self.passed = passed
+    keys = self.state + "/keys"
+    passed = order.passed
+    workers = max(1, order.workers)
+    runner = order.runner
   }
+
+  private var objects: String { state + "/run.yaml" }
+
+  /// Writes the objects to a file, and the run's keys beside them if they are not there; says where.
+  ///
+  /// - Throws: an error of the key files or the disk.
+  public func rehearse() throws -> [String] {
+    let store = KeyStore(folder: keys)
+    if !store.exists { try store.create() }
+    try RunFolder.writeAtomically(Data(try render(workers: workers).utf8), to: objects)
+    return ["objects: \(objects)  (with secret keys)"]
+  }
+
+  /// `kubectl apply` finds out by itself what is there.
+  public func isCoordinated() -> Bool { false }
+
+  /// Writes the objects and applies them; says how where there is no kubectl here.
+  ///
+  /// - Returns: nothing: Kubernetes keeps track of its objects.
+  /// - Throws: `LaunchError.refused`, or what `rehearse` throws.
+  public func launch(isCoordinated: Bool, tell: (String) -> Void) throws -> [LaunchRecord.Job] {
+    try rehearse().forEach(tell)
+    let outcome: CommandRunner.Outcome
+    do {
+      outcome = try runner.run(["kubectl", "apply", "--filename", objects])
+    } catch LaunchError.noCommand {
+      tell("there is no kubectl here; where there is: kubectl apply --filename \(objects)")
+      return []
+    }
+    guard outcome.status == 0 else { throw LaunchError.refused(command: "kubectl", reason: outcome.errors) }
+    tell(outcome.output)
+    return []
+  }
+
+  /// Kubernetes says, not this program.
+  public func state(of job: LaunchRecord.Job) -> LaunchedState { .unknown }
+
+  /// Nothing is kept track of that could be ended.
+  public func cancel(_ jobs: [LaunchRecord.Job]) {}
 
   /// A name as RFC 1123 has it, short enough for what is added to it.
   static func label(_ name: String) -> String {
@@ -68,7 +127,7 @@ public struct KubernetesEngine: Sendable {
   /// The objects as YAML. It holds secret keys.
   ///
   /// - Throws: an error of the key files.
-  public func render(workers: Int) throws -> String {
+  package func render(workers: Int) throws -> String {
     let component = ["app.kubernetes.io/name": "gauntlet", "app.kubernetes.io/instance": name]
     func labels(_ part: String) throws -> String {
       try json(component.merging(["app.kubernetes.io/component": part]) { $1 })

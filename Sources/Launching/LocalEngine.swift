@@ -4,33 +4,47 @@ import Machine
 import Planning
 
 /// Places a run's coordinator and workers as processes of this machine that outlive the command that started them.
-public struct LocalEngine: Sendable {
+public struct LocalEngine: LaunchEngine {
+  /// `local`.
+  public static let name = "local"
+  /// The run folder lies here.
+  public static let plansHere = true
+  /// Processes, ended by `kill`.
+  public static let words = (job: "process", end: "kill")
+
   private let folder: RunFolder
   private let settings: ClusterSettings
   private let executable: String
   private let passed: PassedOptions
+  private let workers: Int
   private let runner: CommandRunner
 
-  /// An engine for one run; `passed` are further options of the program.
-  public init(
-    folder: RunFolder, settings: ClusterSettings, executable: String, passed: PassedOptions = PassedOptions(),
-    runner: CommandRunner = .init()
-  ) {
-    self.folder = folder
-    self.settings = settings
-    self.executable = executable
-    self.passed = passed
-    self.runner = runner
+  /// An engine for one run.
+  public init(_ order: LaunchOrder) {
+    folder = order.runFolder
+    settings = order.settings
+    executable = order.executable
+    passed = order.passed
+    workers = order.workers
+    runner = order.runner
   }
 
+  /// The processes' commands.
+  public func rehearse() -> [String] {
+    ([coordinatorCommand] + (0..<workers).map { _ in workerCommand(count: workers) }).map(\.quoted)
+  }
+
+  /// Another launch's coordinator has the run's lock, which whoever launches looks at.
+  public func isCoordinated() -> Bool { false }
+
   /// The command of the coordinator.
-  public var coordinatorCommand: [String] {
+  var coordinatorCommand: [String] {
     [executable, "coordinate", "--run", folder.path, "--keep-workers"] + passed.ofCoordinator
   }
 
   /// The command of each of `count` workers; without a number of cores or a memory each has its share of what this process
   /// may use.
-  public func workerCommand(count: Int) -> [String] {
+  func workerCommand(count: Int) -> [String] {
     let allowance = Allowance.current
     let streams = settings.cpus ?? max(1, allowance.processors / max(1, count))
     let memory = settings.memory ?? "\(max(ClusterValue.smallestMemory, allowance.memory / max(1, count)) >> 10)K"
@@ -42,7 +56,7 @@ public struct LocalEngine: Sendable {
   ///
   /// - Returns: the processes that were started.
   /// - Throws: `LaunchError`, or an error of the run folder.
-  public func launch(workers: Int, isCoordinated: Bool) throws -> [LaunchRecord.Job] {
+  public func launch(isCoordinated: Bool, tell: (String) -> Void) throws -> [LaunchRecord.Job] {
     try DurableFile.makeFolder(folder.logs)
     var record = LaunchRecord(in: folder)
     let known = record.jobs.count
@@ -76,7 +90,7 @@ public struct LocalEngine: Sendable {
   private func start(_ command: [String], role: LaunchRecord.Job.Role, log: String) throws -> LaunchRecord.Job {
     let process = try runner.detach(command, log: "\(folder.logs)/\(log)")
     return LaunchRecord.Job(
-      role: role, engine: "local", id: String(process), host: ProcessInfo.processInfo.hostName,
+      role: role, engine: Self.name, id: String(process), host: ProcessInfo.processInfo.hostName,
       workers: role == .workers ? 1 : 0)
   }
 }

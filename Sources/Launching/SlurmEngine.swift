@@ -6,30 +6,38 @@ import Planning
 ///
 /// The scripts are those of `cluster/slurm`, copied into the run folder, so that a requeued job finds what it began with.
 /// Everything else is said to sbatch.
-public struct SlurmEngine: Sendable {
+public struct SlurmEngine: LaunchEngine {
+  /// `slurm`.
+  public static let name = "slurm"
+  /// Every node sees the run folder, and so does this machine.
+  public static let plansHere = true
+  /// Jobs, ended by `scancel`.
+  public static let words = (job: "job", end: "scancel")
+
   private let folder: RunFolder
   private let name: String
   private let settings: ClusterSettings
   private let executable: String
   private let passed: PassedOptions
+  private let workers: Int
   private let runner: CommandRunner
 
   /// An engine for one run.
+  public init(_ order: LaunchOrder) {
+    folder = order.runFolder
+    name = order.name
+    settings = order.settings
+    executable = order.executable
+    passed = order.passed
+    workers = order.workers
+    runner = order.runner
+  }
+
+  /// The commands that submit the jobs.
   ///
-  /// - Parameters:
-  ///   - name: the run's, for the jobs' names.
-  ///   - executable: the program's path, which every node must see.
-  ///   - passed: further options of the program.
-  public init(
-    folder: RunFolder, name: String, settings: ClusterSettings, executable: String,
-    passed: PassedOptions = PassedOptions(), runner: CommandRunner = .init()
-  ) {
-    self.folder = folder
-    self.name = name
-    self.settings = settings
-    self.executable = executable
-    self.passed = passed
-    self.runner = runner
+  /// - Throws: `LaunchError.noArrays`.
+  public func rehearse() throws -> [String] {
+    try ([coordinatorCommand] + workersCommands(count: workers).map(\.command)).map(\.quoted)
   }
 
   /// The scripts by their names.
@@ -54,7 +62,7 @@ public struct SlurmEngine: Sendable {
   }
 
   /// The command that submits the coordinator.
-  public var coordinatorCommand: [String] {
+  package var coordinatorCommand: [String] {
     common(.coordinator, log: "coordinator-%j.log") + [script("coordinator.sbatch"), folder.path, executable]
       + passed.ofCoordinator
   }
@@ -62,7 +70,7 @@ public struct SlurmEngine: Sendable {
   /// The commands that submit workers: one array, or more where Slurm takes no array of so many.
   ///
   /// - Throws: `LaunchError.noArrays` where it takes none at all.
-  public func workersCommands(count: Int) throws -> [(command: [String], workers: Int)] {
+  package func workersCommands(count: Int) throws -> [(command: [String], workers: Int)] {
     let largest = largestArray ?? count
     guard largest > 0 || count == 0 else { throw LaunchError.noArrays }
     return stride(from: 0, to: count, by: max(1, largest)).map { first in
@@ -84,11 +92,11 @@ public struct SlurmEngine: Sendable {
     return line?.split(separator: "=").last.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
   }
 
-  /// Submits workers, and a coordinator where none is queued or running.
+  /// Submits workers, and a coordinator unless there is one.
   ///
   /// - Returns: the jobs that were submitted.
   /// - Throws: `LaunchError` for what sbatch refuses, or an error of the run folder; nothing stays submitted then.
-  public func launch(workers: Int) throws -> [LaunchRecord.Job] {
+  public func launch(isCoordinated: Bool, tell: (String) -> Void) throws -> [LaunchRecord.Job] {
     guard !folder.path.contains("\\") else { throw LaunchError.backslash(folder.path) }
     let arrays = try workersCommands(count: workers)
     for (name, bytes) in Self.scripts {
@@ -98,7 +106,7 @@ public struct SlurmEngine: Sendable {
     let before = LaunchRecord(in: folder)
     var record = before
     do {
-      if try !isCoordinated() {
+      if !isCoordinated {
         // What an earlier coordinator left would send the workers astray, or home.
         unlink(folder.endpoint)
         unlink(folder.coordinatorFailure)
@@ -136,12 +144,12 @@ public struct SlurmEngine: Sendable {
       let reason = outcome.errors.isEmpty ? outcome.output : outcome.errors
       throw LaunchError.refused(command: "sbatch", reason: reason.replacing("\n", with: "; "))
     }
-    return LaunchRecord.Job(role: role, engine: "slurm", id: String(id), host: nil, workers: workers)
+    return LaunchRecord.Job(role: role, engine: Self.name, id: String(id), host: nil, workers: workers)
   }
 
   /// Whether a coordinator job of the run waits or runs, on whichever node.
   public func isCoordinated() throws -> Bool {
-    let ids = LaunchRecord(in: folder).jobs.filter { $0.role == .coordinator && $0.engine == "slurm" }.map(\.id)
+    let ids = LaunchRecord(in: folder).jobs.filter { $0.role == .coordinator && $0.engine == Self.name }.map(\.id)
     guard let id = ids.last else { return false }
     var states = try states(of: id)
     // A job whose processes have ended may be about to end, or to go back into the queue.

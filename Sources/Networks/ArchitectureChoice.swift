@@ -8,6 +8,11 @@ public struct ArchitectureChoice: Sendable {
   public let reason: String?
   /// Others that fit as well.
   public let others: [Architecture]
+
+  /// An architecture, with what speaks for it and what else fits.
+  public init(architecture: Architecture, reason: String?, others: [Architecture]) {
+    (self.architecture, self.reason, self.others) = (architecture, reason, others)
+  }
 }
 
 extension Checkpoint {

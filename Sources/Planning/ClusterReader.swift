@@ -2,10 +2,11 @@
 extension ManifestReader {
   /// Reads the section alone; nothing said where there is none.
   ///
+  /// - Parameter engines: the names of the engines that there are; nil takes any, since a plan knows none.
   /// - Throws: `ManifestError` as `read()`.
-  public func cluster() throws -> ClusterSettings {
+  public func cluster(engines: [String]? = nil) throws -> ClusterSettings {
     let root = try root(of: contents())
-    return try sections(of: root)["cluster"].map(cluster) ?? ClusterSettings()
+    return try sections(of: root)["cluster"].map { try cluster($0, engines: engines) } ?? ClusterSettings()
   }
 
   /// The run's name alone, of a manifest whose data and checkpoints need not be on this machine.
@@ -16,7 +17,7 @@ extension ManifestReader {
     return try required("run", in: sections(of: root), of: root).identifier()
   }
 
-  func cluster(_ node: ManifestNode) throws -> ClusterSettings {
+  func cluster(_ node: ManifestNode, engines: [String]? = nil) throws -> ClusterSettings {
     let keys = try node.mapping(known: [
       "engine", "workers", "cpus", "memory", "time", "partition", "account", "constraint", "options", "image",
       "namespace", "volumes",
@@ -28,8 +29,10 @@ extension ManifestReader {
       return text
     }
     var settings = ClusterSettings()
-    settings.engine = try keys["engine"]?.choice(
-      ClusterSettings.Engine.allCases.map { (word: $0.rawValue, value: $0) })
+    settings.engine =
+      try engines.map { engines in
+        try keys["engine"]?.choice(engines.map { (word: $0, value: $0) })
+      } ?? word("engine")
     settings.workers = try keys["workers"]?.integer(in: ClusterValue.workers)
     settings.cpus = try keys["cpus"]?.integer(in: ClusterValue.cpus)
     settings.memory = try word("memory")

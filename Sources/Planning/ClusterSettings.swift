@@ -1,16 +1,6 @@
 /// Where and how a run's processes are placed: the manifest's `cluster` section. It is no part of the plan, so that a run
 /// can be launched again otherwise.
 public struct ClusterSettings: Sendable, Equatable {
-  /// What places processes.
-  public enum Engine: String, Sendable, CaseIterable {
-    /// Processes of this machine.
-    case local
-    /// Jobs of Slurm.
-    case slurm
-    /// Jobs of Kubernetes.
-    case kubernetes
-  }
-
   /// A volume of Kubernetes and where it is mounted.
   public struct Volume: Sendable, Equatable {
     /// The persistent volume claim's name.
@@ -25,8 +15,8 @@ public struct ClusterSettings: Sendable, Equatable {
     }
   }
 
-  /// What places processes.
-  public var engine: Engine?
+  /// What places processes, by its name: `local`, `slurm`, `kubernetes`.
+  public var engine: String?
   /// Worker processes, members of the job array, or pods.
   public var workers: Int?
   /// Cores of each worker.

@@ -61,7 +61,7 @@ public struct ManifestReader {
   package func parse(_ text: String) throws -> Manifest {
     let root = try root(of: text)
     let keys = try sections(of: root)
-    _ = try keys["cluster"].map(cluster)
+    _ = try keys["cluster"].map { try cluster($0) }
     let models = try required("models", in: keys, of: root).sequence().map(model)
     let benchmarks = try required("benchmarks", in: keys, of: root).sequence().map { try benchmark($0, models) }
     if models.isEmpty { throw root.failure("models is empty; name at least one model") }

@@ -1,4 +1,5 @@
 import Benchmarks
+import Durable
 import Foundation
 import Imaging
 import Networks
@@ -66,8 +67,4 @@ public struct MeasuredSpeed: Sendable {
     let network = Double(cost.passes.forward) * forward + Double(cost.passes.gradients) * (gradient ?? forward)
     return (network + Double(cost.results) * (pictures[cost.benchmark] ?? 0)) / 3600
   }
-}
-
-extension Duration {
-  fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Benches
 import Kernels
 import Networks
 

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Coordination
-import Foundation
-import Planning
+import GauntletKit
 
 struct CollectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,45 +18,36 @@ struct CollectCommand: ParsableCommand {
   @Flag(help: "Collect a run that has not ended; what is missing is marked.") var partial = false
 
   func run() throws {
-    let run = try PlannedRun.open(RunFolder(folder), readOnly: true)
-    let folder = run.folder
+    let run = try Run.open(folder)
     let path = try Usage.output(
-      output ?? folder.archive, option: "--output", besides: [folder.ledger, folder.plan, folder.manifest])
-    let outcome = try Collecting.collect(run, to: path, partial: partial)
-    print("archive: \(outcome.path)")
-    try outcome.throwIfIncomplete()
+      output ?? run.folder.archive, option: "--output",
+      besides: [run.folder.ledger, run.folder.plan, run.folder.manifest])
+    let summary = try Collecting.collect(run, to: path, partial: partial)
+    print("archive: \(path)")
+    try Collecting.throwIfIncomplete(summary)
   }
 }
 
-/// Collecting as the commands do it: with progress, and with what is missing said on standard error.
+/// Collecting as the commands show it: with progress, and with what is missing said on standard error.
 enum Collecting {
-  struct Outcome {
-    let path: String
-    let summary: CollectionSummary
-
-    func throwIfIncomplete() throws {
-      guard summary.missingImages > 0 else { return }
-      throw ExitStatus.setAside
-    }
+  static func collect(_ run: Run, to path: String, partial: Bool) throws -> CollectionSummary {
+    let progress = ProgressLine("collecting")
+    let summary = try run.collect(to: path, partial: partial) { progress.report(fraction: $0, remark: path) }
+    progress.finish()
+    guard summary.missingImages > 0 else { return summary }
+    let again =
+      summary.unreadableImages > 0
+      ? ", and gauntlet resume \(run.folder.path) --failed tries again the \(summary.unreadableImages) images that could "
+        + "not be read" : ""
+    Terminal.complain(
+      "gauntlet: \(summary.missingImages) of \(summary.images) results are missing "
+        + "(\(summary.failedImages) images set aside, \(summary.missingShards) shards without a result); "
+        + "gauntlet verify \(path) names them\(again)")
+    return summary
   }
 
-  static func collect(_ run: PlannedRun, to path: String, partial: Bool) throws -> Outcome {
-    let progress = ProgressLine("collecting")
-    let collector = Collector(run: run, version: Gauntlet.version)
-    let summary = try collector.collect(to: path, partial: partial) {
-      progress.report(fraction: $0, remark: path)
-    }
-    progress.finish()
-    if summary.missingImages > 0 {
-      let again =
-        summary.unreadableImages > 0
-        ? ", and gauntlet resume \(run.folder.path) --failed tries again the \(summary.unreadableImages) images that could "
-          + "not be read" : ""
-      Terminal.complain(
-        "gauntlet: \(summary.missingImages) of \(summary.images) results are missing "
-          + "(\(summary.failedImages) images set aside, \(summary.missingShards) shards without a result); "
-          + "gauntlet verify \(path) names them\(again)")
-    }
-    return Outcome(path: path, summary: summary)
+  static func throwIfIncomplete(_ summary: CollectionSummary) throws {
+    guard summary.missingImages > 0 else { return }
+    throw ExitStatus.setAside
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Coordination
+import Benches
 import Foundation
+import GauntletKit
 import Launching
 
 extension BenchCommand {
@@ -60,7 +61,7 @@ extension BenchCommand {
         for first in stride(from: 0, to: workers, by: 250) {
           _ = try CommandRunner().detach(
             [
-              Executable.path, "bench", "coordinator", "--workers", String(min(250, workers - first)), "--connect",
+              OwnExecutable.path, "bench", "coordinator", "--workers", String(min(250, workers - first)), "--connect",
               address, "--keys", keys,
             ], log: "/dev/null")
         }

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Benches
 import Benchmarks
-import Foundation
 import Imaging
 
 extension BenchCommand {
@@ -21,40 +21,23 @@ extension BenchCommand {
     func run() throws {
       try Usage.check(severity, in: 1...5, option: "--severity")
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
-      let originals = try load()
+      let originals = try originals()
       let frostPictures = try frost.map { try FrostFolder(path: $0).pictures() } ?? []
-      if let output { try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true) }
       for corruption in Corruption.allCases {
         let result = try CorruptionBenchmark.run(
           corruption, severity: severity, pictures: originals, repeats: repeats, seed: seed,
           frostPictures: frostPictures)
         print(result)
-        if let output {
-          let file = URL(fileURLWithPath: output + "/" + corruption.rawValue + ".rgb")
-          try Data(result.pictures.flatMap(\.pixels)).write(to: file)
-        }
+        if let output { try result.write(to: output) }
       }
     }
 
-    private static let side = 224
-
-    private func load() throws -> [RGBImage] {
-      let size = Self.side * Self.side * 3
-      guard let pictures else {
-        // Ramps with an edge: the time of no corruption but snow's and spatter's depends on what is seen.
-        let pixels = (0..<size).map { index in
-          let (row, column) = (index / 3 / Self.side, index / 3 % Self.side)
-          return UInt8((row + 2 * column * (index % 3) + (row > column ? 60 : 0)) & 255)
-        }
-        return [RGBImage(width: Self.side, height: Self.side, pixels: pixels)]
+    private func originals() throws -> [RGBImage] {
+      guard let pictures else { return [CorruptionBenchmark.drawnPicture] }
+      guard let found = try CorruptionBenchmark.pictures(in: pictures) else {
+        throw UsageError("\(pictures) must hold pictures of 224x224x3 bytes each, one after the other")
       }
-      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: pictures)))
-      guard !bytes.isEmpty, bytes.count % size == 0 else {
-        throw UsageError("\(pictures) has \(bytes.count) bytes, but must hold pictures of \(size) bytes each")
-      }
-      return stride(from: 0, to: bytes.count, by: size).map {
-        RGBImage(width: Self.side, height: Self.side, pixels: Array(bytes[$0..<$0 + size]))
-      }
+      return found
     }
   }
 }

@@ -1,8 +1,6 @@
 import ArgumentParser
-import Benchmarks
-import Coordination
 import Foundation
-import Machine
+import GauntletKit
 import Planning
 import Synchronization
 import Working
@@ -41,10 +39,14 @@ struct ExportCommand: ParsableCommand {
     try Usage.checkExists(manifest, what: "manifest")
     if images != nil, !image.isEmpty { throw UsageError("--images and --image exclude each other; give one of them") }
     if let images { try Usage.check(images, in: 1...1_000_000_000, option: "--images") }
-    let plan = try PlannedRun.plan(of: manifest) { Terminal.complain($0) }
-    let selection = try selection(of: plan)
-    let export = try PictureExport(of: plan, selection, to: output)
-    let pictures = try write(export, count: selection.cells.count * selection.images.count)
+    let plan = try Run.plan(manifest) { Terminal.complain($0) }
+    let export = try Export(of: plan, choice, manifest: manifest, to: output)
+    let selection = export.selection
+    let models = plan.manifest.models
+    if model == nil, models.count > 1 {
+      Terminal.complain("pictures as \(models[selection.model].name) is given them")
+    }
+    let pictures = try write(export)
     let problems = pictures.compactMap(\.problem)
     if json {
       try printReport(plan, selection, pictures)
@@ -57,92 +59,28 @@ struct ExportCommand: ParsableCommand {
     if !problems.isEmpty { throw ExitStatus.setAside }
   }
 
-  private func write(_ export: PictureExport, count: Int) throws -> [ExportedPicture] {
-    let allowance = Allowance.current
+  private func write(_ export: Export) throws -> [ExportedPicture] {
     let progress = ProgressLine("exporting")
     let share = Mutex(0.0)
     // Attacks may take minutes for their first picture.
     let timer = DispatchSource.makeTimerSource(queue: .global())
     timer.schedule(deadline: .now() + 2, repeating: 1)
-    timer.setEventHandler { progress.report(fraction: share.withLock { $0 }, remark: "\(count) pictures") }
+    timer.setEventHandler { progress.report(fraction: share.withLock { $0 }, remark: "\(export.count) pictures") }
     timer.resume()
     defer {
       timer.cancel()
       progress.finish()
     }
-    return try export.write(
-      memory: WorkerMemory.ofModels(of: allowance.memory), batch: ComputeArguments.usualBatch,
-      threads: allowance.processors
-    ) { done in share.withLock { $0 = max($0, done) } }
+    return try export.write { done in share.withLock { $0 = max($0, done) } }
   }
 
-  // MARK: - What is chosen
-
-  private func selection(of plan: Plan) throws -> PictureExport.Selection {
-    let benchmarks = plan.manifest.benchmarks
-    guard let place = benchmarks.firstIndex(where: { $0.name == benchmark }) else {
-      throw UsageError(
-        "there is no benchmark \(benchmark.prefix(60)) in \(manifest); there are "
-          + benchmarks.map(\.name).joined(separator: ", "))
-    }
-    let models = plan.manifest.models
-    let usual = models.indices.first { plan.isEvaluated(model: $0, benchmark: place) } ?? 0
-    guard let chosen = model.map({ name in models.firstIndex { $0.name == name } }) ?? usual else {
-      throw UsageError(
-        "there is no model \(model?.prefix(60) ?? "") in \(manifest); there are "
-          + models.map(\.name).joined(separator: ", "))
-    }
-    guard plan.isEvaluated(model: chosen, benchmark: place) else {
-      throw UsageError(
-        "\(benchmark) is not for \(models[chosen].name); the manifest lists "
-          + benchmarks[place].models.joined(separator: ", "))
-    }
-    if model == nil, models.count > 1 { Terminal.complain("pictures as \(models[chosen].name) is given them") }
-    return PictureExport.Selection(
-      model: chosen, benchmark: place, cells: try cells(of: benchmarks[place]),
-      images: try chosenImages(of: plan.listings[place]))
-  }
-
-  private func cells(of benchmark: BenchmarkDefinition) throws -> [GridCell] {
-    let axes = benchmark.grid.axes
-    var wanted = [Set<String>](repeating: [], count: axes.count)
-    for text in condition {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 2 else { throw UsageError("--condition is \(text), but must be like AXIS=VALUE") }
-      guard let axis = axes.firstIndex(where: { $0.name == parts[0] }) else {
-        throw UsageError(
-          "--condition is \(text), but \(benchmark.name) has "
-            + (axes.isEmpty ? "one condition" : "the axes \(axes.map(\.name).joined(separator: ", "))"))
-      }
-      guard axes[axis].values.contains(parts[1]) else {
-        throw UsageError(
-          "--condition is \(text), but \(parts[0]) of \(benchmark.name) is one of "
-            + axes[axis].values.joined(separator: ", "))
-      }
-      wanted[axis].insert(parts[1])
-    }
-    let cells = benchmark.conditions.map(\.cell).filter { cell in
-      zip(cell.values, wanted).allSatisfy { $1.isEmpty || $1.contains($0) }
-    }
-    guard !cells.isEmpty else {
-      throw UsageError("no condition of \(benchmark.name) is \(condition.joined(separator: ", "))")
-    }
-    return cells
-  }
-
-  private func chosenImages(of listing: ImageListing) throws -> [Int] {
-    guard !image.isEmpty else { return Array(listing.paths.indices.prefix(images ?? 10)) }
-    let places = Dictionary(
-      zip(listing.paths.map { ExactText($0) }, listing.paths.indices), uniquingKeysWith: { first, _ in first })
-    return try Set(
-      image.map { path in
-        guard let place = places[ExactText(path)] else {
-          throw UsageError(
-            "there is no image \(path) in \(benchmark); paths are like \(listing.paths.first ?? "CLASS/NAME.JPEG")")
-        }
-        return place
-      }
-    ).sorted()
+  private var choice: Export.Choice {
+    var choice = Export.Choice(benchmark: benchmark)
+    choice.model = model
+    choice.conditions = condition
+    choice.images = image
+    if let images { choice.count = images }
+    return choice
   }
 
   // MARK: - What is printed

@@ -2,6 +2,7 @@ import Archives
 import ArgumentParser
 import Durable
 import Foundation
+import GauntletKit
 import Kernels
 
 /// What the program ends with, as `docs/reference.md` says.
@@ -25,7 +26,7 @@ struct UsageError: Error, CustomStringConvertible {
 
 @main
 struct Gauntlet: ParsableCommand {
-  static let version = "0.9.0"
+  static let version = Release.version
 
   static let configuration = CommandConfiguration(
     commandName: "gauntlet",
@@ -48,7 +49,7 @@ struct Gauntlet: ParsableCommand {
     ])
 
   static func main() {
-    ReaderChild.serve(if: arguments, of: Executable.path)
+    ReaderChild.serve(if: arguments, of: OwnExecutable.path)
     // A reader that goes away (`gauntlet status | head`) is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     // So is a file that becomes larger than is allowed.

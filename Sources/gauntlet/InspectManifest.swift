@@ -1,19 +1,21 @@
 import Benchmarks
-import Coordination
 import Durable
 import Foundation
+import GauntletKit
 import Kernels
+import Launching
 import Machine
 import Planning
 import Working
 
 extension InspectCommand {
   func describeManifest() throws {
-    let plan = try PlannedRun.plan(of: file) { Terminal.complain($0) }
-    let streams = try ManifestReader(file: file).cluster().cpus ?? Allowance.current.processors
+    let plan = try Run.plan(file) { Terminal.complain($0) }
+    let streams =
+      try ManifestReader(file: file).cluster(engines: LaunchEngines.names).cpus ?? Allowance.current.processors
     let inspection = ManifestInspection(
       plan: plan, streams: streams,
-      memory: try WorkerMemory.needs(of: plan.manifest, streams: streams, batch: ComputeArguments.usualBatch),
+      memory: try WorkerMemory.needs(of: plan.manifest, streams: streams, batch: Computation.usualBatch),
       speeds: noMeasure ? nil : try speeds(of: plan))
     if json {
       try printObject(inspection.object(), keys: .convertToSnakeCase)
@@ -28,7 +30,7 @@ extension InspectCommand {
     let models = plan.manifest.models
     return try models.indices.map { model in
       progress.report(fraction: Double(model) / Double(models.count), remark: models[model].name)
-      return try MeasuredSpeed(of: plan, model: model, batch: ComputeArguments.usualBatch)
+      return try MeasuredSpeed(of: plan, model: model, batch: Computation.usualBatch)
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Foundation
-import Messaging
+import GauntletKit
 
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,7 +19,7 @@ struct KeysCommand: ParsableCommand {
     @Argument(help: "The pair's name.") var name: String
 
     func run() throws {
-      print("bundle: \(try KeyStore(folder: directory).add(name))  (for gauntlet work --connect ADDRESS --keys FILE)")
+      print("bundle: \(try Keys.add(name, to: directory))  (for gauntlet work --connect ADDRESS --keys FILE)")
     }
   }
 
@@ -37,13 +36,9 @@ struct KeysCommand: ParsableCommand {
     @Argument(help: "The folder to make; it must not hold keys yet.") var directory: String
 
     func run() throws {
-      let store = KeyStore(folder: directory)
-      if store.exists {
-        throw UsageError("\(directory) holds keys already; choose another folder, or remove that one to revoke them")
-      }
-      try store.create()
+      let bundle = try Keys.make(in: directory)
       print("keys:   \(directory)")
-      print("bundle: \(store.bundlePath)  (for gauntlet work --connect ADDRESS --keys FILE)")
+      print("bundle: \(bundle)  (for gauntlet work --connect ADDRESS --keys FILE)")
     }
   }
 }

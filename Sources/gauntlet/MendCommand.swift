@@ -1,7 +1,5 @@
 import ArgumentParser
-import Coordination
-import Foundation
-import Planning
+import GauntletKit
 
 struct MendCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -25,10 +23,9 @@ struct MendCommand: ParsableCommand {
       valueName: "worker-or-shard")) var reject: String?
 
   func run() throws {
-    let folder = RunFolder(folder)
     let progress = ProgressLine("checking")
-    let summary = try PlannedRun.mend(folder, rejecting: reject.map { Rejection($0) }) {
-      progress.report(fraction: $0, remark: folder.path)
+    let summary = try Run.mend(folder, rejecting: reject) {
+      progress.report(fraction: $0, remark: folder)
     }
     progress.finish()
     if let path = summary.setAsideLedger {
@@ -39,7 +36,8 @@ struct MendCommand: ParsableCommand {
     print(
       "\(summary.checkedParts) recorded parts checked, \(summary.discarded.count) to be computed anew, "
         + "\(summary.takenUp) taken up that the ledger did not know")
-    let status = try PlannedRun.open(folder, readOnly: true).ledger.status(now: Date().timeIntervalSince1970)
-    if !status.isComplete { print("\(status.total.pending) shards are left; next: gauntlet resume \(folder.path)") }
+    let run = try Run.open(folder)
+    let status = try run.status()
+    if !status.isComplete { print("\(status.total.pending) shards are left; next: gauntlet resume \(run.folder.path)") }
   }
 }

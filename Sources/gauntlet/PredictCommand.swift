@@ -2,6 +2,7 @@ import ArgumentParser
 import Benchmarks
 import Durable
 import Foundation
+import GauntletKit
 import Imaging
 import Kernels
 import Networks
@@ -43,32 +44,18 @@ struct PredictCommand: ParsableCommand {
     let preprocessing = try preprocessing(of: chosen)
     Terminal.complain("pictures: \(preprocessing)")
     if let note = chosen.recipeNote(for: preprocessing) { Terminal.complain("\(chosen.name): \(note)") }
-    let classifier = try Classifier(
-      architecture: chosen, checkpoint: model, options: ComputeOptions(precision: precision))
-    let names = try classNames(count: classifier.classCount)
-    let session = classifier.makeSession(maximumBatch: 1)
+    let predictor = try Predictor(
+      checkpoint: model, architecture: chosen, preprocessing: preprocessing, precision: precision)
+    let names = try classNames(count: predictor.classCount)
     var isComplete = true
     for image in images {
-      let picture: RGBImage
       do {
-        picture = try preprocessing.decode([UInt8](Data(contentsOf: URL(fileURLWithPath: image))), name: image)
+        let guesses = try predictor.guesses(for: image).map { Guess($0, names) }
+        try show(Outcome(image: image, guesses: guesses, error: nil))
       } catch {
         // The others are shown all the same.
         isComplete = false
-        try show(Report(image: image, guesses: [], error: error.sentence))
-        continue
-      }
-      var input = [Float](repeating: 0, count: classifier.inputHeight * classifier.inputWidth * 3)
-      try input.withUnsafeMutableBufferPointer { try preprocessing.normalise(picture, into: $0) }
-      var logits = [Float](repeating: 0, count: classifier.classCount)
-      try input.withUnsafeBufferPointer { input in
-        try logits.withUnsafeMutableBufferPointer { try session.logits(images: input, count: 1, into: $0) }
-      }
-      if let problem = Logits.problem(in: logits) {
-        isComplete = false
-        try show(Report(image: image, guesses: [], error: "the network gives \(problem)"))
-      } else {
-        try show(Report(image: image, guesses: Self.likeliest(logits, names), error: nil))
+        try show(Outcome(image: image, guesses: [], error: error.sentence))
       }
     }
     if !isComplete { throw ExitCode(1) }
@@ -81,12 +68,7 @@ struct PredictCommand: ParsableCommand {
       }
       return found
     }
-    if CheckpointReader.isONNX(model) { return try .onnx(model) }
-    let checkpoint = try CheckpointReader.open(model)
-    guard let choice = checkpoint.likeliestArchitecture() else {
-      let reason = checkpoint.whyNothingFits.map { ": \($0)" } ?? "; see gauntlet inspect \(model)"
-      throw UsageError("\(model) fits no architecture that Gauntlet knows\(reason)")
-    }
+    let choice = try Predictor.architecture(of: model)
     if CheckpointNotes.note(on: choice) != nil {
       let reason = choice.reason ?? "the first that fits"
       Terminal.complain("taken for \(choice.architecture.name), \(reason); --architecture names another")
@@ -147,27 +129,20 @@ struct PredictCommand: ParsableCommand {
     let name: String?
     let probability: Double
     let logit: Float
-  }
 
-  /// The five largest logits; of equal ones the lower class first.
-  private static func likeliest(_ logits: [Float], _ names: [String]?) -> [Guess] {
-    let largest = logits.max() ?? 0
-    let weights = logits.map { exp(Double($0 - largest)) }
-    let total = weights.reduce(0, +)
-    let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
-    return order.prefix(5).map {
-      Guess(index: $0, name: names?[$0], probability: weights[$0] / total, logit: logits[$0])
+    init(_ guess: Predictor.Guess, _ names: [String]?) {
+      (index, name, probability, logit) = (guess.index, names?[guess.index], guess.probability, guess.logit)
     }
   }
 
-  private struct Report: Encodable {
+  private struct Outcome: Encodable {
     let image: String
     let guesses: [Guess]
     /// Why there are no guesses.
     let error: String?
   }
 
-  private func show(_ report: Report) throws {
+  private func show(_ report: Outcome) throws {
     if json {
       try printObject(report)
       return

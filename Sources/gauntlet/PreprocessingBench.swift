@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benches
 import Foundation
 import Imaging
 
@@ -23,40 +24,15 @@ extension BenchCommand {
       guard let filter = Interpolation(rawValue: interpolation) else {
         throw UsageError("--interpolation is \(interpolation), but must be bilinear, bicubic, or box")
       }
-      let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-      let files = try names.map {
-        (name: $0, bytes: [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/" + $0))))
-      }
-      guard !files.isEmpty else { throw UsageError("\(folder) holds no pictures") }
       let preprocessing = Preprocessing(
         resize: resize, crop: crop, interpolation: filter, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
-      var numbers = [Float](repeating: 0, count: crop * crop * 3)
-      if let output {
-        let pixels = try files.flatMap {
-          try preprocessing.decode($0.bytes, name: $0.name).pixels
-        }
-        try Data(pixels).write(to: URL(fileURLWithPath: output))
-      }
-      let decoding = try rate(files.count) {
-        for file in files { _ = try ImageDecoder.decode(file.bytes, name: file.name) }
-      }
-      let whole = try rate(files.count) {
-        for file in files {
-          let image = try preprocessing.decode(file.bytes, name: file.name)
-          try numbers.withUnsafeMutableBufferPointer { try preprocessing.normalise(image, into: $0) }
-        }
-      }
-      print(String(format: "decoding alone %.1f images/s, one thread, median of %d", decoding, repeats))
-      print(String(format: "preprocessing %.1f images/s, one thread, median of %d", whole, repeats))
-    }
-
-    private func rate(_ count: Int, _ body: () throws -> Void) throws -> Double {
-      try body()
-      let times = try (0..<repeats).map { _ in
-        let time = try ContinuousClock().measure(body)
-        return Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
-      }
-      return Double(count) / times.sorted()[times.count / 2]
+      guard
+        let result = try PreprocessingBenchmark.run(
+          folder: folder, preprocessing: preprocessing, repeats: repeats, output: output)
+      else { throw UsageError("\(folder) holds no pictures") }
+      let how = "images/s, one thread, median of \(repeats)"
+      print(String(format: "decoding alone %.1f ", result.decodedPerSecond) + how)
+      print(String(format: "preprocessing %.1f ", result.preparedPerSecond) + how)
     }
   }
 }

@@ -1,9 +1,7 @@
-import Archives
 import ArgumentParser
 import Durable
 import Foundation
-import Planning
-import Reporting
+import GauntletKit
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -23,17 +21,18 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let archives = try files.map(Usage.archive)
     for archive in archives { try Usage.warn(ofSealOf: archive) }
-    let model = try ReportModel(archives: archives.map { try ArchiveReader(path: $0) })
+    let report = try Report(archives: archives)
     let page = try Usage.output(
       output ?? DurableFile.folder(of: archives[0]) + "/report.html", option: "--output", besides: archives)
     if let csv {
-      for name in CSVReport.names {
+      for name in Report.tables {
         _ = try Usage.output(csv + "/" + name, option: "--csv", besides: archives + [page])
       }
     }
-    Reports.printTable(of: model)
+    Terminal.printTable(of: report)
     do {
-      try Reports.write(model, page: page, csvFolder: csv)
+      try report.writePage(to: page)
+      if let csv { try report.writeTables(to: csv) }
       print("report: \(page)")
     } catch let error as FileError where output == nil && csv == nil && Self.mayNotBeWritten(error) {
       // Another's archive, or one on a read-only disk: the table is what can be had there.
@@ -47,19 +46,9 @@ extension ReportCommand {
   private static func mayNotBeWritten(_ error: FileError) -> Bool { [EACCES, EPERM, EROFS].contains(error.code) }
 }
 
-/// Reports as the commands write them.
-enum Reports {
+extension Terminal {
   /// The table has colours, and is plain text besides.
-  static func printTable(of model: ReportModel) {
-    StandardOutput.write(
-      ReportTable.render(model, colour: Terminal.takesColour, width: Terminal.width) + "\n")
-  }
-
-  static func write(_ model: ReportModel, page: String, csvFolder: String? = nil) throws {
-    try RunFolder.writeAtomically(Data(HTMLReport.render(model).utf8), to: page)
-    guard let csvFolder else { return }
-    for (name, text) in CSVReport.render(model).files {
-      try RunFolder.writeAtomically(Data(text.utf8), to: csvFolder + "/" + name)
-    }
+  static func printTable(of report: Report) {
+    StandardOutput.write(report.table(colour: takesColour, width: width) + "\n")
   }
 }

@@ -1,7 +1,5 @@
 import ArgumentParser
-import Coordination
-import Foundation
-import Planning
+import GauntletKit
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,9 +19,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let local = try local.validated()
     try Usage.checkExists(manifest, what: "manifest")
-    let path = try folder ?? "runs/" + ManifestReader(file: manifest).read().run
-    let run = try PlannedRun.prepare(manifest: manifest, folder: RunFolder(path)) { Terminal.complain($0) }
-    try LocalRun(run: run, workers: local.workers, computation: local.computation).perform()
+    let run = try Run.prepare(manifest, in: folder) { Terminal.complain($0) }
+    try ShownLocalRun(run: run, options: local).perform()
   }
 }
 
@@ -42,8 +39,9 @@ struct ResumeCommand: ParsableCommand {
   @OptionGroup var local: LocalWorkerArguments
 
   func run() throws {
-    let local = try local.validated()
-    let run = try PlannedRun.resume(RunFolder(folder)) { Terminal.complain($0) }
-    try LocalRun(run: run, workers: local.workers, computation: local.computation, takeUpFailed: failed).perform()
+    var options = try local.validated()
+    options.takesUpFailed = failed
+    let run = try Run.resume(folder) { Terminal.complain($0) }
+    try ShownLocalRun(run: run, options: options).perform()
   }
 }

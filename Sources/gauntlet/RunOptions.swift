@@ -1,12 +1,10 @@
 import ArgumentParser
+import GauntletKit
 import Kernels
-import Machine
 import Planning
 
 /// How local workers compute; the same for `run`, `resume` and `work`.
 struct ComputeArguments: ParsableArguments {
-  static let usualBatch = 8
-
   @Option(
     help: """
       Streams of images that are computed at the same time, one thread each [default: one for each processor that is \
@@ -14,7 +12,7 @@ struct ComputeArguments: ParsableArguments {
       """)
   var streams: Int?
   @Option(help: "Images that a stream puts through the network at once. The logits do not depend on it.")
-  var batch = usualBatch
+  var batch = Computation.usualBatch
   @Option(
     help:
       "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed, shared out between the workers]."
@@ -34,23 +32,7 @@ struct ComputeArguments: ParsableArguments {
       }
       return bytes
     }
-    let allowance = Allowance.current
-    return Computation(
-      streams: streams ?? max(1, allowance.processors / workers), batch: batch,
-      memory: bytes ?? max(ClusterValue.smallestMemory, allowance.memory / workers))
-  }
-}
-
-/// How a worker computes.
-struct Computation {
-  let streams: Int
-  let batch: Int
-  /// Bytes that the worker may take.
-  let memory: Int
-
-  /// The options of `work` that say so.
-  var arguments: [String] {
-    ["--streams", String(streams), "--batch", String(batch), "--memory", "\(memory >> 10)K"]
+    return Computation(streams: streams, batch: batch, memory: bytes, workers: workers)
   }
 }
 
@@ -61,8 +43,11 @@ struct LocalWorkerArguments: ParsableArguments {
   @OptionGroup var compute: ComputeArguments
 
   /// Processors and memory are shared out between the workers when the user does not say how much each has.
-  func validated() throws -> (workers: Int, computation: Computation) {
+  func validated() throws -> LocalRun.Options {
     try Usage.check(workers, in: 1...256, option: "--workers")
-    return (workers, try compute.validated(workers: workers))
+    var options = LocalRun.Options()
+    options.workers = workers
+    options.computation = try compute.validated(workers: workers)
+    return options
   }
 }

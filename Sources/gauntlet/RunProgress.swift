@@ -1,47 +1,29 @@
 import Coordination
-import Foundation
-import Planning
-import Synchronization
+import GauntletKit
 
-/// Shows a run's progress from its ledger while the coordinator works, and reports it in the run folder.
-final class RunProgress: Sendable {
-  /// Seconds between reports in the run folder, which may lie on a file system of the network.
-  private static let reportSeconds = 5.0
-
-  private let line = ProgressLine("evaluating")
-  private let stopped = Mutex(false)
-  private let ended = DispatchSemaphore(value: 0)
-  private let wake = DispatchSemaphore(value: 0)
-
-  init(run: PlannedRun) {
-    Thread.detachNewThread { [self] in
-      var reported = -Double.infinity
-      while true {
-        let isLast = stopped.withLock { $0 }
-        let now = Date().timeIntervalSince1970
-        if let status = try? run.ledger.status(now: now, cost: run.plan.cost(of:)) {
-          show(status)
-          if isLast || now - reported >= Self.reportSeconds, (try? run.ledger.checkPlace()) != nil {
-            // Whoever misses it reads an older one; a full disk, or a folder that is gone, ends the coordinator elsewhere.
-            try? StatusReport(runID: run.plan.runID, time: now, status: status).write(to: run.folder)
-            reported = now
-          }
-        }
-        if isLast { break }
-        _ = wake.wait(timeout: .now() + .milliseconds(500))
-      }
-      ended.signal()
+/// A run's progress while it is computed.
+enum RunProgress {
+  /// Shows how far the run is until the body ends; SIGTERM and SIGINT drain it meanwhile.
+  static func show(
+    drain: @escaping @Sendable () -> Void, _ body: (@escaping @Sendable (LedgerStatus) -> Void) throws -> Void
+  ) throws {
+    let line = ProgressLine("evaluating")
+    let signals = TerminationSignals(drain: drain)
+    defer {
+      line.finish()
+      withExtendedLifetime(signals) {}
     }
+    try body { show($0, on: line) }
   }
 
-  func stop() {
-    stopped.withLock { $0 = true }
-    wake.signal()
-    ended.wait()
-    line.finish()
+  /// Says what was taken up again.
+  static func tell(_ takenUp: RunCoordinator.TakenUp?) {
+    guard let takenUp else { return }
+    Terminal.complain(
+      "taken up: \(takenUp.shards) shards that were set aside, and \(takenUp.images) images that could not be read")
   }
 
-  private func show(_ status: LedgerStatus) {
+  private static func show(_ status: LedgerStatus, on line: ProgressLine) {
     guard status.total.images > 0 else { return }
     var remark = "\(status.total.recordedImages) of \(status.total.images) images"
     if let rate = status.imagesPerSecond { remark += String(format: ", %.0f/s", rate) }

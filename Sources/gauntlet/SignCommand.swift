@@ -1,7 +1,6 @@
 import Archives
 import ArgumentParser
-import Durable
-import Foundation
+import GauntletKit
 
 struct SignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,12 +19,8 @@ struct SignCommand: ParsableCommand {
   func run() throws {
     let archive = try Usage.archive(file)
     let signer = try SigningKey(key)
-    if let damage = try ArchiveVerifier.brokenSeal(of: archive) {
-      throw ArchiveError.unreadable(path: archive, reason: damage)
-    }
-    let signature = try ArchiveSignature(of: archive, key: signer)
     let path = try Usage.output(output ?? ArchiveSignature.path(of: archive), option: "-o", besides: [archive, key])
-    try DurableFile.write(Data(signature.text.utf8), to: path, mode: 0o644)
+    try ArchiveCheck.sign(archive, key: signer, to: path)
     print("signature: \(path), of \(signer.publicKey.fingerprint) \(signer.publicKey.comment)")
   }
 }

@@ -4,6 +4,7 @@ import Benchmarks
 import Coordination
 import Durable
 import Foundation
+import GauntletKit
 import Kernels
 import Networks
 import Planning
@@ -19,7 +20,8 @@ enum Usage {
       return true
     default: break
     }
-    return error is UsageError || error is ManifestError || error is ListingError || error is AnnotationError
+    return error is UsageError || error is Misuse || error is ManifestError || error is ListingError
+      || error is AnnotationError
       || error is PlanningError
       || error is InstructionSetError || error is DataVerificationError || error is ExportError
       || error is RejectionError || error is SigningError

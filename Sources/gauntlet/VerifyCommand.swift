@@ -1,7 +1,5 @@
-import Archives
 import ArgumentParser
-import Coordination
-import Foundation
+import GauntletKit
 
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,15 +30,16 @@ struct VerifyCommand: ParsableCommand {
     if signature != nil, key == nil {
       throw UsageError("--signature needs --key, whose public keys it is checked against")
     }
-    var report = ArchiveReport()
-    if let key { try checkSignature(of: archive, keys: key, &report) }
-    if report.isSound {
-      let signer = report.signedBy
-      report = try ArchiveVerifier.verify(archive)
-      report.signedBy = signer
+    var check = ArchiveCheck(of: archive)
+    check.keys = key
+    check.signature = signature
+    check.data = data
+    let result = try shown(check, of: archive)
+    let report = result.report
+    if result.partsOfUnknownImages > 0 {
+      Terminal.complain(
+        "gauntlet: \(result.partsOfUnknownImages) parts do not say which images they were computed from")
     }
-    if report.isSound { try checkFigures(of: archive, &report) }
-    if !data.isEmpty, report.isSound { try compare(archive, &report) }
     if json {
       try printObject(report)
     } else {
@@ -50,41 +49,14 @@ struct VerifyCommand: ParsableCommand {
     if !report.isComplete || !report.changed.isEmpty { throw ExitStatus.setAside }
   }
 
-  private func checkFigures(of archive: String, _ report: inout ArchiveReport) throws {
-    let progress = ProgressLine("computing figures")
-    defer { progress.finish() }
-    let found = try FigureVerifier(of: ArchiveReader(path: archive)).verify {
-      progress.report(fraction: $0, remark: archive)
-    }
-    report.contradictions = found.contradictions
-    report.figuresUnchecked = found.obstacle
-    if found.obstacle == nil { report.soundFigures = found.same }
-  }
-
-  /// Before anything else of the archive is looked at, so that a forged one is not even opened.
-  private func checkSignature(of archive: String, keys path: String, _ report: inout ArchiveReport) throws {
-    let keys = try SigningPublicKey.read(path)
-    let signature = try ArchiveSignature(reading: signature ?? ArchiveSignature.path(of: archive))
-    let fingerprint = signature.publicKey.fingerprint
-    if !keys.contains(where: { $0.fingerprint == fingerprint }) {
-      report.damage.append("\(archive): it was signed by the key \(fingerprint), which is none of those of \(path)")
-    } else if try !signature.holds(for: archive) {
-      report.damage.append("\(archive): its bytes are not those that were signed by the key \(fingerprint)")
-    } else {
-      report.signedBy = fingerprint
-    }
-  }
-
-  private func compare(_ archive: String, _ report: inout ArchiveReport) throws {
-    let progress = ProgressLine("reading images")
-    let found = try DataVerifier(archive: archive, places: data).verify {
-      progress.report(fraction: $0, remark: archive)
-    }
-    progress.finish()
-    report.partsOfSameImages = found.same
-    report.changed += found.changed
-    if found.unknown > 0 {
-      Terminal.complain("gauntlet: \(found.unknown) parts do not say which images they were computed from")
+  private func shown(_ check: ArchiveCheck, of archive: String) throws -> ArchiveCheck.Result {
+    let lines: [ArchiveCheck.Stage: ProgressLine] = [
+      .figures: ProgressLine("computing figures"), .images: ProgressLine("reading images"),
+    ]
+    defer { lines.values.forEach { $0.finish() } }
+    return try check.run { stage, done in
+      if stage == .images { lines[.figures]?.finish() }
+      lines[stage]?.report(fraction: done, remark: archive)
     }
   }
 }

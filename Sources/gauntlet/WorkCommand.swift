@@ -1,11 +1,6 @@
 import ArgumentParser
-import Coordination
 import Foundation
-import Launching
-import Logging
-import Messaging
-import Planning
-import Working
+import GauntletKit
 
 struct WorkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -31,80 +26,38 @@ struct WorkCommand: ParsableCommand {
     log.begin()
     let computation = try compute.validated()
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
-    if exitWithParent { ParentWatch.dieWithParent() }
-    try checkPlace()
+    if exitWithParent { Worker.dieWithParent() }
+    let place = try place()
     let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
     logger.info(
       "started",
       metadata: [
-        "version": "\(Gauntlet.version)", "host": "\(ProcessInfo.processInfo.hostName)",
+        "version": "\(Release.version)", "host": "\(ProcessInfo.processInfo.hostName)",
         "process": "\(ProcessInfo.processInfo.processIdentifier)", "streams": "\(computation.streams)",
         "memory": "\(computation.memory >> 20)M", "coordinator": "\(connect ?? "of " + (runFolder ?? ""))",
       ])
-    guard let place = try place({ logger.info("waiting", metadata: ["reason": "\($0)"]) }) else {
+    guard let worker = try Worker.join(place, computation: computation, patience: patience, logger: logger) else {
       logger.info("the run is done")
       return
     }
-    let times = StreamTimes()
-    let daemon = try WorkerDaemon(
-      connect: place.address, security: place.security,
-      configuration: WorkerConfiguration(
-        streams: computation.streams, prefetch: computation.streams, version: Gauntlet.version, runID: place.runID,
-        patience: .seconds(patience), locate: place.locate, remark: place.remark),
-      computer: ShardEvaluator(
-        batch: computation.batch, memory: WorkerMemory.ofModels(of: computation.memory), version: Gauntlet.version,
-        times: times), times: times, logger: logger)
-    let signals = TerminationSignals { daemon.drain() }
+    let signals = TerminationSignals { worker.drain() }
     defer { withExtendedLifetime(signals) {} }
-    let outcome = try daemon.run()
-    if let summary = times.summary { logger.info("compute threads", metadata: ["times": "\(summary)"]) }
-    logger.info("done", metadata: ["outcome": "\(outcome)"])
+    try worker.perform()
   }
 
   /// Refuses, before anything is logged, what never becomes a place to work at.
-  private func checkPlace() throws {
-    var isFolder: ObjCBool = false
-    if let runFolder, FileManager.default.fileExists(atPath: runFolder, isDirectory: &isFolder), !isFolder.boolValue {
-      throw UsageError("--run is \(runFolder), which is a file; give the run's folder")
-    }
-    guard (runFolder != nil) == (connect == nil), (connect == nil) == (keys == nil) else {
-      throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
-    }
-    if let connect { _ = try Usage.address(connect, option: "--connect", takesAnyPort: false) }
-    if let keys { try Usage.checkExists(keys, what: "key bundle") }
-  }
-
-  private struct Place {
-    let address: String
-    let security: ClientSecurity
-    let runID: String?
-    /// Looks where the coordinator is now.
-    let locate: (@Sendable () -> Whereabouts?)?
-    /// What the run folder says about reaching it.
-    let remark: (@Sendable () -> String?)?
-  }
-
-  /// nil where the run is done.
-  private func place(_ tell: (String) -> Void) throws -> Place? {
+  private func place() throws -> Worker.Place {
     switch (runFolder, connect, keys) {
     case (let run?, nil, nil):
-      let folder = RunFolder(run)
-      let endpoint = try CoordinatorEndpoint.wait(in: folder, seconds: patience, tell: tell)
-      guard let address = endpoint.address else { return nil }
-      return Place(
-        address: address, security: try KeyStore(folder: folder.keys).clientSecurity(), runID: endpoint.runID,
-        locate: {
-          guard let now = CoordinatorEndpoint(in: folder), now.runID == endpoint.runID else { return nil }
-          return now.address.map { .listening($0) } ?? .done
-        },
-        remark: {
-          guard let now = CoordinatorEndpoint(in: folder) else { return CoordinatorFailure(in: folder)?.description }
-          return now.unreachable()
-        })
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: run, isDirectory: &isFolder), !isFolder.boolValue {
+        throw UsageError("--run is \(run), which is a file; give the run's folder")
+      }
+      return .run(folder: run)
     case (nil, let connect?, let keys?):
-      return Place(
-        address: try Usage.address(connect, option: "--connect", takesAnyPort: false),
-        security: try KeyBundle.read(from: keys).clientSecurity, runID: nil, locate: nil, remark: nil)
+      let address = try Usage.address(connect, option: "--connect", takesAnyPort: false)
+      try Usage.checkExists(keys, what: "key bundle")
+      return .coordinator(address: address, keys: keys)
     default:
       throw UsageError("give either --run DIR, or both --connect ADDRESS and --keys FILE; see gauntlet work --help")
     }

@@ -30,11 +30,20 @@ import Yams
     var runner: CommandRunner { CommandRunner(path: path + "/bin:/usr/bin:/bin") }
 
     func slurm(
-      _ settings: ClusterSettings, passed: PassedOptions = PassedOptions(), folder: RunFolder? = nil
+      _ settings: ClusterSettings, workers: Int = 1, passed: PassedOptions = PassedOptions(), folder: String? = nil,
+      runner: CommandRunner? = nil
     ) -> SlurmEngine {
-      SlurmEngine(
-        folder: folder ?? run, name: "study", settings: settings, executable: "/opt/gauntlet", passed: passed,
-        runner: runner)
+      var settings = settings
+      settings.workers = workers
+      return SlurmEngine(
+        LaunchOrder(
+          name: "study", folder: folder ?? run.path, settings: settings, executable: "/opt/gauntlet", passed: passed,
+          runner: runner ?? self.runner))
+    }
+
+    /// Launches as `gauntlet launch` does: a coordinator where there is none.
+    func launch(_ engine: SlurmEngine) throws -> [LaunchRecord.Job] {
+      try engine.launch(isCoordinated: engine.isCoordinated()) { _ in }
     }
   }
 
@@ -60,7 +69,7 @@ import Yams
     passed.listen = "tcp://ib0:*"
     passed.takesUpFailed = true
     passed.patience = 60
-    let jobs = try place.slurm(Self.settings, passed: passed).launch(workers: 4)
+    let jobs = try place.launch(place.slurm(Self.settings, workers: 4, passed: passed))
     #expect(jobs.map(\.role) == [.coordinator, .workers] && jobs.map(\.id) == ["71", "72"])
     #expect(LaunchRecord(in: place.run).jobs == jobs)
     let asked = try String(contentsOfFile: place.path + "/asked", encoding: .utf8).split(separator: "\n")
@@ -82,11 +91,11 @@ import Yams
   func percentSigns() throws {
     let place = try Place()
     try place.command("scontrol", "exit 1")
-    let command = place.slurm(Self.settings, folder: RunFolder("/runs/acc_95%j")).coordinatorCommand
+    let command = place.slurm(Self.settings, folder: "/runs/acc_95%j").coordinatorCommand
     #expect(command.contains("--output=/runs/acc_95%%j/logs/coordinator-%j.log"))
     #expect(command.contains("/runs/acc_95%j"))
     #expect(throws: LaunchError.backslash(place.path + #"/a\b"#)) {
-      try place.slurm(Self.settings, folder: RunFolder(place.path + #"/a\b"#)).launch(workers: 1)
+      try place.launch(place.slurm(Self.settings, folder: place.path + #"/a\b"#))
     }
   }
 
@@ -104,7 +113,7 @@ import Yams
     let commands = try place.slurm(Self.settings).workersCommands(count: workers)
     #expect(commands.map(\.workers) == arrays)
     #expect(zip(commands, arrays).allSatisfy { $0.command.contains("--array=0-\($1 - 1)") })
-    #expect(try place.slurm(Self.settings).launch(workers: workers).map(\.workers) == [0] + arrays)
+    #expect(try place.launch(place.slurm(Self.settings, workers: workers)).map(\.workers) == [0] + arrays)
   }
 
   @Test("A Slurm without arrays is told before anything is submitted")
@@ -112,7 +121,7 @@ import Yams
     let place = try Place()
     try place.command("scontrol", "echo 'MaxArraySize = 0'")
     try place.command("sbatch", "touch '\(place.path)/asked'; echo 5")
-    #expect(throws: LaunchError.noArrays) { try place.slurm(Self.settings).launch(workers: 1) }
+    #expect(throws: LaunchError.noArrays) { try place.launch(place.slurm(Self.settings)) }
     #expect(!FileManager.default.fileExists(atPath: place.path + "/asked"))
   }
 
@@ -128,7 +137,7 @@ import Yams
       "echo x >>'\(place.path)/count'; n=$(wc -l <'\(place.path)/count'); [ $n -lt 3 ] || { echo limit >&2; exit 1; }; "
         + "echo $n")
     #expect(throws: LaunchError.refused(command: "sbatch", reason: "limit")) {
-      try place.slurm(Self.settings).launch(workers: 3)
+      try place.launch(place.slurm(Self.settings, workers: 3))
     }
     #expect(try String(contentsOfFile: place.path + "/cancelled", encoding: .utf8) == "1 2\n")
     #expect(LaunchRecord(in: place.run).jobs.isEmpty)
@@ -173,8 +182,8 @@ import Yams
     try place.command("scontrol", "exit 1")
     try place.command("sbatch", "echo 5")
     try place.command("squeue", queue)
-    _ = try place.slurm(ClusterSettings()).launch(workers: 1)
-    #expect(try place.slurm(ClusterSettings()).launch(workers: 2).count == submitted)
+    _ = try place.launch(place.slurm(ClusterSettings()))
+    #expect(try place.launch(place.slurm(ClusterSettings(), workers: 2)).count == submitted)
   }
 
   @Test("Launches of a run go one after the other")
@@ -203,14 +212,11 @@ import Yams
   func refusals() throws {
     let place = try Place()
     #expect(throws: LaunchError.noCommand("sbatch", reason: "there is no such command")) {
-      try SlurmEngine(
-        folder: place.run, name: "study", settings: Self.settings, executable: "g",
-        runner: CommandRunner(path: place.path)
-      ).launch(workers: 1)
+      try place.launch(place.slurm(Self.settings, runner: CommandRunner(path: place.path)))
     }
     try place.command("sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")
     #expect(throws: LaunchError.refused(command: "sbatch", reason: "sbatch: error: invalid partition")) {
-      try place.slurm(Self.settings).launch(workers: 1)
+      try place.launch(place.slurm(Self.settings))
     }
     #expect(LaunchRecord(in: place.run).jobs.isEmpty)
   }
@@ -235,13 +241,15 @@ import Yams
     settings.image = "registry.example.org/gauntlet:1"
     settings.namespace = "vision"
     settings.volumes = [.init(claim: "data", path: "/data"), .init(claim: "runs", path: "/runs")]
+    func order(_ name: String, _ passed: PassedOptions = PassedOptions()) -> LaunchOrder {
+      LaunchOrder(name: name, settings: settings, executable: "g", passed: passed)
+    }
     let manifest = "run: a\n# {{keys}} \"quoted\" \u{1F600}\n"
     var passed = PassedOptions()
     passed.takesUpFailed = true
     passed.patience = 77
     let engine = try KubernetesEngine(
-      name: "Study 1!", runFolder: "/runs/a", manifest: manifest, settings: settings, keys: keys.folder,
-      passed: passed)
+      order("Study 1!", passed), runFolder: "/runs/a", manifest: manifest, state: place.path)
     let documents = try Array(Yams.load_all(yaml: try engine.render(workers: 5))).compactMap { $0 as? [String: Any] }
     #expect(documents.compactMap { $0["kind"] as? String } == ["Secret", "ConfigMap", "Service", "Job", "Job"])
     func value(_ path: String, of document: [String: Any]) -> Any? {
@@ -269,12 +277,12 @@ import Yams
     #expect((value(worker + "args", of: documents[3]) as? [String])?.last == "--failed")
 
     #expect(throws: KubernetesEngine.Lack.runFolder("/elsewhere/a")) {
-      try KubernetesEngine(name: "a", runFolder: "/elsewhere/a", manifest: "", settings: settings, keys: "")
+      try KubernetesEngine(order("a"), runFolder: "/elsewhere/a", manifest: "")
     }
     settings.image = nil
     settings.proposedImage = "strangers/image"
     #expect(throws: KubernetesEngine.Lack.image(proposed: "strangers/image")) {
-      try KubernetesEngine(name: "a", runFolder: "/runs/a", manifest: "", settings: settings, keys: "")
+      try KubernetesEngine(order("a"), runFolder: "/runs/a", manifest: "")
     }
   }
 }

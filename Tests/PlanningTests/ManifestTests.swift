@@ -153,7 +153,6 @@ import Videos
   }
 
   static let clusterRefusals = [
-    Refusal(find: "slurm", replace: "slrum", line: 9, says: "did you mean \"slurm\"?"),
     Refusal(find: "cpus: 8", replace: "cpu: 8", line: 9, says: "did you mean \"cpus\"?"),
     Refusal(find: "16G", replace: "16 GB", line: 9, says: "must be one word"),
     Refusal(find: "16G", replace: "16GB", line: 9, says: "must be like 8G"),
@@ -192,7 +191,7 @@ import Videos
     let reader = ManifestReader(file: workspace.path + "/c.yaml")
     #expect(try reader.runName() == "small")
     let settings = try reader.cluster()
-    #expect(settings.engine == .slurm && settings.workers == 20 && settings.cpus == 8 && settings.memory == "16G")
+    #expect(settings.engine == "slurm" && settings.workers == 20 && settings.cpus == 8 && settings.memory == "16G")
     #expect(settings.time == "12:00:00" && settings.partition == "cpu" && settings.options == ["--qos=low"])
     #expect(settings.volumes == [.init(claim: "imagenet", path: "/data")])
     var flags = ClusterSettings()
@@ -222,6 +221,15 @@ import Videos
   func resourceOptions(_ option: String) throws {
     try workspace.write(Self.clusterManifest.replacing("--qos=low", with: "\"\(option)\""), to: "c.yaml")
     #expect(try ManifestReader(file: workspace.path + "/c.yaml").cluster().options == [option])
+  }
+
+  @Test("an engine that is none of those there are is refused with its line; a plan takes any")
+  func engines() throws {
+    try workspace.write(Self.clusterManifest.replacing("slurm", with: "slrum"), to: "c.yaml")
+    let reader = ManifestReader(file: workspace.path + "/c.yaml")
+    #expect(try reader.cluster().engine == "slrum" && reader.read().run == "small")
+    let error = #expect(throws: ManifestError.self) { try reader.cluster(engines: ["local", "slurm"]) }
+    #expect(error?.problem.contains("did you mean \"slurm\"?") == true && error?.line == 9)
   }
 
   @Test("a cluster section that says nothing usable is refused with its line", arguments: clusterRefusals)

@@ -1,3 +1,4 @@
+import Coordination
 import Durable
 import Foundation
 import Logging
@@ -39,11 +40,18 @@ final class EmptyRun: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  /// - Parameter ledger: other than its own, which may be closed.
-  func coordinator(ledger: Ledger? = nil, logger: Logger) throws -> Coordinator {
-    try Coordinator(
-      configuration: CoordinatorConfiguration(
-        listen: "tcp://127.0.0.1:*", security: keys.serverSecurity(), runFolder: nil, leaseSeconds: 60, attempts: 3,
-        version: "benchmark"), ledger: ledger ?? self.ledger, source: Source(), logger: logger)
+  /// - Parameters:
+  ///   - ledger: other than its own, which may be closed.
+  ///   - onJoin: told how many workers have joined, at each that does.
+  func coordinator(
+    ledger: Ledger? = nil, onJoin: @escaping @Sendable (_ workers: Int) -> Void = { _ in }
+  ) throws -> Coordinator {
+    var configuration = CoordinatorConfiguration(
+      listen: "tcp://127.0.0.1:*", security: try keys.serverSecurity(), runFolder: nil, leaseSeconds: 60, attempts: 3,
+      version: "benchmark")
+    configuration.onJoin = onJoin
+    return try Coordinator(
+      configuration: configuration, ledger: ledger ?? self.ledger, source: Source(),
+      logger: Logger(label: "gauntlet.benchmark") { _ in SwiftLogNoOpLogHandler() })
   }
 }

@@ -1,5 +1,5 @@
+import Durable
 import Foundation
-import Logging
 import Messaging
 import Shards
 import Synchronization
@@ -10,7 +10,7 @@ public enum CoordinatorBenchmark {
   public static func run(shards: Int, workers: Int) throws -> (shardsPerSecond: Double, seconds: Double) {
     let place = try EmptyRun(shards: shards)
     defer { withExtendedLifetime(place) {} }
-    let coordinator = try place.coordinator(logger: Logger(label: "gauntlet.benchmark"))
+    let coordinator = try place.coordinator()
     let security = try place.keys.clientSecurity()
     let address = coordinator.boundAddress
     let group = DispatchGroup()
@@ -41,15 +41,17 @@ public enum CoordinatorBenchmark {
     let place = try EmptyRun(shards: 1)
     defer { withExtendedLifetime(place) {} }
     let joined = Mutex(0)
-    let coordinator = try place.coordinator(
-      logger: Logger(label: "gauntlet.benchmark") { _ in JoinCounter { joined.withLock { $0 += 1 } } })
+    let allJoined = DispatchSemaphore(value: 0)
+    let coordinator = try place.coordinator { count in
+      joined.withLock { $0 = count }
+      if count == workers { allJoined.signal() }
+    }
     let outcome = Mutex<Result<(share: Double, joinSeconds: Double), any Error>>(.success((.nan, .nan)))
     let clock = ContinuousClock()
     let start = clock.now
     try connect(coordinator.boundAddress, place.keys.bundlePath)
     Thread.detachNewThread {
-      let end = start + .seconds(300)
-      while joined.withLock({ $0 }) < workers, clock.now < end { usleep(20_000) }
+      _ = allJoined.wait(timeout: .now() + 300)
       let joinTime = clock.now - start
       let before = processorTime()
       usleep(UInt32(seconds) * 1_000_000)
@@ -74,26 +76,6 @@ public enum CoordinatorBenchmark {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
-
-  /// Counts the workers that join, as the coordinator logs them.
-  private struct JoinCounter: LogHandler {
-    let onJoin: @Sendable () -> Void
-    var logLevel = Logger.Level.info
-    var metadata: Logger.Metadata = [:]
-
-    init(onJoin: @escaping @Sendable () -> Void) {
-      self.onJoin = onJoin
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-      if event.message == "a worker joined" { onJoin() }
-    }
   }
 
   /// Connects workers that compute nothing, on one thread, until the coordinator dismisses them all.

@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import Tensors
 
 /// Times the corruptions on pictures, one thread.
@@ -45,5 +46,38 @@ public struct CorruptionBenchmark: Sendable, CustomStringConvertible {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  // MARK: - What is corrupted
+
+  /// The side of the pictures, in pixels.
+  public static let side = 224
+
+  /// A drawn picture: ramps with an edge, since the time of no corruption but snow's and spatter's depends on what is seen.
+  public static var drawnPicture: RGBImage {
+    let pixels = (0..<side * side * 3).map { index in
+      let (row, column) = (index / 3 / side, index / 3 % side)
+      return UInt8((row + 2 * column * (index % 3) + (row > column ? 60 : 0)) & 255)
+    }
+    return RGBImage(width: side, height: side, pixels: pixels)
+  }
+
+  /// The pictures of a file, 8-bit RGB of 224x224, one after the other; nil where its size is none of such a file.
+  ///
+  /// - Throws: an error of reading.
+  public static func pictures(in file: String) throws -> [RGBImage]? {
+    let size = side * side * 3
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+    guard !bytes.isEmpty, bytes.count % size == 0 else { return nil }
+    return stride(from: 0, to: bytes.count, by: size).map {
+      RGBImage(width: side, height: side, pixels: Array(bytes[$0..<$0 + size]))
+    }
+  }
+
+  /// Writes the corrupted pictures, one after the other, as `CORRUPTION.rgb` into a folder.
+  public func write(to folder: String) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data(pictures.flatMap(\.pixels)).write(
+      to: URL(fileURLWithPath: folder + "/" + corruption.rawValue + ".rgb"))
   }
 }

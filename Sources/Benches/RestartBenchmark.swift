@@ -1,5 +1,6 @@
+import Coordination
+import Durable
 import Foundation
-import Logging
 import Messaging
 import Planning
 import Synchronization
@@ -45,9 +46,7 @@ public enum RestartBenchmark {
 
     progress(1)
     let restart = clock.now
-    let coordinator = try place.coordinator(
-      ledger: try Ledger.open(at: place.ledgerPath),
-      logger: Logger(label: "gauntlet.benchmark") { _ in SwiftLogNoOpLogHandler() })
+    let coordinator = try place.coordinator(ledger: try Ledger.open(at: place.ledgerPath))
     let security = try place.keys.clientSecurity()
     let leaseSeconds = Mutex<Result<Double, any Error>>(.success(.nan))
     Thread.detachNewThread {
@@ -100,9 +99,4 @@ public enum RestartBenchmark {
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return usage.ru_maxrss * 1024
   }
-}
-
-extension Duration {
-  /// The duration in seconds.
-  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
