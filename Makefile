@@ -121,6 +121,7 @@ sanitize-kernels: setup
 
 # Feeds damaged files to the readers of what strangers make, a million of each checkpoint's format, fewer of pictures,
 # manifests and tars, and fewest archives, which a process of its own reads: an hour where there is a file system in memory.
+# `tools/make_fuzz_seeds.py .build/release/gauntlet` draws the files that are damaged.
 FUZZ_INPUTS ?= 1000000
 FUZZ_PICTURES ?= 100000
 FUZZ_ARCHIVES ?= 20000
@@ -159,7 +160,8 @@ $(PYTHON):
 train: build $(PYTHON)
 	for network in replknet-nano resnet-nano vit-nano; do $(PYTHON) tools/train_miniature.py $$network || exit 1; done
 
-# Writes the small references of the tests anew, from PyTorch and scikit-learn.
+# Writes the small references of the tests anew, from PyTorch and scikit-learn. Others need packages that their heads name:
+# tools/make_imaging_fixtures.py, tools/make_corruption_fixtures.py, tools/make_video_fixtures.py.
 fixtures: $(PYTHON)
 	$(PYTHON) tools/make_fixtures.py
 	$(PYTHON) tools/make_metric_fixtures.py

@@ -196,6 +196,7 @@ let package = Package(
     tests("Listening", [nioCore]),
     tests("Messaging", ["Shards", "CZeroMQ", nioCore, logging]),
     tests("Launching", ["Planning", "Messaging", "Yams", logging]),
+    .testTarget(name: "RulesTests", dependencies: ["TestSupport"]),
     .testTarget(
       name: "EndToEndTests",
       dependencies: [

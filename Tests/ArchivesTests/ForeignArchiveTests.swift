@@ -2,12 +2,13 @@ import Archives
 import CHDF5
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 /// Archives that nobody vouches for: what they may not make their reader do.
 @Suite struct ForeignArchiveTests {
   private final class Folder {
-    let path = NSTemporaryDirectory() + "gauntlet-foreign-" + UUID().uuidString
+    let path = ScratchFolder.freshPath()
     var archive: String { path + "/a.h5" }
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
     deinit { try? FileManager.default.removeItem(atPath: path) }

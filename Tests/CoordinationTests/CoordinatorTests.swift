@@ -139,7 +139,7 @@ import Working
     group.enter()
     Thread.detachNewThread { [ledger = place.ledger] in
       // It is alone for a while.
-      while (try? ledger.errors(limit: 9).count) ?? 4 < 4 { usleep(2_000) }
+      try? waitUntil("four errors are recorded") { try ledger.errors(limit: 9).count >= 4 }
       _ = try? able.run()
       group.leave()
     }
@@ -249,10 +249,10 @@ import Working
     func open() { gate.signal() }
   }
 
-  /// How many workers, and for how many seconds nobody coordinates; more by the environment, for the record.
+  /// How many workers, and how often each looks in vain for a coordinator; more by the environment, for the record.
   private static let loss = (
     workers: Int(ProcessInfo.processInfo.environment["GAUNTLET_LOSS_WORKERS"] ?? "") ?? 12,
-    seconds: Int(ProcessInfo.processInfo.environment["GAUNTLET_LOSS_SECONDS"] ?? "") ?? 3
+    looks: Int(ProcessInfo.processInfo.environment["GAUNTLET_LOSS_LOOKS"] ?? "") ?? 1
   )
 
   @Test(
@@ -265,23 +265,29 @@ import Working
     let computer = Holder()
     final class Location: Sendable {
       let whereabouts = Mutex<Whereabouts?>(nil)
+      let looks = Mutex(0)
     }
     let location = Location()
     let first = try place.coordinator(source, leaseSeconds: 16, keepsWorkers: true)
     let group = runWorkers(
       try (0..<workers).map { _ in
-        try place.worker(first.boundAddress, computer) { location.whereabouts.withLock { $0 } }
+        try place.worker(first.boundAddress, computer) {
+          location.looks.withLock { $0 += 1 }
+          return location.whereabouts.withLock { $0 }
+        }
       })
     Thread.detachNewThread {
       // Every stream of every worker has a shard.
-      while computer.computed.withLock({ $0.count }) < workers * 2 { usleep(2_000) }
+      try? waitUntil("every stream has a shard") { computer.computed.withLock { $0.count } >= workers * 2 }
       first.drain()
     }
     #expect(try first.run() == .drained)
     computer.open()
     #expect(try place.ledger.status(now: 0).total.recorded == 0)
-    // Not to wait for anything: this long is the coordinator away.
-    sleep(UInt32(Self.loss.seconds))
+    let looks = location.looks.withLock { $0 }
+    try waitUntil("the workers have looked for a coordinator") {
+      location.looks.withLock { $0 } >= looks + workers * Self.loss.looks
+    }
 
     let second = try place.coordinator(source, leaseSeconds: 16)
     location.whereabouts.withLock { $0 = .listening(second.boundAddress) }
@@ -309,7 +315,7 @@ import Working
       defer { computer.open() }
       do {
         // Both shards are being computed, so nothing is left for the stranger.
-        while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
+        try? waitUntil("two are computed") { computer.computed.withLock { $0.count } >= 2 }
         _ = try stranger.send(
           .hello(.init(workerID: "stranger", host: "h", credits: 1, version: "1", instructionSet: "")))
         for attempt in [1, 2] {
@@ -457,7 +463,7 @@ import Working
     Thread.detachNewThread {
       defer { computer.open() }
       do {
-        while computer.computed.withLock({ $0.count }) < 2 { usleep(2_000) }
+        try? waitUntil("two are computed") { computer.computed.withLock { $0.count } >= 2 }
         for name in ["17", "evil\n2026 info: every shard recorded", "red\u{1B}[31m"] {
           let peer = try DealerEndpoint(connect: address, security: security)
           _ = try peer.send(.hello(.init(workerID: name, host: "h", credits: 1, version: "1", instructionSet: "")))

@@ -2,15 +2,6 @@ import Archives
 import Foundation
 import Testing
 
-/// Looks again and again until `condition` holds; the test's time limit bounds it.
-func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
-  let end = ContinuousClock.now + .seconds(240)
-  while try !condition() {
-    try #require(ContinuousClock.now < end, "waited in vain until \(what)")
-    usleep(2_000)
-  }
-}
-
 /// Compares all that was observed of two archives' images of the same run, bit for bit.
 func expectSameLogits(_ first: String, _ second: String) throws {
   let archives = try [ArchiveReader(path: first), ArchiveReader(path: second)]

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized, .enabled(if: SmallDisk.isPossible, "needs root and the right to mount a tmpfs"))
 struct FullDiskTests {
   /// The run ends with one sentence that names the disk.
-  private func expectFull(_ outcome: CommandLineTool.Outcome, _ disk: SmallDisk) {
+  private func expectFull(_ outcome: Program.Outcome, _ disk: SmallDisk) {
     let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("gauntlet: ") }
     #expect(outcome.status == 3 && lines.count == 1, "\(outcome.status): \(outcome.errors)")
     let line = lines.last ?? ""

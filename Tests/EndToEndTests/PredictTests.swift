@@ -78,7 +78,7 @@ import Testing
         FileManager.default.contentsOfDirectory(atPath: scratch.path + "/data/val/ring").first))
     let classes = scratch.path + "/classes.txt"
     try (0..<10).map { "c\($0)\r\n" }.joined().write(toFile: classes, atomically: true, encoding: .utf8)
-    func predict(_ options: [String]) throws -> CommandLineTool.Outcome {
+    func predict(_ options: [String]) throws -> Program.Outcome {
       try CommandLineTool.run(["predict", Self.checkpoint, picture, "--classes", classes, "--json"] + options)
     }
     let usual = try predict([])

@@ -66,7 +66,7 @@ import Testing
         - {kind: imagenet-c, root: data/imagenet-c, corruptions: [contrast], severities: [\(severity)]}
       """
     }
-    func outcomes(_ manifest: String) throws -> [CommandLineTool.Outcome] {
+    func outcomes(_ manifest: String) throws -> [Program.Outcome] {
       let (path, run) = (try write(manifest, in: scratch), scratch.path + "/run")
       let launch = ["launch", path, "--engine", "local", "--run", run, "--dry-run"]
       return try [["inspect", path], launch, ["run", path, "--run", run]].map { try CommandLineTool.run($0) }

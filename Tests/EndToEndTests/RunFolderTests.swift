@@ -79,7 +79,7 @@ import Testing
 
   @Test("A folder that others may write holds no run; what a run makes is nobody else's to write, whatever the mask")
   func openToOthers() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
     let folder = RunFolder(scratch.path + "/run")
     try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
@@ -92,7 +92,7 @@ import Testing
     let run = Process()
     run.executableURL = URL(fileURLWithPath: "/bin/sh")
     run.arguments = [
-      "-c", "umask 0; exec \"$@\"", "sh", CommandLineTool.executable.path, "run", manifest, "--run", folder.path,
+      "-c", "umask 0; exec \"$@\"", "sh", CommandLineTool.path, "run", manifest, "--run", folder.path,
     ]
     (run.standardOutput, run.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
     try run.run()

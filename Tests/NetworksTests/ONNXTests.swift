@@ -87,8 +87,7 @@ import Testing
   @Test(
     "Numbers lie beside the model: no name and no link leads out of its folder, but Hugging Face's links are followed")
   func externalNumbersOutside() throws {
-    let folder = NSTemporaryDirectory() + "gauntlet-external-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = ScratchFolder.freshPath()
     let manager = FileManager.default
     let name = "onnx-external.data"
     let outside = "../\u{301}"

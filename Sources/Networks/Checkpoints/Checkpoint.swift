@@ -3,6 +3,7 @@ import Tensors
 
 /// How a checkpoint stores a number.
 public enum ElementType: String, Sendable, Hashable {
+  /// Numbers of so many bits, and truth values of a byte each.
   case float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 
   /// Bytes of one number.
