@@ -118,6 +118,7 @@ let package = Package(
         "Benchmarks", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    library("Diagnosis", ["Durable", "Machine", "Kernels", "Archives", "Messaging", "Coordination"]),
     library(
       "Monitoring",
       ["Durable", "Coordination", "Planning", "Listening", nioCore, nioHTTP1]),
@@ -155,7 +156,9 @@ let package = Package(
       name: "gauntlet",
       dependencies: [
         "GauntletKit", "Benches", "Coordination", "Monitoring", "Working", "Launching", "Miniature", "Planning",
-        "Archives", "Durable", "Networks", "Kernels", "Benchmarks", "Imaging", "Machine", logging,
+        "Archives", "Durable", "Networks", "Kernels", "Benchmarks", "Imaging", "Machine", "Diagnosis", "Reporting",
+        "Records",
+        logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       // Where the program is found its libraries' libraries are looked for, too: `tools/dist.py` puts them all there.
@@ -192,6 +195,7 @@ let package = Package(
         logging,
       ]),
     tests("Monitoring", ["Coordination", "Planning", nioCore]),
+    tests("Diagnosis"),
     tests("Scheduling", ["Shards"]),
     tests("Listening", [nioCore]),
     tests("Messaging", ["Shards", "CZeroMQ", nioCore, logging]),

@@ -88,9 +88,12 @@ public struct BenchmarkDefinition: Sendable, Hashable, Codable {
   }
 
   /// The same of a part of its images.
-  public func sampling(_ count: Int) -> BenchmarkDefinition {
+  public func sampling(_ count: Int) -> BenchmarkDefinition { sampling(ImageSample(count)) }
+
+  /// The same of some of its images.
+  public func sampling(_ sample: ImageSample) -> BenchmarkDefinition {
     var definition = self
-    (definition.sample, definition.attributes["sample"]) = (ImageSample(count), String(count))
+    (definition.sample, definition.attributes["sample"]) = (sample, String(sample.count))
     return definition
   }
 

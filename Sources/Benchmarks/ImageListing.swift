@@ -98,6 +98,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
   case unclassedSample(String, key: String)
   /// No image has a mask in a folder.
   case noMasks(String, example: String?)
+  /// A list names images that a folder does not hold.
+  case unknownImages(String, first: String, count: Int, of: Int)
   /// Two class folders have one number.
   case twoFoldersOfOneNumber(String, String)
   /// Two class folders' names start with one class's number.
@@ -126,6 +128,8 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .noMasks(let path, let example):
       "no masks in \(path): expected a grey picture for each image, at the image's path but with the extension .png"
         + (example.map { ", such as \($0)" } ?? ", in class folders")
+    case .unknownImages(let path, let first, let count, let all):
+      "\(path) holds \(count == all ? "none" : "\(count) not") of the \(all) images that are listed, \(first) first; name the list that belongs to it, a path below the folder or a file's name a line"
     case .twoFoldersOfOneNumber(let one, let other):
       "the class folders \(one) and \(other) are the same number, so that one class has two folders; rename one, or list the folders with the key classes"
     case .twoFoldersOfOneClass(let one, let other):
@@ -148,7 +152,7 @@ extension BenchmarkDefinition {
     var found = try found()
     let folders = Set(found.images.map { ExactText(classFolder(of: $0)) })
     let classes = try classes(of: folders)
-    if let sample { leaveOutOthers(than: sample, &found) }
+    if let sample { try leaveOutOthers(than: sample, &found) }
     return ImageListing(
       paths: found.images, labels: found.images.map { classes.index[ExactText(classFolder(of: $0))] ?? -1 },
       classNames: classes.names, rule: classes.rule, leftOut: found.leftOut)
@@ -171,13 +175,17 @@ extension BenchmarkDefinition {
   }
 
   /// Leaves out images that are not drawn.
-  private func leaveOutOthers(than sample: ImageSample, _ found: inout Found) {
+  private func leaveOutOthers(than sample: ImageSample, _ found: inout Found) throws {
+    let missing = sample.missing(of: found.images)
+    if let first = missing.first {
+      throw ListingError.unknownImages(root, first: first, count: missing.count, of: sample.count)
+    }
     let drawn = sample.drawn(of: found.images)
     let chosen = Set(drawn.lazy.map { ExactText($0) })
     guard let first = found.images.first(where: { !chosen.contains(ExactText($0)) }) else { return }
     let left = LeftOutFile(
       path: first, count: found.images.count - drawn.count,
-      reason: "they are not among the \(drawn.count) images that are drawn")
+      reason: "they are not among the \(drawn.count) images that are \(sample.names == nil ? "drawn" : "listed")")
     found = Self.sorted((drawn, found.leftOut + [left]))
   }
 

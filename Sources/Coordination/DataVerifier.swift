@@ -162,7 +162,8 @@ public struct DataVerifier {
     return BenchmarkDefinition(
       kind: kind, name: name,
       layout: kind.benchmark.layout(of: isLive ? .madeFrom(root: place) : .published(root: place), subsets),
-      grid: Grid(axes: group.axes), sample: group.attributes["sample"].flatMap { Int($0) }.map { ImageSample($0) })
+      grid: Grid(axes: group.axes),
+      sample: group.attributes["sample"].map { _ in ImageSample(names: group.imagePaths) })
   }
 
   /// Where a folder of a benchmark is now.

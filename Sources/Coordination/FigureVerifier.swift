@@ -20,8 +20,6 @@ public struct FigureVerifier {
   /// Sums are the same bits on one machine; libraries of others may round the last place of a logarithm otherwise. A difference
   /// of two shares that are equal may be anything so small.
   private static let tolerance = (relative: 1e-9, absolute: 1e-12)
-  /// Numbers that are read at once.
-  private static let blockNumbers = 16 << 20
   /// Contradictions that are named.
   private static let mostNamed = 100
 
@@ -48,7 +46,7 @@ public struct FigureVerifier {
     }
     result.contradictions += misfits(of: plan)
     guard result.contradictions.isEmpty else { return result }
-    let scores = try self.scores(of: plan, progress)
+    let scores = try ArchivedScores(of: archive, plan: plan).table(progress: progress)
     for (group, metrics, _) in scores.metrics() { try compare(metrics, of: group, &result) }
     try compare(scores.comparisons(), &result)
     let surplus = result.contradictions.count - Self.mostNamed
@@ -60,7 +58,7 @@ public struct FigureVerifier {
 
   // MARK: What must agree before anything is computed
 
-  private func misfits(of plan: Plan) -> [String] {
+  func misfits(of plan: Plan) -> [String] {
     let wanted = plan.manifest.models.indices.flatMap { model in
       plan.manifest.benchmarks.indices.filter { plan.isEvaluated(model: model, benchmark: $0) }.map { (model, $0) }
     }
@@ -93,39 +91,6 @@ public struct FigureVerifier {
       group.variables.map(\.dimensions) == variables.map(\.dimensions)
     else { return "its variables are not those of its plan" }
     return nil
-  }
-
-  // MARK: Computing once more
-
-  private func scores(of plan: Plan, _ progress: (Double) -> Void) throws -> ScoreTable {
-    let temperatures = try plan.temperatures { model, clean in
-      let path = plan.group(model: model, benchmark: clean)
-      return try archive.logits(group: path, conditionIndex: 0, images: 0..<plan.listings[clean].paths.count)
-    }
-    var scores = ScoreTable(plan: plan, temperatures: temperatures)
-    let cells = plan.shards.cells.filter { $0.imageCount > 0 }
-    for (done, cell) in cells.enumerated() {
-      progress(Double(done) / Double(cells.count))
-      let path = plan.group(model: cell.model, benchmark: cell.benchmark)
-      let variables = plan.variables(model: cell.model, benchmark: cell.benchmark)
-      let numbers = variables.reduce(0) { $0 + ($1.count(atMost: 1 << 30) ?? 0) }
-      let step = max(1, Self.blockNumbers / max(1, numbers))
-      for first in stride(from: 0, to: cell.imageCount, by: step) {
-        let count = min(step, cell.imageCount - first)
-        let observations = try variables.map { variable in
-          Observation(
-            variable,
-            try archive.values(
-              of: variable.name, group: path, conditionIndex: cell.condition, images: first..<(first + count)))
-        }
-        scores.add(
-          observations,
-          of: ShardDefinition(
-            id: 0, model: cell.model, benchmark: cell.benchmark, condition: cell.condition, firstImage: first,
-            imageCount: count))
-      }
-    }
-    return scores
   }
 
   // MARK: Comparing

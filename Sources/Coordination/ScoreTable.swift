@@ -87,8 +87,14 @@ struct ScoreTable {
     }
   }
 
+  /// What benchmarks of the same images share.
+  func population(of benchmark: Int) -> UInt32 { populations[benchmark] }
+
+  /// Which of a model's answers were right, by which models are compared.
+  func rightAnswers(model: Int, benchmark: Int) -> Outcomes { tallies[model][benchmark].rightAnswers }
+
   /// The classes among which a network answers, where a benchmark names some; accuracies among others are not comparable.
-  private func answerClasses(of model: ModelSpecification, on benchmark: Int) -> Set<String>? {
+  func answerClasses(of model: ModelSpecification, on benchmark: Int) -> Set<String>? {
     let definition = plan.manifest.benchmarks[benchmark]
     guard case .among = definition.kind.benchmark.classes else { return nil }
     let scoring = definition.scoring(of: plan.listings[benchmark], classCount: model.classCount)

@@ -25,7 +25,7 @@ extension ManifestReader {
     benchmark.answersAmongAll = answersAmongAll
     benchmark.isScored =
       try keys["scored"]?.choice([(word: "true", value: true), (word: "false", value: false)]) ?? true
-    if isSampled, let node = keys["images"] { benchmark = benchmark.sampling(try node.integer(in: 1...1_000_000)) }
+    if isSampled, let node = keys["images"] { benchmark = benchmark.sampling(try sample(node)) }
     if let node = keys["models"] {
       benchmark.models = try node.sequence().map { try $0.choice(models.map { (word: $0.name, value: $0.name) }) }
       guard !benchmark.models.isEmpty, Set(benchmark.models).count == benchmark.models.count else {
@@ -33,6 +33,22 @@ extension ManifestReader {
       }
     }
     return benchmark
+  }
+
+  /// So many images, or the file that lists them.
+  private func sample(_ node: ManifestNode) throws -> ImageSample {
+    guard node.node.int == nil, case .scalar = node.node else {
+      return ImageSample(try node.integer(in: 1...1_000_000))
+    }
+    let path = try existing(node, folder: false)
+    guard let bytes = try? FileTree.contents(of: path), let text = String(validating: bytes, as: UTF8.self) else {
+      throw node.failure("\(path) is no text that lists images")
+    }
+    let names = ImageSample.names(in: text)
+    guard (1...1_000_000).contains(names.count) else {
+      throw node.failure("\(path) lists \(names.count) images, but must list from 1 to 1000000, one a line")
+    }
+    return ImageSample(names: names)
   }
 
   /// Whether `classes: all` asks for the largest of all outputs.

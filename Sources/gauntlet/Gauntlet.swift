@@ -42,8 +42,8 @@ struct Gauntlet: ParsableCommand {
     subcommands: [
       RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
       ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, SignCommand.self,
-      ReportCommand.self,
-      InspectCommand.self, BenchCommand.self,
+      ReportCommand.self, CompareCommand.self,
+      InspectCommand.self, DoctorCommand.self, BenchCommand.self,
       KeysCommand.self, DemoCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
       ExportCommand.self,
     ])

@@ -20,7 +20,8 @@ enum Usage {
       return true
     default: break
     }
-    return error is UsageError || error is Misuse || error is ManifestError || error is ListingError
+    return error is UsageError || error is Misuse || error is ComparisonError || error is ManifestError
+      || error is ListingError
       || error is AnnotationError
       || error is PlanningError
       || error is InstructionSetError || error is DataVerificationError || error is ExportError

@@ -51,6 +51,74 @@ import Testing
     #expect(file.contains("pairs,vit-nano,imagenet-a,resnet-nano,1,40,"))
   }
 
+  private struct Compared: Decodable {
+    struct Pair: Decodable {
+      let benchmark, first, second: String
+      let images, first_better, second_better: Int
+      let difference, difference_low, difference_high, p, corrected_p: Double
+    }
+    let comparisons: [Pair]
+    let notes: [String]
+  }
+
+  private func compare(_ arguments: [String]) throws -> Compared {
+    let outcome = try CommandLineTool.run(["compare", "--json"] + arguments)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return try JSONDecoder().decode(Compared.self, from: Data(outcome.output.utf8))
+  }
+
+  @Test("Models of two archives are compared as those of one, and what is of other images is named")
+  func archives() throws {
+    let scratch = try Scratch()
+    try Drawings.copy(images: 40, to: scratch.path + "/data")
+    func run(_ name: String, _ models: [String], sample: String = "") throws -> String {
+      let manifest = """
+        run: \(name)
+        seed: 7
+        models: [\(models.map { "{architecture: \($0), checkpoint: \"\(Scratch.repository)/models/\($0).safetensors\"}" }
+          .joined(separator: ", "))]
+        benchmarks:
+          - {kind: imagenet-val, root: data/val\(sample)}
+          - {kind: imagenet-c, root: data/imagenet-c, corruptions: [contrast], severities: [\(sample.isEmpty ? "3, 5" : "5, 1")]}
+        """
+      try Data(manifest.utf8).write(to: URL(fileURLWithPath: scratch.path + "/\(name).yaml"))
+      let outcome = try CommandLineTool.run(
+        ["run", scratch.path + "/\(name).yaml", "--run", scratch.path + "/\(name)"])
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return scratch.path + "/" + name
+    }
+    let both = try run("both", ["vit-nano", "resnet-nano"])
+    let (one, other) = (try run("one", ["vit-nano"]), try run("other", ["resnet-nano"]))
+    let within = try compare([both])
+    let recorded = try ArchiveReader(path: both + "/archive.h5").comparisons()
+    #expect(within.comparisons.map(\.benchmark) == ["imagenet-val", "imagenet-c"] && within.notes.isEmpty)
+    for (found, wanted) in zip(within.comparisons, recorded) {
+      #expect(found.difference == wanted.figures.difference && found.difference_low == wanted.figures.differenceLow)
+      #expect(found.difference_high == wanted.figures.differenceHigh && found.p == wanted.figures.p)
+      #expect(found.corrected_p == wanted.correctedP && found.first_better == wanted.figures.firstBetter)
+    }
+    let across = try compare([one, other])
+    #expect(across.comparisons.map(\.difference) == within.comparisons.map(\.difference))
+    #expect(across.comparisons.map(\.difference_low) == within.comparisons.map(\.difference_low))
+    #expect(across.comparisons.map(\.p) == within.comparisons.map(\.p))
+    // The same model twice is told by its run.
+    let turned = try compare([one, both, "--baseline", "vit-nano (both)", "--benchmark", "imagenet-val"])
+    #expect(turned.comparisons.map(\.first) == ["vit-nano (both)", "vit-nano (both)"])
+    #expect(turned.comparisons.map(\.second) == ["vit-nano (one)", "resnet-nano"])
+    #expect(turned.comparisons[0].difference == 0 && turned.comparisons[0].p == 1)
+    // Ten of the images are others; of two severities one is shared.
+    let few = try run("few", ["resnet-nano"], sample: ", images: 10")
+    let partly = try compare([one, few])
+    #expect(partly.comparisons.map(\.benchmark) == ["imagenet-c"])
+    #expect(partly.notes.count == 1 && partly.notes[0].contains("their images or classes are others (40 and 10)"))
+    let text = try CommandLineTool.run(["compare", one, other])
+    #expect(text.status == 0 && text.output.contains("The models in pairs") && text.output.contains("resnet-nano"))
+    let alone = try CommandLineTool.run(["compare", one])
+    #expect(alone.status == 1 && alone.errors.contains("no two models were evaluated on the same images"))
+    let unknown = try CommandLineTool.run(["compare", one, other, "--baseline", "none"])
+    #expect(unknown.status == 2 && unknown.errors.contains("the models are vit-nano, resnet-nano"))
+  }
+
   /// [condition][image]
   private func right(_ path: String, in archive: ArchiveReader) throws -> [[Bool]] {
     let group = try #require(archive.groups.first { $0.path == path })

@@ -204,6 +204,14 @@ import Testing
       "{kind: feature-maps, root: val, models: [nano, nano]}", "must list different names of the run's models")
     expectRefusal("{kind: feature-maps, root: val, models: [nut]}", "must be one of nano")
     #expect(try parse("{kind: imagenet-val, root: val, images: 3}").sample == ImageSample(3))
+    try workspace.write("# one of them\n1.png\n", to: "list.txt")
+    #expect(try parse("{kind: imagenet-val, root: val, images: list.txt}").sample == ImageSample(names: ["1.png"]))
+    try workspace.write("# none\n", to: "empty.txt")
+    expectRefusal("{kind: imagenet-val, root: val, images: empty.txt}", "lists 0 images, but must list from 1")
+    expectRefusal("{kind: imagenet-val, root: val, images: nowhere.txt}", "which does not exist")
+    try workspace.write("7.png\n8.png\n", to: "others.txt")
+    let others = try parse("{kind: imagenet-val, root: val, images: others.txt}")
+    #expect(throws: ListingError.self) { try others.listing() }
     // Sets whose images belong together are not sampled.
     expectRefusal("{kind: imagenet-o, root: val, in: val, images: 3}", "unknown key \"images\"")
   }

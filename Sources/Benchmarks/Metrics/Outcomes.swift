@@ -17,6 +17,12 @@ public struct Outcomes: Sendable {
 
   var imageCount: Int { evaluated.first?.count ?? 0 }
 
+  /// The outcomes of some conditions, in the order of their places; nothing of a place that there is none.
+  public func of(conditions: [Int]) -> Outcomes {
+    func chosen(_ all: [[Int32]]) -> [[Int32]] { conditions.map { all.indices.contains($0) ? all[$0] : [] } }
+    return Outcomes(evaluated: chosen(evaluated), right: chosen(right))
+  }
+
   /// An accuracy over the images that a resample holds `counts` times; NaN where it holds none that was evaluated.
   func accuracy(_ condition: Int, counts: [Int32]) -> Double {
     let all = Self.sum(counts, evaluated[condition])
