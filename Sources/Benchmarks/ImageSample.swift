@@ -23,7 +23,7 @@ public struct ImageSample: Sendable, Hashable, Codable {
 
   /// The images that are taken, in their order. Drawn are as many of each class as of the others, or one more: of a class those
   /// whose paths have the smallest hashes. A larger sample holds a smaller one.
-  func drawn(of paths: [String]) -> [String] {
+  package func drawn(of paths: [String]) -> [String] {
     if names != nil {
       let listed = listed
       return paths.filter { path in listed[Self.file(of: path)]?.contains { Self.isSame($0, path) } == true }
@@ -43,7 +43,7 @@ public struct ImageSample: Sendable, Hashable, Codable {
   }
 
   /// Names of the list that no image has.
-  func missing(of paths: [String]) -> [String] {
+  package func missing(of paths: [String]) -> [String] {
     guard let names else { return [] }
     let there = Dictionary(grouping: paths) { Self.file(of: $0) }
     return names.filter { name in there[Self.file(of: name)]?.contains { Self.isSame(name, $0) } != true }

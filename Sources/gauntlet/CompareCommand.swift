@@ -13,7 +13,7 @@ struct CompareCommand: ParsableCommand {
       95 % interval, on how many images each is the better one, an exact p-value, corrected after Holm for all pairs that are \
       shown, and whether they fail on the same images. What is not of the same thing is not compared, and named.
       Exit status 0: compared; 1: nothing can be.
-      Example: gauntlet compare runs/before runs/after --baseline resnet50
+      Example: gauntlet compare runs/miniature --baseline replknet-nano
       """)
 
   @Argument(help: "The archives, or the folders of their runs.") var files: [String]

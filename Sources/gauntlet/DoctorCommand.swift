@@ -9,7 +9,7 @@ struct DoctorCommand: ParsableCommand {
     discussion: """
       What it prints belongs into every question about a run that does not go as it should. It names no data and no models.
       Exit status 0: runs can be made here; 1: something keeps them from that, and is named.
-      Example: gauntlet doctor --folder /scratch/me
+      Example: gauntlet doctor --folder runs
       """)
 
   @Option(help: "Where runs are to lie.") var folder = "."

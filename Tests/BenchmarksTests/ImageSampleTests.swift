@@ -1,6 +1,5 @@
+import Benchmarks
 import Testing
-
-@testable import Benchmarks
 
 @Suite struct ImageSampleTests {
   private static let paths = ["a", "b", "c"].flatMap { name in (0..<(name == "a" ? 2 : 20)).map { "\(name)/\($0).png" }

@@ -69,13 +69,13 @@ import Testing
 
   @Test("Models of two archives are compared as those of one, and what is of other images is named")
   func archives() throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchFolder()
     try Drawings.copy(images: 40, to: scratch.path + "/data")
     func run(_ name: String, _ models: [String], sample: String = "") throws -> String {
       let manifest = """
         run: \(name)
         seed: 7
-        models: [\(models.map { "{architecture: \($0), checkpoint: \"\(Scratch.repository)/models/\($0).safetensors\"}" }
+        models: [\(models.map { "{architecture: \($0), checkpoint: \"\(Repository.path)/models/\($0).safetensors\"}" }
           .joined(separator: ", "))]
         benchmarks:
           - {kind: imagenet-val, root: data/val\(sample)}

@@ -45,6 +45,7 @@ import Testing
         run: small
         models:
           - {architecture: replknet-nano, checkpoint: \(path)/models/replknet-nano.safetensors}
+          - {architecture: vit-nano, checkpoint: \(path)/models/vit-nano.safetensors}
         benchmarks:
           - {kind: imagenet-val, root: \(data)/val}
           - {kind: imagenet-c, root: \(data)/imagenet-c, corruptions: [contrast, pixelate]}
