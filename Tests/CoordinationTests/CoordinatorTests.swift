@@ -355,6 +355,22 @@ import Working
 
   private struct Unexpected: Error { let message: WireMessage? }
 
+  /// Runs a coordinator to its end, beside peers that are played on another thread.
+  private static func run(_ coordinator: Coordinator, _ peers: @escaping @Sendable () throws -> Void) throws {
+    let outcome = Mutex<Result<Void, any Error>?>(nil)
+    let group = DispatchGroup()
+    group.enter()
+    Thread.detachNewThread {
+      let result = Result { try peers() }
+      outcome.withLock { $0 = result }
+      coordinator.drain()
+      group.leave()
+    }
+    #expect(try coordinator.run() == .finished)
+    group.wait()
+    #expect(throws: Never.self) { try outcome.withLock { try $0?.get() } }
+  }
+
   @Test(
     "Who says a living worker's name with another key is refused, and the worker notices nothing",
     .timeLimit(.minutes(30)))
@@ -365,37 +381,31 @@ import Working
     let coordinator = try place.coordinator(source)
     let security = try place.keys.clientSecurity()
     let other = try KeyBundle.read(from: place.keys.add("other")).clientSecurity
-    let outcome = Mutex<Result<Void, any Error>?>(nil)
     let address = coordinator.boundAddress
     let hello = WireMessage.hello(.init(workerID: "w", host: "h", credits: 2, version: "1", instructionSet: ""))
-    Thread.detachNewThread {
-      defer { coordinator.drain() }
-      let result = Result {
-        let worker = try DealerEndpoint(connect: address, security: security)
-        _ = try worker.send(hello)
-        var leases: [ShardAttempt] = []
-        try Self.await(worker) {
-          if case .lease(let shard, _) = $0 { leases.append(shard) }
-          return leases.count == 2
-        }
-        let intruder = try DealerEndpoint(connect: address, security: other)
-        // What comes before a name counts for nothing, and neither does what comes after one that is refused.
-        for message in [
-          .heartbeat(held: []), hello, .heartbeat(held: []), .goodbye,
-          .result(leases[0], payload: Data("forged".utf8), computeNanoseconds: 1),
-        ] { _ = try intruder.send(message) }
-        #expect(throws: Unexpected.self) { try Self.await(intruder) { _ in false } }
-        _ = try worker.send(.heartbeat(held: leases))
-        try Self.await(worker) { $0 == .heartbeatReply }
-        for lease in leases {
-          _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
-          try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
-        }
+    try Self.run(coordinator) {
+      let worker = try DealerEndpoint(connect: address, security: security)
+      _ = try worker.send(hello)
+      var leases: [ShardAttempt] = []
+      try Self.await(worker) {
+        if case .lease(let shard, _) = $0 { leases.append(shard) }
+        return leases.count == 2
       }
-      outcome.withLock { $0 = result }
+      let intruder = try DealerEndpoint(connect: address, security: other)
+      // What comes before a name counts for nothing, and neither does what comes after one that is refused.
+      for message in [
+        .heartbeat(held: []), hello, .heartbeat(held: []), .goodbye,
+        .result(leases[0], payload: Data("forged".utf8), computeNanoseconds: 1),
+      ] { _ = try intruder.send(message) }
+      let answer = #expect(throws: Unexpected.self) { try Self.await(intruder) { _ in false } }
+      guard case .rejection = answer?.message else { throw answer ?? Unexpected(message: nil) }
+      _ = try worker.send(.heartbeat(held: leases))
+      try Self.await(worker) { $0 == .heartbeatReply }
+      for lease in leases {
+        _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
+        try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
+      }
     }
-    #expect(try coordinator.run() == .finished)
-    #expect(throws: Never.self) { try outcome.withLock { try $0?.get() } }
     #expect(source.stored.withLock { $0 } == [0: [Data("mine".utf8)], 1: [Data("mine".utf8)]])
     #expect(try place.ledger.attempts().allSatisfy { $0.outcome == .recorded && $0.worker == "w" && $0.attempt == 1 })
   }
@@ -409,39 +419,32 @@ import Working
     let source = Source()
     let coordinator = try place.coordinator(source)
     let security = try place.keys.clientSecurity()
-    let outcome = Mutex<Result<Void, any Error>?>(nil)
     let address = coordinator.boundAddress
     let hello = WireMessage.Hello(workerID: "w", host: "h", credits: 2, version: "1", instructionSet: "")
-    Thread.detachNewThread {
-      defer { coordinator.drain() }
-      let result = Result {
-        let former = try DealerEndpoint(connect: address, security: security)
-        _ = try former.send(.hello(hello))
-        var leases: [ShardAttempt] = []
-        try Self.await(former) {
-          if case .lease(let shard, _) = $0 { leases.append(shard) }
-          return leases.count == 2
-        }
-        let worker = try DealerEndpoint(connect: address, security: security)
-        _ = try worker.send(.result(leases[0], payload: Data("early".utf8), computeNanoseconds: 1))
-        // Not taken for anybody's: who it is is asked.
-        try Self.await(worker) { if case .welcome = $0 { true } else { false } }
-        var again = hello
-        again.held = leases
-        _ = try worker.send(.hello(again))
-        try Self.await(worker) { if case .welcome = $0 { true } else { false } }
-        _ = try former.send(.goodbye)
-        _ = try former.send(.heartbeat(held: []))
-        try Self.await(former) { if case .welcome = $0 { true } else { false } }
-        for lease in leases {
-          _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
-          try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
-        }
+    try Self.run(coordinator) {
+      let former = try DealerEndpoint(connect: address, security: security)
+      _ = try former.send(.hello(hello))
+      var leases: [ShardAttempt] = []
+      try Self.await(former) {
+        if case .lease(let shard, _) = $0 { leases.append(shard) }
+        return leases.count == 2
       }
-      outcome.withLock { $0 = result }
+      let worker = try DealerEndpoint(connect: address, security: security)
+      _ = try worker.send(.result(leases[0], payload: Data("early".utf8), computeNanoseconds: 1))
+      // Not taken for anybody's: who it is is asked.
+      try Self.await(worker) { if case .welcome = $0 { true } else { false } }
+      var again = hello
+      again.held = leases
+      _ = try worker.send(.hello(again))
+      try Self.await(worker) { if case .welcome = $0 { true } else { false } }
+      _ = try former.send(.goodbye)
+      _ = try former.send(.heartbeat(held: []))
+      try Self.await(former) { if case .welcome = $0 { true } else { false } }
+      for lease in leases {
+        _ = try worker.send(.result(lease, payload: Data("mine".utf8), computeNanoseconds: 1))
+        try Self.await(worker) { $0 == .acknowledgement(lease, .recorded) }
+      }
     }
-    #expect(try coordinator.run() == .finished)
-    #expect(throws: Never.self) { try outcome.withLock { try $0?.get() } }
     #expect(source.stored.withLock { $0 } == [0: [Data("mine".utf8)], 1: [Data("mine".utf8)]])
     #expect(try place.ledger.attempts().allSatisfy { $0.outcome == .recorded && $0.attempt == 1 })
   }

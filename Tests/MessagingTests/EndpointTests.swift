@@ -150,8 +150,13 @@ import Testing
   }
 
   /// Receives until a connection was refused; nothing may come through.
-  private func expectRefusal(_ router: RouterEndpoint) throws {
-    while router.refusedConnections == 0 { #expect(try router.receive(timeout: .milliseconds(20)) == nil) }
+  ///
+  /// - Parameter again: connects once more, for clients that do not by themselves.
+  private func expectRefusal(_ router: RouterEndpoint, again: () -> Void = {}) throws {
+    while router.refusedConnections == 0 {
+      #expect(try router.receive(timeout: .milliseconds(20)) == nil)
+      again()
+    }
     // An authorized worker still gets in, and its message is the first.
     let dealer = try dealer(router)
     _ = try dealer.send(Self.hello("friend"))
@@ -227,7 +232,12 @@ import Testing
     let frame = try Self.heartbeat.encoded()
     // Not waiting: ZeroMQ gives the connection up at once, and then there is nobody to send to.
     _ = frame.withUnsafeBytes { zmq_send(socket, $0.baseAddress, $0.count, ZMQ_DONTWAIT) }
-    try expectRefusal(router)
+    // Where the door's greeting is there before it has said a word, it leaves without one, which is nothing to refuse, and does
+    // not come back by itself.
+    try expectRefusal(router) {
+      zmq_disconnect(socket, router.boundAddress)
+      zmq_connect(socket, router.boundAddress)
+    }
   }
 
   @Test("A message that is too large is dropped, and its connection begins again")
