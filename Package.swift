@@ -104,7 +104,7 @@ let package = Package(
     library("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library(
-      "Planning", ["Records", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
+      "Planning", ["Records", "Shards", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling", ["Shards"]),
     library("Listening", [nioCore, nioPosix]),
     .target(
@@ -187,7 +187,7 @@ let package = Package(
     tests("Benchmarks", ["Records", "Imaging"], fixtures: true),
     tests("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     tests("Miniature", ["Imaging"]),
-    tests("Planning", ["Records", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
+    tests("Planning", ["Records", "Shards", "Durable", "Benchmarks", "Imaging", "Videos", "Networks", "Tensors"]),
     tests(
       "Working",
       [

@@ -31,16 +31,33 @@ public struct Attack: Sendable, Hashable, Codable {
     /// The same where each point of the line is moved at random within the budget.
     case taigR = "taig-r"
 
+    private struct Traits {
+      var needsGradients = true
+      var keepsWhatErrs = false
+      var hasTargets = false
+      var hasStep = false
+    }
+
+    private var traits: Traits {
+      switch self {
+      case .fgsm: Traits()
+      case .pgd, .taigS, .taigR: Traits(hasStep: true)
+      case .apgdCE, .apgdDLR: Traits(keepsWhatErrs: true)
+      case .apgdT, .fabT, .autoattack: Traits(keepsWhatErrs: true, hasTargets: true)
+      case .square: Traits(needsGradients: false, keepsWhatErrs: true)
+      }
+    }
+
     /// Whether it asks for gradients.
-    public var needsGradients: Bool { self != .square }
+    public var needsGradients: Bool { traits.needsGradients }
     /// Whether an image that errs is kept, whatever comes after it.
-    public var keepsWhatErrs: Bool { [.apgdCE, .apgdDLR, .apgdT, .fabT, .square, .autoattack].contains(self) }
+    public var keepsWhatErrs: Bool { traits.keepsWhatErrs }
     /// Whether it goes towards one class after the other.
-    public var hasTargets: Bool { [.apgdT, .fabT, .autoattack].contains(self) }
+    public var hasTargets: Bool { traits.hasTargets }
+    /// Whether it has steps of one length.
+    public var hasStep: Bool { traits.hasStep }
     /// The attacks that `autoattack` is made of.
     public static let inTurn: [Method] = [.apgdCE, .apgdT, .fabT, .square]
-    /// Whether it has steps of one length.
-    public var hasStep: Bool { [.pgd, .taigS, .taigR].contains(self) }
   }
 
   /// What is held below the budget.

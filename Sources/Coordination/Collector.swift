@@ -166,13 +166,20 @@ public struct Collector {
     let preprocessing = model.preprocessing
     var attributes = [
       "model": model.name, "architecture": model.architecture, "checkpoint": model.checkpoint,
-      "checkpoint_sha256": model.checkpointDigest, "precision": model.precision.rawValue, "gemm": model.gemm.rawValue,
-      "benchmark": benchmark.name, "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.root,
+      "checkpoint_sha256": model.checkpointDigest, "benchmark": benchmark.name,
+      "benchmark_kind": benchmark.kind.rawValue, "data_root": benchmark.root,
       "data_sha256": listing.digest, "files_found": String(listing.filesFound),
       "preprocess_mean": preprocessing.mean.map { "\($0)" }.joined(separator: " "),
       "preprocess_std": preprocessing.std.map { "\($0)" }.joined(separator: " "),
       "preprocess_interpolation": preprocessing.interpolation.rawValue,
     ]
+    if let python = model.python {
+      attributes["engine"] = "python"
+      attributes["callable"] = python.callable
+      attributes["bits"] = "of a Python callable: not the same on every machine"
+    } else {
+      (attributes["precision"], attributes["gemm"]) = (model.precision.rawValue, model.gemm.rawValue)
+    }
     attributes["logits"] = model.outputNote
     attributes["preprocess_resize"] = preprocessing.resize.map(String.init)
     attributes["preprocess_crop"] = preprocessing.crop.map(String.init)

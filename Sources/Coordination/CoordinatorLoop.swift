@@ -15,7 +15,7 @@ package struct CoordinatorLoop {
   private let clock: any CoordinatorClock
   private let writer: LedgerWriter
   private let ledger: Ledger
-  private var scheduler: Scheduler
+  private var scheduler: LaneScheduler
   private var members = Members()
   private var isFinished = false
   /// Why no worker can compute anything.
@@ -53,7 +53,10 @@ package struct CoordinatorLoop {
     let losses = try ledger.losses()
     let standing = try ledger.standing()
     self.ledger = ledger
-    scheduler = Scheduler(
+    let reclaimSeconds = configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0
+    let results = try ledger.recentResults()
+    scheduler = LaneScheduler(
+      laneOfModel: source.lanes.ofModel,
       blocks: ledger.shards.cells.map { cell in
         ShardBlock(
           count: cell.shardCount, model: cell.model, benchmark: cell.benchmark, images: cell.shardImages,
@@ -70,11 +73,14 @@ package struct CoordinatorLoop {
           id: row.id, state: row.state, attempts: row.attempts, failures: row.failures,
           losses: losses[row.id] ?? 0, failedWorkers: failed[row.id] ?? [],
           holder: open[row.id].map { ShardLease(shard: row.id, attempt: $0.attempt, worker: $0.worker) })
-      }, recorded: standing.recorded, pieceSizes: configuration.pieceSizes,
-      leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
-      reclaimSeconds: configuration.mayHaveWorkers ? 3 * configuration.heartbeatSeconds : 0,
-      stallSeconds: configuration.stallSeconds, doubtSeconds: configuration.doubtSeconds,
-      results: try ledger.recentResults())
+      }, recorded: standing.recorded
+    ) { blocks, pieces, touched, recorded in
+      Scheduler(
+        blocks: blocks, pieces: pieces, touched: touched, recorded: recorded, pieceSizes: configuration.pieceSizes,
+        leaseSeconds: configuration.leaseSeconds, maximumFailures: configuration.attempts,
+        reclaimSeconds: reclaimSeconds, stallSeconds: configuration.stallSeconds,
+        doubtSeconds: configuration.doubtSeconds, results: results)
+    }
     writer = LedgerWriter(
       ledger: ledger, source: source, former: try ledger.formerParts(), surroundings: surroundings)
   }
@@ -256,6 +262,12 @@ package struct CoordinatorLoop {
           reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
         to: peer)
     }
+    let lane: Int
+    do { lane = try source.lanes.lane(of: hello.kind) } catch {
+      refuse("refused a worker of another kind", Self.text(hello.workerID), Self.text(error.description))
+      return try send(.rejection(reason: error.description), to: peer)
+    }
+    scheduler.enrol(hello.workerID, lane: lane)
     let isNew = members.join(hello.workerID, peer, key, at: now)
     if isNew {
       joined += 1

@@ -161,7 +161,7 @@ extension PlannedRun {
       var best: WholePart?
       for file in candidates {
         guard let part = wholePart(file, of: plan, in: folder, ledger) else { continue }
-        if rejection?.rejects(shard: part.shard, worker: part.worker) == true {
+        if let shard = ledger.definition(of: part.shard), rejection?.rejects(shard, worker: part.worker) == true {
           try Rejection.putAside(file, in: folder)
           summary.rejected.append(file)
           continue

@@ -71,10 +71,7 @@ public struct PlannedRun: Sendable {
   public static func plan(of manifest: String, note: (String) -> Void = { _ in }) throws -> Plan {
     let plan = try Plan.make(manifestPath: manifest, note: note)
     for model in plan.manifest.models {
-      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
-        continue
-      }
-      try architecture.check(model.checkpoint)
+      try model.ownArchitecture()?.check(model.checkpoint)
     }
     return plan
   }

@@ -8,15 +8,19 @@ public enum Rejection: Sendable, Hashable {
   case worker(String)
   /// What was recorded of a shard, by its number.
   case shard(Int64)
+  /// What was recorded of conditions of a model on a benchmark.
+  case cells(RejectedCells)
 
   /// A number is a shard's, as no worker has a number for a name; everything else is a worker's name, as `gauntlet status`
   /// shows it.
   public init(_ text: String) { self = Int64(text).map(Rejection.shard) ?? .worker(text) }
 
-  func rejects(shard: Int64, worker: String) -> Bool {
+  func rejects(_ shard: ShardDefinition, worker: String) -> Bool {
     switch self {
     case .worker(let name): worker == name || worker.plain == name
-    case .shard(let number): shard == number
+    case .shard(let number): shard.id == number
+    case .cells(let cells):
+      shard.model == cells.model && shard.benchmark == cells.benchmark && cells.conditions.contains(shard.condition)
     }
   }
 
@@ -27,7 +31,7 @@ public enum Rejection: Sendable, Hashable {
     var entries: [LedgerEntry] = []
     var paths: [String] = []
     try ledger.forEachPart { row in
-      guard rejects(shard: row.definition.id, worker: row.worker) else { return }
+      guard rejects(row.definition, worker: row.worker) else { return }
       paths.append(row.part?.path ?? "shard \(row.definition.id)")
       entries.append(
         .withdrawn(
@@ -52,6 +56,7 @@ public enum Rejection: Sendable, Hashable {
   private func nothing(in ledger: Ledger) throws -> RejectionError {
     switch self {
     case .shard(let number): return .noResult(number)
+    case .cells(let cells): return .noResultOf(cells.name)
     case .worker(let name):
       var counts: [String: Int] = [:]
       try ledger.forEachPart { counts[$0.worker, default: 0] += 1 }
@@ -69,12 +74,31 @@ public enum Rejection: Sendable, Hashable {
   }
 }
 
+/// Conditions of a model on a benchmark.
+public struct RejectedCells: Sendable, Hashable {
+  /// As the user says it.
+  public let name: String
+  /// The model's position in the manifest.
+  public let model: Int
+  /// The benchmark's position in the manifest.
+  public let benchmark: Int
+  /// Positions in the benchmark's grid.
+  public let conditions: Set<Int>
+
+  /// Conditions by their positions.
+  public init(name: String, model: Int, benchmark: Int, conditions: Set<Int>) {
+    (self.name, self.model, self.benchmark, self.conditions) = (name, model, benchmark, conditions)
+  }
+}
+
 /// Why nothing was taken back.
 public enum RejectionError: Error, Equatable, CustomStringConvertible {
   /// The run has no shard of this number.
   case noShard(Int64)
   /// No result is recorded of this shard.
   case noResult(Int64)
+  /// No result is recorded of these conditions.
+  case noResultOf(String)
   /// No recorded result is of this worker; how many are of which.
   case noWorker(String, [String: Int])
 
@@ -83,6 +107,7 @@ public enum RejectionError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .noShard(let number): return "the run has no shard \(number); gauntlet status --json names those that failed"
     case .noResult(let number): return "no result of shard \(number) is recorded, so there is none to take back"
+    case .noResultOf(let name): return "no result of \(name) is recorded, so there is none to take back"
     case .noWorker(let name, let counts):
       let shown = 20
       let known = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }

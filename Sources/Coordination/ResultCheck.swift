@@ -9,7 +9,7 @@ import Records
 struct ResultCheck {
   /// What a worker may say of how it computed.
   static let provenance: Set<String> = [
-    "host", "process", "instruction_set", "version", "gemm", "left_out", ShardBytes.attribute,
+    "host", "process", "instruction_set", "version", "gemm", "left_out", "engine", "answered_by", ShardBytes.attribute,
   ]
   /// The longest text of that, in bytes of UTF-8; a longer one is cut.
   static let textBytes = 16_384

@@ -35,6 +35,13 @@ struct RunOwner: Codable, Equatable {
     return Self.beginning(of: process) == began
   }
 
+  /// Who a run folder says has it.
+  static func found(in folder: String) -> RunOwner? {
+    FileManager.default.contents(atPath: folder + "/owner.json").flatMap {
+      try? JSONDecoder().decode(RunOwner.self, from: $0)
+    }
+  }
+
   /// When a process began; nil where there is none of that number.
   static func beginning(of process: Int32) -> UInt64? {
     // The name, in brackets, may hold anything; the twentieth field after it is the time.

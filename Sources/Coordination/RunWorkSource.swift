@@ -30,6 +30,9 @@ public final class RunWorkSource: WorkSource {
   /// The plan's run name.
   public var runID: String { plan.runID }
 
+  /// Of this program, and of each model that Python computes.
+  public var lanes: WorkerLanes { plan.lanes }
+
   /// Passes through the network.
   public func cost(model: Int, benchmark: Int, condition: Int) -> Double {
     plan.cost(model: model, benchmark: benchmark, condition: condition)

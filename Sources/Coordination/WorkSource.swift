@@ -46,6 +46,9 @@ public protocol WorkSource: Sendable {
   /// Names the run; a worker of another run is turned away.
   var runID: String { get }
 
+  /// The kinds of workers that its shards are for.
+  var lanes: WorkerLanes { get }
+
   /// What an image of a condition costs, in images that are only computed once; models are not compared.
   func cost(model: Int, benchmark: Int, condition: Int) -> Double
 
@@ -75,6 +78,9 @@ public protocol WorkSource: Sendable {
 }
 
 extension WorkSource {
+  /// Any worker computes any shard.
+  public var lanes: WorkerLanes { WorkerLanes() }
+
   /// As much as any other.
   public func cost(model: Int, benchmark: Int, condition: Int) -> Double { 1 }
 }

@@ -64,7 +64,8 @@ extension Export.Choice {
     }
     return PictureExport.Selection(
       model: try modelPlace(in: plan, benchmark: place, manifest: manifest), benchmark: place,
-      cells: try cells(of: benchmarks[place]), images: try chosenImages(of: plan.listings[place]))
+      cells: try benchmarks[place].cells(conditions, option: "--condition"),
+      images: try chosenImages(of: plan.listings[place]))
   }
 
   private func modelPlace(in plan: Plan, benchmark place: Int, manifest: String) throws -> Int {
@@ -81,33 +82,6 @@ extension Export.Choice {
           + plan.manifest.benchmarks[place].models.joined(separator: ", "))
     }
     return chosen
-  }
-
-  private func cells(of benchmark: BenchmarkDefinition) throws -> [GridCell] {
-    let axes = benchmark.grid.axes
-    var wanted = [Set<String>](repeating: [], count: axes.count)
-    for text in conditions {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 2 else { throw Misuse("--condition is \(text), but must be like AXIS=VALUE") }
-      guard let axis = axes.firstIndex(where: { $0.name == parts[0] }) else {
-        throw Misuse(
-          "--condition is \(text), but \(benchmark.name) has "
-            + (axes.isEmpty ? "one condition" : "the axes \(axes.map(\.name).joined(separator: ", "))"))
-      }
-      guard axes[axis].values.contains(parts[1]) else {
-        throw Misuse(
-          "--condition is \(text), but \(parts[0]) of \(benchmark.name) is one of "
-            + axes[axis].values.joined(separator: ", "))
-      }
-      wanted[axis].insert(parts[1])
-    }
-    let cells = benchmark.conditions.map(\.cell).filter { cell in
-      zip(cell.values, wanted).allSatisfy { $1.isEmpty || $1.contains($0) }
-    }
-    guard !cells.isEmpty else {
-      throw Misuse("no condition of \(benchmark.name) is \(conditions.joined(separator: ", "))")
-    }
-    return cells
   }
 
   private func chosenImages(of listing: ImageListing) throws -> [Int] {

@@ -57,7 +57,8 @@ public final class LocalRun: Sendable {
       givingUp.withLock { $0 = reason }
       coordinator.drain()
     }
-    try local.start(count: options.workers)
+    // What Python computes is for workers that people start themselves.
+    try local.start(count: run.plan.hasOwnModels ? options.workers : 0)
     // Workers end by themselves when the run does; this ends them when it does not.
     defer { local.stop(grace: .seconds(20)) }
     do { try coordinator.perform(onStatus: onStatus) } catch {

@@ -53,12 +53,15 @@ public struct Run: Sendable {
   /// Makes a run folder whole whose files were damaged or lost, or takes results back; see `PlannedRun.mend`.
   ///
   /// - Parameters:
-  ///   - rejecting: a worker's name, or a shard's number, whose results are taken back, too.
+  ///   - rejecting: a worker's name, a shard's number, or `MODEL/BENCHMARK` with or without `/AXIS=VALUE`, whose results are taken
+  ///     back, too.
   ///   - progress: told the share that is done, 0...1.
   public static func mend(
     _ folder: String, rejecting: String? = nil, progress: (Double) -> Void = { _ in }
   ) throws -> MendSummary {
-    try PlannedRun.mend(RunFolder(folder), rejecting: rejecting.map { Rejection($0) }, progress: progress)
+    let place = RunFolder(folder)
+    let rejection = try rejecting.map { try Rejection($0, of: Plan.read(from: place)) }
+    return try PlannedRun.mend(place, rejecting: rejection, progress: progress)
   }
 
   /// How far it is, as the ledger says now.

@@ -16,6 +16,26 @@ public final class Worker: Sendable {
     case coordinator(address: String, keys: String)
   }
 
+  /// The Python process that started this one and computes in its stead.
+  public struct PythonHost: Sendable {
+    /// The model of the run that it computes; nil: the only one that Python computes.
+    public let model: String?
+    /// What computes, in words, for the archive.
+    public let summary: String
+    /// A pipe's end to write questions to.
+    public let questions: Int32
+    /// A pipe's end to read answers from.
+    public let answers: Int32
+    /// A memory file that both map.
+    public let memory: Int32
+
+    /// A host; the descriptors are open and nobody else's.
+    public init(model: String?, summary: String, questions: Int32, answers: Int32, memory: Int32) {
+      (self.model, self.summary) = (model, summary)
+      (self.questions, self.answers, self.memory) = (questions, answers, memory)
+    }
+  }
+
   private let daemon: WorkerDaemon
   private let times: StreamTimes
   private let logger: Logger
@@ -24,26 +44,37 @@ public final class Worker: Sendable {
   ///
   /// - Parameters:
   ///   - patience: seconds to wait for a coordinator that is not there yet, or does not answer.
+  ///   - python: computes in this program's stead, the one model that it has.
   ///   - logger: told what is waited for and what is done.
   /// - Returns: nil where the run is done.
   /// - Throws: `CoordinationError` where none comes, or an error of the keys.
   public static func join(
-    _ place: Place, computation: Computation = Computation(), patience: Int = 600, logger: Logger
+    _ place: Place, computation: Computation = Computation(), patience: Int = 600, python: PythonHost? = nil,
+    logger: Logger
   ) throws -> Worker? {
     guard let found = try FoundPlace(place, patience: patience, logger) else { return nil }
-    return try Worker(found, computation, patience: patience, logger)
+    return try Worker(found, computation, patience: patience, python: python, logger)
   }
 
-  private init(_ place: FoundPlace, _ computation: Computation, patience: Int, _ logger: Logger) throws {
+  private init(
+    _ place: FoundPlace, _ computation: Computation, patience: Int, python: PythonHost?, _ logger: Logger
+  ) throws {
     (self.logger, times) = (logger, StreamTimes())
+    let exchange = python.map {
+      PythonExchange(
+        questions: $0.questions, answers: $0.answers, memory: $0.memory, batch: computation.batch, summary: $0.summary)
+    }
     daemon = try WorkerDaemon(
       connect: place.address, security: place.security,
       configuration: WorkerConfiguration(
         streams: computation.streams, prefetch: computation.streams, version: Release.version, runID: place.runID,
-        patience: .seconds(patience), locate: place.locate, remark: place.remark),
+        patience: .seconds(patience), kind: python.map { .python(model: $0.model) } ?? .native, locate: place.locate,
+        remark: place.remark),
       computer: ShardEvaluator(
         batch: computation.batch, memory: WorkerMemory.ofModels(of: computation.memory), version: Release.version,
-        times: times), times: times, logger: logger)
+        times: times, answerer: exchange), times: times, logger: logger)
+    // Without it nothing can be computed here.
+    exchange?.start { [daemon] in daemon.drain() }
   }
 
   /// Works until it is dismissed or drained. Call it once.

@@ -7,8 +7,8 @@ extension WireMessage {
   /// Raised, too, where programs would compute other bits of the same shard: in 2 noises have other random numbers.
   /// Since 3 a worker tells what its surroundings did from what a shard is; since 4 a task says step by step what is done to a
   /// picture; since 5 also what is left out of the network, results hold named variables, and occlusion rounds down.
-  /// Since 8 a heartbeat tells how far its worker is.
-  public static let protocolVersion: UInt32 = 8
+  /// Since 8 a heartbeat tells how far its worker is; since 9 a worker says what it computes.
+  public static let protocolVersion: UInt32 = 9
 
   /// The message as one frame: a protobuf `Envelope`, see `Protocol/wire.proto`.
   ///

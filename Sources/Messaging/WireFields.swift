@@ -94,8 +94,27 @@ extension WireMessage.Hello {
     self.init(
       workerID: wire.workerID, host: wire.host, credits: Int(wire.credits),
       version: wire.version, instructionSet: wire.instructionSet, runID: wire.runID,
-      held: try FieldCheck.shards(wire.held, "held"))
+      held: try FieldCheck.shards(wire.held, "held"), kind: try Self.kind(wire))
     try check()
+  }
+
+  private static let python = "python"
+
+  private static func kind(_ wire: WireHello) throws(WireError) -> WorkerKind {
+    switch wire.engine {
+    case "" where wire.model.isEmpty: return .native
+    case python: return .python(model: wire.model.isEmpty ? nil : wire.model)
+    default:
+      throw .field("engine", found: "\(wire.engine.prefix(60))", allowed: "nothing without a model, or \(python)")
+    }
+  }
+
+  /// The kind as a message has it.
+  fileprivate var engine: (engine: String, model: String) {
+    switch kind {
+    case .native: ("", "")
+    case .python(let model): (Self.python, model ?? "")
+    }
   }
 
   fileprivate func check() throws(WireError) {
@@ -104,6 +123,7 @@ extension WireMessage.Hello {
     _ = try FieldCheck.text(version, "version")
     _ = try FieldCheck.text(instructionSet, "instruction_set")
     _ = try FieldCheck.text(runID, "run_id")
+    _ = try FieldCheck.text(engine.model, "model")
     _ = try FieldCheck.number(credits, "credits", 1...WireLimits.heldShards)
   }
 }
@@ -119,6 +139,7 @@ extension WireHello {
     instructionSet = hello.instructionSet
     runID = hello.runID
     held = try FieldCheck.wire(hello.held, "held")
+    (engine, model) = hello.engine
   }
 }
 

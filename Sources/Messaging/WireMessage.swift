@@ -50,12 +50,15 @@ public enum WireMessage: Sendable, Equatable {
     public var runID: String
     /// Shards waiting, being computed, or computed and not yet acknowledged.
     public var held: [ShardAttempt]
+    /// What the worker computes.
+    public var kind: WorkerKind
 
     /// A worker's introduction.
     public init(
       workerID: String, host: String, credits: Int, version: String, instructionSet: String,
-      runID: String = "", held: [ShardAttempt] = []
+      runID: String = "", held: [ShardAttempt] = [], kind: WorkerKind = .native
     ) {
+      self.kind = kind
       self.workerID = workerID
       self.host = host
       self.credits = credits

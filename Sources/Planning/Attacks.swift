@@ -22,7 +22,7 @@ extension Plan {
             "attacks with \(attack.method.rawValue), which needs \(attack.leastClasses) classes, but \(model.name) has "
               + "\(model.classCount); choose another method")
         }
-        guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
+        guard let architecture = try model.ownArchitecture() else {
           continue
         }
         guard attack.method.needsGradients else { continue }
@@ -40,7 +40,7 @@ extension Plan {
     for benchmark in manifest.benchmarks {
       guard case .gradient? = benchmark.conditions.lazy.compactMap(\.saliency).first?.source else { continue }
       for model in manifest.models where benchmark.evaluates(model.name) {
-        let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint)
+        let architecture = try model.ownArchitecture()
         do throws(GradientError) { try architecture?.checkGradient() } catch {
           throw ManifestError(
             file: file, line: nil, column: nil,

@@ -1,17 +1,4 @@
 import Benchmarks
-import Networks
-
-extension ModelSpecification {
-  /// How many outputs the model has, as its checkpoint says.
-  ///
-  /// - Throws: `CheckpointError` for one that cannot be read or does not fit.
-  func outputs() throws -> Int {
-    guard let architecture = try Architecture.named(self.architecture, checkpoint: checkpoint) else {
-      throw ShardExchangeError.malformed("there is no architecture \(self.architecture)")
-    }
-    return try architecture.classCount(of: checkpoint)
-  }
-}
 
 extension Plan {
   /// Refuses a model on a benchmark whose classes are not its outputs: all would be computed and nothing scored.

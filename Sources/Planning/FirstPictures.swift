@@ -87,9 +87,9 @@ extension Plan {
   public var preparation: [String] {
     manifest.models.enumerated().flatMap { index, model in
       var lines = ["\(model.name): \(model.preprocessing)"]
-      if let note = (try? Architecture.named(model.architecture, checkpoint: model.checkpoint))?.recipeNote(
-        for: model.preprocessing)
-      {
+      if let found = try? PretrainedConfiguration(beside: model.checkpoint), found.preprocessing == model.preprocessing {
+        lines.append("\(model.name): as \(found.path.plain) says")
+      } else if let note = (try? model.ownArchitecture())?.recipeNote(for: model.preprocessing) {
         lines.append("\(model.name): \(note)")
       }
       for benchmark in manifest.benchmarks.indices {
@@ -117,8 +117,9 @@ extension Plan {
 
   /// The size of the images that a model's network takes.
   static func input(of model: ModelSpecification) throws -> PictureSize {
-    guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
-      throw PlanningError.unknown(model: model.name, architecture: model.architecture)
+    guard let architecture = try model.ownArchitecture() else {
+      let side = model.preprocessing.crop ?? 0
+      return PictureSize(width: side, height: side)
     }
     return PictureSize(width: architecture.inputWidth, height: architecture.inputHeight)
   }

@@ -22,7 +22,7 @@ extension Plan {
       let lesions = benchmark.conditions.compactMap(\.lesion)
       guard let first = lesions.first else { continue }
       for model in manifest.models where benchmark.evaluates(model.name) {
-        guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
+        guard let architecture = try model.ownArchitecture() else {
           continue
         }
         let candidates = first.candidates(in: architecture).count

@@ -23,6 +23,8 @@ public struct ModelSpecification: Sendable, Hashable, Codable {
   public let preprocessing: Preprocessing
   /// What becomes of an ONNX model's output where that is no plain logits; nil otherwise.
   public var outputNote: String?
+  /// What computes it where this program does not.
+  public var python: PythonModel?
 }
 
 /// How the work is cut and retried.

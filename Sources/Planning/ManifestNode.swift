@@ -33,6 +33,12 @@ struct ManifestNode {
     return result
   }
 
+  /// Whether it is a mapping that has each of these keys.
+  func hasAll(_ keys: [String]) -> Bool {
+    guard case .mapping(let mapping) = node else { return false }
+    return keys.allSatisfy { mapping[Node($0)] != nil }
+  }
+
   /// The sequence's elements.
   func sequence() throws -> [ManifestNode] {
     guard case .sequence(let sequence) = node else { throw failure("\(path) must be a list") }

@@ -154,7 +154,16 @@ public struct ManifestReader {
 
 extension ManifestReader {
   func model(_ node: ManifestNode) throws -> ModelSpecification {
-    let keys = try node.mapping(known: ["name", "architecture", "checkpoint", "precision", "gemm", "preprocess"])
+    let keys = try node.mapping(
+      known: [
+        "name", "engine", "architecture", "checkpoint", "precision", "gemm", "preprocess", "callable", "classes",
+      ])
+    let isPython: Bool = try keys["engine"]?.choice([(word: "native", value: false), ("python", true)]) ?? false
+    if isPython { return try pythonModel(node, keys) }
+    for key in ["callable", "classes"] {
+      guard let found = keys[key] else { continue }
+      throw found.failure("\(found.path) is for models that Python computes; add engine: python, or take it away")
+    }
     let checkpointNode = try required("checkpoint", in: keys, of: node)
     let checkpoint = try existing(checkpointNode, folder: false)
     let architecture = try architecture(keys["architecture"], of: checkpoint, checkpointNode, in: node)
@@ -165,15 +174,8 @@ extension ManifestReader {
     if precision == .bf16, gemm != .native, let node = keys["gemm"] {
       throw node.failure("precision bf16 needs gemm native: OpenBLAS computes in fp32")
     }
-    let name = try keys["name"]?.identifier() ?? Self.usualName(architecture, checkpoint)
-    guard !ArchiveNames.reserved.contains(name) else {
-      throw (keys["name"] ?? node).failure(
-        "a model cannot be named \"\(name)\", as a group of the archive is; give it another name with the key \"name\"")
-    }
-    guard name != "gradient" else {
-      throw (keys["name"] ?? node).failure(
-        "a model cannot be named \"gradient\", which the key saliency takes for a word")
-    }
+    let name =
+      try keys["name"].map { try modelName($0) } ?? modelName(Self.usualName(architecture, checkpoint), node)
     return ModelSpecification(
       name: name,
       architecture: architecture.name,
@@ -181,8 +183,24 @@ extension ManifestReader {
       checkpointDigest: "",
       gemm: gemm,
       precision: precision,
-      preprocessing: try preprocessing(keys["preprocess"], for: architecture),
+      preprocessing: try preprocessing(keys["preprocess"], for: architecture, beside: checkpointNode, checkpoint),
       outputNote: architecture.outputNote)
+  }
+
+  /// What a model's `preprocess` may say.
+  static let preprocessKeys = ["resize", "crop", "interpolation", "mean", "std"]
+
+  func modelName(_ node: ManifestNode) throws -> String { try modelName(try node.identifier(), node) }
+
+  private func modelName(_ name: String, _ node: ManifestNode) throws -> String {
+    guard !ArchiveNames.reserved.contains(name) else {
+      throw node.failure(
+        "a model cannot be named \"\(name)\", as a group of the archive is; give it another name with the key \"name\"")
+    }
+    guard name != "gradient" else {
+      throw node.failure("a model cannot be named \"gradient\", which the key saliency takes for a word")
+    }
+    return name
   }
 
   /// The architecture that a manifest names, perhaps with the side of its images; an ONNX model tells its own.
@@ -228,10 +246,20 @@ extension ManifestReader {
     return String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
   }
 
-  func preprocessing(_ node: ManifestNode?, for architecture: Architecture) throws -> Preprocessing {
+  /// What a manifest says of a model's pictures; what it leaves out is as the `config.json` beside the checkpoint has it, if there
+  /// is one of timm's for images of that size, and else as the architecture's weights were published.
+  func preprocessing(
+    _ node: ManifestNode?, for architecture: Architecture, beside checkpointNode: ManifestNode, _ checkpoint: String
+  ) throws -> Preprocessing {
     let side = architecture.inputHeight
-    let usual = architecture.defaultPreprocessing
-    let keys = try node?.mapping(known: ["resize", "crop", "interpolation", "mean", "std"]) ?? [:]
+    var usual = architecture.defaultPreprocessing
+    do {
+      if let found = try PretrainedConfiguration(beside: checkpoint), found.side == side { usual = found.preprocessing }
+    } catch {
+      // Who says all of it needs no file.
+      if node?.hasAll(Self.preprocessKeys) != true { throw checkpointNode.failure(error.description) }
+    }
+    let keys = try node?.mapping(known: Self.preprocessKeys) ?? [:]
     let crop = try keys["crop"]?.integer(in: 1...4096) ?? side
     if let node = keys["crop"], crop != side {
       throw node.failure("crop is \(crop), but \(architecture.name) takes \(side)x\(side) images")
@@ -244,13 +272,14 @@ extension ManifestReader {
       resize: resize, crop: crop,
       interpolation: try keys["interpolation"]?.choice(
         Interpolation.allCases.map { (word: $0.rawValue, value: $0) }) ?? usual.interpolation,
-      mean: try channels(keys["mean"], named: ImageStatistics.imageNetMean, positive: false) ?? usual.mean,
-      std: try channels(keys["std"], named: ImageStatistics.imageNetStandardDeviation, positive: true) ?? usual.std)
+      mean: try keys["mean"].map { try channels($0, named: ImageStatistics.imageNetMean, positive: false) }
+        ?? usual.mean,
+      std: try keys["std"].map { try channels($0, named: ImageStatistics.imageNetStandardDeviation, positive: true) }
+        ?? usual.std)
   }
 
   /// `imagenet`, one number, or a list of three.
-  private func channels(_ node: ManifestNode?, named imagenet: [Float], positive: Bool) throws -> [Float]? {
-    guard let node else { return nil }
+  func channels(_ node: ManifestNode, named imagenet: [Float], positive: Bool) throws -> [Float] {
     if node.node.string == "imagenet" { return imagenet }
     let numbers: [Double?]
     if case .sequence = node.node {

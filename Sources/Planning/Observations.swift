@@ -169,7 +169,7 @@ extension Plan {
     try manifest.models.map { model in
       let isPlain = manifest.benchmarks.allSatisfy { $0.observed == .logits }
       let architecture =
-        isPlain ? nil : try Architecture.named(model.architecture, checkpoint: model.checkpoint)
+        isPlain ? nil : try model.ownArchitecture()
       return try manifest.benchmarks.map { benchmark in
         guard benchmark.evaluates(model.name) else { return ObservedShape([]) }
         guard benchmark.observed != .logits, let architecture else { return .logits(classes: model.classCount) }

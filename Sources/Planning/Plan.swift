@@ -35,11 +35,12 @@ public struct Plan: Sendable {
     let manifest = try ManifestReader(file: manifestPath).read()
     var models: [ModelSpecification] = []
     for var model in manifest.models {
-      note("reading \(model.checkpoint)")
-      model.checkpointDigest = try FileDigest.checkpoint(model.checkpoint)
+      if !model.checkpoint.isEmpty { note("reading \(model.checkpoint)") }
+      model.checkpointDigest = try model.digest()
       model.classCount = try model.outputs()
       if let output = model.outputNote { note("\(model.name): \(output)") }
-      if let doubt = try? CheckpointReader.open(model.checkpoint).doubt(about: model.architecture) {
+      if model.python == nil, let doubt = try? CheckpointReader.open(model.checkpoint).doubt(about: model.architecture)
+      {
         note("\(model.name): \(doubt)")
       }
       models.append(model)
@@ -63,6 +64,7 @@ public struct Plan: Sendable {
       pictures: try zip(manifest.benchmarks, listings).map { try FirstPictures(benchmark: $0, listing: $1).sizes() },
       shapes: try shapes(of: resolved, manifestPath),
       created: Date().formatted(.iso8601))
+    try plan.checkPythonModels(manifestPath)
     try plan.checkFit()
     try plan.checkScorable(manifestPath)
     try plan.checkLesions(manifestPath)
@@ -250,7 +252,7 @@ extension Plan {
   /// - Returns: files that have another time than when the run was planned, and contents that nobody read then.
   @discardableResult
   public func checkInputsUnchanged() throws -> [TouchedData] {
-    for model in manifest.models where try FileDigest.checkpoint(model.checkpoint) != model.checkpointDigest {
+    for model in manifest.models where try model.digest() != model.checkpointDigest {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
     let stamps = try stamps.all()

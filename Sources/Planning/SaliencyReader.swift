@@ -14,6 +14,10 @@ extension ManifestReader {
           "\(node.path) is \"\(name.prefix(60))\", but must be gradient, the name of one of the models, or a mapping with "
             + "architecture and checkpoint")
       }
+      guard model.python == nil else {
+        throw node.failure(
+          "\(node.path) is \"\(name)\", which Python computes: its attention is not known; name another model")
+      }
       let found = try named(model.architecture, model.checkpoint, node)
       return try network(
         found, model.checkpoint, head: nil, node, mean: model.preprocessing.mean, std: model.preprocessing.std)
@@ -22,7 +26,7 @@ extension ManifestReader {
     let checkpointNode = try required("checkpoint", in: keys, of: node)
     let checkpoint = try existing(checkpointNode, folder: false)
     let found = try architecture(keys["architecture"], of: checkpoint, checkpointNode, in: node)
-    let preprocessing = try preprocessing(keys["preprocess"], for: found)
+    let preprocessing = try preprocessing(keys["preprocess"], for: found, beside: checkpointNode, checkpoint)
     return try network(
       found, checkpoint, head: keys["head"], node, mean: preprocessing.mean, std: preprocessing.std)
   }

@@ -201,6 +201,12 @@ public struct Scheduler: Sendable {
     ].compactMap { $0 }.min()
   }
 
+  /// Whether every shard is recorded, set aside or replaced.
+  public var isFinished: Bool { recordedCount + setAsideCount + splitCount == shards.count }
+
+  /// Whether there is a worker that was heard in time.
+  public var hasLiveWorkers: Bool { !liveWorkers.isEmpty }
+
   /// How many shards stand where.
   public var counts: Counts {
     Counts(
@@ -233,7 +239,6 @@ public struct Scheduler: Sendable {
     apply(event, now)
     expire(now)
     assign(now)
-    let isFinished = recordedCount + setAsideCount + splitCount == shards.count
     if isFinished, !wasFinished { actions.append(.finished) }
     wasFinished = isFinished
     if onBrokenInvariant != nil { checkInvariants() }

@@ -4,8 +4,38 @@ import Networks
 import Planning
 import Records
 
-/// What a shard observes of images that are ready for its network, batch by batch.
-struct ImageObserver {
+/// What says what is observed of images that are ready for their model, batch by batch.
+protocol ImageObserving {
+  var task: ShardTask { get }
+  /// What is observed.
+  var shape: ObservedShape { get }
+  /// Whether it is given values in [0, 1], not normalised ones.
+  var takesUnitValues: Bool { get }
+  /// Values of an image.
+  var imageSize: Int { get }
+
+  /// The variables' numbers, each [image, numbers].
+  ///
+  /// - Parameters:
+  ///   - values: [count, height, width, 3], of which the first are those of the images.
+  ///   - offsets: which images of the shard they are.
+  ///   - keep: is given the values in [0, 1], after all that the condition does to them, where other models are asked, too.
+  func observe(_ values: [Float], at offsets: [Int], keep: ([Float]) -> Void) throws -> [[Float]]
+}
+
+extension ImageObserving {
+  /// What is wrong with an image's numbers, in words; nil where nothing is.
+  func problem(in numbers: [ArraySlice<Float>]) -> String? {
+    // Other models' answers are not there yet.
+    task.observed.problem(in: task.observed.isOfAnswers ? Array(numbers.prefix(1)) : numbers)
+  }
+
+  /// Numbers an image of each variable.
+  var counts: [Int] { shape.variables.map { $0.count(atMost: 1 << 30) ?? 0 } }
+}
+
+/// What a shard observes by its network.
+struct ImageObserver: ImageObserving {
   let task: ShardTask
   let network: ShardNetwork
   let shape: ObservedShape
@@ -16,15 +46,9 @@ struct ImageObserver {
       of: network.classifier.architecture, classCount: network.classifier.classCount, others: task.others)
   }
 
-  /// Whether it is given values in [0, 1], not normalised ones.
+  var imageSize: Int { network.imageSize }
   var takesUnitValues: Bool { task.condition.asksNetworks || task.observed.needsLabels || !task.others.isEmpty }
 
-  /// The variables' numbers, each [image, numbers].
-  ///
-  /// - Parameters:
-  ///   - values: [count, height, width, 3], of which the first are those of the images.
-  ///   - offsets: which images of the shard they are.
-  ///   - keep: is given the values in [0, 1], after all that the condition does to them, where other models are asked, too.
   func observe(_ values: [Float], at offsets: [Int], keep: ([Float]) -> Void) throws -> [[Float]] {
     var values = values
     var unknown: [Int] = []
@@ -51,15 +75,6 @@ struct ImageObserver {
       return offsets.indices.flatMap { image in numbers(of: variable, image, seen, images: offsets.count, count) }
     }
   }
-
-  /// What is wrong with an image's numbers, in words; nil where nothing is.
-  func problem(in numbers: [ArraySlice<Float>]) -> String? {
-    // Other models' answers are not there yet.
-    task.observed.problem(in: task.observed.isOfAnswers ? Array(numbers.prefix(1)) : numbers)
-  }
-
-  /// Numbers an image of each variable.
-  var counts: [Int] { shape.variables.map { $0.count(atMost: 1 << 30) ?? 0 } }
 
   private func logits(_ values: [Float], count: Int) throws -> [Float] {
     var rows = [Float](repeating: .nan, count: count * network.classifier.classCount)

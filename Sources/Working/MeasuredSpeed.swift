@@ -16,11 +16,12 @@ public struct MeasuredSpeed: Sendable {
 
   /// Measures a model of a plan: batches that are computed, and a few pictures of each benchmark.
   ///
+  /// nil of a model that Python computes.
+  ///
   /// - Throws: `CheckpointError` where the checkpoint cannot be read, or what measuring throws.
-  public init(of plan: Plan, model: Int, batch: Int) throws {
+  public init?(of plan: Plan, model: Int, batch: Int) throws {
     let specification = plan.manifest.models[model]
-    guard let architecture = try Architecture.named(specification.architecture, checkpoint: specification.checkpoint)
-    else { throw ShardExchangeError.malformed("this program knows no architecture \(specification.architecture)") }
+    guard let architecture = try specification.ownArchitecture() else { return nil }
     func seconds(withGradient: Bool) throws -> Double {
       1
         / (try ModelBenchmark.run(

@@ -192,8 +192,8 @@ final class ModelStore: Sendable {
   }
 
   private static func architecture(of specification: ModelSpecification) throws -> Architecture {
-    guard let found = try Architecture.named(specification.architecture, checkpoint: specification.checkpoint) else {
-      throw ShardExchangeError.malformed("this worker knows no architecture \(specification.architecture)")
+    guard let found = try specification.ownArchitecture() else {
+      throw ShardExchangeError.malformed("\(specification.name) is computed by Python, not by this worker")
     }
     return found
   }

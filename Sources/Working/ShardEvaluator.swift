@@ -13,12 +13,19 @@ public final class ShardEvaluator: ShardComputer {
   private let provenance: [String: String]
   private let times: StreamTimes
   private let stores: ShardStores
+  private let answerer: (any LogitsAnswerer)?
 
   /// An evaluator that runs the network on up to `batch` images at a time; the logits do not depend on it. `times` is
   /// told where the time goes.
   ///
-  /// - Parameter memory: bytes that models, their sessions and the pictures of frost may take.
-  public init(batch: Int, memory: Int, version: String, times: StreamTimes = StreamTimes()) {
+  /// - Parameters:
+  ///   - memory: bytes that models, their sessions and the pictures of frost may take.
+  ///   - answerer: computes the logits, of models that Python computes; nil: this program does, of all others.
+  public init(
+    batch: Int, memory: Int, version: String, times: StreamTimes = StreamTimes(),
+    answerer: (any LogitsAnswerer)? = nil
+  ) {
+    self.answerer = answerer
     self.times = times
     self.batch = max(1, batch)
     stores = ShardStores(memory: memory, batch: self.batch)
@@ -39,6 +46,11 @@ public final class ShardEvaluator: ShardComputer {
   /// The same, counting passes while it goes on.
   public func compute(task data: Data, counting passes: PassCounter) throws -> Data {
     let task = try ShardTask(decoding: data)
+    if let python = task.model.python { return try answered(task, python, counting: passes) }
+    guard answerer == nil else {
+      throw ShardExchangeError.malformed(
+        "\(task.model.name) is not computed by Python, as all is that this worker computes")
+    }
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
     guard task.observed.isOfImages else {
@@ -55,7 +67,8 @@ public final class ShardEvaluator: ShardComputer {
       let preparation = ImagePreparation(
         task: task, frostPictures: frost, inputHeight: network.classifier.inputHeight,
         inputWidth: network.classifier.inputWidth)
-      var evaluation = try ShardEvaluation(preparation, network, batch: batch, times: times)
+      var evaluation = ShardEvaluation(
+        preparation, try ImageObserver(task, network), counting: passes, batch: batch, times: times)
       try evaluation.run()
       if !network.change.leftOut.isEmpty { provenance["left_out"] = network.change.leftOut.joined(separator: " ") }
       return (evaluation.output(provenance: provenance), evaluation.kept)
@@ -66,6 +79,21 @@ public final class ShardEvaluator: ShardComputer {
       output = output.replacing(place + 1, with: logits, failing: failures)
     }
     return try output.encoded()
+  }
+
+  /// The output of a shard whose model Python computes.
+  private func answered(_ task: ShardTask, _ python: PythonModel, counting passes: PassCounter) throws -> Data {
+    guard let answerer else {
+      throw ShardExchangeError.malformed("\(task.model.name) is computed by Python, which this worker does not have")
+    }
+    let observer = try AnsweredObserver(task, python, answerer)
+    let preparation = ImagePreparation(
+      task: task, frostPictures: try stores.frost(of: task), inputHeight: observer.height, inputWidth: observer.width)
+    var evaluation = ShardEvaluation(preparation, observer, counting: passes, batch: batch, times: times)
+    try evaluation.run()
+    var provenance = provenance
+    (provenance["engine"], provenance["answered_by"]) = ("python", answerer.summary)
+    return try evaluation.output(provenance: provenance).encoded()
   }
 
   /// What another model of the run answers to the values of images, [image, class]; NaN for images that there are none of.
@@ -113,7 +141,7 @@ private struct ShardEvaluation {
   let times: StreamTimes
   /// The values in [0, 1] of images of which other models are asked, too.
   private(set) var kept: [(offset: Int, values: [Float])] = []
-  private let observer: ImageObserver
+  private let observer: any ImageObserving
   private let passes: PassCounter
   private let preparation: ImagePreparation
   private let imageSize: Int
@@ -121,12 +149,14 @@ private struct ShardEvaluation {
   private var numbers: [[Float]]
   private var failures: [ImageFailure] = []
 
-  init(_ preparation: ImagePreparation, _ network: ShardNetwork, batch: Int, times: StreamTimes) throws {
-    (self.preparation, self.batch, self.times) = (preparation, batch, times)
+  init(
+    _ preparation: ImagePreparation, _ observer: any ImageObserving, counting passes: PassCounter, batch: Int,
+    times: StreamTimes
+  ) {
+    (self.preparation, self.observer, self.batch, self.times) = (preparation, observer, batch, times)
+    self.passes = passes
     task = preparation.task
-    imageSize = network.imageSize
-    passes = network.passes
-    observer = try ImageObserver(task, network)
+    imageSize = observer.imageSize
     numbers = observer.counts.map { Array(repeating: .nan, count: preparation.task.paths.count * $0) }
   }
 

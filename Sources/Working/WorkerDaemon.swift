@@ -23,6 +23,8 @@ public struct WorkerConfiguration: Sendable {
   public var version: String
   /// The run that the worker is meant for; nil takes any.
   public var runID: String?
+  /// What it computes.
+  public var kind: WorkerKind
   /// How long a coordinator may stay silent.
   public var patience: Duration
   /// Says where the coordinator listens now; asked while it is silent, as another one may have taken its place elsewhere.
@@ -32,9 +34,10 @@ public struct WorkerConfiguration: Sendable {
 
   /// A configuration.
   public init(
-    streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration,
+    streams: Int, prefetch: Int, version: String, runID: String?, patience: Duration, kind: WorkerKind = .native,
     locate: (@Sendable () -> Whereabouts?)? = nil, remark: (@Sendable () -> String?)? = nil
   ) {
+    self.kind = kind
     self.locate = locate
     self.remark = remark
     self.streams = max(1, streams)
@@ -253,7 +256,8 @@ private struct WorkerSession {
         .init(
           workerID: workerID, host: ProcessInfo.processInfo.hostName,
           credits: configuration.streams + configuration.prefetch, version: configuration.version,
-          instructionSet: InstructionSet.chosen.rawValue, runID: runID, held: Array(held.keys))))
+          instructionSet: InstructionSet.chosen.rawValue, runID: runID, held: Array(held.keys),
+          kind: configuration.kind)))
   }
 
   /// Follows a coordinator that listens elsewhere now: introduces itself there, with what it holds.

@@ -22,9 +22,7 @@ public enum WorkerMemory {
     }
     let kept = manifest.benchmarks.compactMap(\.observed.mostImages).max() ?? 0
     for model in manifest.models {
-      guard let architecture = try Architecture.named(model.architecture, checkpoint: model.checkpoint) else {
-        continue
-      }
+      guard let architecture = try model.ownArchitecture() else { continue }
       let needs = architecture.estimatedMemory(
         maximumBatch: batch, precision: model.precision, withGradients: withGradients)
       let image = architecture.inputHeight * architecture.inputWidth * 3 * MemoryLayout<Float>.stride

@@ -47,6 +47,7 @@ struct CoordinateCommand: ParsableCommand {
     RunProgress.tell(coordinator.takenUp)
     if try !coordinator.isDone() {
       Terminal.complain("listening on \(coordinator.address); workers: gauntlet work --run \(run.folder.path)")
+      run.plan.pythonAdvice(folder: run.folder.path).forEach { Terminal.complain($0) }
       let monitoring = try place.map { try coordinator.monitor(at: $0) }
       try RunProgress.show(drain: { coordinator.drain() }) { try coordinator.perform(onStatus: $0) }
       withExtendedLifetime(monitoring) {}

@@ -41,7 +41,9 @@ struct Gauntlet: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
-      ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self, SignCommand.self,
+      LogsCommand.self,
+      CancelCommand.self, ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self,
+      SignCommand.self,
       ReportCommand.self, CompareCommand.self,
       InspectCommand.self, DoctorCommand.self, BenchCommand.self,
       KeysCommand.self, DemoCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,

@@ -24,7 +24,7 @@ extension InspectCommand {
     }
   }
 
-  private func speeds(of plan: Plan) throws -> [MeasuredSpeed] {
+  private func speeds(of plan: Plan) throws -> [MeasuredSpeed?] {
     let progress = ProgressLine("measuring")
     defer { progress.finish() }
     let models = plan.manifest.models
@@ -42,13 +42,13 @@ struct ManifestInspection {
   let streams: Int
   /// Bytes of a worker of so many streams, about.
   let memory: Int
-  /// By model; nil where nothing was measured.
-  let speeds: [MeasuredSpeed]?
+  /// By model, nil of those that Python computes; nil where nothing was measured.
+  let speeds: [MeasuredSpeed?]?
 
   var lines: [String] {
     let manifest = plan.manifest
     var lines = ["run \(manifest.run), seed \(manifest.seed)"]
-    lines += manifest.models.map { "model \($0.name): \($0.architecture), \($0.checkpoint)" }
+    lines += manifest.models.map { "model \($0.name): \($0.summary)" }
     lines += plan.preparation.map { "pictures of \($0)" } + plan.assumptions.map { "data of \($0)" }
     for (benchmark, listing) in zip(manifest.benchmarks, plan.listings) {
       lines.append(
@@ -60,7 +60,8 @@ struct ManifestInspection {
     lines.append("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
     lines.append(
       String(format: "memory of a worker of %d streams: about %.1f GB", streams, Double(memory) / 1e9))
-    return lines + cost + (speeds.map { zip(manifest.models, $0).map { speed($0.name, $1) } } ?? [])
+    return lines + cost
+      + zip(manifest.models, speeds ?? []).compactMap { model, speed in speed.map { text(model.name, $0) } }
   }
 
   // MARK: - The cost
@@ -93,10 +94,18 @@ struct ManifestInspection {
   private func row(_ names: [String], _ costs: [PlannedCost]) -> [String] {
     let passes = costs.reduce(Passes()) { $0 + $1.passes }
     let sign = passes.isUpperBound ? "< " : ""
-    let hours = speeds.map { speeds in costs.reduce(0) { $0 + speeds[$1.model].coreHours(of: $1) } }
+    let hours = coreHours(of: costs)
     return names + ["\(costs.reduce(0) { $0 + $1.results })", sign + "\(passes.forward)"]
-      + [passes.gradients > 0 ? sign + "\(passes.gradients)" : "-"] + (hours.map { [sign + Self.text($0)] } ?? [])
+      + [passes.gradients > 0 ? sign + "\(passes.gradients)" : "-"]
+      + (speeds == nil ? [] : [hours.map { sign + Self.text($0) } ?? "-"])
       + [Disk.size(UInt64(costs.reduce(0) { $0 + $1.archiveBytes }))]
+  }
+
+  /// Of what this program computes; nil where it computes nothing of it, or nothing was measured.
+  private func coreHours(of costs: [PlannedCost]) -> Double? {
+    guard let speeds else { return nil }
+    let hours = costs.compactMap { cost in speeds[cost.model].map { $0.coreHours(of: cost) } }
+    return hours.isEmpty ? nil : hours.reduce(0, +)
   }
 
   private static func text(_ hours: Double) -> String {
@@ -104,7 +113,7 @@ struct ManifestInspection {
   }
 
   /// `vit-nano: 1500 images/s forward, 400 with gradients (3.8 forward passes each), on one core (avx512)`.
-  private func speed(_ model: String, _ speed: MeasuredSpeed) -> String {
+  private func text(_ model: String, _ speed: MeasuredSpeed) -> String {
     var text = String(format: "%@: %.4g images/s forward", model, 1 / speed.forward)
     if let gradient = speed.gradient {
       text += String(format: ", %.4g with gradients (%.1f forward passes each)", 1 / gradient, gradient / speed.forward)
@@ -162,7 +171,7 @@ struct ManifestInspection {
       return Cost(
         images: costs.reduce(0) { $0 + $1.results }, forwardPasses: passes.forward, gradientPasses: passes.gradients,
         isUpperBound: passes.isUpperBound,
-        coreHours: speeds.map { speeds in costs.reduce(0) { $0 + speeds[$1.model].coreHours(of: $1) } },
+        coreHours: coreHours(of: costs),
         archiveBytes: costs.reduce(0) { $0 + $1.archiveBytes })
     }
     return Report(
@@ -170,8 +179,8 @@ struct ManifestInspection {
       models: manifest.models.enumerated().map { place, model in
         Model(
           name: model.name, architecture: model.architecture, checkpoint: model.checkpoint,
-          forwardPerSecond: speeds.map { 1 / $0[place].forward },
-          gradientsPerSecond: speeds?[place].gradient.map { 1 / $0 })
+          forwardPerSecond: speeds?[place].map { 1 / $0.forward },
+          gradientsPerSecond: (speeds?[place]?.gradient).map { 1 / $0 })
       },
       benchmarks: zip(manifest.benchmarks, plan.listings).map { benchmark, listing in
         Benchmark(

@@ -20,6 +20,7 @@ struct ShownLocalRun {
   private func compute() throws {
     let local = try LocalRun(run, options: options, logger: Logs.stderrLogger("gauntlet.coordinator"))
     RunProgress.tell(local.takenUp)
+    run.plan.pythonAdvice(folder: run.folder.path).forEach { Terminal.complain($0) }
     try RunProgress.show(drain: { local.drain() }) { try local.compute(onStatus: $0) }
   }
 }

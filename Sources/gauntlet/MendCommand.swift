@@ -11,16 +11,17 @@ struct MendCommand: ParsableCommand {
       alone needs only gauntlet resume. Example: gauntlet mend runs/miniature
 
       With --reject it also takes back results that turned out wrong, such as those of a machine with bad memory or of \
-      somebody who should not have had a key: all that a worker computed, or one shard. They are computed anew by gauntlet \
+      somebody who should not have had a key: all that a worker computed, one shard, or conditions of a model on a benchmark. They are computed anew by gauntlet \
       resume; the ledger keeps who computed them, and their files stay beside the others under names that end in \
-      .rejected-1, as does the archive. Example: gauntlet mend runs/miniature --reject node7-4242-1234567
+      .rejected-1, as does the archive. Examples: gauntlet mend runs/miniature --reject node7-4242-1234567
+                gauntlet mend runs/miniature --reject vit-nano/imagenet-c/corruption=contrast/severity=3
       """)
 
   @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Option(
     help: ArgumentHelp(
-      "Take back the results of a worker, by its name as in gauntlet status, or of a shard, by its number.",
-      valueName: "worker-or-shard")) var reject: String?
+      "Take back the results of a worker, by its name as in gauntlet status, of a shard, by its number, or of MODEL/BENCHMARK, perhaps with /AXIS=VALUE.",
+      valueName: "what")) var reject: String?
 
   func run() throws {
     let progress = ProgressLine("checking")

@@ -21,6 +21,10 @@ struct WorkCommand: ParsableCommand {
   @OptionGroup var log: LogArguments
   @Option(help: "Seconds to wait for a coordinator that is not there yet, or does not answer.") var patience = 600
   @Flag(help: .hidden) var exitWithParent = false
+  // The Python package starts this program with these: see `python/src/gauntlet/_work.py`.
+  @Option(help: .hidden) var pythonExchange: String?
+  @Option(help: .hidden) var pythonModel: String?
+  @Option(help: .hidden) var pythonSummary: String?
 
   func run() throws {
     log.begin()
@@ -28,6 +32,7 @@ struct WorkCommand: ParsableCommand {
     try Usage.check(patience, in: 1...1_000_000, option: "--patience")
     if exitWithParent { Worker.dieWithParent() }
     let place = try place()
+    let python = try pythonHost()
     let logger = Logs.stderrLogger("gauntlet.worker", format: log.logFormat)
     logger.info(
       "started",
@@ -36,13 +41,28 @@ struct WorkCommand: ParsableCommand {
         "process": "\(ProcessInfo.processInfo.processIdentifier)", "streams": "\(computation.streams)",
         "memory": "\(computation.memory >> 20)M", "coordinator": "\(connect ?? "of " + (runFolder ?? ""))",
       ])
-    guard let worker = try Worker.join(place, computation: computation, patience: patience, logger: logger) else {
+    guard
+      let worker = try Worker.join(place, computation: computation, patience: patience, python: python, logger: logger)
+    else {
       logger.info("the run is done")
       return
     }
     let signals = TerminationSignals { worker.drain() }
     defer { withExtendedLifetime(signals) {} }
     try worker.perform()
+  }
+
+  /// The process that started this one to compute with it.
+  private func pythonHost() throws -> Worker.PythonHost? {
+    guard let pythonExchange else { return nil }
+    let descriptors = pythonExchange.split(separator: ",").compactMap { Int32($0) }
+    guard descriptors.count == 3, descriptors.allSatisfy({ $0 > 2 && fcntl($0, F_GETFD) >= 0 }) else {
+      throw UsageError(
+        "--python-exchange must be three open descriptors; gauntlet.work of the Python package gives them")
+    }
+    return Worker.PythonHost(
+      model: pythonModel, summary: pythonSummary ?? "", questions: descriptors[0], answers: descriptors[1],
+      memory: descriptors[2])
   }
 
   /// Refuses, before anything is logged, what never becomes a place to work at.

@@ -31,11 +31,11 @@ extension FaultyDiskTests {
     @Test(
       "Whenever the coordinator dies, what it acknowledged is there, nothing is recorded twice, and the run ends whole")
     func crashes() throws {
-      let scene = try CoordinationScene()
-      defer { scene.remove() }
+      let (scene, mixed) = (try CoordinationScene(), try CoordinationScene(withPython: true))
+      defer { for scene in [scene, mixed] { scene.remove() } }
       var (crashes, runs, parts) = (0, 0, 0)
       for seed in Self.seeds {
-        var run = CrashingRun(seed: seed, scene: scene)
+        var run = CrashingRun(seed: seed, scene: seed % 4 == 3 ? mixed : scene)
         // What a run leaves of its crashes another one has.
         repeat {
           try run.run(crashes: Self.points)
@@ -78,7 +78,8 @@ struct CoordinationScene {
 
   private static let images = 60
 
-  init() throws {
+  /// - Parameter withPython: with a second model, which workers of another kind compute.
+  init(withPython: Bool = false) throws {
     // In memory, where there is such a file system.
     let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : NSTemporaryDirectory()
     folder = RunFolder(place + "gauntlet-coordination-" + UUID().uuidString)
@@ -90,9 +91,13 @@ struct CoordinationScene {
     for index in 0..<Self.images {
       try picture.write(to: URL(fileURLWithPath: "\(folder.path)/val/class0/\(index).JPEG"))
     }
+    let python = """
+      , {name: p, engine: python, callable: f, classes: 10,
+         preprocess: {resize: 64, crop: 64, interpolation: bilinear, mean: 0, std: 1}}
+      """
     let text = """
       run: crashes
-      models: [{name: m, architecture: resnet-nano, checkpoint: \(repository)/models/resnet-nano.safetensors}]
+      models: [{name: m, architecture: resnet-nano, checkpoint: \(repository)/models/resnet-nano.safetensors}\(withPython ? python : "")]
       benchmarks: [{kind: imagenet-val, root: val, scored: false}]
       sharding: {images: 6}
       """
@@ -129,6 +134,7 @@ private struct SceneSource: WorkSource {
   let world: SimulatedCoordination
 
   var runID: String { real.runID }
+  var lanes: WorkerLanes { real.lanes }
   func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data {
     world.note(shard)
     return shard.task
@@ -169,7 +175,7 @@ struct CrashingRun {
     self.scene = scene
     self.seed = seed
     random = SeededRandom(seed: seed)
-    world = SimulatedCoordination(seed: seed, result: scene.result)
+    world = SimulatedCoordination(seed: seed, lanes: scene.plan.lanes, result: scene.result)
     files = FaultyFiles(root: scene.folder.path)
   }
 
@@ -179,7 +185,7 @@ struct CrashingRun {
     unlink(scene.folder.ledger)
     try scene.ledger.write(to: URL(fileURLWithPath: scene.folder.ledger))
     gauntlet_disk_watch(scene.folder.ledger, random.next())
-    world = SimulatedCoordination(seed: random.next(), result: scene.result)
+    world = SimulatedCoordination(seed: random.next(), lanes: scene.plan.lanes, result: scene.result)
     files = FaultyFiles(root: scene.folder.path)
     recorded = []
     takenUp = []

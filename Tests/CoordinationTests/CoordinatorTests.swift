@@ -16,7 +16,8 @@ import Working
     let runID = "run-1"
     let stored = Mutex<[Int64: [Data]]>([:])
     let refused: Int64?
-    init(refused: Int64? = nil) { self.refused = refused }
+    let lanes: WorkerLanes
+    init(refused: Int64? = nil, lanes: WorkerLanes = WorkerLanes()) { (self.refused, self.lanes) = (refused, lanes) }
     func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data { Data("\(shard.id)".utf8) }
     func check(_ payload: Data, for shard: ShardDefinition) throws(InvalidResult) {
       if shard.id == refused || payload.isEmpty { throw InvalidResult(reason: "not believed") }
@@ -46,14 +47,17 @@ import Working
     let keys: KeyStore
     let ledger: Ledger
 
-    init(shards: Int) throws {
+    /// Shards of one model, of 1 image each; after them those of a second model.
+    init(shards: Int, ofSecond: Int = 0) throws {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       keys = KeyStore(folder: folder + "/keys")
       try keys.create()
       ledger = try Ledger.create(
         at: folder + "/ledger.sqlite", run: ["id": "run-1"],
         shards: ShardTable(
-          cells: [ShardCell(model: 0, benchmark: 0, condition: 0, imageCount: shards, shardImages: 1)]))
+          cells: [shards, ofSecond].enumerated().map {
+            ShardCell(model: $0, benchmark: 0, condition: 0, imageCount: $1, shardImages: 1)
+          }))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -68,13 +72,14 @@ import Working
     }
 
     func worker(
-      _ address: String, _ computer: any ShardComputer, version: String = "1",
+      _ address: String, _ computer: any ShardComputer, version: String = "1", kind: WorkerKind = .native,
       locate: (@Sendable () -> Whereabouts?)? = nil
     ) throws -> WorkerDaemon {
       try WorkerDaemon(
         connect: address, security: keys.clientSecurity(),
         configuration: WorkerConfiguration(
-          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(600), locate: locate),
+          streams: 2, prefetch: 2, version: version, runID: "run-1", patience: .seconds(600), kind: kind,
+          locate: locate),
         computer: computer, logger: Self.silent)
     }
 
@@ -337,6 +342,42 @@ import Working
     #expect(computer.computed.withLock { $0 } == ["0": 1, "1": 1])
     let attempts = try place.ledger.attempts()
     #expect(attempts.count == 2 && attempts.allSatisfy { $0.outcome == .recorded && $0.worker != "stranger" })
+  }
+
+  /// Says of which shards a computer was asked.
+  private final class Listing: ShardComputer {
+    let shards = Mutex<Set<String>>([])
+    func compute(task: Data) throws -> Data {
+      shards.withLock { _ = $0.insert(String(decoding: task, as: UTF8.self)) }
+      return task
+    }
+  }
+
+  @Test(
+    "A worker that computes one model by Python is given that model's shards alone; one of no such model is refused")
+  func kindsOfWorkers() throws {
+    let place = try Place(shards: 3, ofSecond: 4)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source(lanes: WorkerLanes(models: ["torch"], ofModel: [0, 1]))
+    let coordinator = try place.coordinator(source)
+    let address = coordinator.boundAddress
+    let refused = Mutex<String?>(nil)
+    let stranger = try place.worker(address, Doubler(), kind: .python(model: "jax"))
+    let (native, python) = (Listing(), Listing())
+    let workers = Mutex<DispatchGroup?>(nil)
+    let daemons = [
+      try place.worker(address, native), try place.worker(address, python, kind: .python(model: "torch")),
+    ]
+    Thread.detachNewThread {
+      // First, so that there is something left that it could be given.
+      do { _ = try stranger.run() } catch { refused.withLock { $0 = "\(error)" } }
+      workers.withLock { $0 = runWorkers(daemons) }
+    }
+    #expect(try coordinator.run() == .finished)
+    workers.withLock { $0 }?.wait()
+    #expect(refused.withLock { $0 }?.contains("has no model jax with engine: python; it has torch") == true)
+    #expect(native.shards.withLock { $0 } == ["0", "1", "2"])
+    #expect(python.shards.withLock { $0 } == ["3", "4", "5", "6"])
   }
 
   /// Receives until a message is one that is waited for; a worker that is sent home or refused meanwhile throws.

@@ -56,6 +56,7 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
   private var joined: [String: (peer: PeerID, heardAt: Double)] = [:]
   /// Who says another's name, by connection.
   private var intruders: [PeerID: String] = [:]
+  private let lanes: WorkerLanes
   private let result: (ShardDefinition, _ failing: Int?) -> Data
 
   private(set) var now = 1_000.0
@@ -75,10 +76,11 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
   private(set) var trace: UInt64 = 0
 
   /// - Parameter result: what a worker sends of a shard; one of its images may be unreadable.
-  init(seed: UInt64, result: @escaping (ShardDefinition, _ failing: Int?) -> Data) {
+  init(seed: UInt64, lanes: WorkerLanes, result: @escaping (ShardDefinition, _ failing: Int?) -> Data) {
     random = SeededRandom(seed: seed)
-    self.result = result
-    for _ in 0..<3 { addWorker() }
+    (self.lanes, self.result) = (lanes, result)
+    for _ in 0..<3 { addWorker(.native) }
+    for model in lanes.models { for _ in 0..<2 { addWorker(.python(model: model)) } }
     add(.fault, after: 5)
   }
 
@@ -215,8 +217,16 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
     guard let worker = byPeer[peer], workers[worker].lives, workers[worker].peer == peer else {
       return random.chance(0.5) ? .unreachable : .sent
     }
+    if case .lease(let shard, _) = message { checkLane(of: shard.shard, workers[worker]) }
     for _ in 0..<copies() { add(.told(message, peer), after: latency()) }
     return .sent
+  }
+
+  /// A worker is given what it can compute.
+  private func checkLane(of shard: Int64, _ worker: SimulatedWorker) {
+    guard let model = leased[shard]?.model else { return }
+    let lane = lanes.ofModel.indices.contains(model) ? lanes.ofModel[model] : 0
+    if (try? lanes.lane(of: worker.kind)) != lane { violate("\(worker.name) of another lane is given shard \(shard)") }
   }
 
   private func acknowledge(_ shard: ShardAttempt, of worker: String) {
@@ -259,10 +269,11 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
 
   // MARK: Workers
 
-  private func addWorker() {
+  private func addWorker(_ kind: WorkerKind) {
     workers.append(
       SimulatedWorker(
-        name: "w\(workers.count)", credits: 2 + random.next(below: 3), pace: 0.2 + 2 * random.unit() * random.unit()))
+        name: "w\(workers.count)", kind: kind, credits: 2 + random.next(below: 3),
+        pace: 0.2 + 2 * random.unit() * random.unit()))
     connect(workers.count - 1)
     greet(workers.count - 1)
     add(.beat(workers.count - 1), after: Self.heartbeatSeconds * random.unit())
@@ -274,7 +285,7 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
       .hello(
         .init(
           workerID: this.name, host: "h", credits: this.credits, version: "1", instructionSet: "", runID: "",
-          held: this.held.map(\.shard))), worker)
+          held: this.held.map(\.shard), kind: this.kind)), worker)
   }
 
   private func offer(_ worker: Int, sentBefore: Double) {
@@ -319,7 +330,7 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
       work(worker)
     case .rejection:
       workers[worker].lives = false
-      addWorker()
+      addWorker(workers[worker].kind)
     default: break
     }
   }
@@ -360,11 +371,11 @@ final class SimulatedCoordination: WorkerLine, CoordinatorClock, WriterExecutor,
     switch random.next(below: 8) {
     case 0:
       workers[worker].lives = false
-      addWorker()
+      addWorker(workers[worker].kind)
     case 1:
       say(.goodbye, worker)
       workers[worker].lives = false
-      addWorker()
+      addWorker(workers[worker].kind)
     case 2: workers[worker].cutUntil = now + 2 * Self.leaseSeconds * random.unit()
     case 3, 4: connect(worker)
     case 5:
@@ -390,6 +401,8 @@ private struct SimulatedWorker {
   }
 
   let name: String
+  /// What it computes.
+  let kind: WorkerKind
   let credits: Int
   /// Seconds that an image takes.
   let pace: Double

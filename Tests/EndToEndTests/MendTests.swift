@@ -236,4 +236,24 @@ import Testing
     let attempts = try Ledger.open(at: folder.ledger, readOnly: true).attempts().filter { $0.shard == 2 }
     #expect(attempts.map(\.attempt) == [1, 2] && attempts.map(\.outcome) == [.withdrawn, .recorded])
   }
+
+  @Test("One condition's results are taken back by their names, and computed once more", .timeLimit(.minutes(30)))
+  func rejectCondition() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let shards = try total().shards
+    for (name, words) in [
+      ("nobody/imagenet-val", "there is no model nobody"),
+      ("replknet-nano/imagenet-z", "there is no benchmark imagenet-z"),
+      ("replknet-nano/imagenet-c/severity=9", "is one of 1, 2"), ("replknet-nano/imagenet-val/fog", "like AXIS=VALUE"),
+    ] {
+      let refused = try CommandLineTool.run(["mend", folder.path, "--reject", name])
+      #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
+    }
+    let mended = try CommandLineTool.run(
+      ["mend", folder.path, "--reject", "replknet-nano/imagenet-c/corruption=contrast/severity=2"])
+    // Twenty images, five a shard.
+    #expect(mended.status == 0 && mended.output.contains("4 results taken back"), "\(mended.errors)\(mended.output)")
+    #expect(try total().recorded == shards - 4)
+    try expectWhole()
+  }
 }

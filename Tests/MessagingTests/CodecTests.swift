@@ -12,6 +12,11 @@ import Testing
         .init(
           workerID: "w-1", host: "node", credits: 4, version: "1", instructionSet: "avx2", runID: "r",
           held: [shard])),
+      .hello(
+        .init(
+          workerID: "w-2", host: "", credits: 1, version: "1", instructionSet: "", kind: .python(model: "torch"))),
+      .hello(
+        .init(workerID: "w-3", host: "", credits: 1, version: "1", instructionSet: "", kind: .python(model: nil))),
       .heartbeat(held: []), .heartbeat(held: [shard, shard], passes: [0, .max]),
       .heartbeat(held: [shard, ShardAttempt(shard: 0, attempt: 1)]),
       .result(shard, payload: Data(0..<255), computeNanoseconds: .max),

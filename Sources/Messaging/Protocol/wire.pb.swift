@@ -170,6 +170,12 @@ nonisolated struct WireHello: Sendable {
   /// Shards waiting, being computed, or computed and not yet acknowledged.
   var held: [WireShardAttempt] = []
 
+  /// What computes the worker's shards: nothing for this program's own networks, or python.
+  var engine: String = String()
+
+  /// The model that it computes, where the engine has but one; empty: the run's only one.
+  var model: String = String()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -518,7 +524,7 @@ nonisolated extension WireShardAttempt: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Hello"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{1}host\0\u{2}\u{2}credits\0\u{1}version\0\u{3}instruction_set\0\u{3}run_id\0\u{1}held\0\u{c}\u{3}\u{1}")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{1}host\0\u{2}\u{2}credits\0\u{1}version\0\u{3}instruction_set\0\u{3}run_id\0\u{1}held\0\u{1}engine\0\u{1}model\0\u{c}\u{3}\u{1}")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -533,6 +539,8 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 6: try { try decoder.decodeSingularStringField(value: &self.instructionSet) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.runID) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.held) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.engine) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.model) }()
       default: break
       }
     }
@@ -560,6 +568,12 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.held.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.held, fieldNumber: 8)
     }
+    if !self.engine.isEmpty {
+      try visitor.visitSingularStringField(value: self.engine, fieldNumber: 9)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -571,6 +585,8 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.instructionSet != rhs.instructionSet {return false}
     if lhs.runID != rhs.runID {return false}
     if lhs.held != rhs.held {return false}
+    if lhs.engine != rhs.engine {return false}
+    if lhs.model != rhs.model {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from ._archive import Archive, Model, open
 from ._compare import Comparison, Pair, compare
-from ._errors import ArchiveError, MissingExtraError, NotComparableError
+from ._errors import ArchiveError, MissingExtraError, NotComparableError, WorkError
 from ._evaluation import Evaluation
 from ._figure import Figure
 from ._tables import Table, table
+from ._work import WorkSummary, work
 
 if TYPE_CHECKING:
     import pandas
@@ -43,11 +44,14 @@ __all__ = [
     "NotComparableError",
     "Pair",
     "Table",
+    "WorkError",
+    "WorkSummary",
     "compare",
     "frame",
     "open",
     "plot",
     "table",
+    "work",
 ]
 
 

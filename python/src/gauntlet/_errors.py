@@ -15,6 +15,10 @@ class NotComparableError(ValueError):
     """Results that are not of the same images, classes or conditions."""
 
 
+class WorkError(RuntimeError):
+    """A worker that could not join a run, or not go on with it."""
+
+
 class MissingExtraError(ImportError):
     """An optional package that is not installed."""
 
