@@ -63,7 +63,7 @@ $(PYTHON_TESTS): python/pyproject.toml
 # The documentation as a site, site/index.html; a link that leads nowhere is an error. mkdocs.yml says what it has, and
 # tools/docs_hook.py adds README and the Python package.
 docs: $(DOCS_TOOLS)
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 $(DOCS_TOOLS): tools/docs-requirements.txt
 	python3 -m venv .venv-docs
