@@ -20,6 +20,7 @@ from ._compare import Comparison, Pair, compare
 from ._errors import ArchiveError, MissingExtraError, NotComparableError, WorkError
 from ._evaluation import Evaluation
 from ._figure import Figure
+from ._publish import model_card, results_json
 from ._tables import Table, table
 from ._work import WorkSummary, work
 
@@ -48,8 +49,10 @@ __all__ = [
     "WorkSummary",
     "compare",
     "frame",
+    "model_card",
     "open",
     "plot",
+    "results_json",
     "table",
     "work",
 ]
