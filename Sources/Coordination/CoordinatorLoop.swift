@@ -18,6 +18,8 @@ package struct CoordinatorLoop {
   private var scheduler: LaneScheduler
   private var members = Members()
   private var isFinished = false
+  /// Lanes whose workers were sent home.
+  private var dismissedLanes: Set<Int> = []
   /// Why no worker can compute anything.
   private var stall: String?
   private var refusedMessages = 0
@@ -282,6 +284,7 @@ package struct CoordinatorLoop {
         ])
     }
     try send(.welcome(greeting), to: peer)
+    if scheduler.idleLanes.contains(lane) { return try send(.shutdown(reason: Self.nothingLeft), to: peer) }
     let held = hello.runID.isEmpty || hello.runID == source.runID ? hello.held : []
     try handle(
       .joined(
@@ -329,7 +332,20 @@ package struct CoordinatorLoop {
     }
     writer.add(journal)
     journal.removeAll(keepingCapacity: true)
+    try dismissIdle()
   }
+
+  /// Sends workers home for whom nothing is left, though there is for others.
+  private mutating func dismissIdle() throws {
+    let idle = scheduler.idleLanes.subtracting(dismissedLanes)
+    guard !idle.isEmpty else { return }
+    dismissedLanes.formUnion(idle)
+    for worker in members.all where idle.contains(scheduler.lane(of: worker)) {
+      try send(.shutdown(reason: Self.nothingLeft), to: worker)
+    }
+  }
+
+  private static let nothingLeft = "all that this worker can compute is done"
 
   /// Does what the scheduler decided; gives an event where a lease did not reach its worker.
   private mutating func perform(_ action: Scheduler.Action) throws -> Scheduler.Event? {

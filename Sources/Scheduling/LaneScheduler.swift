@@ -90,6 +90,15 @@ public struct LaneScheduler: Sendable {
     lanes.indices.filter { !lanes[$0].isFinished && !lanes[$0].hasLiveWorkers }
   }
 
+  /// Lanes of which all is done, while others have something left: their workers are of no use any more.
+  public var idleLanes: Set<Int> {
+    let done = lanes.indices.filter { lanes[$0].isFinished }
+    return done.count < lanes.count ? Set(done) : []
+  }
+
+  /// The lane of a worker.
+  public func lane(of worker: String) -> Int { laneOfWorker[worker] ?? 0 }
+
   /// Told of what should hold after an event and does not, for simulations.
   package mutating func onBrokenInvariant(_ tell: @escaping @Sendable (String) -> Void) {
     for lane in lanes.indices { lanes[lane].onBrokenInvariant = tell }
@@ -164,8 +173,6 @@ extension LaneScheduler {
       } ?? []
     }
   }
-
-  private func lane(of worker: String) -> Int { laneOfWorker[worker] ?? 0 }
 
   /// The shards of the worker's own lane in that lane's numbers, with their places among all.
   private func own(_ held: [ShardAttempt], of worker: String) -> [(Int, ShardAttempt)] {

@@ -353,6 +353,28 @@ import Working
     }
   }
 
+  @Test("A worker that can compute nothing of what is left is sent home, and so is one that comes later")
+  func idleKind() throws {
+    let place = try Place(shards: 2, ofSecond: 1)
+    defer { withExtendedLifetime(place) {} }
+    let source = Source(lanes: WorkerLanes(models: ["torch"], ofModel: [0, 1]))
+    let coordinator = try place.coordinator(source)
+    let address = coordinator.boundAddress
+    let outcomes = Mutex<[WorkerOutcome]>([])
+    let daemons = try (0..<2).map { _ in try place.worker(address, Listing()) }
+    let python = try place.worker(address, Listing(), kind: .python(model: nil))
+    Thread.detachNewThread {
+      for daemon in daemons {
+        if let outcome = try? daemon.run() { outcomes.withLock { $0.append(outcome) } }
+      }
+      // Only now, so that the others cannot have been dismissed by the end of the run.
+      _ = try? python.run()
+    }
+    #expect(try coordinator.run() == .finished)
+    let dismissed = WorkerOutcome.dismissed(reason: "all that this worker can compute is done")
+    #expect(outcomes.withLock { $0 } == [dismissed, dismissed])
+  }
+
   @Test(
     "A worker that computes one model by Python is given that model's shards alone; one of no such model is refused")
   func kindsOfWorkers() throws {
