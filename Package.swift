@@ -138,7 +138,7 @@ let package = Package(
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
       ]),
-    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks"]),
+    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks", crypto]),
     // Its name is not the command's, Gauntlet, since some file systems would take their folders and modules for one.
     library(
       "GauntletKit",
@@ -209,7 +209,7 @@ let package = Package(
       ],
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
-    tests("Reporting", ["Records", "Archives", "Benchmarks"]),
+    tests("Reporting", ["Records", "Archives", "Benchmarks", crypto]),
     // A disk that loses what was not synced, for SQLite.
     .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
     tests(
