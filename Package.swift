@@ -144,7 +144,7 @@ let package = Package(
       "GauntletKit",
       [
         "Archives", "Benchmarks", "Coordination", "Durable", "Imaging", "Kernels", "Launching", "Machine", "Messaging",
-        "Monitoring", "Networks", "Planning", "Reporting", "Scheduling", "Working", logging,
+        "Monitoring", "Networks", "Planning", "Records", "Reporting", "Scheduling", "Working", logging,
       ]),
     library(
       "Benches",

@@ -48,7 +48,7 @@ struct ShowCommand: ParsableCommand {
     print(
       "\(pictures.count - problems.count) of \(disagreement.total) pictures of \(name) that \(right) answers right and "
         + "\(wrong) wrong: \(output)")
-    if !disagreement.isOfSamePixels { print("as \(wrong) is given them; \(right) is given other pixels") }
+    if !disagreement.isOfSamePixels { print("as \(wrong) is given them; \(right) may be given other pixels") }
     for problem in problems { Terminal.complain("gauntlet: \(problem)") }
     if !problems.isEmpty { throw ExitStatus.setAside }
   }
