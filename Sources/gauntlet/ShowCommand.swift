@@ -10,7 +10,7 @@ struct ShowCommand: ParsableCommand {
       They are chosen by the logits of the run's archive and made anew, as the network that is wrong was given them: the exact \
       pixels, before mean and standard deviation. answers.csv says of each its class and the wrong answer, index.csv the \
       rest. The data must be where the run read it. Exit status 1: there are none, or some could not be made.
-      Example: gauntlet show runs/miniature --right vit-nano --wrong resnet-nano --benchmark imagenet-a -n 6 -o differences
+      Example: gauntlet show runs/miniature --right vit-nano --wrong replknet-nano --benchmark imagenet-c -n 6 -o differences
       """)
 
   @Argument(help: "The run's folder, with its archive.") var folder: String
