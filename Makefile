@@ -9,12 +9,13 @@ GAUNTLET := $(BUILD)/gauntlet
 PYTHON := .venv/bin/python
 DIST_PYTHON := .venv-dist/bin/python
 DIST_TOOLS := .venv-dist/installed
+DOCS_TOOLS := .venv-docs/installed
 PYTHON_TESTS := .venv-python/tested
 RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test dist wheel try-dist test-python sbom kubernetes simulate chaos full-disk strangers live-page sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test dist wheel try-dist test-python docs sbom kubernetes simulate chaos full-disk strangers live-page sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) demo . --run $(RUN)
@@ -57,6 +58,16 @@ test-python: $(PYTHON_TESTS)
 $(PYTHON_TESTS): python/pyproject.toml
 	python3 -m venv .venv-python
 	.venv-python/bin/pip install --quiet './python[test]'
+	touch $@
+
+# The documentation as a site, site/index.html; a link that leads nowhere is an error. mkdocs.yml says what it has, and
+# tools/docs_hook.py adds README and the Python package.
+docs: $(DOCS_TOOLS)
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+$(DOCS_TOOLS): tools/docs-requirements.txt
+	python3 -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet -r tools/docs-requirements.txt
 	touch $@
 
 # What the program is made of: Swift packages and shared libraries with versions and digests, as CycloneDX.
@@ -188,4 +199,4 @@ bench: build
 	$(GAUNTLET) bench coordinator
 
 clean:
-	rm -rf .build .build-* .venv-corruptions .venv-dist .venv-python $(RUN) $(DATA)
+	rm -rf .build .build-* .venv-corruptions .venv-dist .venv-docs .venv-python site $(RUN) $(DATA)

@@ -56,7 +56,8 @@ final class LiveRun: Sendable {
       return state.withLock { state in
         let (phase, reason) = Self.phase(&state, workers, isEnding: coordinator.isEnding, ContinuousClock.now - start)
         return LiveMoment(
-          time: Date().timeIntervalSince1970, phase: phase, reason: reason, status: state.status, workers: workers,
+          time: Date().timeIntervalSince1970, phase: phase, reason: reason, status: state.status,
+          workers: state.end == nil ? workers : nil,
           interim: tally.counts, isCounting: !recount.hasEnded, rates: state.rates.rates)
       }
     }

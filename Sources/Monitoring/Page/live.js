@@ -53,7 +53,7 @@
     const cells = [];
     const rows = [];
     said.rows.forEach((name, place) => {
-      const row = make("tr", {}, makeHead("row", name, kind !== "dots" || place % 5 === 0));
+      const row = make("tr", {}, makeHead("row", name, kind !== "dots" || said.rows.length <= 20 || place % 5 === 0));
       rows.push(row);
       said.columns.forEach((column) => {
         const value = make("b");
@@ -203,6 +203,8 @@
     showClock();
   }
 
+  const isOver = () => state.phase === "done" || state.phase === "stopped";
+
   function showOverall() {
     const images = state.images || 0;
     const done = (state.recorded || 0) + (state.lost || 0);
@@ -210,13 +212,12 @@
     byID("bar").firstElementChild.style.width = `${share}%`;
     set(byID("bar"), "aria-valuenow", share.toFixed(0));
     say(byID("done"), images ? `${count(done)} of ${count(images)} images, ${share.toFixed(1)} %; ${count(state.shardsRecorded)} of ${count(state.shards)} shards` : "Nothing is known yet.");
-    const isOver = state.phase === "done" || state.phase === "stopped";
-    tile("rate", state.rate === undefined || isOver ? "-" : rate(state.rate), "images/s, last 5 min");
-    tile("left", isOver || !state.left ? "-" : duration(state.left), state.left && !isOver ? "at that rate" : "");
+    tile("rate", state.rate === undefined || isOver() ? "-" : rate(state.rate), "images/s, last 5 min");
+    tile("left", isOver() || !state.left ? "-" : duration(state.left), state.left && !isOver() ? "at that rate" : "");
     const crowd = state.workers;
     tile("crowd", crowd ? count(crowd.total) : "-", crowd && crowd.total ? crowdWords(crowd.counts) : "");
     tile("lost", count(state.lost || 0), state.shardsLost ? `images; ${count(state.shardsLost)} shards set aside` : "images");
-    say(byID("counting"), state.counted === undefined || isOver ? "" : `; being counted anew after a restart: ${count(state.counted)} of ${count(state.shardsRecorded)} shards`);
+    say(byID("counting"), state.counted === undefined || isOver() ? "" : `; being counted anew after a restart: ${count(state.counted)} of ${count(state.shardsRecorded)} shards`);
     document.title = `${share.toFixed(0)} % - ${run} - Gauntlet`;
   }
 
@@ -256,15 +257,16 @@
   }
 
   function showWorkers() {
+    // Once the run has ended nothing is said of them.
     const said = state.workers || { total: 0, shown: [] };
     const list = byID("workers");
     const hidden = said.total - said.shown.length;
-    say(byID("workers-note"), said.total === 0 ? "None is connected." : hidden > 0 ? `${count(said.shown.length)} of ${count(said.total)} are shown, those that need a look first.` : "");
+    say(byID("workers-note"), isOver() ? "The run has ended." : said.total === 0 ? "None is connected." : hidden > 0 ? `${count(said.shown.length)} of ${count(said.total)} are shown, those that need a look first.` : "");
     while (list.children.length > said.shown.length) list.lastChild.remove();
     said.shown.forEach((worker, place) => {
       let row = list.children[place];
       if (!row) {
-        row = make("li", {}, make("span", { class: "name" }), make("span", { class: "task" }), make("progress", { max: "1" }), make("span", { class: "rate" }), make("span", { class: "heard" }));
+        row = make("li", {}, make("span", { class: "name" }), make("span", { class: "task" }), make("progress", { max: "1", value: "0" }), make("span", { class: "rate" }), make("span", { class: "heard" }));
         list.append(row);
       }
       const [name, task, progress, speed, heard] = row.children;

@@ -20,6 +20,7 @@ from ._compare import Comparison, Pair, compare
 from ._errors import ArchiveError, MissingExtraError, NotComparableError
 from ._evaluation import Evaluation
 from ._figure import Figure
+from ._publish import model_card, results_json
 from ._tables import Table, table
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ __all__ = [
     "Table",
     "compare",
     "frame",
+    "model_card",
     "open",
     "plot",
+    "results_json",
     "table",
 ]
 

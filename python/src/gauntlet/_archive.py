@@ -208,6 +208,18 @@ class Archive(Mapping[str, "Model"]):
         """
         return _frame.frame([self], benchmark=benchmark, metric=metric)
 
+    def to_parquet(self, path: str | os.PathLike[str], benchmark: str | None = None, metric: str | None = None) -> None:
+        """Writes :meth:`frame` as a Parquet file, for pandas, polars, DuckDB or Spark. Needs pyarrow.
+
+        Args:
+            path: the file; one that is there is replaced.
+            benchmark: only this one.
+            metric: only this one.
+
+        The file's schema metadata ``gauntlet`` are run, id, seed and version, as JSON.
+        """
+        _frame.to_parquet([self], path, benchmark=benchmark, metric=metric)
+
     def table(self, **options: Any) -> _tables.Table:
         """The models side by side on all benchmarks; see :func:`gauntlet.table`."""
         return _tables.table(self, **options)

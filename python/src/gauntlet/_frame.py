@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,20 +65,37 @@ def _of_figure(evaluation: Evaluation, figure: Figure) -> Iterator[dict[str, Any
             "high": float("nan") if figure.high is None else float(figure.high.values[place]),
             "unit": figure.unit,
             "less_is_better": figure.less_is_better,
-            "images": _images(evaluation, figure, coordinates),
+            "images": images_of(evaluation, figure, coordinates),
         }
 
 
-def _images(evaluation: Evaluation, figure: Figure, coordinates: dict[str, Any]) -> int:
+def images_of(evaluation: Evaluation, figure: Figure, coordinates: dict[str, Any] | None = None) -> int:
     """Images that a figure rests on: the most that one of its conditions has."""
     if figure.sets:
         counts = [evaluation._node.get("evaluated_" + name) for name in figure.sets]
         if all(count is not None for count in counts):
             return int(sum(np.nanmax(count[...]) for count in counts))
     evaluated = evaluation.evaluated
-    chosen = {name: value for name, value in coordinates.items() if name in evaluated.dims}
+    chosen = {name: value for name, value in (coordinates or {}).items() if name in evaluated.dims}
     values = evaluated.sel(chosen).values if chosen else evaluated.values
     return int(values.max()) if values.size else 0
+
+
+def to_parquet(archives: Sequence[Archive], path: str | os.PathLike[str], **chosen: str | None) -> None:
+    """The frame as a file; what the archives say of themselves is the schema's metadata `gauntlet`, JSON."""
+    pyarrow = need("pyarrow", "parquet", "a Parquet file")
+    parquet = need("pyarrow.parquet", "parquet", "a Parquet file")
+    table = pyarrow.Table.from_pandas(frame(archives, **chosen), preserve_index=False)
+    told = [{key: archive.attributes.get(key) for key in ("run", "run_id", "seed", "source", "planned")} for archive in archives]
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"gauntlet": json.dumps(told).encode()})
+    place = Path(path)
+    # Whole or not at all.
+    draft = place.with_name(place.name + ".unfinished")
+    try:
+        parquet.write_table(table, draft)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def frame(archives: Sequence[Archive], *, benchmark: str | None = None, metric: str | None = None) -> pandas.DataFrame:

@@ -105,9 +105,9 @@ def table(
         evaluations = [archive[name].get(benchmark) for archive, name in models]
         if not any(evaluations):
             raise KeyError(f"there is no benchmark {benchmark!r}")
-        measures = list(dict.fromkeys(figure.title for one in evaluations for figure in _compared(one)))
+        measures = list(dict.fromkeys(figure.title for one in evaluations for figure in compared(one)))
         for measure in measures:
-            figures = [next((figure for figure in _compared(one) if figure.title == measure), None) for one in evaluations]
+            figures = [next((figure for figure in compared(one) if figure.title == measure), None) for one in evaluations]
             if any(figure is not None and figure.is_defined for figure in figures):
                 lines.append((benchmark, measure, figures))
     cells = [[_cell(figure, intervals, digits) for figure in figures] for _, _, figures in lines]
@@ -126,7 +126,7 @@ def table(
     )
 
 
-def _compared(evaluation: Evaluation | None) -> list[Figure]:
+def compared(evaluation: Evaluation | None) -> list[Figure]:
     """The single figures by which models are compared."""
     if evaluation is None:
         return []
