@@ -98,8 +98,9 @@ public struct AnswerJudge: Sendable {
   /// Whether no logit is larger, and of equal ones none stands before it. Counted without a branch, so that it is vectorized.
   private static func isLargest(_ label: Int, _ logits: UnsafeBufferPointer<Float>) -> Bool {
     let wanted = logits[label]
-    var larger: Int32 = 0
-    for value in logits { larger &+= value > wanted ? 1 : 0 }
-    return larger == 0 && !logits[..<label].contains(wanted)
+    var before: Int32 = 0
+    for value in UnsafeBufferPointer(rebasing: logits[..<label]) { before &+= value >= wanted ? 1 : 0 }
+    for value in UnsafeBufferPointer(rebasing: logits[label...]) { before &+= value > wanted ? 1 : 0 }
+    return before == 0
   }
 }

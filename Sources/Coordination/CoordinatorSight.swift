@@ -3,18 +3,23 @@ import Shards
 
 /// What a coordinator's loop shows of its workers.
 extension CoordinatorLoop {
-  /// All workers now. In proportion to them and to what they have.
+  /// All workers now. In proportion to them, and to what those have that are shown one by one.
   package func workersSight() -> WorkersSight {
     let now = clock.now
-    return WorkersSight(
-      members.sights(at: now).compactMap { member in
-        guard let sight = scheduler.sight(of: member.name, at: now) else { return nil }
-        let state: WorkerSight.State =
-          !sight.isLive ? .silent : sight.isResting ? .resting : sight.held == 0 ? .idle : .computing
-        return WorkerSight(
-          name: member.name, host: member.host, state: state, held: sight.held,
-          shard: sight.shard.flatMap { ledger.definition(of: $0) }, progress: sight.progress,
-          imagesPerSecond: member.imagesPerSecond, silence: member.silence)
-      }, atMost: WorkerBoard.mostShown)
+    let states = members.unsorted.compactMap { name in
+      scheduler.standing(of: name, at: now).map { standing -> (name: String, state: WorkerSight.State) in
+        (
+          name, !standing.isLive ? .silent : standing.isResting ? .resting : standing.held == 0 ? .idle : .computing
+        )
+      }
+    }
+    let stateOfName = Dictionary(uniqueKeysWithValues: states.map { ($0.name, $0.state) })
+    return WorkersSight(states: states, atMost: WorkerBoard.mostShown) { name in
+      guard let member = members.sight(of: name, at: now), let sight = scheduler.sight(of: name) else { return nil }
+      return WorkerSight(
+        name: name, host: member.host, state: stateOfName[name] ?? .idle, held: sight.held,
+        shard: sight.shard.flatMap { ledger.definition(of: $0) }, progress: sight.progress,
+        imagesPerSecond: member.imagesPerSecond, silence: member.silence)
+    }
   }
 }

@@ -25,6 +25,9 @@ struct Members {
   /// The workers, by name.
   var all: [String] { members.keys.sorted() }
 
+  /// The workers, in no order.
+  var unsorted: some Collection<String> { members.keys }
+
   func contains(_ name: String) -> Bool { members[name] != nil }
 
   /// The connection that a worker is reached by.
@@ -67,11 +70,9 @@ struct Members {
   /// Images of a worker were recorded.
   mutating func note(_ images: Int, of name: String, at now: Double) { members[name]?.images.note(images, at: now) }
 
-  /// What is known of each besides its shards, in no order.
-  func sights(at now: Double) -> [(name: String, host: String, imagesPerSecond: Double?, silence: Double)] {
-    members.map { name, member in
-      (name, member.host, member.images.value(at: now), max(0, now - member.heardAt))
-    }
+  /// What is known of one besides its shards.
+  func sight(of name: String, at now: Double) -> (host: String, imagesPerSecond: Double?, silence: Double)? {
+    members[name].map { ($0.host, $0.images.value(at: now), max(0, now - $0.heardAt)) }
   }
 
   /// - Returns: whether it was there.

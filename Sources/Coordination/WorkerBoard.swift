@@ -54,11 +54,22 @@ public struct WorkersSight: Sendable, Equatable {
 
   /// The workers at a moment.
   public init(_ workers: [WorkerSight], atMost limit: Int) {
-    counts = Dictionary(workers.lazy.map { ($0.state, 1) }, uniquingKeysWith: +)
-    let order = Dictionary(uniqueKeysWithValues: WorkerSight.State.allCases.enumerated().map { ($1, $0) })
-    let ranks = workers.map { order[$0.state] ?? 0 }
-    shown = workers.indices.sorted { (ranks[$0], workers[$0].name) < (ranks[$1], workers[$1].name) }
-      .prefix(limit).map { workers[$0] }
+    self.init(states: workers.map { ($0.name, $0.state) }, atMost: limit) { name in
+      workers.first { $0.name == name }
+    }
+  }
+
+  /// The same where it takes time to see what a worker does: those that are shown alone are looked at.
+  init(
+    states: [(name: String, state: WorkerSight.State)], atMost limit: Int, look: (_ name: String) -> WorkerSight?
+  ) {
+    let names = Dictionary(grouping: states) { $0.state }.mapValues { $0.map { $0.name } }
+    counts = names.mapValues(\.count)
+    var chosen: [String] = []
+    for state in WorkerSight.State.allCases where chosen.count < limit {
+      chosen += (names[state] ?? []).sorted().prefix(limit - chosen.count)
+    }
+    shown = chosen.compactMap(look)
   }
 }
 

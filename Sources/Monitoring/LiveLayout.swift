@@ -69,7 +69,8 @@ struct LiveLayout: Sendable {
         for place in own where cells[place].model == model { places[place].headline = headline }
       }
       if definition.grid.axes.isEmpty {
-        addSets(of: definition, benchmark, evaluated.map { ($0, models[$0].name) }, own, tally, &room)
+        addSets(
+          of: definition, at: benchmark, evaluated.map { ($0, models[$0].name) }, own, judgedBy: tally, &room)
       } else if definition.grid.axes.count == 1 {
         addRows(of: definition, evaluated.map { ($0, models[$0].name) }, own, &room)
       } else {
@@ -80,8 +81,8 @@ struct LiveLayout: Sendable {
 
   /// A row a model, a column a named set of images; nothing where there are no sets that are judged.
   private mutating func addSets(
-    of definition: BenchmarkDefinition, _ benchmark: Int, _ models: [(place: Int, name: String)], _ own: [Int],
-    _ tally: InterimTally, _ room: inout Int
+    of definition: BenchmarkDefinition, at benchmark: Int, _ models: [(place: Int, name: String)], _ own: [Int],
+    judgedBy tally: InterimTally, _ room: inout Int
   ) {
     let count = definition.subsets.count * models.count
     guard definition.subsets.count > 1, count <= room, let first = models.first,

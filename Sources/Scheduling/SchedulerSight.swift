@@ -9,14 +9,21 @@ extension Scheduler {
     public let shard: Int64?
     /// How far it is with that one, 0 to 1, as its last heartbeat said.
     public let progress: Double
-    /// Whether it was heard within a lease's time.
-    public let isLive: Bool
-    /// Whether it gets nothing for a while.
-    public let isResting: Bool
+
+    /// A worker at a moment.
+    public init(held: Int, shard: Int64?, progress: Double) {
+      (self.held, self.shard, self.progress) = (held, shard, progress)
+    }
+  }
+
+  /// How many shards a worker has, whether it was heard within a lease's time, and whether it gets nothing for a while; nil of
+  /// one that has not joined or has left.
+  public func standing(of name: String, at now: Double) -> (held: Int, isLive: Bool, isResting: Bool)? {
+    workers[name].map { ($0.leases.count, liveWorkers.contains(name), $0.restsUntil > now) }
   }
 
   /// What a worker does now; nil of one that has not joined or has left. In proportion to the shards that it has.
-  public func sight(of name: String, at now: Double) -> Sight? {
+  public func sight(of name: String) -> Sight? {
     guard let worker = workers[name] else { return nil }
     var first: (index: Int, progress: Double, serial: UInt64)?
     for index in worker.leases {
@@ -28,7 +35,6 @@ extension Scheduler {
       if isNext { first = (index, progress, held.serial) }
     }
     return Sight(
-      held: worker.leases.count, shard: first.map { Int64($0.index) }, progress: first?.progress ?? 0,
-      isLive: liveWorkers.contains(name), isResting: worker.restsUntil > now)
+      held: worker.leases.count, shard: first.map { Int64($0.index) }, progress: first?.progress ?? 0)
   }
 }

@@ -26,7 +26,8 @@ import Testing
   /// The answer to a GET of an address of this machine.
   private static func get(_ url: String) throws -> String {
     let url = try #require(URL(string: url))
-    let client = try #require(HTTPClient(try #require(url.port)))
+    let port = try #require(url.port)
+    let client = try #require(HTTPClient(port))
     let query = url.query.map { "?\($0)" } ?? ""
     client.send("GET /\(query) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     return client.rest() ?? ""
