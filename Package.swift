@@ -139,13 +139,13 @@ let package = Package(
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
       ]),
-    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks"]),
+    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks", crypto]),
     // Its name is not the command's, Gauntlet, since some file systems would take their folders and modules for one.
     library(
       "GauntletKit",
       [
         "Archives", "Benchmarks", "Coordination", "Durable", "Imaging", "Kernels", "Launching", "Machine", "Messaging",
-        "Monitoring", "Networks", "Planning", "Reporting", "Scheduling", "Working", logging,
+        "Monitoring", "Networks", "Planning", "Records", "Reporting", "Scheduling", "Working", logging,
       ]),
     library(
       "Benches",
@@ -210,7 +210,7 @@ let package = Package(
       ],
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
-    tests("Reporting", ["Records", "Archives", "Benchmarks"]),
+    tests("Reporting", ["Records", "Archives", "Benchmarks", crypto]),
     // A disk that loses what was not synced, for SQLite.
     .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
     tests(

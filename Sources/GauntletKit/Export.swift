@@ -83,7 +83,7 @@ extension Export.Choice {
     return chosen
   }
 
-  private func cells(of benchmark: BenchmarkDefinition) throws -> [GridCell] {
+  func cells(of benchmark: BenchmarkDefinition) throws -> [GridCell] {
     let axes = benchmark.grid.axes
     var wanted = [Set<String>](repeating: [], count: axes.count)
     for text in conditions {
