@@ -119,9 +119,10 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library("Diagnosis", ["Durable", "Machine", "Kernels", "Archives", "Messaging", "Coordination"]),
-    library(
-      "Monitoring",
-      ["Durable", "Coordination", "Planning", "Listening", nioCore, nioHTTP1]),
+    .target(
+      name: "Monitoring",
+      dependencies: ["Durable", "Benchmarks", "Coordination", "Planning", "Listening", nioCore, nioHTTP1],
+      resources: [.embedInCode("Page/live.html"), .embedInCode("Page/live.css"), .embedInCode("Page/live.js")]),
     library(
       "Working",
       [
@@ -149,8 +150,8 @@ let package = Package(
     library(
       "Benches",
       [
-        "Coordination", "Durable", "Imaging", "Kernels", "KernelsAVX512", "Messaging", "Planning", "Shards", "Tensors",
-        logging,
+        "Coordination", "Durable", "Imaging", "Kernels", "KernelsAVX512", "Messaging", "Monitoring", "Planning",
+        "Shards", "Tensors", logging, nioCore,
       ]),
     .executableTarget(
       name: "gauntlet",
@@ -194,7 +195,7 @@ let package = Package(
         "Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Networks", "Planning", "Tensors",
         logging,
       ]),
-    tests("Monitoring", ["Coordination", "Planning", nioCore]),
+    tests("Monitoring", ["Coordination", "Planning", "Records", nioCore]),
     tests("Diagnosis"),
     tests("Scheduling", ["Shards"]),
     tests("Listening", [nioCore]),
@@ -215,8 +216,8 @@ let package = Package(
     tests(
       "Coordination",
       [
-        "Records", "Shards", "Archives", "Durable", "Messaging", "Planning", "Scheduling", "Working", "CFaultyDisk",
-        logging, crypto,
+        "Records", "Shards", "Archives", "Benchmarks", "Durable", "Messaging", "Planning", "Scheduling", "Working",
+        "CFaultyDisk", logging, crypto,
       ]),
   ],
   swiftLanguageModes: [.v6]

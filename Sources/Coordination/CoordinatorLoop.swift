@@ -12,11 +12,12 @@ package struct CoordinatorLoop {
   private let source: any WorkSource
   private let logger: Logger
   private let line: any WorkerLine
-  private let clock: any CoordinatorClock
+  let clock: any CoordinatorClock
   private let writer: LedgerWriter
-  private let ledger: Ledger
-  private var scheduler: Scheduler
-  private var members = Members()
+  let ledger: Ledger
+  private(set) var scheduler: Scheduler
+  private(set) var members = Members()
+  private let board: WorkerBoard
   private var isFinished = false
   /// Why no worker can compute anything.
   private var stall: String?
@@ -39,9 +40,10 @@ package struct CoordinatorLoop {
 
   package init(
     configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger,
-    surroundings: CoordinatorSurroundings
+    surroundings: CoordinatorSurroundings, board: WorkerBoard = WorkerBoard()
   ) throws {
     self.configuration = configuration
+    self.board = board
     self.source = source
     self.logger = logger
     line = surroundings.line
@@ -85,6 +87,7 @@ package struct CoordinatorLoop {
     try handle(.tick)
     while true {
       try lookAtPlace()
+      board.leave(workersSight)
       let isEnding = isFinished || stall != nil || isDraining()
       if let received = try line.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
@@ -256,7 +259,7 @@ package struct CoordinatorLoop {
           reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
         to: peer)
     }
-    let isNew = members.join(hello.workerID, peer, key, at: now)
+    let isNew = members.join(hello.workerID, peer, key, at: now, host: Self.text(hello.host))
     if isNew {
       joined += 1
       configuration.onJoin(joined)
@@ -300,6 +303,7 @@ package struct CoordinatorLoop {
       switch completion {
       case .stored(let lease, let part):
         if let part { note(part, of: lease) }
+        members.note(ledger.definition(of: lease.shard)?.imageCount ?? 0, of: lease.worker, at: now)
         try handle(.stored(lease, isWhole: part?.unreadableImages ?? 0 == 0))
       case .refused(let lease, let reason): try handle(.storeRefused(lease, reason: reason))
       case .split(let shard): try handle(.split(shard))

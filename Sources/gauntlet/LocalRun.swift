@@ -20,6 +20,8 @@ struct ShownLocalRun {
   private func compute() throws {
     let local = try LocalRun(run, options: options, logger: Logs.stderrLogger("gauntlet.coordinator"))
     RunProgress.tell(local.takenUp)
-    try RunProgress.show(drain: { local.drain() }) { try local.compute(onStatus: $0) }
+    try RunProgress.show(drain: { local.drain() }) { onStatus in
+      try local.compute(onLive: RunProgress.tell, onStatus: onStatus)
+    }
   }
 }
