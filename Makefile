@@ -15,7 +15,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test dist wheel try-dist test-python docs sbom kubernetes simulate chaos full-disk strangers sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test check-pages dist wheel try-dist test-python docs sbom kubernetes simulate chaos full-disk strangers live-page sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) demo . --run $(RUN)
@@ -43,6 +43,16 @@ wheel: dist
 # Tarball and wheel in bare roots of two Debian releases, as an ordinary user with a home that cannot be written; as root.
 try-dist:
 	tools/try_dist.sh
+
+# Opens the miniature's report as readers do, light, dark, narrow and without scripts, and asks axe-core what some cannot read.
+PAGES ?= $(RUN)/report.html
+check-pages: .venv-pages/bin/playwright
+	.venv-pages/bin/python tools/check_pages.py $(PAGES)
+
+.venv-pages/bin/playwright: tools/page-requirements.txt
+	python3 -m venv .venv-pages
+	.venv-pages/bin/pip install --quiet -r tools/page-requirements.txt
+	touch $@
 
 $(DIST_TOOLS): tools/dist-requirements.txt
 	python3 -m venv .venv-dist
@@ -106,6 +116,10 @@ chaos: build $(PYTHON)
 # Ten thousand strangers without a key at a coordinator with little memory and few files, while a run goes on.
 strangers: build $(PYTHON)
 	$(PYTHON) tools/strangers.py
+
+# A run's live page in headless Chromium, light, dark and narrow, with axe, before and after its coordinator was killed.
+live-page: build .venv-pages/bin/playwright
+	.venv-pages/bin/python tools/check_live_page.py
 
 # Every command on small disks of every size, as root: half an hour.
 full-disk: build $(PYTHON)

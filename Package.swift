@@ -119,9 +119,10 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library("Diagnosis", ["Durable", "Machine", "Kernels", "Archives", "Messaging", "Coordination"]),
-    library(
-      "Monitoring",
-      ["Durable", "Coordination", "Planning", "Listening", nioCore, nioHTTP1]),
+    .target(
+      name: "Monitoring",
+      dependencies: ["Durable", "Benchmarks", "Coordination", "Planning", "Listening", nioCore, nioHTTP1],
+      resources: [.embedInCode("Page/live.html"), .embedInCode("Page/live.css"), .embedInCode("Page/live.js")]),
     library(
       "Working",
       [
@@ -138,19 +139,19 @@ let package = Package(
         .embedInCode("Scripts/coordinator.sbatch"), .embedInCode("Scripts/workers.sbatch"),
         .embedInCode("Scripts/run.yaml"),
       ]),
-    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks"]),
+    library("Reporting", ["Durable", "Records", "Archives", "Benchmarks", crypto]),
     // Its name is not the command's, Gauntlet, since some file systems would take their folders and modules for one.
     library(
       "GauntletKit",
       [
         "Archives", "Benchmarks", "Coordination", "Durable", "Imaging", "Kernels", "Launching", "Machine", "Messaging",
-        "Monitoring", "Networks", "Planning", "Reporting", "Scheduling", "Working", logging,
+        "Monitoring", "Networks", "Planning", "Records", "Reporting", "Scheduling", "Working", logging,
       ]),
     library(
       "Benches",
       [
-        "Coordination", "Durable", "Imaging", "Kernels", "KernelsAVX512", "Messaging", "Planning", "Shards", "Tensors",
-        logging,
+        "Coordination", "Durable", "Imaging", "Kernels", "KernelsAVX512", "Messaging", "Monitoring", "Planning",
+        "Shards", "Tensors", logging, nioCore,
       ]),
     .executableTarget(
       name: "gauntlet",
@@ -194,7 +195,7 @@ let package = Package(
         "Records", "Shards", "Benchmarks", "Imaging", "Messaging", "Machine", "Networks", "Planning", "Tensors",
         logging,
       ]),
-    tests("Monitoring", ["Coordination", "Planning", nioCore]),
+    tests("Monitoring", ["Coordination", "Planning", "Records", nioCore]),
     tests("Diagnosis"),
     tests("Scheduling", ["Shards"]),
     tests("Listening", [nioCore]),
@@ -209,14 +210,14 @@ let package = Package(
       ],
       exclude: ["Fixtures"]),
     tests("Archives", ["Records", "Durable", "CHDF5", "CHDF5Output", crypto]),
-    tests("Reporting", ["Records", "Archives", "Benchmarks"]),
+    tests("Reporting", ["Records", "Archives", "Benchmarks", crypto]),
     // A disk that loses what was not synced, for SQLite.
     .target(name: "CFaultyDisk", path: "Tests/CFaultyDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
     tests(
       "Coordination",
       [
-        "Records", "Shards", "Archives", "Durable", "Messaging", "Planning", "Scheduling", "Working", "CFaultyDisk",
-        logging, crypto,
+        "Records", "Shards", "Archives", "Benchmarks", "Durable", "Messaging", "Planning", "Scheduling", "Working",
+        "CFaultyDisk", logging, crypto,
       ]),
   ],
   swiftLanguageModes: [.v6]

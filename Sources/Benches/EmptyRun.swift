@@ -8,7 +8,7 @@ import Planning
 /// A ledger of shards whose task and result are empty, with keys, in a folder that goes with it: to time the
 /// coordinator alone.
 final class EmptyRun: Sendable {
-  private struct Source: WorkSource {
+  struct Source: WorkSource {
     let runID = "benchmark"
     func task(for shard: ShardDefinition, attempt: Int, isLast: Bool) -> Data { Data() }
     func check(_ payload: Data, for shard: ShardDefinition) {}

@@ -82,6 +82,7 @@ public final class Coordinator: Sendable {
   private let source: any WorkSource
   private let logger: Logger
   private let router: RouterEndpoint
+  private let board = WorkerBoard()
   private let isAnnounced = Atomic(false)
   private let isDraining = Atomic(false)
   /// Nanoseconds from `start` to the loop's last turn.
@@ -151,6 +152,16 @@ public final class Coordinator: Sendable {
     return ContinuousClock.now - start - last < .seconds(90)
   }
 
+  /// What the workers did at the time of the last call, or a little later; nil at first. It costs the loop next to nothing,
+  /// and nothing where nobody calls. May be called from any thread.
+  public func workers() -> WorkersSight? {
+    defer { router.waker.wake() }
+    return board.look()
+  }
+
+  /// Whether it was asked to end early.
+  public var isEnding: Bool { isDraining.load(ordering: .acquiring) }
+
   /// Asks `run` to end early. May be called from any thread.
   public func drain() {
     isDraining.store(true, ordering: .releasing)
@@ -167,7 +178,7 @@ public final class Coordinator: Sendable {
     }
     var session = try CoordinatorLoop(
       configuration: configuration, ledger: ledger, source: source, logger: logger,
-      surroundings: CoordinatorSurroundings(router))
+      surroundings: CoordinatorSurroundings(line: router), board: board)
     defer { session.end() }
     let outcome = try session.run {
       lastTurn.store((ContinuousClock.now - start).inNanoseconds, ordering: .releasing)

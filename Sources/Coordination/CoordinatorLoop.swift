@@ -12,11 +12,12 @@ package struct CoordinatorLoop {
   private let source: any WorkSource
   private let logger: Logger
   private let line: any WorkerLine
-  private let clock: any CoordinatorClock
+  let clock: any CoordinatorClock
   private let writer: LedgerWriter
-  private let ledger: Ledger
-  private var scheduler: LaneScheduler
-  private var members = Members()
+  let ledger: Ledger
+  private(set) var scheduler: LaneScheduler
+  private(set) var members = Members()
+  private let board: WorkerBoard
   private var isFinished = false
   /// Lanes whose workers were sent home.
   private var dismissedLanes: Set<Int> = []
@@ -41,9 +42,10 @@ package struct CoordinatorLoop {
 
   package init(
     configuration: CoordinatorConfiguration, ledger: Ledger, source: any WorkSource, logger: Logger,
-    surroundings: CoordinatorSurroundings
+    surroundings: CoordinatorSurroundings, board: WorkerBoard = WorkerBoard()
   ) throws {
     self.configuration = configuration
+    self.board = board
     self.source = source
     self.logger = logger
     line = surroundings.line
@@ -93,6 +95,7 @@ package struct CoordinatorLoop {
     try handle(.tick)
     while true {
       try lookAtPlace()
+      board.leave(workersSight)
       let isEnding = isFinished || stall != nil || isDraining()
       if let received = try line.receive(timeout: isEnding ? .zero : waitingTime) {
         switch received.message {
@@ -270,7 +273,7 @@ package struct CoordinatorLoop {
       return try send(.rejection(reason: error.description), to: peer)
     }
     scheduler.enrol(hello.workerID, lane: lane)
-    let isNew = members.join(hello.workerID, peer, key, at: now)
+    let isNew = members.join(hello.workerID, peer, key, at: now, host: Self.text(hello.host))
     if isNew {
       joined += 1
       configuration.onJoin(joined)
@@ -315,6 +318,7 @@ package struct CoordinatorLoop {
       switch completion {
       case .stored(let lease, let part):
         if let part { note(part, of: lease) }
+        members.note(ledger.definition(of: lease.shard)?.imageCount ?? 0, of: lease.worker, at: now)
         try handle(.stored(lease, isWhole: part?.unreadableImages ?? 0 == 0))
       case .refused(let lease, let reason): try handle(.storeRefused(lease, reason: reason))
       case .split(let shard): try handle(.split(shard))

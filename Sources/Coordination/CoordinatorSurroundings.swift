@@ -83,6 +83,6 @@ package struct CoordinatorSurroundings: Sendable {
     self.executor = executor
   }
 
-  /// Sockets, the machine's clock and a thread.
-  init(_ router: RouterEndpoint) { self.init(line: router, clock: SystemClock(), executor: ThreadExecutor()) }
+  /// Connections, the machine's clock and a thread.
+  package init(line: any WorkerLine) { self.init(line: line, clock: SystemClock(), executor: ThreadExecutor()) }
 }

@@ -10,6 +10,9 @@ struct Members {
     var peer: PeerID?
     let key: CurvePublicKey
     var heardAt: Double
+    let host: String
+    /// At which its results were recorded.
+    var images: RecentRate
   }
 
   private var members: [String: Member] = [:]
@@ -21,6 +24,9 @@ struct Members {
 
   /// The workers, by name.
   var all: [String] { members.keys.sorted() }
+
+  /// The workers, in no order.
+  var unsorted: some Collection<String> { members.keys }
 
   func contains(_ name: String) -> Bool { members[name] != nil }
 
@@ -47,15 +53,26 @@ struct Members {
   /// The worker is reached by this connection from now on.
   ///
   /// - Returns: whether it is a new one.
-  mutating func join(_ name: String, _ peer: PeerID, _ key: CurvePublicKey, at now: Double) -> Bool {
+  mutating func join(
+    _ name: String, _ peer: PeerID, _ key: CurvePublicKey, at now: Double, host: String
+  ) -> Bool {
     let former = members[name]
     if let former = former?.peer { names[former] = nil }
     // ZeroMQ gives a number once more only after the connection that had it is gone.
     if let other = names[peer] { members[other]?.peer = nil }
-    members[name] = Member(peer: peer, key: key, heardAt: now)
+    members[name] = Member(
+      peer: peer, key: key, heardAt: now, host: host, images: former?.images ?? RecentRate(from: now))
     names[peer] = name
     asked.remove(peer)
     return former == nil
+  }
+
+  /// Images of a worker were recorded.
+  mutating func note(_ images: Int, of name: String, at now: Double) { members[name]?.images.note(images, at: now) }
+
+  /// What is known of one besides its shards.
+  func sight(of name: String, at now: Double) -> (host: String, imagesPerSecond: Double?, silence: Double)? {
+    members[name].map { ($0.host, $0.images.value(at: now), max(0, now - $0.heardAt)) }
   }
 
   /// - Returns: whether it was there.

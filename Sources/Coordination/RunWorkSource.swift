@@ -14,17 +14,22 @@ public final class RunWorkSource: WorkSource {
   private let files: any FileCalls
   /// Folders of parts whose names are on disk.
   private let keptFolders = Mutex<Set<String>>([])
+  /// Told of what is stored; nil where nobody watches.
+  private let tally: InterimTally?
 
   /// The source of a planned run.
-  public convenience init(plan: Plan, folder: RunFolder) {
-    self.init(plan: plan, folder: folder, files: SystemFiles())
+  ///
+  /// - Parameter tally: counts what is stored, for whoever watches the run.
+  public convenience init(plan: Plan, folder: RunFolder, tally: InterimTally? = nil) {
+    self.init(plan: plan, folder: folder, files: SystemFiles(), tally: tally)
   }
 
   /// One that writes parts by other calls than the system's.
-  package init(plan: Plan, folder: RunFolder, files: any FileCalls) {
+  package init(plan: Plan, folder: RunFolder, files: any FileCalls, tally: InterimTally? = nil) {
     self.plan = plan
     self.folder = folder
     self.files = files
+    self.tally = tally
   }
 
   /// The plan's run name.
@@ -78,7 +83,10 @@ public final class RunWorkSource: WorkSource {
   ) throws -> StoredPart? {
     let output = try believed(payload, for: shard)
     let unreadable = output.failures.count(where: \.isUnreadable)
-    if let former, former.unreadableImages <= unreadable { return former }
+    if let former, former.unreadableImages <= unreadable {
+      count(former, of: shard)
+      return former
+    }
     let relativePath = path(for: shard, attempt: attempt, former: former)
     var attributes = output.provenance
     attributes["worker"] = worker
@@ -91,9 +99,18 @@ public final class RunWorkSource: WorkSource {
     let path = folder.path + "/" + relativePath
     try makeFolder(of: path)
     let written = try PartFile.write(contents, to: path, files: files)
+    tally?.add(output.observations, failures: output.failures, of: shard)
     return StoredPart(
       path: relativePath, sha256: written.sha256, bytes: written.bytes, failedImages: output.failures.count,
       unreadableImages: unreadable)
+  }
+
+  /// The former part is the shard's again.
+  private func count(_ former: StoredPart, of shard: ShardDefinition) {
+    guard let tally,
+      let contents = try? PartFile.read(folder.path + "/" + former.path, expectedSHA256: former.sha256)
+    else { return }
+    tally.add(contents.observations, failures: contents.failures, of: shard)
   }
 
   /// Another path than the former part's, whatever that is: the ledger names it until it has the new one.

@@ -104,7 +104,8 @@ struct ScoreTable {
   private func series(model: Int, benchmark: Int) -> [Metric] {
     let clean = plan.cleanBenchmark(of: model)
     return tallies[model][benchmark].metrics(
-      clean: clean.flatMap { tallies[model][$0] as? AccuracyTally }, seed: plan.manifest.seed)
+      clean: clean.flatMap { tallies[model][$0] as? AccuracyTally }, seed: plan.manifest.seed
+    ).map(\.defined)
   }
 }
 

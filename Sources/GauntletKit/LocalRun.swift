@@ -1,7 +1,9 @@
 import Coordination
+import Durable
 import Foundation
 import Launching
 import Logging
+import Monitoring
 import Synchronization
 
 /// Computes a run on this machine: its coordinator in this process, its workers as processes of their own, so that a picture
@@ -15,11 +17,23 @@ public final class LocalRun: Sendable {
     public var computation: Computation?
     /// Whether the shards that were set aside, and the images that could not be read, are taken up again.
     public var takesUpFailed = false
+    /// Where the run's live page is served.
+    public var live = LivePlace.nowhere
     /// The `gauntlet` that is started as worker.
     public var executable = OwnExecutable.path
 
     /// One worker with all that this process may use.
     public init() {}
+  }
+
+  /// Where a live page is served.
+  public enum LivePlace: Sendable, Equatable {
+    /// There is none.
+    case nowhere
+    /// At a free port of this machine; where there is none the run goes on without.
+    case anywhere
+    /// At a place that the user names.
+    case at(MonitoringServer.Place)
   }
 
   private let run: Run
@@ -43,10 +57,15 @@ public final class LocalRun: Sendable {
 
   /// Computes all that is left; returns at once where nothing is. Call it once.
   ///
-  /// - Parameter onStatus: told twice a second how far it is, from a thread of its own.
+  /// - Parameters:
+  ///   - onLive: told where the live page is, once it is there.
+  ///   - onStatus: told twice a second how far it is, from a thread of its own.
   /// - Throws: `RunEnd` where it ended before its work, or an error of ledger, disk or socket; nothing is lost.
-  public func compute(onStatus: @escaping @Sendable (LedgerStatus) -> Void = { _ in }) throws {
+  public func compute(
+    onLive: (LiveAddress) -> Void = { _ in }, onStatus: @escaping @Sendable (LedgerStatus) -> Void = { _ in }
+  ) throws {
     guard try !coordinator.isDone() else { return }
+    try show(onLive)
     let givingUp = Mutex<String?>(nil)
     let computation = options.computation ?? Computation(workers: options.workers)
     let local = LocalWorkers(
@@ -64,6 +83,17 @@ public final class LocalRun: Sendable {
     do { try coordinator.perform(onStatus: onStatus) } catch {
       if error is RunEnd, let reason = givingUp.withLock({ $0 }) { throw RunEnd.workersGaveUp(reason) }
       throw error
+    }
+  }
+
+  private func show(_ onLive: (LiveAddress) -> Void) throws {
+    switch options.live {
+    case .nowhere: return
+    case .at(let place): onLive(try coordinator.show(at: place))
+    case .anywhere:
+      do { onLive(try coordinator.show()) } catch {
+        logger.warning("the run goes on without a live page", metadata: ["reason": "\(error.sentence)"])
+      }
     }
   }
 

@@ -12,6 +12,8 @@ public struct RunStatus: Sendable {
   public let failure: CoordinatorFailure?
   /// What makes these figures older than they look; nil where nothing does.
   public let remark: Remark?
+  /// Where its live page is; nil where it has none.
+  public let live: LiveAddress?
   /// When it was looked at, in seconds since 1970.
   public let time: Double
 
@@ -38,6 +40,10 @@ public struct RunStatus: Sendable {
       plan = try Plan.read(from: self.folder)
     }
 
+    private var live: LiveAddress? {
+      LiveAddress(in: folder).flatMap { $0.runID == plan.runID && $0.url != nil ? $0 : nil }
+    }
+
     /// How far it is now.
     public mutating func read() throws -> RunStatus {
       let now = Date().timeIntervalSince1970
@@ -52,7 +58,7 @@ public struct RunStatus: Sendable {
           return RunStatus(
             status: isSilent ? report.status.withoutCoordinator() : report.status,
             presence: isSilent ? .silent : .running, failure: failure,
-            remark: isSilent ? .silent(host: host, seconds: age) : nil, time: now)
+            remark: isSilent ? .silent(host: host, seconds: age) : nil, live: isSilent ? nil : live, time: now)
         }
         remark = .notReported(host: host)
       }
@@ -62,7 +68,7 @@ public struct RunStatus: Sendable {
       let presence = CoordinatorPresence(of: folder)
       return RunStatus(
         status: presence == .running ? status : status.withoutCoordinator(), presence: presence, failure: failure,
-        remark: remark, time: now)
+        remark: remark, live: presence == .running ? live : nil, time: now)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Coordination
+import Durable
 import Foundation
 import Synchronization
 
@@ -6,6 +7,9 @@ import Synchronization
 final class StatusKeeper: Sendable {
   /// Seconds between reports in the run folder, which may lie on a file system of the network.
   private static let reportSeconds = 5.0
+  /// Seconds from one look to the next: the first, but twenty times as long as a look takes, of a ledger that is large, and the
+  /// second at most.
+  private static let restSeconds = 0.5...2.0
 
   private let stopped = Mutex(false)
   private let ended = DispatchSemaphore(value: 0)
@@ -17,6 +21,7 @@ final class StatusKeeper: Sendable {
       while true {
         let isLast = stopped.withLock { $0 }
         let now = Date().timeIntervalSince1970
+        let begin = ContinuousClock.now
         if let status = try? run.planned.ledger.status(now: now, cost: run.plan.cost(of:)) {
           onStatus(status)
           if isLast || now - reported >= Self.reportSeconds, (try? run.planned.ledger.checkPlace()) != nil {
@@ -26,7 +31,9 @@ final class StatusKeeper: Sendable {
           }
         }
         if isLast { break }
-        _ = wake.wait(timeout: .now() + .milliseconds(500))
+        let rest = min(
+          Self.restSeconds.upperBound, max(Self.restSeconds.lowerBound, 20 * (ContinuousClock.now - begin).inSeconds))
+        _ = wake.wait(timeout: .now() + rest)
       }
       ended.signal()
     }

@@ -4,9 +4,9 @@ import Listening
 import NIOCore
 import NIOHTTP1
 
-/// Serves `/metrics` and `/healthz` over HTTP for as long as it lives, on a thread of its own.
+/// Serves `/metrics`, `/healthz` and a live page over HTTP for as long as it lives, on a thread of its own.
 ///
-/// Both only read. There is no encryption and nobody is asked who they are: listen where the monitoring alone reaches. Whoever
+/// All only read. There is no encryption, and for metrics nobody is asked who they are: listen where the monitoring alone reaches. Whoever
 /// does reach it takes no more than a few dozen connections of some kilobytes each, none for longer than ``Limits/exchange``
 /// without having got an answer whole.
 public final class MonitoringServer: Sendable {
@@ -25,6 +25,26 @@ public final class MonitoringServer: Sendable {
       self.address = address
       self.port = port
     }
+
+    private init(address: String, port: UInt16) { (self.address, self.port) = (address, port) }
+
+    /// A port of this machine that other machines do not reach; 0 is one that is free.
+    public static func loopback(port: UInt16) -> Place { Place(address: "127.0.0.1", port: port) }
+
+    /// Whether only this machine reaches it.
+    public var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
+
+    /// Whether any free port will do.
+    public var takesAnyPort: Bool { port == 0 }
+
+    /// The same address, another port.
+    public func with(port: UInt16) -> Place { Place(address: address, port: port) }
+
+    /// The host of an address for those who may sit on another machine: of "every address" this machine's name.
+    public var reachableHost: String {
+      if ["0.0.0.0", "::"].contains(address) { return ProcessInfo.processInfo.hostName }
+      return address.contains(":") ? "[\(address)]" : address
+    }
   }
 
   /// What the server takes upon itself.
@@ -37,11 +57,18 @@ public final class MonitoringServer: Sendable {
     package var headBytes = 8_192
     /// How long a page of metrics is given again before it is made anew.
     package var pageAge = TimeAmount.seconds(1)
+    /// How long a state of the run is shown before there is a new one.
+    package var frameAge = TimeAmount.seconds(2)
+    /// Viewers of the live page at once, each of which is one of the connections.
+    package var viewers: Int
     /// How often the clock is looked at.
     package var sweep = TimeAmount.milliseconds(250)
 
     /// The limits of a process that may have so many descriptors.
-    package init(descriptors: Int) { connections = max(4, min(64, descriptors / 16)) }
+    package init(descriptors: Int) {
+      connections = max(4, min(64, descriptors / 16))
+      viewers = max(2, connections / 4)
+    }
   }
 
   /// Why it cannot listen.
@@ -51,29 +78,30 @@ public final class MonitoringServer: Sendable {
   }
 
   /// The port that it listens at.
-  package let port: Int
+  public let port: Int
   private let thread: EventThread
   private let visitors: NIOLoopBound<Visitors>
 
   /// Listens, and answers from then on.
   ///
   /// - Parameters:
-  ///   - metrics: makes the page of `/metrics`; an error becomes status 500.
+  ///   - option: what the user calls the place, for errors.
+  ///   - metrics: makes the page of `/metrics`; an error becomes status 500. nil: there is none.
+  ///   - live: the live page at `/`, and who may see it; nil: there is none.
   ///   - isHealthy: whether `/healthz` has status 200, else 503.
   /// - Throws: `CannotListen`.
   public convenience init(
-    at place: Place, metrics: @escaping @Sendable () throws -> String, isHealthy: @escaping @Sendable () -> Bool
+    at place: Place, option: String = "--metrics", metrics: (@Sendable () throws -> String)?,
+    live: (source: LiveSource, access: LiveAccess)? = nil, isHealthy: @escaping @Sendable () -> Bool
   ) throws {
     try self.init(
-      at: place, limits: Limits(descriptors: OpenFiles.limit), metrics: metrics, isHealthy: isHealthy)
+      at: place, option: option, limits: Limits(descriptors: OpenFiles.limit),
+      Contents(metrics: metrics, live: live, isHealthy: isHealthy))
   }
 
-  package init(
-    at place: Place, limits: Limits, metrics: @escaping @Sendable () throws -> String,
-    isHealthy: @escaping @Sendable () -> Bool
-  ) throws {
+  package init(at place: Place, option: String = "--metrics", limits: Limits, _ contents: Contents) throws {
     guard (try? SocketAddress(ipAddress: place.address, port: 0)) != nil else {
-      throw CannotListen(description: "--metrics \(place.address) is no IP address")
+      throw CannotListen(description: "\(option) \(place.address) is no IP address")
     }
     let thread = EventThread()
     let loop = thread.loop
@@ -81,7 +109,9 @@ public final class MonitoringServer: Sendable {
       let socket = try ListeningSocket.tcp(host: place.address, port: place.port)
       visitors = try loop.submit {
         NIOLoopBound(
-          Visitors(loop, limits: limits, pages: Pages(metrics: metrics, isHealthy: isHealthy, age: limits.pageAge)),
+          Visitors(
+            loop, limits: limits,
+            pages: Pages(contents, metricsAge: limits.pageAge, frameAge: limits.frameAge)),
           eventLoop: loop)
       }.wait()
       let listener = try thread.accept(at: socket) { [visitors] in try visitors.value.arrive($0) }
@@ -92,13 +122,23 @@ public final class MonitoringServer: Sendable {
     } catch {
       thread.stop()
       let reason = (error as? ListeningSocket.Failure).map { FileError.reason($0.code) } ?? error.sentence
-      throw CannotListen(description: "cannot listen at \(place.address):\(place.port) for --metrics: \(reason)")
+      throw CannotListen(description: "cannot listen at \(place.address):\(place.port) for \(option): \(reason)")
     }
     self.thread = thread
+  }
+
+  /// Sends the live page's viewers the run's last state, which they have when this returns, but for those that are slow.
+  public func endShow() {
+    try? thread.loop.flatSubmit { [visitors] in visitors.value.endShow() }.wait()
   }
 
   deinit { thread.stop() }
 
   /// How many connections there are.
   package func connectionCount() throws -> Int { try thread.loop.submit { [visitors] in visitors.value.count }.wait() }
+
+  /// How many of them watch the live page.
+  package func viewerCount() throws -> Int {
+    try thread.loop.submit { [visitors] in visitors.value.viewerCount }.wait()
+  }
 }

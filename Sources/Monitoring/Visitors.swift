@@ -11,6 +11,9 @@ final class Visitors {
   private var deadlines: [Int: NIODeadline] = [:]
   private var crowd = Crowd()
   private var lastNumber = 0
+  /// Those who are sent states of the run.
+  private var viewers: [Int: Visitor] = [:]
+  private var nextFrame = NIODeadline.now()
 
   init(_ loop: any EventLoop, limits: MonitoringServer.Limits, pages: Pages) {
     self.loop = loop
@@ -19,6 +22,8 @@ final class Visitors {
   }
 
   var count: Int { channels.count }
+
+  var viewerCount: Int { viewers.count }
 
   func arrive(_ channel: any Channel) throws {
     if channels.count >= limits.connections, let number = crowd.mostExpendable() {
@@ -45,6 +50,7 @@ final class Visitors {
 
   func leave(_ number: Int) {
     channels[number] = nil
+    viewers[number] = nil
     deadlines[number] = nil
     crowd.remove(number)
   }
@@ -56,6 +62,42 @@ final class Visitors {
       channels[number]?.close(promise: nil)
       leave(number)
     }
+    guard !viewers.isEmpty, now >= nextFrame, let event = pages.frames?.state() else { return }
+    nextFrame = now + limits.frameAge
+    for viewer in viewers.values { viewer.show(event) }
+  }
+
+  // MARK: Viewers
+
+  /// Whether there is room for one more. Who has one is let be: where each new one dropped another, all would come again.
+  var hasRoomForViewer: Bool { viewers.count < limits.viewers }
+
+  /// A visitor stays to be sent states. It is no stranger any more, so that strangers do not crowd it out.
+  func stay(_ number: Int, _ visitor: Visitor) {
+    viewers[number] = visitor
+    crowd.vouch(for: number)
+  }
+
+  /// Sends every viewer the run's last state.
+  ///
+  /// - Returns: done when all have it, or at the latest after a second.
+  func endShow() -> EventLoopFuture<Void> {
+    let done = loop.makePromise(of: Void.self)
+    pages.frames?.renew()
+    guard !viewers.isEmpty, let event = pages.frames?.state() else {
+      done.succeed()
+      return done.futureResult
+    }
+    let all = EventLoopFuture.andAllComplete(viewers.values.compactMap { $0.write(event) }, on: loop)
+    var isDone = false
+    func end() {
+      guard !isDone else { return }
+      isDone = true
+      done.succeed()
+    }
+    all.assumeIsolated().whenComplete { _ in end() }
+    loop.assumeIsolated().scheduleTask(in: .seconds(1)) { end() }
+    return done.futureResult
   }
 }
 
@@ -88,6 +130,9 @@ final class Visitor: ChannelInboundHandler {
   private let number: Int
   private unowned let visitors: Visitors
   private let bound: HeadBound
+  private var context: ChannelHandlerContext?
+  /// A state is on its way: the next ones are left out, so that one who reads slowly costs one state's memory.
+  private var isBusy = false
 
   init(_ number: Int, _ visitors: Visitors, _ bound: HeadBound) {
     self.number = number
@@ -95,29 +140,70 @@ final class Visitor: ChannelInboundHandler {
     self.bound = bound
   }
 
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     // The requests that only read have no body, so a head is all there is.
     guard case .head(let head) = unwrapInboundIn(data) else { return }
     bound.begin()
     guard head.method == .GET || head.method == .HEAD else {
       return answer(
-        Page(status: .methodNotAllowed, body: "only GET and HEAD are answered\n"), head, isLast: true, context)
+        Page(.methodNotAllowed, "only GET and HEAD are answered\n"), head, isLast: true, context)
     }
     let length = head.headers.first(name: "Content-Length").map { $0 == "0" } ?? true
     guard length, !head.headers.contains(name: "Transfer-Encoding") else {
-      return answer(Page(status: .payloadTooLarge, body: "a request has no body here\n"), head, isLast: true, context)
+      return answer(Page(.payloadTooLarge, "a request has no body here\n"), head, isLast: true, context)
     }
-    answer(visitors.pages.page(head.uri), head, isLast: !head.isKeepAlive, context)
+    switch visitors.pages.answer(head.uri, host: head.headers.first(name: "Host")) {
+    case .page(let page): answer(page, head, isLast: !head.isKeepAlive, context)
+    case .stream: beginStream(head, context)
+    }
+  }
+
+  /// States of the run from now on; the answer has no end.
+  private func beginStream(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    guard visitors.hasRoomForViewer else {
+      return answer(Page(.serviceUnavailable, "too many watch this run already\n"), head, isLast: true, context)
+    }
+    guard head.method == .GET, let opening = visitors.pages.frames?.opening() else {
+      return answer(Page(.ok, mediaType: Self.stream, ""), head, isLast: true, context)
+    }
+    let headers = HTTPHeaders([("Content-Type", Self.stream)] + LiveFiles.headers)
+    let response = HTTPResponseHead(version: head.version, status: .ok, headers: headers)
+    context.write(wrapOutboundOut(.head(response)), promise: nil)
+    visitors.stay(number, self)
+    show(opening)
+  }
+
+  private static let stream = "text/event-stream"
+
+  /// Sends a state, unless one is on its way. Who does not take one in time is dropped as others are.
+  func show(_ event: ByteBuffer) {
+    guard !isBusy, let written = write(event) else { return }
+    isBusy = true
+    written.assumeIsolated().whenComplete { [self] outcome in
+      isBusy = false
+      guard case .success = outcome else { return }
+      visitors.extend(number)
+    }
+  }
+
+  /// Writes an event of the stream; nil where the connection is gone.
+  func write(_ event: ByteBuffer) -> EventLoopFuture<Void>? {
+    context?.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(event))))
   }
 
   private func answer(_ page: Page, _ head: HTTPRequestHead, isLast: Bool, _ context: ChannelHandlerContext) {
-    var headers = HTTPHeaders([("Content-Type", page.mediaType), ("Content-Length", "\(page.body.utf8.count)")])
+    var headers = HTTPHeaders(
+      [("Content-Type", page.mediaType), ("Content-Length", "\(page.body.readableBytes)")] + page.headers)
     if page.status == .methodNotAllowed { headers.add(name: "Allow", value: "GET, HEAD") }
     if isLast { headers.add(name: "Connection", value: "close") }
     let response = HTTPResponseHead(version: head.version, status: page.status, headers: headers)
     context.write(wrapOutboundOut(.head(response)), promise: nil)
     if head.method != .HEAD {
-      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: page.body)))), promise: nil)
+      context.write(wrapOutboundOut(.body(.byteBuffer(page.body))), promise: nil)
     }
     let (visitors, number, channel) = (NIOLoopBound(visitors, eventLoop: context.eventLoop), number, context.channel)
     context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { outcome in

@@ -25,6 +25,8 @@ public struct RunFolder: Sendable, Hashable {
   public var keys: String { path + "/keys" }
   /// Where a worker finds the coordinator.
   public var endpoint: String { path + "/coordinator.json" }
+  /// Where the run's live page is, and its token.
+  public var live: String { path + "/live.json" }
   /// Why the last coordinator ended before its work.
   public var coordinatorFailure: String { path + "/coordinator-failed.json" }
   /// How far the run is, for those who cannot read the ledger.

@@ -104,17 +104,25 @@ extension Metric {
     public var absence: String
     /// What people need to know to read it; empty where the title says it.
     public var explanation: String
+    /// How it is counted, in words; empty where nobody says.
+    public var definition: String
+    /// The paper that it is from.
+    public var source: String
+    /// Whether it describes a network, and no value is a better one.
+    public var isNeutral: Bool
 
     /// A figure.
     public init(
       _ title: String, _ role: Role, _ unit: Unit = .share, isLessBetter: Bool = false, isOfEachCondition: Bool = false,
       extent: String = "", sets: [String] = [], rows: [String] = [], counted: Counted = .images, reference: String = "",
-      absence: String = "", explanation: String = ""
+      absence: String = "", explanation: String = "", definition: String = "", source: String = "",
+      isNeutral: Bool = false
     ) {
       (self.title, self.role, self.unit, self.isLessBetter) = (title, role, unit, isLessBetter)
       (self.isOfEachCondition, self.extent, self.sets, self.rows) = (isOfEachCondition, extent, sets, rows)
       (self.counted, self.reference, self.absence) = (counted, reference, absence)
       self.explanation = explanation
+      (self.definition, self.source, self.isNeutral) = (definition, source, isNeutral)
     }
 
     /// Ends of intervals and the like.
@@ -131,10 +139,11 @@ extension Metric.Figure {
   public var attributes: [String: String] {
     [
       "title": title, "role": role.rawValue, "unit": unit == .share ? "" : unit.rawValue,
-      "better": isLessBetter ? "less" : "", "of_each_condition": isOfEachCondition ? "yes" : "", "extent": extent,
+      "better": isNeutral ? "neither" : isLessBetter ? "less" : "", "of_each_condition": isOfEachCondition ? "yes" : "",
+      "extent": extent,
       "of_sets": sets.joined(separator: "\n"), "of_rows": rows.joined(separator: "\n"),
       "counted": counted == .images ? "" : counted.rawValue, "reference": reference, "absence": absence,
-      "explanation": explanation,
+      "explanation": explanation, "definition": definition, "source": source,
     ].filter { !$0.value.isEmpty }
   }
 
@@ -147,6 +156,7 @@ extension Metric.Figure {
       text("title"), role, Unit(rawValue: text("unit")) ?? .share, isLessBetter: text("better") == "less",
       isOfEachCondition: text("of_each_condition") == "yes", extent: text("extent"), sets: list("of_sets"),
       rows: list("of_rows"), counted: Counted(rawValue: text("counted")) ?? .images, reference: text("reference"),
-      absence: text("absence"), explanation: text("explanation"))
+      absence: text("absence"), explanation: text("explanation"), definition: text("definition"),
+      source: text("source"), isNeutral: text("better") == "neither")
   }
 }

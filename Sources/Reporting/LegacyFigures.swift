@@ -36,6 +36,12 @@ enum LegacyFigures {
   static func stated(
     _ metrics: [Metric], axes: [Axis], sets: [ReportedSet], attributes: [String: String]
   ) -> [Metric] {
+    withMeansBySeverity(saying(metrics, axes, sets, attributes: attributes), axes: axes).map(\.defined)
+  }
+
+  private static func saying(
+    _ metrics: [Metric], _ axes: [Axis], _ sets: [ReportedSet], attributes: [String: String]
+  ) -> [Metric] {
     guard metrics.contains(where: { $0.figure == nil }) else { return metrics }
     let metrics = withStandardMean(metrics, axes: axes)
     let known = known(metrics, axes, sets, attributes: attributes)
@@ -196,6 +202,28 @@ extension LegacyFigures {
     }
     let mean = cells.reduce(0) { $0 + top1[$1.index] } / Double(max(1, cells.count))
     return metrics + [Metric(name: "standard_mean_top1", description: "", axes: [], values: [mean])]
+  }
+
+  /// Metrics with the means over corruptions by severity, which older archives lack, without intervals.
+  private static func withMeansBySeverity(_ metrics: [Metric], axes: [Axis]) -> [Metric] {
+    let name = "mean_top1_by_severity"
+    guard let coverage = CorruptionCoverage(axes: axes), !metrics.contains(where: { $0.name == name }),
+      let top1 = metrics.first(where: { $0.name == "top1" })?.values
+    else { return metrics }
+    let standard = Set(ImageNetC.standardCorruptions)
+    let cells = Grid(axes: axes).cells.filter {
+      top1.indices.contains($0.index) && (!coverage.hasStandard || standard.contains($0.values[0]))
+    }
+    let means = axes[1].values.map { severity in
+      let values = cells.filter { $0.values[1] == severity }.map { top1[$0.index] }
+      return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
+    }
+    let words = coverage.hasStandard ? "over the standard 15 corruptions" : "over the corruptions"
+    return metrics + [
+      Metric(
+        name: name, description: "", axes: [axes[1].name], values: means,
+        figure: .init("mean top-1", .curve, extent: words))
+    ]
   }
 
   /// Metrics with Wilson's intervals of shares, which older archives lack: theirs were resampled, and of single figures

@@ -7,8 +7,6 @@ struct ModelComparison: Sendable {
   let models: [String]
   /// A row a benchmark and measure.
   let rows: [Row]
-  /// Figures over an axis, a line a model.
-  let curves: [Curve]
   /// What marks stand for: a letter and its sentence.
   let notes: [(mark: String, text: String)]
 
@@ -24,13 +22,6 @@ struct ModelComparison: Sendable {
     var isGoodShare: Bool { said.isGoodShare }
     /// Of each model; nil where it has none.
     let cells: [Cell?]
-  }
-
-  /// A benchmark's figure over an axis.
-  struct Curve: Sendable {
-    let benchmark: String
-    let said: Metric.Figure
-    let lines: [(model: String, axis: Axis, values: [Double])]
   }
 
   struct Cell: Sendable {
@@ -59,28 +50,6 @@ struct ModelComparison: Sendable {
     models = keys.map(model.name)
     self.rows = rows
     self.notes = notes
-    curves = Self.curves(model, keys)
-  }
-
-  /// The curves over one axis that more than one model has.
-  private static func curves(_ model: ReportModel, _ keys: [ReportedModel]) -> [Curve] {
-    model.sections.map(\.benchmark).firstOccurrences.flatMap { benchmark in
-      let sections = keys.compactMap { key in
-        model.sections.first { $0.key == key && $0.benchmark == benchmark }
-      }
-      let names = sections.flatMap { section in section.metrics.filter(section.isCurve).map(\.name) }.firstOccurrences
-      return names.compactMap { name -> Curve? in
-        var said: Metric.Figure?
-        let lines = sections.compactMap { section -> (model: String, axis: Axis, values: [Double])? in
-          guard let metric = section.metric(name), section.isDefined(metric),
-            let axis = metric.axes.first.flatMap(section.axis)
-          else { return nil }
-          said = said ?? metric.said
-          return (model.name(of: section.key), axis, metric.values)
-        }
-        return said.flatMap { lines.count > 1 ? Curve(benchmark: benchmark, said: $0, lines: lines) : nil }
-      }
-    }
   }
 
   private static func row(
@@ -106,29 +75,12 @@ struct ModelComparison: Sendable {
   }
 
   /// The letter of a note, a new one for a new sentence: a, b, ..., z, aa.
-  private static func mark(_ text: String, _ notes: inout [(mark: String, text: String)]) -> String {
+  static func mark(_ text: String, _ notes: inout [(mark: String, text: String)]) -> String {
     if let known = notes.first(where: { $0.text == text }) { return known.mark }
     let letter = String(UnicodeScalar(UInt8(97 + notes.count % 26)))
     let mark = String(repeating: letter, count: 1 + notes.count / 26)
     notes.append((mark, text))
     return mark
-  }
-
-  /// What the figure that stands for a benchmark shows of the models; nil where there are not two to compare.
-  func sentence(of benchmark: String) -> String? {
-    guard let row = rows.first(where: { $0.benchmark == benchmark }) else { return nil }
-    // Those that are not of the same thing are not put in order.
-    let found = zip(models, row.cells).compactMap { model, cell in
-      cell.flatMap { $0.mark.isEmpty ? (model: model, measured: $0.figure.measured) : nil }
-    }.sorted { $0.measured.value > $1.measured.value }
-    guard let first = found.first, let last = found.last, found.count > 1 else { return nil }
-    let extents = Set(row.cells.compactMap { $0?.figure.said.extent })
-    let extent = extents.count == 1 && !row.said.extent.isEmpty ? " " + row.said.extent : ""
-    guard first.measured.bare != last.measured.bare else {
-      return "\(row.said.title)\(extent): \(first.measured.valueText) of each model."
-    }
-    return "\(row.said.title)\(extent): highest of \(first.model), \(first.measured.text); lowest of \(last.model), "
-      + "\(last.measured.text)."
   }
 
   /// What the figures of a row are over; where that differs, of which models.
@@ -166,7 +118,7 @@ struct ModelComparison: Sendable {
 
 extension ReportSection {
   /// In what a figure is not of the same thing as another section's of the same title.
-  fileprivate func differences(
+  func differences(
     _ figure: Metric.Figure, from other: ReportSection, _ others: Metric.Figure
   ) -> [String] {
     guard attributes["benchmark_kind"] == other.attributes["benchmark_kind"] else {
@@ -201,14 +153,6 @@ extension ReportSection {
       }
     }
     return differences
-  }
-}
-
-extension ReportSection {
-  /// Whether a metric is a line over one axis.
-  fileprivate func isCurve(_ metric: Metric) -> Bool {
-    guard metric.axes.count == 1, isDefined(metric) else { return false }
-    return metric.said.role == .curve || metric.name == cells?.name
   }
 }
 

@@ -115,14 +115,9 @@ extension ReportSection {
     return lines
   }
 
-  /// `figureLines` without the figure that stands above them on the page.
-  var linesBelowHeadline: [String] {
-    let lines = figureLines
-    guard let headline, let first = lines.first else { return lines }
-    let words = headline.text
-    guard first.hasPrefix(words) else { return lines }
-    let rest = first.dropFirst(words.count)
-    return (rest.hasPrefix(", ") ? [String(rest.dropFirst(2))] : []) + lines.dropFirst()
+  /// Why figures are not defined, a sentence each.
+  var absences: [String] {
+    metrics.filter { $0.axes.isEmpty && Self.areLines.contains($0.said.role) && !isDefined($0) }.compactMap(absence)
   }
 
   /// Values over one axis, a row each, and those of single sets of images.
@@ -143,7 +138,7 @@ extension ReportSection {
     let series = metrics.compactMap { metric -> SectionList? in
       guard metric.axes.count == 1, let place = axes.firstIndex(where: { $0.name == metric.axes[0] }),
         [.table, .curve].contains(metric.said.role), !columns.contains(metric.name),
-        isDefined(metric) || metric.name == cells?.name
+        isDefined(metric) || metric.name == cells?.name, !(isTable && place == 1 && metric.said.role == .curve)
       else { return nil }
       return SectionList(
         axis: axes[place].name, title: metric.said.title,

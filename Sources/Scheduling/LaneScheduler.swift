@@ -99,6 +99,21 @@ public struct LaneScheduler: Sendable {
   /// The lane of a worker.
   public func lane(of worker: String) -> Int { laneOfWorker[worker] ?? 0 }
 
+  /// How many shards a worker has, whether it was heard within a lease's time, and whether it gets nothing for a while; nil of
+  /// one that has not joined or has left.
+  public func standing(of name: String, at now: Double) -> (held: Int, isLive: Bool, isResting: Bool)? {
+    lanes[lane(of: name)].standing(of: name, at: now)
+  }
+
+  /// What a worker does now; nil of one that has not joined or has left. In proportion to the shards that it has.
+  public func sight(of name: String) -> Scheduler.Sight? {
+    let lane = lane(of: name)
+    return lanes[lane].sight(of: name).map { sight in
+      Scheduler.Sight(
+        held: sight.held, shard: sight.shard.map { numbers.number(of: $0, in: lane) }, progress: sight.progress)
+    }
+  }
+
   /// Told of what should hold after an event and does not, for simulations.
   package mutating func onBrokenInvariant(_ tell: @escaping @Sendable (String) -> Void) {
     for lane in lanes.indices { lanes[lane].onBrokenInvariant = tell }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import GauntletKit
-import Monitoring
 
 struct CoordinateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,8 +19,16 @@ struct CoordinateCommand: ParsableCommand {
   var listen = "tcp://127.0.0.1:*"
   @Flag(help: "Also take up the shards that were set aside, and the images that could not be read.") var failed = false
   @OptionGroup var log: LogArguments
-  @Option(help: "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read.")
+  @Option(
+    help:
+      "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read, and the run's live page."
+  )
   var metrics: String?
+  @Option(
+    help:
+      "Serve the run's live page at ADDRESS:PORT, with a token unless it is this machine's own address, or none [default: where --metrics is]."
+  )
+  var live: String?
   @Option(help: "The folder of the run's keys [default: keys in the run folder, made if they are not there].")
   var keys: String?
   @Flag(help: "When told to end, leave the workers waiting for the coordinator that takes over.")
@@ -30,12 +37,8 @@ struct CoordinateCommand: ParsableCommand {
   func run() throws {
     log.begin()
     let listen = try Usage.address(listen, option: "--listen", takesAnyPort: true)
-    let place = try metrics.map { text in
-      guard let place = MonitoringServer.Place(text) else {
-        throw UsageError("--metrics is \(text), but must be like 127.0.0.1:9151, with a port up to 65535")
-      }
-      return place
-    }
+    let place = try metrics.map { try Usage.place($0, option: "--metrics") }
+    let livePlace = try live.flatMap { $0 == "none" ? nil : try Usage.place($0, option: "--live") }
     let run = try plannedRun()
     var options = RunCoordinator.Options()
     options.listen = listen
@@ -48,9 +51,12 @@ struct CoordinateCommand: ParsableCommand {
     if try !coordinator.isDone() {
       Terminal.complain("listening on \(coordinator.address); workers: gauntlet work --run \(run.folder.path)")
       run.plan.pythonAdvice(folder: run.folder.path).forEach { Terminal.complain($0) }
-      let monitoring = try place.map { try coordinator.monitor(at: $0) }
+      let addresses = [
+        try place.flatMap { try coordinator.monitor(at: $0, showsLive: live == nil) },
+        try livePlace.map { try coordinator.show(at: $0) },
+      ]
+      for address in addresses.compactMap({ $0 }) { RunProgress.tell(address) }
       try RunProgress.show(drain: { coordinator.drain() }) { try coordinator.perform(onStatus: $0) }
-      withExtendedLifetime(monitoring) {}
     }
     let status = try run.status()
     print(

@@ -13,7 +13,8 @@ extension BenchCommand {
         """
         Keys, encryption and the ledger are those of a real run. With --idle: the processor time that many connected \
         workers cost a coordinator that has nothing to do. With --restart: what a large plan costs, and a coordinator that \
-        goes on with it. Examples: gauntlet bench coordinator --workers 4
+        goes on with it. With --watch: what a live page costs the coordinator of a large run.
+        Examples: gauntlet bench coordinator --workers 4
                   gauntlet bench coordinator --idle 5 --workers 200
                   gauntlet bench coordinator --restart --shards 100000
         """)
@@ -22,6 +23,8 @@ extension BenchCommand {
     @Option(help: "Empty shards.") var shards = 20_000
 
     @Option(help: "Seconds to be idle, with all workers connected, instead of giving them shards.") var idle: Int?
+    @Flag(help: "Look at a run of these shards and workers as a live page does, instead of computing them.")
+    var watch = false
     @Flag(help: "Plan the shards, record half of them and begin again, instead of computing them.") var restart = false
     @Option(help: .hidden) var connect: String?
     @Option(help: .hidden) var keys: String?
@@ -34,11 +37,24 @@ extension BenchCommand {
       if let idle { return try runIdle(seconds: idle) }
       try Usage.check(shards, in: 1...10_000_000, option: "--shards")
       if restart { return try runRestart() }
+      if watch { return try runWatch() }
       let result = try CoordinatorBenchmark.run(shards: shards, workers: workers)
       print(
         String(
           format: "%d empty shards, %d workers: %.0f shards/s (%.2f s)", shards, workers, result.shardsPerSecond,
           result.seconds))
+    }
+
+    private func runWatch() throws {
+      let figures = try WatchBenchmark.run(shards: shards, workers: workers)
+      print(
+        String(
+          format:
+            "%d shards of %d conditions, %d workers\nin the coordinator's loop: %.2f ms\nthe state, of %.0f kB: %.2f ms\n"
+            + "once in two seconds that is %.2f %% of one core\nthe ledger's status, watched or not: %.2f ms\n"
+            + "to judge an answer: %.3f us an image", figures.shards, figures.conditions, figures.workers,
+          figures.sightSeconds * 1e3, Double(figures.stateBytes) / 1e3, figures.stateSeconds * 1e3, figures.share * 100,
+          figures.statusSeconds * 1e3, figures.judgeSeconds * 1e6))
     }
 
     private func runRestart() throws {

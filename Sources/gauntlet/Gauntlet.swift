@@ -47,7 +47,7 @@ struct Gauntlet: ParsableCommand {
       ReportCommand.self, CompareCommand.self,
       InspectCommand.self, DoctorCommand.self, BenchCommand.self,
       KeysCommand.self, DemoCommand.self, MiniatureCommand.self, ModelsCommand.self, PredictCommand.self,
-      ExportCommand.self,
+      ExportCommand.self, ShowCommand.self,
     ])
 
   static func main() {

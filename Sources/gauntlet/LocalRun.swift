@@ -21,6 +21,8 @@ struct ShownLocalRun {
     let local = try LocalRun(run, options: options, logger: Logs.stderrLogger("gauntlet.coordinator"))
     RunProgress.tell(local.takenUp)
     run.plan.pythonAdvice(folder: run.folder.path).forEach { Terminal.complain($0) }
-    try RunProgress.show(drain: { local.drain() }) { try local.compute(onStatus: $0) }
+    try RunProgress.show(drain: { local.drain() }) { onStatus in
+      try local.compute(onLive: RunProgress.tell, onStatus: onStatus)
+    }
   }
 }

@@ -40,6 +40,11 @@ struct ComputeArguments: ParsableArguments {
 struct LocalWorkerArguments: ParsableArguments {
   @Option(help: "Worker processes to start on this machine.")
   var workers = 1
+  @Option(
+    help:
+      "Where the run's live page is served: ADDRESS:PORT, with a token unless it is this machine's own address, or none [default: a free port of this machine]."
+  )
+  var live: String?
   @OptionGroup var compute: ComputeArguments
 
   /// Processors and memory are shared out between the workers when the user does not say how much each has.
@@ -48,6 +53,7 @@ struct LocalWorkerArguments: ParsableArguments {
     var options = LocalRun.Options()
     options.workers = workers
     options.computation = try compute.validated(workers: workers)
+    options.live = try live.map { try $0 == "none" ? .nowhere : .at(Usage.place($0, option: "--live")) } ?? .anywhere
     return options
   }
 }

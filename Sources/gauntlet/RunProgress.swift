@@ -23,6 +23,11 @@ enum RunProgress {
       "taken up: \(takenUp.shards) shards that were set aside, and \(takenUp.images) images that could not be read")
   }
 
+  /// Says where the live page is.
+  static func tell(_ live: LiveAddress) {
+    if let url = live.url { Terminal.complain("live page: \(url)") }
+  }
+
   private static func show(_ status: LedgerStatus, on line: ProgressLine) {
     guard status.total.images > 0 else { return }
     var remark = "\(status.total.recordedImages) of \(status.total.images) images"

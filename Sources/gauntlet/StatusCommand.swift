@@ -23,7 +23,7 @@ struct StatusCommand: ParsableCommand {
       complain(of: found)
       let text = StatusText(
         status: found.status, presence: found.presence, plan: reader.plan, folder: RunFolder(folder), now: found.time,
-        failure: found.failure)
+        failure: found.failure, live: found.live)
       if json {
         try printObject(text.object(), keys: .convertToSnakeCase)
       } else {

@@ -2,6 +2,7 @@ import Benchmarks
 import Coordination
 import Durable
 import Foundation
+import GauntletKit
 import Planning
 
 /// A run's status in words and as JSON.
@@ -13,6 +14,7 @@ struct StatusText {
   let now: Double
   /// Why the last coordinator ended before its work, where none has the run.
   var failure: CoordinatorFailure?
+  var live: LiveAddress?
 
   func lines() -> String {
     var lines = ["run \(plan.manifest.run) (\(plan.runID))"]
@@ -38,6 +40,7 @@ struct StatusText {
       lines.append(String(format: "rate: %.1f images/s, ", rate) + "about \(Terminal.duration(left)) left")
     }
     lines += workers + troubles
+    if let words = live?.words { lines.append("live page: \(words)") }
     for error in status.recentErrors where error.kind != "troubled" {
       let worker = error.worker.isEmpty ? "" : " on \(error.worker.plain)"
       lines.append("  shard \(error.shard), \(error.kind)\(worker): \(error.reason.plain(atMost: 1_024))")
@@ -93,6 +96,8 @@ struct StatusText {
     let whole: Bool
     let coordinator: CoordinatorPresence
     let coordinatorFailure: CoordinatorFailure?
+    /// The address of the live page; nil where there is none.
+    let live: String?
     /// Seconds since the last result; nil before the first.
     let secondsSinceRecord: Double?
     let models: [String]
@@ -142,7 +147,7 @@ struct StatusText {
     }
     return Report(
       run: plan.manifest.run, runID: plan.runID, complete: status.isComplete, whole: status.isWhole,
-      coordinator: presence, coordinatorFailure: failure,
+      coordinator: presence, coordinatorFailure: failure, live: live?.url,
       secondsSinceRecord: status.lastRecord.map { max(0, now - $0) }, models: models,
       benchmarks: benchmarks.map { benchmark in
         Benchmark(

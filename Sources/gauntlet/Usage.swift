@@ -6,6 +6,7 @@ import Durable
 import Foundation
 import GauntletKit
 import Kernels
+import Monitoring
 import Networks
 import Planning
 import Working
@@ -91,6 +92,14 @@ enum Usage {
         "\(option) is \(text), but its port must be from 1 to 65535\(takesAnyPort ? ", or * for a free one" : "")")
     }
     return text
+  }
+
+  /// Where an option has something served over HTTP.
+  static func place(_ text: String, option: String) throws -> MonitoringServer.Place {
+    guard let place = MonitoringServer.Place(text) else {
+      throw UsageError("\(option) is \(text), but must be like 127.0.0.1:9151, with a port up to 65535")
+    }
+    return place
   }
 
   /// What Linux takes, less the zero at its end.

@@ -97,6 +97,8 @@ import Testing
     try check("mean_top1") { own, _ in
       conditions.reduce(0) { $0 + corrupted.top1($1, own) } / Double(conditions.count)
     }
+    // That of the first severity, over the standard corruptions alone.
+    try check("mean_top1_by_severity") { own, _ in (0..<15).reduce(0) { $0 + corrupted.top1($1 * 5, own) } / 15 }
     let alexNet = ImageNetC.standardCorruptions.compactMap { ImageNetC.alexNetErrors[$0] }
     try check("mce") { own, _ in
       alexNet.enumerated().reduce(0) { sum, reference in

@@ -62,7 +62,7 @@ import Testing
     }
     #expect(ratios.count { !$0.isNaN } == 2)
     let page = try String(contentsOfFile: scratch.path + "/run/report.html", encoding: .utf8)
-    #expect(page.contains("<th>error ratio</th>") && page.contains("<td>pose</td>"))
+    #expect(page.contains(">error ratio</a>") && page.contains("<th scope=\"row\">pose</th>"))
   }
 
   private func run(_ scratch: ScratchFolder, _ keys: String) throws -> ArchiveReader {

@@ -51,6 +51,59 @@ import Testing
     return lines.dropFirst().map { Dictionary(zip(lines[0], $0)) { first, _ in first } }
   }
 
+  @Test("shown pictures are those that one model answers right and the other wrong, pixel by pixel")
+  func shown() throws {
+    let grid = "corruptions: [gaussian_noise, contrast], severities: [5]"
+    let text = "{kind: imagenet-c, name: live, from: data/val, \(grid)}"
+    let first = try manifest([text])
+    let archive = try archive(first, "run")
+    let labels = try #require(archive.groups.first).labels
+    func answers(_ model: String, _ condition: Int) throws -> [Int32] {
+      let logits = try archive.logits(group: model + "/live", conditionIndex: condition, images: 0..<20)
+      return (0..<20).map { image in
+        let own = Array(logits[image * 10..<image * 10 + 10])
+        return Int32(own.firstIndex(of: own.max() ?? 0) ?? -1)
+      }
+    }
+    var count = 0
+    for (right, wrong) in [("resnet-nano", "vit-nano"), ("vit-nano", "resnet-nano")] {
+      var wanted: Set<String> = []
+      for (condition, name) in ["gaussian_noise", "contrast"].enumerated() {
+        let (one, other) = (try answers(right, condition), try answers(wrong, condition))
+        for image in 0..<20 where one[image] == labels[image] && other[image] != labels[image] {
+          wanted.insert("\(name) \(archive.groups[0].imagePaths[image])")
+        }
+      }
+      let folder = "shown-" + right
+      let outcome = try CommandLineTool.run([
+        "show", scratch.path + "/run", "--right", right, "--wrong", wrong, "-n", "100", "-o",
+        scratch.path + "/" + folder,
+      ])
+      #expect(outcome.status == (wanted.isEmpty ? 1 : 0), "\(outcome.errors)")
+      guard !wanted.isEmpty else { continue }
+      let rows = try table(folder)
+      #expect(Set(rows.compactMap { row in row["image"].map { "\(row["corruption"] ?? "") \($0)" } }) == wanted)
+      try export(["--benchmark", "live", "--model", wrong], first, to: "all-" + wrong)
+      let digests = Dictionary(
+        try table("all-" + wrong).map { (($0["corruption"] ?? "") + ($0["image"] ?? ""), $0["sha256"]) }
+      ) { one, _ in one }
+      for row in rows { #expect(digests[(row["corruption"] ?? "") + (row["image"] ?? "")] == row["sha256"]) }
+      let said = try String(contentsOfFile: "\(scratch.path)/\(folder)/answers.csv", encoding: .utf8)
+      #expect(said.components(separatedBy: "\r\n").count == wanted.count + 2)
+      count += wanted.count
+    }
+    #expect(count > 0)
+    for (options, word) in [
+      (["--right", "x", "--wrong", "vit-nano"], "--right is x, but the run's models are resnet-nano, vit-nano"),
+      (["--right", "vit-nano", "--wrong", "vit-nano"], "are the same model"),
+      (["--right", "resnet-nano", "--wrong", "vit-nano", "--benchmark", "y"], "--benchmark is y, but those of both"),
+      (["--right", "resnet-nano", "--wrong", "vit-nano", "--condition", "a=b"], "has the axes corruption, severity"),
+    ] {
+      let refused = try CommandLineTool.run(["show", scratch.path + "/run", "-o", scratch.path + "/none"] + options)
+      #expect(refused.status == 2 && refused.errors.contains(word), "\(refused.errors)")
+    }
+  }
+
   @Test(
     "exported pictures have the logits of the run: corrupted as an imagenet-c, occluded and attacked in class folders")
   func scored() throws {

@@ -3,6 +3,7 @@ import Foundation
 import Monitoring
 import Planning
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct MonitoringServerTests {
@@ -25,7 +26,8 @@ import Testing
     limits.exchange = .hours(1)
     change(&limits)
     let place = try #require(MonitoringServer.Place("127.0.0.1:0"))
-    return try MonitoringServer(at: place, limits: limits, metrics: metrics, isHealthy: isHealthy)
+    return try MonitoringServer(
+      at: place, limits: limits, Contents(metrics: metrics, live: nil, isHealthy: isHealthy))
   }
 
   @Test("metrics and health are answered; an error is status 500, sickness 503, other paths 404")

@@ -142,7 +142,7 @@ import Testing
     #expect(quality.1.hasSuffix("other JPEG quality"))
     let page = HTMLReport.render(
       ReportModel(title: "t", sections: [first, Self.section("b", attributes: ["data_sha256": "d2"])]))
-    #expect(page.contains("a: not comparable with a: other images") && page.contains("<td>63.0a</td>"))
+    #expect(page.contains("a: not comparable with a: other images") && page.contains(">63.0a</td>"))
   }
 
   @Test("Figures among other classes, or normalised by other figures, are marked")
@@ -213,7 +213,7 @@ import Testing
     }
     #expect(table.contains("a (before)   a (after)"))
     let page = HTMLReport.render(model)
-    #expect(page.contains("<h2>a on imagenet-c (run before)</h2>") && page.contains("<th>a (after)</th>"))
+    #expect(page.contains("data-m=\"0\">a (before)</th>") && page.contains("data-m=\"1\">a (after)</th>"))
     for (name, text) in CSVReport.render(model).files {
       let keys = text.components(separatedBy: "\r\n").dropLast().map {
         $0.split(separator: ",", omittingEmptySubsequences: false).prefix(6).joined(separator: ",")

@@ -95,11 +95,14 @@ import Testing
     #expect(table.contains("blur, steadiness: over the first 2 radii"))
 
     let page = HTMLReport.render(model)
-    #expect(page.contains("<span class=\"figure\">80.0 %</span>  steadiness over the first 2 radii; 3 to 4 of 4"))
-    for text in ["<title>agreement by radius</title>", "<title>shift by radius</title>", "<td>2.25</td>"] {
-      #expect(page.contains(text), "\(text)")
-    }
-    #expect(page.contains("blur, steadiness</text>") && !page.contains("cost (less is better)"))
+    for text in [
+      "steadiness over the first 2 radii: highest of one, 80.0 %; lowest of two, 60.0 %.",
+      "<th scope=\"row\">steadiness (%) \u{2191} <small>over the first 2 radii; 3 to 4 of 4 images each</small></th>"
+        + "<td data-m=\"0\" data-v=\"0.8\"><strong>80.0*</strong></td><td data-m=\"1\" data-v=\"0.6\">60.0*</td>",
+      "<th scope=\"row\">cost (%) \u{2193} ", "<title>agreement by radius of blur, one line a model</title>",
+      "<title>shift by radius of blur, one line a model</title>", "<td data-m=\"0\" data-v=\"2.25\">2.25</td>",
+      "blur: steadiness \u{2191}</text>", "no worst: radius 3 has no result",
+    ] { #expect(page.contains(text), "\(text)\n\(page)") }
 
     let files = Dictionary(uniqueKeysWithValues: CSVReport.render(model).files.map { ($0.name, $0.text) })
     #expect(files["conditions.csv"]?.contains("condition,agreement,agreement_low,agreement_high,hits,") == true)
@@ -185,6 +188,16 @@ import Testing
     let names = ["nll", "brier", "_after_temperature", "_by_confidence", "_by_severity"]
     return names.contains { metric.name.contains($0) }
       || !axes.isEmpty && ["ece", "rms_calibration_error"].contains(metric.name)
+  }
+
+  @Test("Every figure of the catalogue that pages show is defined")
+  func definitions() {
+    for (kind, _, _, metrics) in Self.catalogue() {
+      for metric in metrics.map(\.defined) {
+        guard let figure = metric.figure, ![.data, .count, .grid, .support].contains(figure.role) else { continue }
+        #expect(!figure.definition.isEmpty, "\(kind) \(metric.name)")
+      }
+    }
   }
 
   @Test("Metrics of archives that do not say what they are are reported as those of today")

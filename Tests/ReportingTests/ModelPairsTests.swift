@@ -57,7 +57,13 @@ import Testing
   @Test("The page and the files hold every pair")
   func files() {
     let page = HTMLReport.render(Self.model(Self.pairs))
-    #expect(page.contains("<h2>The models in pairs</h2>") && page.contains("<td>&lt; 0.0001</td>"))
+    #expect(page.components(separatedBy: "<h3>Are the differences real?</h3>").count == 4)
+    #expect(page.contains("<th scope=\"row\">large \u{2212} small, wide</th><td>500 under 4 conditions</td>"))
+    #expect(page.contains("<td>&lt; 0.0001</td>") && page.contains("<td data-v=\"0.012\">1.2 [0.2, 2.2]</td>"))
+    for sentence in ["0 of 1 pair of models differ in top-1", "1 of 1 pair of models differs in top-1"] {
+      #expect(page.contains(sentence))
+    }
+    #expect(page.contains("corrected after Holm for 3 comparisons</p>"))
     let file = CSVReport.render(Self.model(Self.pairs)).files.first { $0.name == "comparisons.csv" }?.text
     let lines = file?.components(separatedBy: "\r\n") ?? []
     #expect(

@@ -97,7 +97,7 @@ import Testing
     #expect(try runs(first, second, other) == ["r, 11112222", "r, 44445555", "s"])
     #expect(try runs(first, first) == ["r, 11112222, file 1", "r, 11112222, file 2"])
     let page = HTMLReport.render(try ReportModel(archives: [first, other]))
-    #expect(page.contains("<h2>net on val (run r)</h2>") && page.contains("<h2>net on val (run s)</h2>"))
-    #expect(page.contains("The models side by side"))
+    #expect(page.contains("data-m=\"0\">net (r)</th>") && page.contains("data-m=\"1\">net (s)</th>"))
+    #expect(page.contains("Run r: ") && page.contains("Run s: "))
   }
 }

@@ -24,7 +24,7 @@ import Testing
     HTMLReport.render(ReportModel(title: "t", sections: [section]))
   }
 
-  @Test("The big figure is the benchmark's own, with its interval and its images; ImageNet-O's is AUPR")
+  @Test("The first figure is the benchmark's own, with its interval and its images; ImageNet-O's is AUPR")
   func headlines() {
     let outside = section(
       .imagenetO, sets: [ReportedSet(name: "out", imageCount: 400), ReportedSet(name: "in", imageCount: 600)],
@@ -35,7 +35,8 @@ import Testing
       ], images: 1000)
     #expect(
       page(outside).contains(
-        "<span class=\"figure\">92.0 %</span> [90.0, 94.0] AUPR, 400 images of out and 599 of 600 of in"))
+        "<tbody><tr><th scope=\"row\"><a href=\"#d0\">AUPR</a> (%) \u{2191} <small>400 images of out and 599 of 600 of in"
+          + "</small></th><td data-m=\"0\" data-v=\"0.92\">92.0* <small>[90.0, 94.0]</small></td>"))
     let text = table(outside)
     #expect(text.contains("net on imagenet-o, 400 images of out, 600 of in"))
     #expect(text.contains("  AUPR 92.0 % [90.0, 94.0]; 400 images of out and 599 of 600 of in"))
@@ -43,10 +44,10 @@ import Testing
     let clean = section(
       .imagenetVal,
       [("top1", 0.994), ("top1_low", 0.98), ("top1_high", 0.998), ("top5", 0.999), ("evaluated", 500)])
-    #expect(page(clean).contains("<span class=\"figure\">99.4 %</span> [98.0, 99.8] top-1, 500 images"))
-    // Once is enough.
+    #expect(page(clean).contains("<p class=\"finding\">top-1: 99.4 % [98.0, 99.8].</p>"))
     #expect(
-      page(clean).components(separatedBy: "99.4").count == 2 && page(clean).contains("<p>top-5 99.9 %; 500 images</p>"))
+      page(clean).contains(
+        ">top-5</a> (%) \u{2191} <small>500 images</small></th><td data-m=\"0\" data-v=\"0.999\">99.9</td>"))
   }
 
   @Test("Counts of ImageNet-9 and -R are of the set that a figure is of")
@@ -97,7 +98,7 @@ import Testing
       let section = section(kind, [("top1", 0.5), ("evaluated", 500)], attributes: attributes)
       let lines = table(section).components(separatedBy: "\n")
       let line = lines.first { $0.hasPrefix("  pictures: ") }
-      if let line { #expect(page(section).contains(HTMLText.escaped(String(line.dropFirst(2))))) }
+      if let line { #expect(page(section).contains(HTMLText.escaped(String(line.dropFirst("  pictures: ".count))))) }
       return line
     }
     #expect(

@@ -57,6 +57,28 @@ import Testing
     #expect(scheduler.handle(.split(0), at: 3) == [.lease(Self.lease(2, 1, "a"))])
   }
 
+  @Test("A worker is seen with the shard that it has come furthest with, live or silent, at work or resting")
+  func sight() {
+    var scheduler = Scheduler(
+      blocks: [ShardBlock(count: 4, images: 10, cost: 2)], leaseSeconds: Self.leaseSeconds, maximumFailures: 2,
+      doubtSeconds: 0)
+    #expect(scheduler.sight(of: "a") == nil && scheduler.standing(of: "a", at: 0) == nil)
+    _ = scheduler.handle(.joined(worker: "a", credits: 3, held: []), at: 0)
+    #expect(scheduler.sight(of: "a") == Scheduler.Sight(held: 3, shard: 0, progress: 0))
+    #expect(scheduler.standing(of: "a", at: 0).map { $0 == (3, true, false) } == true)
+    let held = (0..<3).map { ShardAttempt(shard: $0, attempt: 1) }
+    _ = scheduler.handle(.heartbeat(worker: "a", held: held, passes: [0, 5, 15]), at: 1)
+    #expect(scheduler.sight(of: "a") == Scheduler.Sight(held: 3, shard: 2, progress: 0.75))
+    for shard in 0..<3 as Range<Int64> {
+      _ = scheduler.handle(.failed(Self.lease(shard, 1, "a"), reason: "no"), at: 2)
+    }
+    #expect(scheduler.standing(of: "a", at: 2)?.isResting == true)
+    _ = scheduler.handle(.tick, at: 100)
+    #expect(scheduler.standing(of: "a", at: 100)?.isLive == false)
+    _ = scheduler.handle(.left(worker: "a"), at: 101)
+    #expect(scheduler.sight(of: "a") == nil)
+  }
+
   @Test("Nothing to do is finished at once")
   func empty() {
     var scheduler = Self.scheduler(shards: 0)

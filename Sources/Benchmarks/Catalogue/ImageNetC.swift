@@ -159,9 +159,17 @@ extension AccuracyTally {
         errors.mean(relative), errors.combination(relative: true)
       ),
     ]
-    let intervals = CombinationBootstrap(single.map(\.of), of: rightAnswers).intervals(
+    let severities = grid.axes[1].values.map { severity in
+      grid.cells.filter { cell in
+        cell.values[1] == severity && (!hasStandard || ImageNetC.standardCorruptions.contains(cell.values[0]))
+      }.map(\.index)
+    }
+    let all = CombinationBootstrap(
+      single.map(\.of) + severities.map(AccuracyCombination.mean), of: rightAnswers
+    ).intervals(
       seed: seed, population: population,
       clean: clean.map { ($0.rightAnswers, $0.population) })
+    let intervals = all.prefix(single.count)
     return [
       Metric(
         name: "ce", description: "corruption error over AlexNet's, 1 = as many errors (Hendrycks and Dietterich 2019)",
@@ -181,6 +189,25 @@ extension AccuracyTally {
         return [
           Metric(name: metric.name, description: metric.words, axes: [], values: [metric.value], figure: metric.figure)
         ] + Metric.ends(of: metric.name, interval)
-      }
+      } + meansBySeverity(severities, Array(all.dropFirst(single.count)), extent: hasStandard ? ofStandard : "")
+  }
+  /// The accuracy at each severity, mean over the corruptions.
+  ///
+  /// - Parameter severities: the conditions of each.
+  private func meansBySeverity(
+    _ severities: [[Int]], _ intervals: [ConfidenceInterval], extent: String
+  ) -> [Metric] {
+    let (name, axes) = ("mean_top1_by_severity", [grid.axes[1].name])
+    let words = extent.isEmpty ? "over the corruptions" : "over the standard 15 corruptions"
+    let values = severities.map { conditions in
+      conditions.isEmpty ? .nan : conditions.reduce(0) { $0 + top1[$1] } / Double(conditions.count)
+    }
+    return [
+      Metric(
+        name: name, description: "top-1 accuracy, mean \(words), 0 to 1", axes: axes, values: values,
+        figure: .init("mean top-1", .curve, extent: words))
+    ]
+      + Metric.ends(
+        of: name, axes: axes, method: Bootstrap.method, zip(values, intervals).map { $0.isNaN ? .undefined : $1 })
   }
 }

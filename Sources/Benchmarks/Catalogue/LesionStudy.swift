@@ -169,7 +169,7 @@ extension AccuracyFigures {
         }, seed) + [
         Metric(
           name: "deviation_by_removed", description: "standard deviation of the top-1 accuracy of one draw, 0 to 1",
-          axes: [grid.axes[0].name], values: deviations, figure: .init("deviation", .table))
+          axes: [grid.axes[0].name], values: deviations, figure: .init("deviation", .table, isNeutral: true))
       ]
   }
 }

@@ -60,7 +60,7 @@ public enum ReceptiveFieldStudy: SampledObservation {
           figure: .init(
             "area with \(share) % of the receptive field", share == 50 ? .headline : .detail, .share, extent: extent,
             absence: area.isNaN && tally.evaluated > 0 ? "no receptive field: no gradient reaches the images" : "",
-            explanation: share == 50 ? explanation : "")))
+            explanation: share == 50 ? explanation : "", isNeutral: true)))
     }
     metrics.append(
       Metric(

@@ -1,7 +1,9 @@
 import Records
 
-/// Metrics over an axis of numbers: one line, one a value of the other axis, or one a figure of those that share a title.
+/// Metrics over two axes as curves: one line a value of the first.
 enum Curves: SectionPlot {
+  static let caption = "curves of each model, one line a row of the grid"
+
   private struct Line {
     let name: String
     /// One a value of the axis.
@@ -11,38 +13,19 @@ enum Curves: SectionPlot {
   static func draw(_ section: ReportSection) -> String? {
     let plots = section.metrics.compactMap { metric -> String? in
       let axes = metric.axes.compactMap(section.axis)
-      let isCells = metric.name == section.cells?.name
-      guard let columns = axes.last, axes.count == metric.axes.count, axes.count <= 2, section.isDefined(metric),
-        metric.said.role == .curve || isCells && columns.isNumeric
-      else { return nil }
-      let rows = axes.count == 2 ? axes[0] : nil
-      let lines = (rows?.values ?? [metric.said.title]).enumerated().map { row, name in
+      guard axes.count == 2, metric.axes.count == 2, section.isDefined(metric), metric.said.role == .curve else {
+        return nil
+      }
+      let (rows, columns) = (axes[0], axes[1])
+      let lines = rows.values.enumerated().map { row, name in
         let start = row * columns.values.count
         return Line(name: name, values: Array(metric.values.dropFirst(start).prefix(columns.values.count)))
       }
       return draw(
         metric.said, lines, columns, range: range(metric.said.unit, lines),
-        title: "\(metric.said.title) by \(columns.name)" + (rows.map { ", one line a \($0.name)" } ?? ""))
+        title: "\(metric.said.title) by \(columns.name), one line a \(rows.name)")
     }
-    let all = plots + shared(section)
-    return all.isEmpty ? nil : all.joined(separator: "\n")
-  }
-
-  /// A plot a title of figures that share an axis.
-  private static func shared(_ section: ReportSection) -> [String] {
-    let series = section.metrics.filter {
-      $0.said.role == .series && $0.axes.count == 1 && section.isDefined($0)
-    }
-    return series.map(\.said.title).firstOccurrences.compactMap { title in
-      let figures = series.filter { $0.said.title == title }
-      guard let first = figures.first, let axis = section.axis(first.axes[0]) else { return nil }
-      let lines = figures.filter { $0.axes == first.axes }.map {
-        Line(name: $0.said.extent.isEmpty ? "as it is" : $0.said.extent, values: $0.values)
-      }
-      // What is small throughout is drawn large.
-      return draw(
-        first.said, lines, axis, range: range(.number, lines), title: "\(title) by \(axis.name)")
-    }
+    return plots.isEmpty ? nil : plots.joined(separator: "\n")
   }
 
   private static func draw(
@@ -71,20 +54,17 @@ enum Curves: SectionPlot {
     drawing.text(left + width / 2, top + height + 36, columns.name, anchor: .middle, kind: "quiet")
     drawing.text(4, 11, said.title + (said.unit == .number ? "" : ", %"), anchor: .start, kind: "quiet")
     for (row, line) in lines.enumerated() {
-      let palette = Plots.palette
-      let colour = palette[row % palette.count]
-      let dash = row / palette.count == 0 ? "" : " stroke-dasharray=\"\(2 + 3 * (row / palette.count)) 4\""
       let points = columns.values.indices.sorted { places[$0] < places[$1] }.compactMap { column -> (x: Int, y: Int)? in
         guard line.values.indices.contains(column), line.values[column].isFinite else { return nil }
         return (x(column), y(line.values[column]))
       }
       if points.count == 1 {
-        drawing.dot(points[0].x, points[0].y, colour: colour)
+        drawing.dot(points[0].x, points[0].y, series: row)
       } else if !points.isEmpty {
-        drawing.line("M" + points.map { "\($0.x) \($0.y)" }.joined(separator: "L"), colour: colour, dash: dash)
+        drawing.line("M" + points.map { "\($0.x) \($0.y)" }.joined(separator: "L"), series: row)
       }
       let legend = top + 8 + row * 18
-      drawing.line("M\(left + width + 20) \(legend)h22", colour: colour, dash: dash)
+      drawing.line("M\(left + width + 20) \(legend)h22", series: row)
       drawing.text(left + width + 48, legend + 4, line.name, anchor: .start)
     }
     return drawing.svg(left + width + 190, max(top + height + 44, top + 20 + lines.count * 18), title: title)

@@ -1,82 +1,139 @@
 import Records
 
-/// A plot a benchmark and curve, a line a model: figures over an axis of numbers, or over the depths of networks, from the
-/// first layers on the left to the last on the right.
-enum ModelCurves: ComparisonPlot {
-  private struct Line {
+/// A figure of a benchmark over one axis, a line a model: over numbers, or over the depths of networks, from the first layers on
+/// the left to the last on the right.
+struct ModelCurve: Sendable {
+  let benchmark: String
+  /// What it is, with what it is over.
+  let title: String
+  let said: Metric.Figure
+  let lines: [Line]
+
+  struct Line: Sendable {
+    /// The model's place among the report's.
+    let place: Int
     let name: String
-    /// Where each value lies, 0 to 1.
-    let places: [Double]
-    let values: [Double]
+    let axis: Axis
+    /// One a value of the axis.
+    let values: [Measured?]
   }
 
-  static func draw(_ comparison: ModelComparison) -> String? {
-    var explained: Set<String> = []
-    let plots = comparison.curves.compactMap { curve -> String? in
-      let lines = curve.lines.compactMap { line -> Line? in
-        let places = positions(of: line.axis, among: curve.lines.map(\.axis))
-        guard line.values.contains(where: \.isFinite) else { return nil }
-        return Line(name: line.model, places: places, values: line.values)
+  /// Whether some value has an interval.
+  var hasIntervals: Bool { lines.contains { $0.values.contains { $0?.low != nil } } }
+}
+
+extension BenchmarkComparison {
+  /// Figures over one axis of some model; that of the grid's conditions, or their mean, first.
+  var curves: [ModelCurve] {
+    let found = columns.flatMap { column in column.section.metrics.filter { column.section.isCurve($0) } }
+    let names = (found.filter { $0.said.role != .series } + found).map(\.name).firstOccurrences
+    return names.compactMap { name in
+      var metric: Metric?
+      let lines = columns.compactMap { column -> ModelCurve.Line? in
+        let section = column.section
+        guard let own = section.metric(name), section.isCurve(own), let axis = section.axis(own.axes[0]) else {
+          return nil
+        }
+        let values = axis.values.indices.map { place in
+          section.measured(own, place).flatMap { $0.value.isFinite ? $0 : nil }
+        }
+        guard values.contains(where: { $0 != nil }) else { return nil }
+        metric = metric ?? own
+        return ModelCurve.Line(place: column.place, name: column.name, axis: axis, values: values)
       }
-      guard lines.count > 1 else { return nil }
-      // Under a benchmark's first plot.
-      let sentence = explained.insert(curve.benchmark).inserted ? comparison.sentence(of: curve.benchmark) : nil
-      let caption = sentence.map {
-        "<figcaption>\(HTMLReport.escaped($0))</figcaption>"
-      }
-      return "<figure>\(draw(curve, lines))\(caption ?? "")</figure>"
+      guard let metric, let axis = lines.first?.axis else { return nil }
+      let over = metric.said.extent.isEmpty ? "" : " " + metric.said.extent
+      return ModelCurve(
+        benchmark: self.name, title: "\(metric.said.title)\(over) by \(axis.name)", said: metric.said, lines: lines)
     }
-    return plots.isEmpty ? nil : plots.joined(separator: "\n")
   }
+}
 
-  private static func draw(_ curve: ModelComparison.Curve, _ lines: [Line]) -> String {
-    let (left, top, width, height) = (56, 40, 420, 240)
-    let values = lines.flatMap(\.values).filter(\.isFinite)
-    let (least, most) = (values.min() ?? 0, values.max() ?? 1)
-    let (low, high) = curve.said.unit == .share ? (0, 1) : (min(0, least), max(most, min(0, least) + 1e-6))
+extension ReportSection {
+  /// Whether a metric is a line over one axis.
+  fileprivate func isCurve(_ metric: Metric) -> Bool {
+    guard metric.axes.count == 1, isDefined(metric) else { return false }
+    return [.curve, .series].contains(metric.said.role) || metric.name == cells?.name
+  }
+}
+
+/// Draws ``ModelCurve``.
+enum ModelCurves {
+  private static let (left, width, height) = (52, 480, 240)
+
+  static func draw(_ curve: ModelCurve) -> String {
+    let all = curve.lines.flatMap(\.values).compactMap { $0 }
+    let ends = all.flatMap { [$0.value, $0.low, $0.high].compactMap { $0 } }
+    // What is small throughout is drawn large.
+    let isWhole = curve.said.unit == .share && curve.said.role != .series
+    let scale = isWhole ? Scale(0, 1, steps: 5) : Scale(holding: ends + [0], isShare: curve.said.unit == .share)
+    var drawing = Drawing()
+    let unit = curve.said.unitInWords.isEmpty ? "" : ", \(curve.said.unitInWords)"
+    let top = 36 + drawing.legend(curve.lines.map { ($0.place, $0.name) }, x: left, y: 10, width: width)
+    drawing.text(4, top - 14, curve.said.title + unit, anchor: .start, kind: "quiet")
     func x(_ place: Double) -> Int { left + Int((place * Double(width)).rounded()) }
     func y(_ value: Double) -> Int {
-      top + Int(((1 - Plots.share(of: value, from: low, to: high)) * Double(height)).rounded())
+      top + Int(((1 - Plots.share(of: value, from: scale.low, to: scale.high)) * Double(height)).rounded())
     }
-    var drawing = Drawing()
-    let units: [Metric.Figure.Unit: String] = [.number: "", .points: ", points"]
-    let unit = units[curve.said.unit] ?? ", %"
-    drawing.text(4, 14, "\(curve.benchmark): \(curve.said.title)\(unit)", anchor: .start)
-    for tick in 0...5 {
-      let value = low + (high - low) * Double(tick) / 5
-      drawing.rule("M\(left) \(y(value))H\(left + width)")
-      drawing.text(
-        left - 8, y(value) + 4, Measured.number(value, curve.said.unit, decimals: 1), anchor: .end, kind: "quiet")
+    for tick in scale.ticks {
+      drawing.rule("M\(left) \(y(tick))H\(left + width)")
+      drawing.text(left - 8, y(tick) + 4, scale.text(tick, curve.said.unit), anchor: .end, kind: "quiet")
     }
     for (place, name) in labels(of: curve) {
       drawing.text(x(place), top + height + 18, name, anchor: .middle, kind: "quiet")
     }
     drawing.text(left + width / 2, top + height + 36, axisName(of: curve), anchor: .middle, kind: "quiet")
-    for (row, line) in lines.enumerated() {
-      let colour = Plots.palette[row % Plots.palette.count]
-      let dash = row / Plots.palette.count == 0 ? "" : " stroke-dasharray=\"\(2 + 3 * (row / Plots.palette.count)) 4\""
-      let points = zip(line.places, line.values).filter { $1.isFinite }.sorted { $0.0 < $1.0 }
+    for line in curve.lines {
+      let places = positions(of: line.axis, among: curve.lines.map(\.axis))
+      let points = zip(places, zip(line.axis.values, line.values)).compactMap { place, point in
+        point.1.map { (x: x(place), name: point.0, measured: $0) }
+      }.sorted { $0.x < $1.x }
+      drawing.begin(model: line.place)
+      if let band = band(points, y) { drawing.band(band, series: line.place) }
       if points.count > 1 {
-        let path = points.map { "\(x($0.0)) \(y($0.1))" }.joined(separator: "L")
-        drawing.line("M" + path, colour: colour, dash: dash)
+        let path = points.map { "\($0.x) \(y($0.measured.value))" }.joined(separator: "L")
+        drawing.line("M" + path, series: line.place)
       }
       // Marks tell the lines apart where colours do not; of many points those at the ends are enough.
       for (place, point) in points.enumerated()
       where points.count <= 14 || place == 0 || place == points.count - 1 {
-        drawing.mark(x(point.0), y(point.1), row)
+        drawing.begin(model: nil, says: "\(line.name), \(line.axis.name) \(point.name): \(point.measured.text)")
+        drawing.mark(point.x, y(point.measured.value), line.place)
+        drawing.end()
       }
-      let legend = top + 8 + row * 18
-      drawing.mark(left + width + 28, legend, row)
-      drawing.text(left + width + 42, legend + 4, line.name, anchor: .start)
+      drawing.end()
     }
     return drawing.svg(
-      left + width + 190, max(top + height + 48, top + 20 + lines.count * 18),
-      title: "\(curve.said.title) of \(curve.benchmark), one line a model")
+      left + width + 28, top + height + 46,
+      title: "\(curve.title) of \(curve.benchmark), one line a model", description: description(of: curve))
+  }
+
+  /// The outline of intervals; nil where a point has none.
+  private static func band(
+    _ points: [(x: Int, name: String, measured: Measured)], _ y: (Double) -> Int
+  ) -> String? {
+    let ends = points.compactMap { point in
+      point.measured.low.flatMap { low in point.measured.high.map { (x: point.x, low: low, high: $0) } }
+    }
+    guard ends.count == points.count, ends.count > 1 else { return nil }
+    let outline = ends.map { "\($0.x) \(y($0.high))" } + ends.reversed().map { "\($0.x) \(y($0.low))" }
+    return "M" + outline.joined(separator: "L") + "z"
+  }
+
+  /// `one: 1 90.0, 2 80.0; two: ...`, of many points the first and the last.
+  private static func description(of curve: ModelCurve) -> String {
+    curve.lines.map { line in
+      let points = zip(line.axis.values, line.values).compactMap { name, value in value.map { "\(name) \($0.bare)" } }
+      let shown = points.count <= 14 ? points : [points[0], "to", points[points.count - 1]]
+      return "\(line.name): \(shown.joined(separator: ", "))"
+    }.joined(separator: "; ")
   }
 
   /// Numbers in proportion over what all models have; names evenly, from each model's first to its last.
   private static func positions(of axis: Axis, among axes: [Axis]) -> [Double] {
-    func numbers(_ axis: Axis) -> [Double] { axis.isNumeric ? axis.values.compactMap(Double.init) : [] }
+    func numbers(_ axis: Axis) -> [Double] {
+      axis.isNumeric ? axis.values.compactMap(Double.init).filter(\.isFinite) : []
+    }
     let own = numbers(axis)
     let all = axes.flatMap(numbers)
     if own.count == axis.values.count, let least = all.min(), let most = all.max(), most > least {
@@ -87,17 +144,15 @@ enum ModelCurves: ComparisonPlot {
   }
 
   /// Whether all models have the same places.
-  private static func isShared(_ curve: ModelComparison.Curve) -> Bool {
-    Set(curve.lines.map(\.axis.values)).count == 1
-  }
+  private static func isShared(_ curve: ModelCurve) -> Bool { Set(curve.lines.map(\.axis.values)).count == 1 }
 
-  private static func axisName(of curve: ModelComparison.Curve) -> String {
+  private static func axisName(of curve: ModelCurve) -> String {
     guard let axis = curve.lines.first?.axis else { return "" }
     return isShared(curve) || axis.isNumeric ? axis.name : "\(axis.name)s, from the image to the answer"
   }
 
   /// Some of the places with their names, far enough apart.
-  private static func labels(of curve: ModelComparison.Curve) -> [(place: Double, name: String)] {
+  private static func labels(of curve: ModelCurve) -> [(place: Double, name: String)] {
     guard let axis = curve.lines.first?.axis else { return [] }
     guard isShared(curve) || axis.isNumeric else { return [(0, "first"), (1, "last")] }
     let places = positions(of: axis, among: curve.lines.map(\.axis))

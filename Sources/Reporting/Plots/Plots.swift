@@ -1,22 +1,20 @@
 /// A plot of a section: one file of this folder and one line of ``Plots``.
 protocol SectionPlot: Sendable {
+  /// What it shows, as a caption says it.
+  static var caption: String { get }
   /// SVG; nil where the section has nothing for it.
   static func draw(_ section: ReportSection) -> String?
-}
-
-/// A plot of models side by side.
-protocol ComparisonPlot: Sendable {
-  /// SVG; nil where there is nothing to compare so.
-  static func draw(_ comparison: ModelComparison) -> String?
 }
 
 /// The plots of a page, in their order.
 enum Plots {
   static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self, Reliability.self]
-  static let ofComparisons: [any ComparisonPlot.Type] = [ModelDots.self, ModelCurves.self]
 
-  /// Okabe and Ito's palette, told apart with every kind of colour vision; dashes or shapes tell repeats apart.
-  static let palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"]
+  /// After Okabe and Ito's palette, told apart with every kind of colour vision, each at least 3 to 1 against white; dashes and
+  /// shapes tell repeats apart.
+  static let palette = ["#0072B2", "#D55E00", "#00805C", "#B5528D", "#9A6A00", "#4B4BA0", "#5F6B73"]
+  /// The same on a dark page.
+  static let darkPalette = ["#56B4E9", "#FF8C42", "#2FC69B", "#E79BC4", "#F0B93A", "#A9A5F5", "#B4BEC6"]
 
   /// Where a number lies between two others, 0 to 1; one beyond them at the end, and none at the first.
   static func share(of value: Double, from low: Double, to high: Double) -> Double {
@@ -51,13 +49,35 @@ struct Drawing {
 
   mutating func rule(_ path: String) { parts.append("<path class=\"rule\" d=\"\(path)\"/>") }
 
-  mutating func line(_ path: String, colour: String, dash: String) {
-    parts.append("<path d=\"\(path)\" stroke=\"\(colour)\" stroke-width=\"2\" fill=\"none\"\(dash)/>")
+  /// A thin line in the text's colour, over what is drawn.
+  mutating func hair(_ path: String) { parts.append("<path class=\"hair\" d=\"\(path)\"/>") }
+
+  /// A line in a series's colour and dashes.
+  mutating func line(_ path: String, series: Int) {
+    parts.append("<path d=\"\(path)\" \(Self.stroke(series)) stroke-width=\"2\" fill=\"none\"\(Self.dash(series))/>")
   }
 
+  /// A whole line over an interval, never shorter than can be seen.
+  mutating func whisker(from low: Int, to high: Int, y: Int, series: Int) {
+    parts.append("<path d=\"M\(low) \(y)H\(max(high, low + 1))\" \(Self.stroke(series)) stroke-width=\"2\"/>")
+  }
+
+  /// An area in a series's colour, so thin that lines are seen through it.
+  mutating func band(_ path: String, series: Int) {
+    parts.append("<path d=\"\(path)\" \(Self.fill(series)) fill-opacity=\"0.16\"/>")
+  }
+
+  /// What follows until ``end()`` is of one model, and says so where a pointer rests on it.
+  mutating func begin(model: Int?, says text: String = "") {
+    let title = text.isEmpty ? "" : "<title>\(HTMLReport.escaped(text))</title>"
+    parts.append("<g\(model.map { " data-m=\"\($0)\"" } ?? "")>\(title)")
+  }
+
+  mutating func end() { parts.append("</g>") }
+
   /// A small disk: what is left of a line of one point.
-  mutating func dot(_ x: Int, _ y: Int, colour: String) {
-    parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4\" fill=\"\(colour)\"/>")
+  mutating func dot(_ x: Int, _ y: Int, series: Int) {
+    parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4\" \(Self.fill(series))/>")
   }
 
   /// A rectangle; without a colour its outline.
@@ -66,18 +86,58 @@ struct Drawing {
     parts.append("<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\"\(look)/>")
   }
 
-  /// A circle, a square or a diamond, so that colour alone tells nothing.
+  /// A circle, a square, a diamond or a triangle, so that colour alone tells nothing.
   mutating func mark(_ x: Int, _ y: Int, _ place: Int) {
-    let colour = Plots.palette[place % Plots.palette.count]
-    switch place % 3 {
-    case 0: parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"5\" fill=\"\(colour)\"/>")
-    case 1: box(x - 5, y - 5, 10, height: 10, fill: colour)
-    default: parts.append("<path d=\"M\(x) \(y - 7)l7 7l-7 7l-7 -7z\" fill=\"\(colour)\"/>")
+    let fill = Self.fill(place)
+    switch place % 4 {
+    case 0: parts.append("<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4.5\" \(fill)/>")
+    case 1: parts.append("<rect x=\"\(x - 4)\" y=\"\(y - 4)\" width=\"8\" height=\"8\" \(fill)/>")
+    case 2: parts.append("<path d=\"M\(x) \(y - 6)l6 6l-6 6l-6 -6z\" \(fill)/>")
+    default: parts.append("<path d=\"M\(x) \(y - 6)l6 10h-12z\" \(fill)/>")
     }
   }
 
-  func svg(_ width: Int, _ height: Int, title: String) -> String {
-    "<svg role=\"img\" viewBox=\"0 0 \(width) \(height)\" width=\"\(width)\" height=\"\(height)\">"
-      + "<title>\(HTMLReport.escaped(title))</title>\(parts.joined())</svg>"
+  /// What each series is called, in rows from a place on.
+  ///
+  /// - Returns: how high the rows are.
+  mutating func legend(_ series: [(place: Int, name: String)], x left: Int, y top: Int, width: Int) -> Int {
+    var (x, y) = (left, top)
+    for (place, name) in series {
+      let shown = Self.cut(name, to: 44)
+      let length = 26 + 7 * shown.count
+      if x > left, x + length > left + width { (x, y) = (left, y + 18) }
+      begin(model: place)
+      line("M\(x) \(y)h18", series: place)
+      mark(x + 9, y, place)
+      text(x + 24, y + 4, shown, anchor: .start)
+      end()
+      x += length + 14
+    }
+    return y + 18 - top
+  }
+
+  /// A name that is not longer than there is room for.
+  static func cut(_ name: String, to count: Int) -> String {
+    name.count <= count ? name : name.prefix(count - 1) + "\u{2026}"
+  }
+
+  /// - Parameter description: what it shows, for those who do not see it.
+  func svg(_ width: Int, _ height: Int, title: String, description: String = "") -> String {
+    let words = description.isEmpty ? "" : "<desc>\(HTMLReport.escaped(description))</desc>"
+    return "<svg role=\"img\" viewBox=\"0 0 \(width) \(height)\" width=\"\(width)\" height=\"\(height)\">"
+      + "<title>\(HTMLReport.escaped(title))</title>\(words)\(parts.joined())</svg>"
+  }
+
+  // The page's style has the colours of a dark page, too; those here are for a figure that is taken out of it.
+  private static func stroke(_ series: Int) -> String {
+    "class=\"s\(series % Plots.palette.count)\" stroke=\"\(Plots.palette[series % Plots.palette.count])\""
+  }
+
+  private static func fill(_ series: Int) -> String {
+    "class=\"f\(series % Plots.palette.count)\" fill=\"\(Plots.palette[series % Plots.palette.count])\""
+  }
+
+  private static func dash(_ series: Int) -> String {
+    ["", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\"", " stroke-dasharray=\"8 3 2 3\""][series % 4]
   }
 }

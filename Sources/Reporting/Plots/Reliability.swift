@@ -3,6 +3,10 @@ import Records
 /// Accuracies by confidence, a bar a bin, beside what they would be if confidences were right; and how many images have which
 /// confidence.
 enum Reliability: SectionPlot {
+  static let caption =
+    "bars are accuracies by confidence with their intervals, dots lie at the mean confidence, and on the diagonal both are the "
+    + "same; below, how many images have which confidence"
+
   private static let (left, top, side) = (48, 28, 240)
 
   static func draw(_ section: ReportSection) -> String? {
@@ -26,22 +30,20 @@ enum Reliability: SectionPlot {
       drawing.rule("M\(left) \(y(Double(tick) / 5))H\(left + side)")
       drawing.text(left - 8, y(Double(tick) / 5) + 4, "\(tick * 20)", anchor: .end, kind: "quiet")
     }
-    drawing.rule("M\(left) \(y(0))L\(left + side) \(y(1))")
     let ideal = section.metric(metric.name + "_ideal")
     for place in axis.values.indices {
       guard let measured = section.measured(metric, place) else { continue }
       bar(&drawing, place, axis.values.count, value: measured.value)
       let middle = (x(place, axis.values.count) + x(place + 1, axis.values.count)) / 2
-      if let low = measured.low, let high = measured.high { drawing.rule("M\(middle) \(y(low))V\(y(high))") }
+      if let low = measured.low, let high = measured.high { drawing.hair("M\(middle) \(y(low))V\(y(high))") }
       if let confidence = section.value(ideal, place) {
         let share = Plots.share(of: confidence, from: 0, to: 1)
-        drawing.dot(left + Int((share * Double(side)).rounded()), y(measured.value), colour: Plots.palette[1])
+        drawing.dot(left + Int((share * Double(side)).rounded()), y(measured.value), series: 1)
       }
     }
-    drawing.text(left + side + 20, top + 12, "bars: \(metric.said.title), with its interval", anchor: .start)
-    drawing.text(left + side + 20, top + 30, "dots: the same over mean confidence", anchor: .start)
+    drawing.hair("M\(left) \(y(0))L\(left + side) \(y(1))")
     return drawing.svg(
-      left + side + 280, top + side + 44, title: "\(metric.said.title) by confidence, and the diagonal")
+      left + side + 20, top + side + 44, title: "\(metric.said.title) by confidence, and the diagonal")
   }
 
   private static func histogram(_ metric: Metric, _ axis: Axis) -> String {

@@ -20,11 +20,29 @@ public struct PictureExport: Sendable {
     public let cells: [GridCell]
     /// The images' places in the benchmark's listing, rising.
     public let images: [Int]
+    /// Of each cell, by its index, the images that are wanted under it; nil: all under each.
+    let chosen: [Int: [Int]]?
 
     /// Images under conditions of a benchmark, as a model is given them.
     public init(model: Int, benchmark: Int, cells: [GridCell], images: [Int]) {
       (self.model, self.benchmark, self.cells, self.images) = (model, benchmark, cells, images)
+      chosen = nil
     }
+
+    /// Single images, each under a condition.
+    ///
+    /// - Parameter places: by condition and image, rising.
+    public init(model: Int, benchmark: Int, places: [(cell: GridCell, image: Int)]) {
+      (self.model, self.benchmark) = (model, benchmark)
+      cells = places.map(\.cell).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+      images = Set(places.map(\.image)).sorted()
+      chosen = Dictionary(grouping: places, by: \.cell.index).mapValues { $0.map(\.image) }
+    }
+
+    /// The images that are wanted under a cell.
+    func images(under cell: GridCell) -> [Int] { chosen.map { $0[cell.index] ?? [] } ?? images }
+    /// How many pictures there are.
+    var count: Int { cells.reduce(0) { $0 + images(under: $1).count } }
   }
 
   /// The table's name below the folder.
@@ -73,10 +91,10 @@ public struct PictureExport: Sendable {
   ) throws -> [ExportedPicture] {
     try DurableFile.makeFolder(folder, mode: 0o755)
     let stores = ShardStores(memory: memory, batch: batch)
-    let jobs = jobs(atMost: min(batch, max(1, selection.images.count * selection.cells.count / max(1, threads))))
+    let jobs = jobs(atMost: min(batch, max(1, selection.count / max(1, threads))))
     let done = Mutex(0)
     let (count, labels) = (
-      selection.cells.count * selection.images.count,
+      selection.count,
       plan.labels(model: selection.model, benchmark: selection.benchmark)
     )
     let pictures = try Concurrently.map(jobs, threads: threads) { job in
@@ -105,7 +123,7 @@ public struct PictureExport: Sendable {
     var names = ExportNames()
     let paths = plan.listings[selection.benchmark].paths
     return selection.cells.flatMap { cell in
-      selection.images.neighbours(atMost: size).map { images in
+      selection.images(under: cell).neighbours(atMost: size).map { images in
         Job(cell: cell, images: images, files: images.map { names.file(of: paths[$0], at: cell) })
       }
     }

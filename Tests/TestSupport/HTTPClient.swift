@@ -1,11 +1,11 @@
 import Foundation
 
 /// A client that says what it likes. What never comes is waited for for a minute.
-final class HTTPClient {
+public final class HTTPClient {
   private let descriptor: Int32
 
   /// Connects to a port of this machine; nil where nobody listens.
-  init?(_ port: Int) {
+  public init?(_ port: Int) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var patience = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -25,7 +25,7 @@ final class HTTPClient {
   deinit { close(descriptor) }
 
   /// Sends all of it, or as much as the other side takes before it hangs up.
-  func send(_ text: String) {
+  public func send(_ text: String) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -34,8 +34,20 @@ final class HTTPClient {
     }
   }
 
+  /// What has come since the last call once it is enough; nil where the other side hangs up before, or says nothing for long.
+  public func text(until isEnough: (String) -> Bool) -> String? {
+    var answer: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while !isEnough(String(decoding: answer, as: UTF8.self)) {
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      guard count > 0 else { return nil }
+      answer += buffer[..<count]
+    }
+    return String(decoding: answer, as: UTF8.self)
+  }
+
   /// What comes until the other side hangs up; nil where it does not.
-  func rest() -> String? {
+  public func rest() -> String? {
     var answer: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {

@@ -1,0 +1,55 @@
+import ArgumentParser
+import GauntletKit
+import Planning
+
+struct ShowCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show",
+    abstract: "Writes pictures that one model answers right and another wrong, as PNG files.",
+    discussion: """
+      They are chosen by the logits of the run's archive and made anew, as the network that is wrong was given them: the exact \
+      pixels, before mean and standard deviation. answers.csv says of each its class and the wrong answer, index.csv the \
+      rest. The data must be where the run read it. Exit status 1: there are none, or some could not be made.
+      Example: gauntlet show runs/miniature --right vit-nano --wrong replknet-nano --benchmark imagenet-c -n 6 -o differences
+      """)
+
+  @Argument(help: "The run's folder, with its archive.") var folder: String
+  @Option(help: "The model that is right, by its name.") var right: String
+  @Option(help: "The model that is wrong, by its name.") var wrong: String
+  @Option(help: "The benchmark, by its name [default: the first that both models were evaluated on].")
+  var benchmark: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Only conditions of this value of an axis; several of one axis are all taken [default: all conditions].",
+      valueName: "axis=value"))
+  var condition: [String] = []
+  @Option(name: [.customShort("n"), .long], help: "How many pictures at most, spread over all that there are.")
+  var count = 12
+  @Option(name: .shortAndLong, help: "The folder to fill, which must be new or empty.") var output: String
+
+  func run() throws {
+    try Usage.check(count, in: 1...100_000, option: "--count")
+    let archive = try Usage.archive(folder)
+    guard archive == RunFolder(folder).archive else {
+      throw UsageError("\(folder) is no run's folder; give that, since an archive does not know its images' files")
+    }
+    try Usage.warn(ofSealOf: archive)
+    var choice = Disagreement.Choice(right: right, wrong: wrong)
+    (choice.benchmark, choice.conditions, choice.count) = (benchmark, condition, count)
+    let disagreement = try Disagreement(of: folder, choice)
+    let name = disagreement.plan.manifest.benchmarks[disagreement.benchmark].name
+    guard disagreement.total > 0 else {
+      Terminal.complain("gauntlet: \(right) is right and \(wrong) wrong on no image of \(name)")
+      throw ExitStatus.setAside
+    }
+    let pictures = try disagreement.write(to: output)
+    let problems = pictures.compactMap(\.problem)
+    print(
+      "\(pictures.count - problems.count) of \(disagreement.total) pictures of \(name) that \(right) answers right and "
+        + "\(wrong) wrong: \(output)")
+    if !disagreement.isOfSamePixels { print("as \(wrong) is given them; \(right) may be given other pixels") }
+    for problem in problems { Terminal.complain("gauntlet: \(problem)") }
+    if !problems.isEmpty { throw ExitStatus.setAside }
+  }
+}
