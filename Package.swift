@@ -104,7 +104,8 @@ let package = Package(
     library("Attacks", ["Tensors", "Networks", "Benchmarks"]),
     library("Miniature", ["Durable", "Imaging", "Videos", "Tensors", "Benchmarks", "Machine"]),
     library(
-      "Planning", ["Records", "Shards", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
+      "Planning",
+      ["Records", "Shards", "Durable", "Benchmarks", "Networks", "Imaging", "Videos", "Kernels", "Yams", crypto]),
     library("Scheduling", ["Shards"]),
     library("Listening", [nioCore, nioPosix]),
     .target(

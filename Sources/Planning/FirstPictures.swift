@@ -87,7 +87,8 @@ extension Plan {
   public var preparation: [String] {
     manifest.models.enumerated().flatMap { index, model in
       var lines = ["\(model.name): \(model.preprocessing)"]
-      if let found = try? PretrainedConfiguration(beside: model.checkpoint), found.preprocessing == model.preprocessing {
+      if let found = try? PretrainedConfiguration(beside: model.checkpoint), found.preprocessing == model.preprocessing
+      {
         lines.append("\(model.name): as \(found.path.plain) says")
       } else if let note = (try? model.ownArchitecture())?.recipeNote(for: model.preprocessing) {
         lines.append("\(model.name): \(note)")
