@@ -21,6 +21,8 @@ public struct ArchiveReport: Sendable, Encodable {
 
   /// Figures that follow from what was observed; nil where they were not computed once more.
   public var soundFigures: Int?
+  /// Figures that archives have since a later time than this one's.
+  public var laterFigures: [String] = []
   /// Why figures were not computed once more.
   public var figuresUnchecked: String?
   /// What the archive says of itself that does not follow from what was observed and planned: it was changed and sealed anew,
@@ -53,6 +55,9 @@ public struct ArchiveReport: Sendable, Encodable {
       + (signedBy.map { ["signed by the key \($0)"] } ?? [])
       + (partsOfSameImages.map { ["\($0) parts were computed from the images that lie there now"] } ?? [])
       + (soundFigures.map { ["\($0) figures follow from these values"] } ?? [])
+      + (laterFigures.isEmpty
+        ? []
+        : ["it was collected before there was \(laterFigures.joined(separator: ", ")); gauntlet collect makes it anew"])
       + (figuresUnchecked.map { ["its figures were not computed once more: \($0)"] } ?? [])
       + damage.map { "damaged: " + $0 } + contradictions.map { "contradiction: " + $0 }
       + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }

@@ -49,6 +49,7 @@ public struct ArchiveCheck: Sendable {
       let found = try FigureVerifier(of: ArchiveReader(path: archive)).verify { progress(.figures, $0) }
       result.report.contradictions = found.contradictions
       result.report.figuresUnchecked = found.obstacle
+      result.report.laterFigures = found.later
       if found.obstacle == nil { result.report.soundFigures = found.same }
     }
     if !data.isEmpty, result.report.isSound {

@@ -316,7 +316,9 @@ struct CrashingRun {
       }
       parts += total.recorded
       let images = try ledger.parts().flatMap { row in
-        (row.definition.firstImage..<row.definition.firstImage + row.definition.imageCount)
+        (row.definition.firstImage..<row.definition.firstImage + row.definition.imageCount).map {
+          [row.definition.model, $0]
+        }
       }
       if Set(images).count != images.count || images.count != total.recordedImages {
         violations.append(
