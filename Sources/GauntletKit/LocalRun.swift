@@ -59,7 +59,7 @@ public final class LocalRun: Sendable {
   ///
   /// - Parameters:
   ///   - onLive: told where the live page is, once it is there.
-  ///   - onStatus: told twice a second how far it is, from a thread of its own.
+  ///   - onStatus: told up to twice a second how far it is, from a thread of its own.
   /// - Throws: `RunEnd` where it ended before its work, or an error of ledger, disk or socket; nothing is lost.
   public func compute(
     onLive: (LiveAddress) -> Void = { _ in }, onStatus: @escaping @Sendable (LedgerStatus) -> Void = { _ in }

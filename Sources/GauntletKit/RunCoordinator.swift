@@ -161,7 +161,7 @@ public final class RunCoordinator: Sendable {
 
   /// Runs until every shard is recorded or set aside. Call it once.
   ///
-  /// - Parameter onStatus: told twice a second how far it is, from a thread of its own; never after the end.
+  /// - Parameter onStatus: told up to twice a second how far it is, from a thread of its own; never after the end.
   /// - Throws: `RunEnd` where it ended before, or an error of ledger, disk or socket; what was acknowledged is recorded.
   public func perform(onStatus: @escaping @Sendable (LedgerStatus) -> Void = { _ in }) throws {
     do { try coordinate(onStatus) } catch {
