@@ -257,7 +257,7 @@ package struct CoordinatorLoop {
     }
     guard Self.isName(hello.workerID) else {
       let rule =
-        "a worker's name is no number, not \(Scheduler.ownName), and has no control codes or marks of direction"
+        "a worker's name is no number, not \(Scheduler.ownName), and has no slash, control codes or marks of direction"
       refuse("refused a name", hello.workerID, rule)
       return try send(.rejection(reason: rule), to: peer)
     }
@@ -310,7 +310,7 @@ package struct CoordinatorLoop {
 
   /// Names are told in logs, and in `gauntlet mend --reject` beside numbers of shards.
   private static func isName(_ name: String) -> Bool {
-    name.plain == name && Int64(name) == nil && name != Scheduler.ownName
+    name.plain == name && Int64(name) == nil && name != Scheduler.ownName && !name.contains("/")
   }
 
   private mutating func takeCompletions() throws {

@@ -5,7 +5,7 @@ import Planning
 public enum RunEnding: Sendable, Equatable {
   /// A process of this machine was sent SIGTERM: what workers have finished is recorded, then it ends.
   case asked(process: Int32)
-  /// A process that cannot be reached from here has it.
+  /// A process that cannot be reached from here, or is another user's, has it.
   case elsewhere(host: String, process: Int32)
   /// Nobody has it.
   case nobody
@@ -16,7 +16,11 @@ public enum RunEnding: Sendable, Equatable {
     guard let lives = owner.lives(seenBy: .ofThisProcess()) else {
       return .elsewhere(host: owner.host, process: owner.process)
     }
-    guard lives, kill(owner.process, SIGTERM) == 0 else { return .nobody }
+    guard lives else { return .nobody }
+    guard kill(owner.process, SIGTERM) == 0 else {
+      // It may have ended just now.
+      return errno == ESRCH ? .nobody : .elsewhere(host: owner.host, process: owner.process)
+    }
     return .asked(process: owner.process)
   }
 }

@@ -24,6 +24,23 @@ extension StringProtocol {
     shown(keepingLines: true) { "\\u{\(String($0.value, radix: 16, uppercase: true))}" }
   }
 
+  /// The text as HTML has it, in elements and attributes. By scalars, as browsers read it: with a mark before it that joins what
+  /// follows, `<` is no character of its own. What acts on who shows it stays; see ``plain`` and ``plainLines``.
+  public var inHTML: String {
+    var result = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "&": result.append(contentsOf: "&amp;".unicodeScalars)
+      case "<": result.append(contentsOf: "&lt;".unicodeScalars)
+      case ">": result.append(contentsOf: "&gt;".unicodeScalars)
+      case "\"": result.append(contentsOf: "&quot;".unicodeScalars)
+      case "'": result.append(contentsOf: "&#39;".unicodeScalars)
+      default: result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+
   /// JSON with such scalars written as JSON does (`\u009B`); it stays the same JSON.
   public var plainJSON: String {
     shown(keepingLines: true) { scalar in

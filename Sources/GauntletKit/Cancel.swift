@@ -8,10 +8,12 @@ extension Run {
   public enum Ending: Sendable, Equatable {
     /// The coordinator's process was asked to end, and its workers with it.
     case asked(process: Int32)
-    /// The coordinator is a process of another machine, which no batch system placed.
+    /// The coordinator is a process of another machine or another user, which no batch system placed.
     case elsewhere(host: String, process: Int32)
     /// Jobs were ended by their engine's command.
     case cancelled(engine: String, jobs: [String])
+    /// The engine does not say how jobs are.
+    case unknown(engine: String, jobs: [String])
   }
 
   /// Ends the coordinator of a run and what was launched for it. Nothing that was recorded is lost; `resume` and `launch` go on.
@@ -31,10 +33,14 @@ extension Run {
       guard !own.isEmpty, let kind = LaunchEngines.named(name) else { continue }
       let engine = try kind.init(
         LaunchOrder(name: "", folder: path, settings: ClusterSettings(), executable: OwnExecutable.path))
-      let lasting = own.filter { engine.state(of: $0).mayLast }
-      guard !lasting.isEmpty else { continue }
-      engine.cancel(lasting)
-      endings.append(.cancelled(engine: name, jobs: lasting.map(\.id)))
+      var states: [LaunchedState: [LaunchRecord.Job]] = [:]
+      for job in own { states[engine.state(of: job), default: []].append(job) }
+      let lasting = (states[.waiting] ?? []) + (states[.running] ?? [])
+      if !lasting.isEmpty {
+        engine.cancel(lasting)
+        endings.append(.cancelled(engine: name, jobs: lasting.map(\.id)))
+      }
+      if let unknown = states[.unknown] { endings.append(.unknown(engine: name, jobs: unknown.map(\.id))) }
     }
     if case .elsewhere(let host, let process) = coordinator,
       !endings.contains(where: { if case .cancelled = $0 { true } else { false } })
@@ -42,14 +48,5 @@ extension Run {
       endings.append(.elsewhere(host: host, process: process))
     }
     return endings
-  }
-}
-
-extension LaunchedState {
-  fileprivate var mayLast: Bool {
-    switch self {
-    case .waiting, .running: true
-    case .ended, .unknown: false
-    }
   }
 }

@@ -35,9 +35,11 @@ public struct RunLogs: Sendable {
   ///   - count: lines of each.
   /// - Throws: `FileError` where one cannot be read.
   public func tails(_ name: String? = nil, lines count: Int) throws -> [Tail] {
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.logs)) ?? []).filter {
-      name.map($0.contains) ?? true
+    guard FileManager.default.fileExists(atPath: folder.logs) else { return [] }
+    guard let all = try? FileManager.default.contentsOfDirectory(atPath: folder.logs) else {
+      throw FileError("read", folder.logs)
     }
+    let names = all.filter { file in name.map { file.contains($0) } ?? true }
     return try names.sorted().compactMap { try tail(of: $0, count) }.sorted { $0.changed < $1.changed }
   }
 
@@ -47,11 +49,13 @@ public struct RunLogs: Sendable {
     guard attributes?[.type] as? FileAttributeType == .typeRegular else { return nil }
     guard let handle = FileHandle(forReadingAtPath: path) else { throw FileError("read", path) }
     defer { try? handle.close() }
-    let size = (try? handle.seekToEnd()) ?? 0
-    let start = size > UInt64(Self.endBytes) ? size - UInt64(Self.endBytes) : 0
-    guard (try? handle.seek(toOffset: start)) != nil, let data = try? handle.read(upToCount: Self.endBytes) else {
-      return Tail(name: name, path: path, lines: [], changed: attributes?[.modificationDate] as? Date ?? .distantPast)
-    }
+    let data: Data
+    do {
+      let size = try handle.seekToEnd()
+      try handle.seek(toOffset: size > UInt64(Self.endBytes) ? size - UInt64(Self.endBytes) : 0)
+      // Nothing at all is the end of an empty file.
+      data = try handle.read(upToCount: Self.endBytes) ?? Data()
+    } catch { throw FileError("read", path) }
     var lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     return Tail(

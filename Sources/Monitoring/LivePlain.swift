@@ -72,19 +72,6 @@ struct LivePlain {
         format: "; %.1f %% right [%.1f, %.1f]", 100 * share.value, 100 * share.interval.low, 100 * share.interval.high)
   }
 
-  /// Text as HTML shows it, in elements and attributes. By scalars, as browsers read it.
-  static func escaped(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in text.plain.unicodeScalars {
-      switch scalar {
-      case "&": result.append(contentsOf: "&amp;".unicodeScalars)
-      case "<": result.append(contentsOf: "&lt;".unicodeScalars)
-      case ">": result.append(contentsOf: "&gt;".unicodeScalars)
-      case "\"": result.append(contentsOf: "&quot;".unicodeScalars)
-      case "'": result.append(contentsOf: "&#39;".unicodeScalars)
-      default: result.append(scalar)
-      }
-    }
-    return String(result)
-  }
+  /// Text as HTML shows it, in elements and attributes.
+  static func escaped(_ text: String) -> String { text.plain.inHTML }
 }

@@ -47,20 +47,6 @@ public enum HTMLReport {
       + "form-action 'none'"
   }
 
-  /// Text as HTML shows it, in elements and attributes. By scalars, as browsers read it: with a mark before it that joins
-  /// what follows, `<` is no character of its own.
-  static func escaped(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in text.plainLines.unicodeScalars {
-      switch scalar {
-      case "&": result.append(contentsOf: "&amp;".unicodeScalars)
-      case "<": result.append(contentsOf: "&lt;".unicodeScalars)
-      case ">": result.append(contentsOf: "&gt;".unicodeScalars)
-      case "\"": result.append(contentsOf: "&quot;".unicodeScalars)
-      case "'": result.append(contentsOf: "&#39;".unicodeScalars)
-      default: result.append(scalar)
-      }
-    }
-    return String(result)
-  }
+  /// Text as HTML shows it, in elements and attributes.
+  static func escaped(_ text: String) -> String { text.plainLines.inHTML }
 }

@@ -92,6 +92,7 @@ public struct LaneScheduler: Sendable {
 
   /// Lanes of which all is done, while others have something left: their workers are of no use any more.
   public var idleLanes: Set<Int> {
+    guard lanes.count > 1 else { return [] }
     let done = lanes.indices.filter { lanes[$0].isFinished }
     return done.count < lanes.count ? Set(done) : []
   }

@@ -21,12 +21,7 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "The benchmark, by its name in the manifest.") var benchmark: String
   @Option(help: "The model that is given the pictures, by its name [default: the first that the benchmark is for].")
   var model: String?
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp(
-      "Only conditions of this value of an axis; several of one axis are all taken [default: all conditions].",
-      valueName: "axis=value"))
-  var condition: [String] = []
+  @OptionGroup var chosen: ConditionArguments
   @Option(help: "So many images, the first of the benchmark [default: 10].") var images: Int?
   @Option(
     parsing: .upToNextOption,
@@ -77,7 +72,7 @@ struct ExportCommand: ParsableCommand {
   private var choice: Export.Choice {
     var choice = Export.Choice(benchmark: benchmark)
     choice.model = model
-    choice.conditions = condition
+    choice.conditions = chosen.condition
     choice.images = image
     if let images { choice.count = images }
     return choice

@@ -36,6 +36,16 @@ struct ComputeArguments: ParsableArguments {
   }
 }
 
+/// Conditions of a benchmark; the same for `export` and `show`.
+struct ConditionArguments: ParsableArguments {
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Only conditions of this value of an axis; several of one axis are all taken [default: all conditions].",
+      valueName: "axis=value"))
+  var condition: [String] = []
+}
+
 /// Worker processes on this machine; the same for `run` and `resume`.
 struct LocalWorkerArguments: ParsableArguments {
   @Option(help: "Worker processes to start on this machine.")

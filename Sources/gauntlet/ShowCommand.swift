@@ -18,12 +18,7 @@ struct ShowCommand: ParsableCommand {
   @Option(help: "The model that is wrong, by its name.") var wrong: String
   @Option(help: "The benchmark, by its name [default: the first that both models were evaluated on].")
   var benchmark: String?
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp(
-      "Only conditions of this value of an axis; several of one axis are all taken [default: all conditions].",
-      valueName: "axis=value"))
-  var condition: [String] = []
+  @OptionGroup var chosen: ConditionArguments
   @Option(name: [.customShort("n"), .long], help: "How many pictures at most, spread over all that there are.")
   var count = 12
   @Option(name: .shortAndLong, help: "The folder to fill, which must be new or empty.") var output: String
@@ -36,7 +31,7 @@ struct ShowCommand: ParsableCommand {
     }
     try Usage.warn(ofSealOf: archive)
     var choice = Disagreement.Choice(right: right, wrong: wrong)
-    (choice.benchmark, choice.conditions, choice.count) = (benchmark, condition, count)
+    (choice.benchmark, choice.conditions, choice.count) = (benchmark, chosen.condition, count)
     let disagreement = try Disagreement(of: folder, choice)
     let name = disagreement.plan.manifest.benchmarks[disagreement.benchmark].name
     guard disagreement.total > 0 else {

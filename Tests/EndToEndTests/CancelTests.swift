@@ -53,6 +53,12 @@ import Testing
     #expect(
       found.errors.contains(#"the coordinator is process 4711 of other\u{1B}[1m; end it there: kill 4711"#),
       "\(found.errors)")
+    // Jobs of a batch system that is not here.
+    unlink(folder.path + "/owner.json")
+    try Data(#"{"jobs": [{"role": "workers", "engine": "slurm", "id": "77", "workers": 2}]}"#.utf8)
+      .write(to: URL(fileURLWithPath: folder.launched))
+    let jobs = try CommandLineTool.run(["cancel", folder.path], environment: ["PATH": scratch.path])
+    #expect(jobs.status == 3 && jobs.errors.contains("slurm does not say how 77 is"), "\(jobs.errors)\(jobs.output)")
     let nothing = try CommandLineTool.run(["cancel", scratch.path])
     #expect(nothing.status == 2 || nothing.status == 3)
     withExtendedLifetime(scratch) {}

@@ -168,8 +168,7 @@ import Working
     }
     let first = ask()
     let question = try #require(try host.question())
-    // What is no answer is passed over.
-    try host.say("no answer")
+    // An answer that nobody asked for is passed over.
     try host.say("{\"slot\": 17}")
     try host.say("{\"slot\": \(question["slot"] ?? -1), \"error\": \"ValueError: no memory\"}")
     first.wait()
@@ -184,5 +183,23 @@ import Working
         "AnswerError: ValueError: no memory", "WorkerTrouble: the Python process that computes is gone",
         "WorkerTrouble: the Python process that computes is gone",
       ])
+  }
+
+  @Test("What is no answer ends the exchange, so that nobody waits for one")
+  func noAnswer() throws {
+    let host = try Host(batch: 2)
+    let errors = Mutex<[String]>([])
+    let exchange = host.exchange
+    let asking = Started {
+      do { _ = try exchange.logits(of: Array(repeating: 1, count: 12), count: 1, shape: Self.shape) } catch {
+        errors.withLock { $0.append("\(error)") }
+      }
+    }
+    _ = try host.question()
+    // As of text that is no Unicode.
+    try host.say(#"{"slot": 0, "error": "\ud800"}"#)
+    asking.wait()
+    host.ended.wait()
+    #expect(errors.withLock { $0 } == ["the Python process that computes is gone"])
   }
 }

@@ -78,6 +78,31 @@ def test_what_the_callable_raises_and_a_wrong_shape_are_answers(run: Path, progr
     assert errors[3].startswith("ValueError: could not convert")
 
 
+def test_an_error_of_any_words_is_an_answer(run: Path, program: Path) -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    raised: list[Exception] = [ValueError("lone \ud800"), Odd(), ValueError("x" * 100_000), KeyError("é")]
+
+    def model(images: np.ndarray) -> np.ndarray:
+        raise raised.pop(0)
+
+    gauntlet.work(run, model, program=program)
+    errors = [answer["error"] for answer in told(run)["answers"]]
+    assert errors[:2] == ["ValueError: lone ?", "Odd"]
+    assert len(errors[2]) == 4000
+    assert errors[3] == "KeyError: 'é'"
+
+
+def test_a_program_that_cannot_be_started_leaves_nothing_open(run: Path, tmp_path: Path) -> None:
+    (broken := tmp_path / "broken").write_text("no program")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(gauntlet.WorkError, match="cannot be started"):
+        gauntlet.work(run, len, program=broken)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_signal_has_the_program_finish_what_is_at_hand(run: Path, program: Path) -> None:
     def model(images: np.ndarray) -> np.ndarray:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -65,16 +65,19 @@ public final class PythonExchange: LogitsAnswerer {
     source = FileHandle(fileDescriptor: answers, closeOnDealloc: true)
   }
 
-  /// Starts a thread that reads the answers until they end; then `onEnd` is called.
+  /// Starts a thread that reads the answers until they end, or say what is no answer; then `onEnd` is called.
   public func start(onEnd: @escaping @Sendable () -> Void) {
     Thread.detachNewThread { [self] in
       var rest = Data()
       while rest.count < Self.lineBytes, let more = someBytes() {
         rest.append(more)
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-          take(rest[rest.startIndex..<end])
+        var isUnderstood = true
+        while isUnderstood, let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+          isUnderstood = take(rest[rest.startIndex..<end])
           rest = Data(rest[rest.index(after: end)...])
         }
+        // Whoever says what is no answer will not say that there was one: nobody is to wait for it.
+        if !isUnderstood { break }
       }
       end()
       onEnd()
@@ -100,12 +103,13 @@ public final class PythonExchange: LogitsAnswerer {
     defer { room.signal() }
     let turn = DispatchSemaphore(value: 0)
     let (slot, values) = try state.withLock { state in
-      guard !state.isGone, let slot = state.free.popLast() else { throw Self.gone }
-      let values = try state.values ?? SharedValues(descriptor: memory, count: Self.slots * size(of: shape))
+      guard !state.isGone else { throw Self.gone }
       guard state.shape == nil || state.shape == shape else {
-        state.free.append(slot)
         throw AnswerError("the model's images or classes are others than before")
       }
+      // Before a slot is taken, which would be lost where there is no memory.
+      let values = try state.values ?? WorkerTrouble.telling { try made(for: shape) }
+      guard let slot = state.free.popLast() else { throw Self.gone }
       (state.values, state.shape) = (values, shape)
       state.waiting[slot] = turn
       return (slot, values)
@@ -124,6 +128,10 @@ public final class PythonExchange: LogitsAnswerer {
     return values.read(count * shape.classes, at: logits)
   }
 
+  private func made(for shape: AnsweredShape) throws -> SharedValues {
+    try SharedValues(descriptor: memory, count: Self.slots * size(of: shape))
+  }
+
   private static var gone: WorkerTrouble { WorkerTrouble("the Python process that computes is gone") }
 
   /// Values of a slot: images, then logits.
@@ -138,13 +146,15 @@ public final class PythonExchange: LogitsAnswerer {
     }
   }
 
-  private func take(_ line: Data) {
-    guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else { return }
+  /// - Returns: whether the line is an answer; one to no question is passed over.
+  private func take(_ line: Data) -> Bool {
+    guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else { return false }
     state.withLock { state in
       guard let turn = state.waiting.removeValue(forKey: answer.slot) else { return }
       state.answers[answer.slot] = answer
       turn.signal()
     }
+    return true
   }
 
   /// Whoever waits learns that there is nobody to answer.

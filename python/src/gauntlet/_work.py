@@ -108,9 +108,13 @@ def work(
         command += ["--python-model", name] if name is not None else []
         command += ["--streams", str(streams)] if streams is not None else []
         # A group of its own, so that Ctrl-C is for this process alone, which passes on what is meant.
-        worker = subprocess.Popen(command, pass_fds=theirs, start_new_session=True)
-        for descriptor in theirs:
-            os.close(descriptor)
+        try:
+            worker = subprocess.Popen(command, pass_fds=theirs, start_new_session=True)
+        except OSError as error:
+            raise WorkError(f"{command[0]} cannot be started: {error.strerror}") from error
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
         with _draining(worker):
             server = _Server(called, questions, answers, memory)
             try:
@@ -148,6 +152,7 @@ def _exchange() -> Iterator[tuple[int, int, int, tuple[int, int, int]]]:
     memory = os.memfd_create("gauntlet", os.MFD_CLOEXEC)
     questions, their_questions = os.pipe()
     their_answers, answers = os.pipe()
+    # Whoever takes them closes the program's own.
     try:
         yield questions, answers, memory, (their_questions, their_answers, os.dup(memory))
     finally:
@@ -219,6 +224,21 @@ def _of_module(torch: Any, module: Any, laid_out: Callable[[Images], Images]) ->
     return _Callable(call, f"{type(module).__qualname__}, {dtype}, torch {torch.__version__}, {device}{kind}")
 
 
+def _text(error: Exception) -> str:
+    """An error in words that are Unicode, whatever it says of itself, and that fit a line."""
+    try:
+        words = f"{type(error).__name__}: {error}"
+    except Exception:
+        words = type(error).__name__
+    return words[:4000].encode("utf-8", "replace").decode("utf-8")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """All of it, though a signal may end a write early."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
 @dataclass
 class _Server:
     """Answers the program's questions until it asks no more."""
@@ -241,13 +261,13 @@ class _Server:
                 try:
                     self._answer(question)
                 except Exception as error:
-                    answer["error"] = f"{type(error).__name__}: {error}"[:4000]
+                    answer["error"] = _text(error)
                 ended = time.monotonic()
                 self._computing += ended - started
                 self._images += 0 if "error" in answer else question["count"]
                 self._times = [self._times[0] if self._times else started, ended]
                 try:
-                    os.write(self.answers, json.dumps(answer).encode() + b"\n")
+                    _write(self.answers, json.dumps(answer).encode() + b"\n")
                 except BrokenPipeError:
                     return
 
