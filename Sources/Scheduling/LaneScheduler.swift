@@ -60,17 +60,20 @@ public struct LaneScheduler: Sendable {
 
   /// Whether a result of the shard would be kept: it must be checked before it is told of.
   public func wants(_ shard: Int64) -> Bool {
-    numbers.place(of: shard).map { lanes[$0.lane].wants($0.number) } ?? false
+    guard lanes.count > 1 else { return lanes[0].wants(shard) }
+    return numbers.place(of: shard).map { lanes[$0.lane].wants($0.number) } ?? false
   }
 
   /// Whether its worker has the shard.
   public func holds(_ lease: ShardLease) -> Bool {
-    numbers.place(of: lease.shard).map { lanes[$0.lane].holds(lease.numbered($0.number)) } ?? false
+    guard lanes.count > 1 else { return lanes[0].holds(lease) }
+    return numbers.place(of: lease.shard).map { lanes[$0.lane].holds(lease.numbered($0.number)) } ?? false
   }
 
   /// Whether the shard is set aside if this handing over fails: the worker is to give what it can then.
   public func isLastAttempt(_ lease: ShardLease) -> Bool {
-    numbers.place(of: lease.shard).map { lanes[$0.lane].isLastAttempt(lease.numbered($0.number)) } ?? false
+    guard lanes.count > 1 else { return lanes[0].isLastAttempt(lease) }
+    return numbers.place(of: lease.shard).map { lanes[$0.lane].isLastAttempt(lease.numbered($0.number)) } ?? false
   }
 
   /// When ``Scheduler/Event/tick`` is due at the latest; nil while nothing can expire. It may be early, never late.
@@ -108,6 +111,7 @@ public struct LaneScheduler: Sendable {
 
   /// What a worker does now; nil of one that has not joined or has left. In proportion to the shards that it has.
   public func sight(of name: String) -> Scheduler.Sight? {
+    guard lanes.count > 1 else { return lanes[0].sight(of: name) }
     let lane = lane(of: name)
     return lanes[lane].sight(of: name).map { sight in
       Scheduler.Sight(
@@ -124,6 +128,8 @@ public struct LaneScheduler: Sendable {
   ///
   /// - Parameter now: seconds, never before the last event's.
   public mutating func handle(_ event: Scheduler.Event, at now: Double) -> [Scheduler.Action] {
+    // Its numbers are those of all. Nearly every run has one lane, and a shard costs little else here.
+    guard lanes.count > 1 else { return lanes[0].handle(event, at: now) }
     var actions: [Scheduler.Action] = []
     for (lane, event) in routed(event, answering: &actions) {
       for action in lanes[lane].handle(event, at: now) {
