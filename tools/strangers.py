@@ -3,7 +3,8 @@
 A coordinator that may have 1,024 files and, where this user may make cgroups, 512 MB of memory evaluates the miniature with
 one worker, in turns alone and among strangers at its address and at that of --metrics: silent, slow, with frames of a quarter
 of a gigabyte, half greetings, handshakes that end after WELCOME, HTTP. All are let loose as fast as they are taken, and come
-again until there were enough. /healthz is asked four times a second.
+again until there were enough. /healthz is asked four times a second. Coordinator and worker share one core and strangers
+have another, if there are two: those would come from other machines.
 
     .venv/bin/python tools/strangers.py --connections 10000 --turns 3
 
@@ -41,6 +42,7 @@ benchmarks:
   - {{kind: imagenet-c, root: {data}/imagenet-c, corruptions: [gaussian_noise, brightness, contrast, pixelate]}}
 sharding: {{images: 20}}
 """
+CORES = sorted(os.sched_getaffinity(0))
 FILES = 1_024
 MEMORY = 512 << 20
 # ZMTP 3.1's greeting of a client of CURVE (https://rfc.zeromq.org/spec/37).
@@ -176,6 +178,10 @@ def evaluate(work: Path, manifest: Path, strangers: int, cgroup: Cgroup) -> tupl
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
         cgroup.enter()
+        own_core()
+
+    def own_core() -> None:
+        os.sched_setaffinity(0, {CORES[-1]})
 
     with log.open("wb") as output:
         coordinator = subprocess.Popen(
@@ -188,7 +194,8 @@ def evaluate(work: Path, manifest: Path, strangers: int, cgroup: Cgroup) -> tupl
         crowd = Strangers(door, metrics, keys["server"].encode(), strangers)
         start = time.monotonic()
         crowd.thread.start()
-        worker = subprocess.Popen([GAUNTLET, "work", "--run", str(folder), "--streams", "1"], stdout=output, stderr=output)
+        worker = subprocess.Popen(
+            [GAUNTLET, "work", "--run", str(folder), "--streams", "1"], stdout=output, stderr=output, preexec_fn=own_core)
         memory, files, slowest = 0.0, 0, 0.0
         while coordinator.poll() is None:
             asked = health(metrics)
@@ -215,6 +222,7 @@ def main() -> None:
     options = parser.parse_args()
     # It tells of every connection that is hung up on.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    os.sched_setaffinity(0, CORES[:-1] or CORES)
     work = Path(tempfile.mkdtemp(prefix="gauntlet-strangers-"))
     cgroup = Cgroup()
     print(f"memory of {MEMORY >> 20} MB" if cgroup.path else "no cgroup can be made here: memory is not bounded")

@@ -98,7 +98,7 @@ import Working
     return group
   }
 
-  @Test(.timeLimit(.minutes(30))) func everyShardIsStoredAndRecordedOnce() throws {
+  @Test(.hangLimit) func everyShardIsStoredAndRecordedOnce() throws {
     let place = try Place(shards: 300)
     // Its end removes the folder, which the ledger may still be reading.
     defer { withExtendedLifetime(place) {} }
@@ -135,7 +135,7 @@ import Working
     func compute(task: Data) throws -> Data { throw WorkerTrouble("cannot read /data/1.jpg: no such file") }
   }
 
-  @Test(.timeLimit(.minutes(30))) func aWorkerThatSeesNoDataCostsNoShardAnAttempt() throws {
+  @Test(.hangLimit) func aWorkerThatSeesNoDataCostsNoShardAnAttempt() throws {
     let place = try Place(shards: 200)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())
@@ -155,7 +155,7 @@ import Working
     #expect(try place.ledger.errors(limit: 100).allSatisfy { $0.kind == "troubled" })
   }
 
-  @Test(.timeLimit(.minutes(30))) func whereNoWorkerSeesTheDataTheRunEndsAndNothingIsSetAside() throws {
+  @Test(.hangLimit) func whereNoWorkerSeesTheDataTheRunEndsAndNothingIsSetAside() throws {
     let place = try Place(shards: 20)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source(), leaseSeconds: 0.3, keepsWorkers: true)
@@ -209,7 +209,7 @@ import Working
 
   @Test(
     "A coordinator that comes back at another address is found, and gets the results that waited for it",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func aCoordinatorThatMovesIsFoundAgain() throws {
     let place = try Place(shards: 60)
     defer { withExtendedLifetime(place) {} }
@@ -261,7 +261,7 @@ import Working
   )
 
   @Test(
-    "Results that workers hold while nobody coordinates are neither lost nor computed again", .timeLimit(.minutes(30)))
+    "Results that workers hold while nobody coordinates are neither lost nor computed again", .hangLimit)
   func aLossOfTheCoordinatorCostsNothing() throws {
     let workers = Self.loss.workers
     let place = try Place(shards: workers * 4)
@@ -304,7 +304,7 @@ import Working
       computed.count == workers * 4 && computed.allSatisfy { $0.value == 1 }, "\(computed.filter { $0.value > 1 })")
   }
 
-  @Test("A false result for what another computes is refused, and the other goes on", .timeLimit(.minutes(30)))
+  @Test("A false result for what another computes is refused, and the other goes on", .hangLimit)
   func aFalseResultCostsNobodyAShard() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
@@ -436,7 +436,7 @@ import Working
 
   @Test(
     "Who says a living worker's name with another key is refused, and the worker notices nothing",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func namesBelongToKeys() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
@@ -475,7 +475,7 @@ import Working
 
   @Test(
     "A worker that connects again says hello and goes on with what it has; its former connection counts no more",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func anotherConnection() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
@@ -514,7 +514,7 @@ import Working
 
   @Test(
     "Failures of shards that their sender does not hold count for nothing; the log tells few, and nothing that a terminal acts on",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func failuresOfOthersShards() throws {
     let place = try Place(shards: 2)
     defer { withExtendedLifetime(place) {} }
@@ -564,7 +564,7 @@ import Working
   }
 
   @Test(
-    "A worker whose result is refused failed that attempt, and another one computes the shard", .timeLimit(.minutes(30))
+    "A worker whose result is refused failed that attempt, and another one computes the shard", .hangLimit
   )
   func aHoldersFalseResult() throws {
     let place = try Place(shards: 3)
@@ -604,7 +604,7 @@ import Working
     #expect(failed.allSatisfy { $0.worker == "liar" } && failed.first?.shard == 0)
   }
 
-  @Test("A worker whose coordinator went away after the end learns it from the run folder", .timeLimit(.minutes(30)))
+  @Test("A worker whose coordinator went away after the end learns it from the run folder", .hangLimit)
   func aWorkerThatMissedTheEnd() throws {
     let place = try Place(shards: 1)
     defer { withExtendedLifetime(place) {} }
@@ -629,7 +629,7 @@ import Working
     }
   }
 
-  @Test(.timeLimit(.minutes(30))) func aDrainingWorkerTakesNothingNew() throws {
+  @Test(.hangLimit) func aDrainingWorkerTakesNothingNew() throws {
     let place = try Place(shards: 2000)
     defer { withExtendedLifetime(place) {} }
     let coordinator = try place.coordinator(Source())

@@ -62,7 +62,7 @@ import Working
     return try PlannedRun.resume(folder)
   }
 
-  @Test("It is set aside by name, every other image has its result, and few workers are lost", .timeLimit(.minutes(30)))
+  @Test("It is set aside by name, every other image has its result, and few workers are lost", .hangLimit)
   func killer() throws {
     let folder = RunFolder(ScratchFolder.freshPath())
     let run = try run(in: folder, images: 16)

@@ -9,7 +9,7 @@ import Testing
 import Working
 
 /// What a worker says while it does not reach its coordinator. Waiting is always for a line of its log.
-@Suite(.timeLimit(.minutes(30))) struct SilentCoordinatorTests {
+@Suite(.hangLimit) struct SilentCoordinatorTests {
   /// Keeps the reasons of a log's warnings, and wakes who waits for the first.
   private final class Lines: Sendable {
     let reasons = Mutex<[String]>([])

@@ -32,7 +32,7 @@ import Testing
 
   @Test(
     "a killed worker changes no bit of an archive of attacks, nor do batches; without budget the logits are the clean images'",
-    .timeLimit(.minutes(20)))
+    .hangLimit)
   func killedAndResumed() throws {
     let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 8)

@@ -40,7 +40,7 @@ import Testing
 
   @Test(
     "Data that go away for good end the run with nothing set aside; once they are back it goes on",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func dataGoneForGood() throws {
     defer { withExtendedLifetime(scratch) {} }
     let errors = try Program.OutputFile()
@@ -84,7 +84,7 @@ import Testing
 
   @Test(
     "One benchmark's data that go away end the run only once all others are done, and it is named",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func oneBenchmarkGone() throws {
     defer { withExtendedLifetime(scratch) {} }
     let errors = try Program.OutputFile()
@@ -105,7 +105,7 @@ import Testing
 
   @Test(
     "A file that is missing everywhere costs its own images alone, and they are taken up when it is back",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func oneFileGone() throws {
     defer { withExtendedLifetime(scratch) {} }
     let coordinator = try CommandLineTool.start(["coordinate", manifest, "--run", folder.path])

@@ -4,7 +4,7 @@ import Testing
 
 /// `gauntlet demo`: from the program and what lies beside it to the miniature's table.
 @Suite struct DemoTests {
-  @Test("The demo leaves a folder to go on from, and the table; a second call only shows it", .timeLimit(.minutes(10)))
+  @Test("The demo leaves a folder to go on from, and the table; a second call only shows it", .hangLimit)
   func demo() throws {
     let scratch = try ScratchFolder()
     let folder = scratch.path + "/dämo 1"

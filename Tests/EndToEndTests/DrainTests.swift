@@ -6,7 +6,7 @@ import Testing
 
 /// SIGTERM, as batch systems send it before they take a machine away.
 @Suite(.serialized) struct DrainTests {
-  @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .timeLimit(.minutes(30)))
+  @Test("SIGTERM ends worker and coordinator in order, and resume goes on", .hangLimit)
   func drains() throws {
     let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")

@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized) struct LaunchTests {
   @Test(
     "launch --engine local starts processes that stay, adds workers, and says when the run is done",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func local() throws {
     let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 80, shardImages: 2, live: "all")

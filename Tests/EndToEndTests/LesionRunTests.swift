@@ -26,7 +26,7 @@ import Testing
 
   @Test(
     "a killed worker changes no bit of an archive of lesions, and without any the logits are those of the clean images",
-    .timeLimit(.minutes(20)))
+    .hangLimit)
   func killedAndResumed() throws {
     let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 10)

@@ -37,7 +37,7 @@ import Testing
     #expect(try CommandLineTool.run(["verify", folder.archive]).status == 0)
   }
 
-  @Test("Parts that are damaged or gone are computed anew, and only they", .timeLimit(.minutes(30)))
+  @Test("Parts that are damaged or gone are computed anew, and only they", .hangLimit)
   func parts() throws {
     defer { withExtendedLifetime(scratch) {} }
     var bytes = try Data(contentsOf: part(2))
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(
-    "A ledger that is damaged, cut, gone or another run's is made anew from the parts", .timeLimit(.minutes(30)),
+    "A ledger that is damaged, cut, gone or another run's is made anew from the parts", .hangLimit,
     arguments: ["damaged", "cut", "gone", "foreign"])
   func ledger(_ damage: String) throws {
     defer { withExtendedLifetime(scratch) {} }
@@ -122,7 +122,7 @@ import Testing
 
   @Test(
     "Of several parts of a shard that which lacks the fewest images is taken up, and none in the place of a better one",
-    .timeLimit(.minutes(30)), arguments: [true, false])
+    .hangLimit, arguments: [true, false])
   func better(hasLedger: Bool) throws {
     defer { withExtendedLifetime(scratch) {} }
     try FileManager.default.removeItem(at: part(2))
@@ -151,7 +151,7 @@ import Testing
     #expect(verified.status == 0 && verified.output.hasSuffix("whole and sound\n"), "\(verified.output)")
   }
 
-  @Test("A sound run is left as it is; one that is coordinated is not touched", .timeLimit(.minutes(30)))
+  @Test("A sound run is left as it is; one that is coordinated is not touched", .hangLimit)
   func sound() throws {
     defer { withExtendedLifetime(scratch) {} }
     let mended = try CommandLineTool.run(["mend", folder.path])
@@ -164,7 +164,7 @@ import Testing
 
   @Test(
     "What a worker computed is taken back, also where the ledger was lost, and computed again",
-    .timeLimit(.minutes(30)),
+    .hangLimit,
     arguments: [true, false])
   func rejectWorker(hasLedger: Bool) throws {
     defer { withExtendedLifetime(scratch) {} }
@@ -220,7 +220,7 @@ import Testing
     try ledger.close()
   }
 
-  @Test("One shard's result is taken back by its number, and recorded once again", .timeLimit(.minutes(30)))
+  @Test("One shard's result is taken back by its number, and recorded once again", .hangLimit)
   func rejectShard() throws {
     defer { withExtendedLifetime(scratch) {} }
     let shards = try total().shards
@@ -237,7 +237,7 @@ import Testing
     #expect(attempts.map(\.attempt) == [1, 2] && attempts.map(\.outcome) == [.withdrawn, .recorded])
   }
 
-  @Test("One condition's results are taken back by their names, and computed once more", .timeLimit(.minutes(30)))
+  @Test("One condition's results are taken back by their names, and computed once more", .hangLimit)
   func rejectCondition() throws {
     defer { withExtendedLifetime(scratch) {} }
     let shards = try total().shards

@@ -34,7 +34,7 @@ import Testing
 
   @Test(
     "a killed worker changes no bit of what is observed, nor do batches; nothing dropped is clean, all dropped is black",
-    .timeLimit(.minutes(20)))
+    .hangLimit)
   func killedAndResumed() throws {
     let scratch = try ScratchFolder()
     let run = try StormyRun(Self.manifest(scratch), in: scratch, recorded: 8)

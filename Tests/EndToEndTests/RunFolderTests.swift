@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(
-    "A run folder that is moved or deleted ends its run with status 3, and is not made anew", .timeLimit(.minutes(30)),
+    "A run folder that is moved or deleted ends its run with status 3, and is not made anew", .hangLimit,
     arguments: [true, false])
   func goneFolder(isMoved: Bool) throws {
     let scratch = try ScratchFolder()

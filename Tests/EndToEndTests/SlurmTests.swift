@@ -15,7 +15,7 @@ import Testing
 struct SlurmTests {
   @Test(
     "A cancelled worker, a requeued one and a requeued coordinator change no bit of the archive",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func requeues() throws {
     let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)
@@ -68,7 +68,7 @@ struct SlurmTests {
     #expect(try cluster.gauntlet(launch).output.contains("the run is done"))
   }
 
-  @Test("Jobs that reach their walltime begin again, until the run is done", .timeLimit(.minutes(30)))
+  @Test("Jobs that reach their walltime begin again, until the run is done", .hangLimit)
   func walltime() throws {
     let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)
@@ -103,7 +103,7 @@ struct SlurmTests {
 extension SlurmTests {
   @Test(
     "A run whose jobs get nothing of the environment, in a folder with a percent sign, as three arrays",
-    .timeLimit(.minutes(30)))
+    .hangLimit)
   func strangeSites() throws {
     let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch, configuration: "MaxArraySize=2")
@@ -124,7 +124,7 @@ extension SlurmTests {
     #expect(logs.contains { $0.hasPrefix("coordinator-") } && logs.filter { $0.hasPrefix("worker-") }.count == 5)
   }
 
-  @Test("A coordinator's job that fails at its start is told, and no job is left", .timeLimit(.minutes(30)))
+  @Test("A coordinator's job that fails at its start is told, and no job is left", .hangLimit)
   func coordinatorFails() throws {
     let scratch = try ScratchFolder()
     let cluster = try SlurmCluster(in: scratch)

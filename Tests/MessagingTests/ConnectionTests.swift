@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What a worker's end knows of a connection that does not come about.
-@Suite(.timeLimit(.minutes(30))) struct ConnectionTests {
+@Suite(.hangLimit) struct ConnectionTests {
   private let serverKeys: CurveKeyPair
   private let clientKeys: CurveKeyPair
 

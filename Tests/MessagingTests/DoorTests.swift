@@ -9,7 +9,7 @@ import Testing
 
 /// What those without a key can do to a coordinator, and those with one to its memory. Waiting is always for something to
 /// come.
-@Suite(.timeLimit(.minutes(30))) struct DoorTests {
+@Suite(.hangLimit) struct DoorTests {
   private let serverKeys: CurveKeyPair
   private let clientKeys: CurveKeyPair
   private static let greeting = [UInt8](ClientHandshake.serverGreeting)

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A coordinator's and a worker's end over loopback. Waiting is always for something to come, never for time to go by.
-@Suite(.timeLimit(.minutes(30))) struct EndpointTests {
+@Suite(.hangLimit) struct EndpointTests {
   static let quiet = Logger.silent
   static let heartbeat = WireMessage.heartbeat(held: [ShardAttempt(shard: 1, attempt: 1)])
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Keys that are taken away from workers that are connected.
-@Suite(.timeLimit(.minutes(30))) struct RevocationTests {
+@Suite(.hangLimit) struct RevocationTests {
   private struct Scene {
     let store: KeyStore
     let log = KeptLog()

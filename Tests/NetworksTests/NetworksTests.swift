@@ -169,7 +169,7 @@ enum Fixture {
     try body(path)
   }
 
-  @Test(.timeLimit(.minutes(30))) func whatIsNoFileIsRefusedAndNotKeptOpen() throws {
+  @Test(.hangLimit) func whatIsNoFileIsRefusedAndNotKeptOpen() throws {
     let folder = try ScratchFolder.fresh()
     let pipe = folder + "/pipe.safetensors"
     #expect(mkfifo(pipe, 0o600) == 0)

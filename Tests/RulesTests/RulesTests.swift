@@ -80,6 +80,14 @@ import Testing
     expectNone(places, "these measure time")
   }
 
+  @Test("No test has a time limit of its own: `hangLimit` is none that a slow machine could reach")
+  func timeLimits() throws {
+    let places = try Self.tests.get().filter { $0.name != "Tests/TestSupport/Waiting.swift" }.flatMap { file in
+      file.places { $0.words.contains("timeLimit") }
+    }
+    expectNone(places, "use `hangLimit`")
+  }
+
   // MARK: - Declarations
 
   @Test("Every public declaration says what it is")

@@ -1,5 +1,6 @@
 import Scheduling
 import Shards
+import TestSupport
 import Testing
 
 /// One thing that a scheduler does, each.
@@ -444,7 +445,7 @@ import Testing
   }
 
   @Test(
-    "A hundred thousand shards, half of them failing once on one worker, take seconds at most", .timeLimit(.minutes(30))
+    "A hundred thousand shards, half of them failing once on one worker, take seconds at most", .hangLimit
   )
   func scale() {
     var scheduler = Self.scheduler(shards: 100_000, maximumFailures: 3)

@@ -1,4 +1,11 @@
 import Foundation
+import Testing
+
+extension Trait where Self == TimeLimitTrait {
+  /// For tests that a mistake in the program would let hang. The limit also counts the minutes in which a test that has
+  /// begun waits for one of the few threads that all tests share, so it is longer than the whole suite takes anywhere.
+  public static var hangLimit: Self { .timeLimit(.minutes(60)) }
+}
 
 /// What was waited for did not come.
 public struct WaitedInVain: Error, CustomStringConvertible {

@@ -8,7 +8,7 @@ import Testing
 import Working
 
 /// A worker before a coordinator that the test speaks for, word by word.
-@Suite(.timeLimit(.minutes(30))) struct WorkerDaemonTests {
+@Suite(.hangLimit) struct WorkerDaemonTests {
   /// Gives the task back; fails what begins with an f, and has trouble with what begins with a t.
   private struct Echo: ShardComputer {
     struct Failure: Error, CustomStringConvertible { let description = "it cannot be computed" }
