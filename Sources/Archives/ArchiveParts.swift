@@ -13,7 +13,7 @@ public struct ArchivePart: Sendable, Equatable {
 extension ArchiveReader {
   /// The parts, in the order of their shards.
   ///
-  /// - Throws: `ArchiveError` for a table that does not hold together.
+  /// - Throws: `ArchiveError` for a table that is inconsistent.
   public func parts() throws -> [ArchivePart] {
     let root = "/provenance/parts/"
     let groups = try stored.strings(root + "group")
@@ -23,11 +23,11 @@ extension ArchiveReader {
     let digests = try stored.exists(root + "images_sha256") ? try stored.strings(root + "images_sha256") : nil
     guard
       [conditions.count, first.count, counts.count, digests?.count ?? groups.count].allSatisfy({ $0 == groups.count })
-    else { throw stored.failure("the table of parts does not hold together") }
+    else { throw stored.failure("the table of parts is inconsistent") }
     let parts = try groups.indices.map { row in
       let (end, overflow) = first[row].addingReportingOverflow(counts[row])
       guard !overflow, first[row] >= 0, counts[row] >= 0 else {
-        throw stored.failure("the table of parts has impossible numbers")
+        throw stored.failure("the table of parts has out-of-range numbers")
       }
       return ArchivePart(
         group: groups[row], condition: Int(clamping: conditions[row]), images: Int(first[row])..<Int(end),

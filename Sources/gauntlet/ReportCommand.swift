@@ -6,7 +6,7 @@ import GauntletKit
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Prints an archive's accuracy table and writes an HTML page with heat map and curves.",
+    abstract: "Prints an archive's accuracy table and writes an HTML report with heat map and curves.",
     discussion: """
       The page is one file and needs no network. Several archives are shown side by side.
       Example: gauntlet report runs/miniature/archive.h5 -o report.html --csv tables

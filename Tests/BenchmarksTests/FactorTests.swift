@@ -117,9 +117,10 @@ import Testing
     }
     #expect(try annotate(whole + "\n").ofImages == [[10, 11, 12, 13, 14, 15]])
     for (text, says) in [
-      (whole + "\n{", "line 2 is no JSON object with a file_name"),
+      (whole + "\n{", "line 2 is not a JSON object with a file_name"),
       (
-        whole.replacing("val_00000001.", with: "train_1."), "line 1 is of ILSVRC2012_train_1.JPEG, which is no image of"
+        whole.replacing("val_00000001.", with: "train_1."),
+        "line 1 is about ILSVRC2012_train_1.JPEG, which is not an image of"
       ),
       (whole.replacing("\"style\": 1", with: "\"style\": 2"), "line 1 does not say 0 or 1 for the factor style"),
       (whole.replacing("\"pose\": 0, ", with: ""), "does not say 0 or 1 for the factor pose"),

@@ -32,7 +32,7 @@ import Testing
     #expect(listing.classNames == ["apple", "pear"])
     #expect(
       listing.leftOut == [
-        LeftOutFile(path: "README", reason: "it lies in no class folder"),
+        LeftOutFile(path: "README", reason: "it is not in a class folder"),
         LeftOutFile(path: "apple/.hidden.JPEG", reason: "it is hidden"),
         LeftOutFile(path: "apple/notes.txt", reason: "its extension .txt is not that of an image"),
       ])

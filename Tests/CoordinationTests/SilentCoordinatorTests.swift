@@ -80,7 +80,7 @@ import Working
     let other = ClientSecurity(serverPublicKey: try CurveKeyPair.generate().publicKey, keyPair: keys.worker)
     #expect(try reason(address, other).contains("is not the coordinator whose key this worker has"))
     router.close()
-    #expect(try reason(address, security).contains("nobody takes a connection at \(address) (Connection refused)"))
+    #expect(try reason(address, security).contains("cannot connect to \(address) (Connection refused)"))
     #expect(try reason("tcp://no-host.invalid:5757", security).contains("host no-host.invalid cannot be resolved here"))
     #expect(try reason("ipc:///no/such/socket", security).contains("no socket /no/such/socket on this machine"))
     #expect(try reason(address, security) { "the run folder knows" } == "the run folder knows")

@@ -56,19 +56,20 @@ import Testing
     #expect(coordinator.terminationStatus == 3 && worker.terminationStatus == 0)
     #expect(total.setAside == 0 && total.failedImages == 0)
     let log = try errors.text()
-    #expect(log.contains("a worker cannot read what its shards need") && log.contains("No such file"), "\(log)")
+    #expect(
+      log.contains("a worker cannot read the data or model of its shards") && log.contains("No such file"), "\(log)")
     #expect(log.contains("gauntlet resume"), "\(log)")
 
     // Nobody has the run now, and status does not speak as if somebody had.
     let said = try CommandLineTool.run(["status", folder.path])
-    #expect(said.output.contains("no coordinator has the run"), "\(said.output)")
+    #expect(said.output.contains("no coordinator is running"), "\(said.output)")
     #expect(said.output.contains(" 0 running") && !said.output.contains("left\n"), "\(said.output)")
-    #expect(said.output.contains("cannot read what its shards need"), "\(said.output)")
+    #expect(said.output.contains("cannot read the data or model of its shards"), "\(said.output)")
     let object = try status()
     #expect(object["coordinator"] as? String == "absent" && object["models"] as? [String] == ["replknet-nano"])
     let failure = try #require(object["coordinator_failure"] as? [String: Any])
     #expect((failure["reason"] as? String)?.hasPrefix("no worker could compute anything for long") == true)
-    #expect(said.output.contains("ended: no worker could compute anything for long: the data of "))
+    #expect(said.output.contains("ended: no worker could compute anything for a long time: the data of "))
     let inner = try #require(object["status"] as? [String: Any])
     #expect((inner["workers"] as? [String])?.isEmpty == true && inner["seconds_left"] == nil)
     let cells = try #require(inner["cells"] as? [[String: Any]])
@@ -98,7 +99,7 @@ import Testing
     #expect(cells.allSatisfy { $0.counts.recorded == ($0.benchmark == 1 ? 0 : $0.counts.shards) }, "\(cells)")
     #expect(cells.allSatisfy { $0.counts.setAside == 0 && $0.counts.failedImages == 0 })
     let said = try errors.text()
-    #expect(said.contains("for long: the data of imagenet-c: cannot read"), "\(said)")
+    #expect(said.contains("for a long time: the data of imagenet-c: cannot read"), "\(said)")
     try move("imagenet-c.gone", "imagenet-c")
     try expectWhole()
   }

@@ -49,7 +49,7 @@ import Testing
     }
     #expect(words(Array("P5 2 1 65535\n1234".utf8)).contains("16 bits"))
     #expect(words(Array("P6 9999999999999999999 1 255\n".utf8)).contains("no number"))
-    #expect(words(Array("P6 2 2 255\n123".utf8)).contains("cut short"))
+    #expect(words(Array("P6 2 2 255\n123".utf8)).contains("truncated"))
     #expect(words(Array("<html>".utf8)).contains("no format that is read"))
   }
 

@@ -119,10 +119,10 @@ import Testing
     #expect(try refusal("budgets: [0]")?.contains("above 0") == true)
     #expect(try refusal("budgets: [1/255, 2/510]")?.contains("different numbers") == true)
     #expect(try refusal("method: fgsm\n    steps: 3")?.contains("steps is for pgd") == true)
-    #expect(try refusal("method: apgd-ce\n    norm: l2")?.contains("l2 takes method: pgd") == true)
+    #expect(try refusal("method: apgd-ce\n    norm: l2")?.contains("l2 needs method: pgd") == true)
     #expect(try refusal("method: apgd-t\n    step: 0.1")?.contains("step is for pgd") == true)
     #expect(try refusal("method: fab-t\n    targets: 1\n    restarts: 2") == nil)
-    #expect(try refusal("method: fab-t\n    norm: l2")?.contains("l2 takes method: pgd") == true)
+    #expect(try refusal("method: fab-t\n    norm: l2")?.contains("l2 needs method: pgd") == true)
     #expect(try refusal("method: square\n    targets: 2")?.contains("targets is for apgd-t, fab-t, autoattack") == true)
     #expect(
       try refusal("method: square\n    queries: 2")?.contains("queries is for autoattack, not for square") == true)

@@ -156,13 +156,14 @@ import Testing
     }
     func table(_ other: Set<String>?) -> String { text(section("a", ["x", "y"]), section("b", other)) }
     #expect(table(["x", "y", "z"]).contains("not comparable with a: answers among 3 classes, not 2"))
-    #expect(table(["x", "z"]).contains("not comparable with a: answers among other classes"))
+    #expect(table(["x", "z"]).contains("not comparable with a: answers among different classes"))
     #expect(!table(["y", "x"]).contains("not comparable") && !table(nil).contains("not comparable"))
     func sequences(_ name: String, _ reference: String) -> ReportSection {
       Self.sequences(name, attributes: ["normalise_by": reference])
     }
     #expect(
-      text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.2 1.0")).contains("other figures to normalise"))
+      text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.2 1.0")).contains(
+        "different figures to normalise"))
     #expect(!text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.1 1.0")).contains("not comparable"))
   }
 

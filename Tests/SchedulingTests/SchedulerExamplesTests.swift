@@ -132,7 +132,7 @@ import Testing
     #expect(
       second == [
         .ended(Self.lease(0, 2, "b"), .failed, reason: "never"),
-        .setAside(shard: 0, reason: "failed 2 times, at last on b: never"), .finished,
+        .setAside(shard: 0, reason: "failed 2 times, most recently on b: never"), .finished,
       ])
     let late = Self.lease(0, 1, "a")
     #expect(scheduler.handle(.resultReceived(late), at: 3) == [.store(late)])
@@ -495,7 +495,7 @@ import Testing
       #expect(next.contains(.lease(lease)) && scheduler.isLastAttempt(lease) == (attempt == 6), "\(next)")
       next = scheduler.handle(.failed(lease, reason: "never"), at: 5)
     }
-    #expect(next.contains(.setAside(shard: 0, reason: "failed 6 times, at last on b: never")), "\(next)")
+    #expect(next.contains(.setAside(shard: 0, reason: "failed 6 times, most recently on b: never")), "\(next)")
   }
 
   @Test("A worker that cannot read what shards need rests, tries one shard at a time, and costs no shard an attempt")

@@ -180,8 +180,8 @@ import Working
     host.ended.wait()
     #expect(
       errors.withLock { $0 } == [
-        "AnswerError: ValueError: no memory", "WorkerTrouble: the Python process that computes is gone",
-        "WorkerTrouble: the Python process that computes is gone",
+        "AnswerError: ValueError: no memory", "WorkerTrouble: the Python process that computes has exited",
+        "WorkerTrouble: the Python process that computes has exited",
       ])
   }
 
@@ -200,6 +200,6 @@ import Working
     try host.say(#"{"slot": 0, "error": "\ud800"}"#)
     asking.wait()
     host.ended.wait()
-    #expect(errors.withLock { $0 } == ["the Python process that computes is gone"])
+    #expect(errors.withLock { $0 } == ["the Python process that computes has exited"])
   }
 }
