@@ -160,6 +160,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case lostLedger(String)
   /// The folder holds a run of another manifest, which differs so.
   case otherManifest(String, differences: [String])
+  /// The folder's run is the one whose results it was to take over.
+  case sameRun(String)
   /// The folder holds files that are no run's.
   case othersFiles(String, names: [String])
   /// Others may write the folder, those that are named.
@@ -185,6 +187,9 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
     case .otherManifest(let path, let differences):
       "\(path) holds a run of another manifest: \(Self.few(differences, separator: "; ")). Go on with gauntlet resume "
         + "\(path), or choose another --run folder"
+    case .sameRun(let path):
+      "\(path) holds the very run whose results were to be added to; choose another --run folder, with a manifest that asks "
+        + "for more"
     case .othersFiles(let path, let names):
       "\(path) holds no run but other files (\(Self.few(names, separator: ", "))), which a run would overwrite or sit "
         + "among; choose a new or an empty --run folder"
