@@ -33,18 +33,7 @@ public struct ArchivedModels {
   /// - Throws: `ArchiveError` for an archive that cannot be read, `ComparisonError` for one that does not say how it was planned.
   public init(of archives: [ArchiveReader]) throws {
     self.archives = archives
-    plans = try archives.map { archive in
-      let texts = try archive.planTexts()
-      guard !texts.isEmpty else { throw ComparisonError.noPlan(archive.path) }
-      let plan: Plan
-      do { plan = try Plan(archived: texts) } catch let error as ArchivedPlanError {
-        throw ComparisonError.unfit(archive.path, "\(error)")
-      }
-      if let misfit = FigureVerifier(of: archive).misfits(of: plan).first {
-        throw ComparisonError.unfit(archive.path, misfit)
-      }
-      return plan
-    }
+    plans = try archives.map { try Plan(of: $0) }
     let all = plans.enumerated().flatMap { archive, plan in
       plan.manifest.models.enumerated().map { (archive, $0, $1.name, plan.manifest.run) }
     }

@@ -43,46 +43,59 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
 /// result, twelve for ImageNet-P's, ten where conditions are calibrated; of what is seen within networks by 32 bytes a number
 /// of one image, and four of every image where a mean has an interval; at first by one model's logits of clean images.
 public struct Collector {
-  private let run: PlannedRun
+  private let results: any CollectedResults
   private let version: String
+  /// Refuses what is not to be collected; the argument is whether part of it is enough.
+  private let check: (Bool) throws -> Void
 
   /// A collector of a planned run.
   public init(run: PlannedRun, version: String) {
-    self.run = run
     self.version = version
+    results = RunResults(run: run)
+    check = { partial in
+      let status = try run.ledger.status(now: Date().timeIntervalSince1970)
+      guard partial || status.isComplete else {
+        throw CollectionError.unfinished(folder: run.folder.path, pending: status.total.pending)
+      }
+    }
   }
+
+  /// A collector of what several archives hold, which are told apart by model and benchmark.
+  ///
+  /// - Throws: `ComparisonError` for an archive that does not say how it was planned, `MergeError` where they do not fit
+  ///   together, `ArchiveError` where one is damaged.
+  public init(merging archives: [ArchiveReader], version: String) throws {
+    self.version = version
+    results = try ArchivedResults(archives)
+    check = { _ in }
+  }
+
+  private var plan: Plan { results.plan }
 
   /// Writes the archive to `path`, whole or not at all.
   ///
   /// - Parameters:
   ///   - partial: whether a run with pending shards may be collected.
   ///   - progress: told the share that is done, 0...1.
-  /// - Throws: `CollectionError`, `ArchiveError` for a damaged part, or an error of the disk.
+  /// - Throws: `CollectionError`, `ArchiveError` for a damaged part, `MergeError`, or an error of the disk.
   public func collect(to path: String, partial: Bool, progress: (Double) -> Void) throws -> CollectionSummary {
-    let status = try run.ledger.status(now: Date().timeIntervalSince1970)
-    guard partial || status.isComplete else {
-      throw CollectionError.unfinished(folder: run.folder.path, pending: status.total.pending)
-    }
+    try check(partial)
     var summary = CollectionSummary()
-    summary.images = status.total.images
-    summary.missingShards = status.total.shards
-    summary.imagesOfMissingShards = status.total.images
+    (summary.missingShards, summary.images) = try results.expected()
+    summary.imagesOfMissingShards = summary.images
 
     let writer = try ArchiveWriter(
-      path: path, attributes: rootAttributes, groups: groupPlans(), compressed: run.plan.manifest.output.compressed)
-    var scores = ScoreTable(plan: run.plan, temperatures: try temperatures())
-    var done = 0
-    try run.ledger.forEachPart { row in
-      done += 1
-      progress(min(1, Double(done) / Double(max(1, status.total.recorded))))
+      path: path, attributes: rootAttributes, groups: groupPlans(), compressed: plan.manifest.output.compressed)
+    var scores = ScoreTable(
+      plan: plan, temperatures: try plan.temperatures { try results.logits(model: $0, benchmark: $1) })
+    try results.forEach(progress: progress) { shard in
       summary.missingShards -= 1
-      summary.imagesOfMissingShards -= row.definition.imageCount
-      guard let part = row.part else { return }
-      let contents = try contents(of: part)
-      try writer.add(contents, fileSHA256: part.sha256)
+      summary.imagesOfMissingShards -= shard.definition.imageCount
+      guard let (contents, sha256) = shard.part else { return }
+      try writer.add(contents, fileSHA256: sha256)
       summary.failedImages += contents.failures.count
       summary.unreadableImages += contents.failures.count(where: \.isUnreadable)
-      scores.add(contents.observations, of: row.definition)
+      scores.add(contents.observations, of: shard.definition)
     }
     for (group, metrics, further) in scores.metrics() {
       try writer.writeMetrics(group: group, metrics, further: further)
@@ -90,68 +103,39 @@ public struct Collector {
     try writer.writeComparisons(scores.comparisons())
     try writer.writeTable("attempts", columns: try attemptColumns())
     try writer.writeTable("left_out", columns: leftOutColumns)
-    let plan = try run.plan.archived()
-    try writer.writeTable("plan", columns: [.strings("name", plan.map(\.name)), .strings("json", plan.map(\.text))])
+    let texts = try plan.archived()
+    try writer.writeTable("plan", columns: [.strings("name", texts.map(\.name)), .strings("json", texts.map(\.text))])
     try writer.close()
     return summary
   }
 
-  private func temperatures() throws -> [Temperature?] {
-    let (plan, models) = (run.plan, run.plan.manifest.models)
-    let cleans = models.indices.map { plan.cleanBenchmark(of: $0) }
-    var parts = models.map { _ in [(part: StoredPart, firstImage: Int)]() }
-    try run.ledger.forEachPart { row in
-      guard row.definition.benchmark == cleans[row.definition.model], let part = row.part else { return }
-      parts[row.definition.model].append((part, row.definition.firstImage))
-    }
-    return try plan.temperatures { model, clean in
-      let classCount = models[model].classCount
-      var logits = [Float](repeating: .nan, count: plan.listings[clean].paths.count * classCount)
-      for (part, firstImage) in parts[model] {
-        guard let found = try contents(of: part).observations["logits"]?.values else { continue }
-        let start = firstImage * classCount
-        guard start + found.count <= logits.count else { continue }
-        logits.replaceSubrange(start..<start + found.count, with: found)
-      }
-      return logits
-    }
-  }
-
-  private func contents(of part: StoredPart) throws -> PartContents {
-    do {
-      return try PartFile.read(run.folder.path + "/" + part.path, expectedSHA256: part.sha256)
-    } catch ArchiveError.unreadable(let path, let reason) {
-      throw CollectionError.damagedPart(path: path, reason: reason, folder: run.folder.path)
-    }
-  }
-
   private var rootAttributes: [String: String] {
-    let manifest = run.plan.manifest
+    let manifest = plan.manifest
     return [
       "title": "Robustness evaluation \(manifest.run)", "source": "gauntlet \(version)", "run": manifest.run,
-      "run_id": run.plan.runID, "seed": String(manifest.seed), "planned": run.plan.created,
-      "manifest": run.plan.manifestText,
+      "run_id": plan.runID, "seed": String(manifest.seed), "planned": plan.created,
+      "manifest": plan.manifestText,
     ]
   }
 
   private func groupPlans() -> [ArchiveGroupPlan] {
     var groups: [ArchiveGroupPlan] = []
-    for (model, specification) in run.plan.manifest.models.enumerated() {
+    for (model, specification) in plan.manifest.models.enumerated() {
       let classCount = specification.classCount
-      for (benchmark, definition) in run.plan.manifest.benchmarks.enumerated() {
-        guard run.plan.isEvaluated(model: model, benchmark: benchmark) else { continue }
-        let listing = run.plan.listings[benchmark]
+      for (benchmark, definition) in plan.manifest.benchmarks.enumerated() {
+        guard plan.isEvaluated(model: model, benchmark: benchmark) else { continue }
+        let listing = plan.listings[benchmark]
         let scoring = definition.scoring(of: listing, classCount: classCount)
         groups.append(
           ArchiveGroupPlan(
-            path: run.plan.group(model: model, benchmark: benchmark),
+            path: plan.group(model: model, benchmark: benchmark),
             axes: definition.grid.axes,
             imagePaths: listing.paths, labels: scoring.labels, classNames: scoring.classNames,
-            variables: run.plan.variables(model: model, benchmark: benchmark),
-            coordinates: run.plan.shape(model: model, benchmark: benchmark).coordinates,
+            variables: plan.variables(model: model, benchmark: benchmark),
+            coordinates: plan.shape(model: model, benchmark: benchmark).coordinates,
             attributes: attributes(
               of: specification, on: definition, listing,
-              publishedFiles: run.plan.publishedFiles(model: model, benchmark: benchmark)
+              publishedFiles: plan.publishedFiles(model: model, benchmark: benchmark)
             )
             .merging(definition.observed.rests(on: scoring) ? scoring.archiveAttributes : [:]) { $1 },
             texts: scoring.archiveTexts))
@@ -191,21 +175,21 @@ public struct Collector {
     for annotation in listing.annotations { attributes[annotation.kind.rawValue + "_sha256"] = annotation.sha256 }
     let making = benchmark.kind.benchmark.making.sorted { $0.key < $1.key }
     if !making.isEmpty { attributes["making"] = making.map { "\($0.key)\t\($0.value)" }.joined(separator: "\n") }
-    if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(run.plan.manifest.seed)" }
+    if benchmark.isDrawn { attributes["changed"] = "on the fly, seed \(plan.manifest.seed)" }
     if case .among = benchmark.kind.benchmark.classes {
       attributes["answers_among"] = benchmark.answersAmongAll ? "all" : "own"
       // Where the network answers among all of its classes, they are listed, too.
       attributes["scored_classes"] = (0..<model.classCount).map(String.init).joined(separator: " ")
     }
     for made in ["corruptions", "perturbations"] where attributes[made] != nil {
-      attributes[made]? += ", seed \(run.plan.manifest.seed)"
+      attributes[made]? += ", seed \(plan.manifest.seed)"
     }
     return attributes
   }
 
   /// Files beside the images that are none of them; those of a benchmark are the same for all models.
   private var leftOutColumns: [TableColumn] {
-    let files = zip(run.plan.manifest.benchmarks, run.plan.listings).flatMap { benchmark, listing in
+    let files = zip(plan.manifest.benchmarks, plan.listings).flatMap { benchmark, listing in
       listing.leftOut.map { (benchmark: benchmark.name, file: $0) }
     }
     return [
@@ -215,7 +199,7 @@ public struct Collector {
   }
 
   private func attemptColumns() throws -> [TableColumn] {
-    let attempts = try run.ledger.attempts()
+    let attempts = try results.attempts()
     return [
       .integers("shard", attempts.map(\.shard)), .integers("attempt", attempts.map { Int64($0.attempt) }),
       .strings("worker", attempts.map(\.worker)), .numbers("leased", attempts.map(\.leasedAt)),

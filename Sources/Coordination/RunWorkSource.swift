@@ -81,6 +81,14 @@ public final class RunWorkSource: WorkSource {
   public func store(
     _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart? = nil
   ) throws -> StoredPart? {
+    try store(payload, for: shard, attempt: attempt, worker: worker, former: former, further: [:])
+  }
+
+  /// The same, with further attributes, which no worker may give.
+  func store(
+    _ payload: Data, for shard: ShardDefinition, attempt: Int, worker: String, former: StoredPart? = nil,
+    further: [String: String]
+  ) throws -> StoredPart? {
     let output = try believed(payload, for: shard)
     let unreadable = output.failures.count(where: \.isUnreadable)
     if let former, former.unreadableImages <= unreadable {
@@ -88,7 +96,7 @@ public final class RunWorkSource: WorkSource {
       return former
     }
     let relativePath = path(for: shard, attempt: attempt, former: former)
-    var attributes = output.provenance
+    var attributes = output.provenance.merging(further) { $1 }
     attributes["worker"] = worker
     attributes["attempt"] = String(attempt)
     attributes["run_id"] = plan.runID

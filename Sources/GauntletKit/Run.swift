@@ -30,6 +30,23 @@ public struct Run: Sendable {
     return Run(planned: try PlannedRun.prepare(manifest: manifest, folder: RunFolder(path), note: note))
   }
 
+  /// Plans a manifest as `prepare` does, and takes over what another run recorded of the same models, benchmarks and
+  /// conditions: only what is new is left to be computed.
+  ///
+  /// - Parameters:
+  ///   - other: the other run's folder, which is not changed.
+  ///   - progress: told the share that is done, 0...1.
+  /// - Throws: what `prepare` does, and `RunFolderError` where the other folder is no run.
+  public static func add(
+    _ manifest: String, to other: String, in folder: String? = nil, note: (String) -> Void = { _ in },
+    progress: (Double) -> Void = { _ in }
+  ) throws -> (run: Run, takenOver: TakeOverSummary) {
+    let former = try PlannedRun.open(RunFolder(other), readOnly: true)
+    let run = try prepare(manifest, in: folder, note: note)
+    guard run.plan.runID != former.plan.runID else { throw RunFolderError.sameRun(run.folder.path) }
+    return (run, try run.planned.takeOver(from: former, progress: progress))
+  }
+
   /// Where a manifest's run lies unless somebody says otherwise.
   public static func usualFolder(of manifest: String) throws -> String {
     try "runs/" + ManifestReader(file: manifest).read().run

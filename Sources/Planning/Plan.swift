@@ -255,26 +255,30 @@ extension Plan {
     for model in manifest.models where try model.digest() != model.checkpointDigest {
       throw RunFolderError.changedCheckpoint(model: model.name, path: model.checkpoint)
     }
-    let stamps = try stamps.all()
-    var touched: [TouchedData] = []
-    for (index, (benchmark, listing)) in zip(manifest.benchmarks, listings).enumerated() {
-      do {
-        guard try benchmark.listing().hasSameImages(as: listing) else {
-          throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
-        }
-        _ = try benchmark.frost?.pictures()
-        try benchmark.masks?.checkUnchanged()
-        try benchmark.checkSaliencyUnchanged()
-        touched += try benchmark.compare(listing, with: stamps[index]).map { TouchedData(benchmark: index, files: $0) }
-      } catch ListingError.changedFile(let path, let reason) {
-        throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)
-      } catch let error as ListingError {
-        if case .changedPictures = error { throw error }
-        // The manifest was right when the run was planned.
-        throw RunFolderError.unreadableData(benchmark: benchmark.name, reason: "\(error)")
+    return try manifest.benchmarks.indices.flatMap(compareData)
+  }
+
+  /// Refuses a benchmark whose data are no longer what was planned.
+  ///
+  /// - Parameter index: its place in the manifest.
+  /// - Returns: files that have another time than when the run was planned, and contents that nobody read then.
+  public func compareData(ofBenchmark index: Int) throws -> [TouchedData] {
+    let (benchmark, listing) = (manifest.benchmarks[index], listings[index])
+    do {
+      guard try benchmark.listing().hasSameImages(as: listing) else {
+        throw RunFolderError.changedData(benchmark: benchmark.name, root: benchmark.root)
       }
+      _ = try benchmark.frost?.pictures()
+      try benchmark.masks?.checkUnchanged()
+      try benchmark.checkSaliencyUnchanged()
+      return try benchmark.compare(listing, with: stamps.of(index)).map { TouchedData(benchmark: index, files: $0) }
+    } catch ListingError.changedFile(let path, let reason) {
+      throw RunFolderError.changedFile(benchmark: benchmark.name, path: path, reason: reason)
+    } catch let error as ListingError {
+      if case .changedPictures = error { throw error }
+      // The manifest was right when the run was planned.
+      throw RunFolderError.unreadableData(benchmark: benchmark.name, reason: "\(error)")
     }
-    return touched
   }
 }
 

@@ -14,14 +14,23 @@ enum PlannedStamps: Sendable {
   /// - Throws: `RunFolderError.damaged`.
   func all() throws -> [DataStamps] {
     switch self {
-    case .made(let stamps): return stamps
+    case .made(let stamps): stamps
+    case .stored(let files): try files.indices.map(of)
+    }
+  }
+
+  /// Of the benchmark at a place.
+  ///
+  /// - Throws: `RunFolderError.damaged`.
+  func of(_ benchmark: Int) throws -> DataStamps {
+    switch self {
+    case .made(let stamps): return stamps[benchmark]
     case .stored(let files):
-      return try files.map { file in
-        guard let data = FileManager.default.contents(atPath: file.path), FileDigest.sha256(of: data) == file.sha256,
-          let stamps = DataStamps(decoding: data)
-        else { throw RunFolderError.damaged(file.path, reason: "its digest does not match plan.json") }
-        return stamps
-      }
+      let file = files[benchmark]
+      guard let data = FileManager.default.contents(atPath: file.path), FileDigest.sha256(of: data) == file.sha256,
+        let stamps = DataStamps(decoding: data)
+      else { throw RunFolderError.damaged(file.path, reason: "its digest does not match plan.json") }
+      return stamps
     }
   }
 }

@@ -160,6 +160,8 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case lostLedger(String)
   /// The folder holds a run of a different manifest, which differs so.
   case otherManifest(String, differences: [String])
+  /// The folder's run is the one whose results it was to take over.
+  case sameRun(String)
   /// The folder holds files that are no run's.
   case othersFiles(String, names: [String])
   /// Others may write the folder, those that are named.
@@ -186,6 +188,9 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
     case .otherManifest(let path, let differences):
       "\(path) holds a run of a different manifest: \(Self.few(differences, separator: "; ")). Continue it with gauntlet resume "
         + "\(path), or choose another --run folder"
+    case .sameRun(let path):
+      "\(path) holds the run given with --to itself; choose another --run folder, with an extended "
+        + "manifest"
     case .othersFiles(let path, let names):
       "\(path) is not a run folder but holds other files (\(Self.few(names, separator: ", "))), which a run might overwrite "
         + "or mix with; choose a new or an empty --run folder"

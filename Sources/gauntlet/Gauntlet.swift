@@ -40,9 +40,11 @@ struct Gauntlet: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self, StatusCommand.self,
+      PlanCommand.self, RunCommand.self, AddCommand.self, LaunchCommand.self, CoordinateCommand.self, WorkCommand.self,
+      StatusCommand.self,
       LogsCommand.self,
-      CancelCommand.self, ResumeCommand.self, MendCommand.self, CollectCommand.self, VerifyCommand.self,
+      CancelCommand.self, ResumeCommand.self, MendCommand.self, CollectCommand.self, MergeCommand.self,
+      VerifyCommand.self,
       SignCommand.self,
       ReportCommand.self, CompareCommand.self,
       InspectCommand.self, DoctorCommand.self, BenchCommand.self,

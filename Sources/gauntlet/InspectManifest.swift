@@ -10,28 +10,7 @@ import Working
 
 extension InspectCommand {
   func describeManifest() throws {
-    let plan = try Run.plan(file) { Terminal.complain($0) }
-    let streams =
-      try ManifestReader(file: file).cluster(engines: LaunchEngines.names).cpus ?? Allowance.current.processors
-    let inspection = ManifestInspection(
-      plan: plan, streams: streams,
-      memory: try WorkerMemory.needs(of: plan.manifest, streams: streams, batch: Computation.usualBatch),
-      speeds: noMeasure ? nil : try speeds(of: plan))
-    if json {
-      try printObject(inspection.object(), keys: .convertToSnakeCase)
-    } else {
-      inspection.lines.forEach { print($0) }
-    }
-  }
-
-  private func speeds(of plan: Plan) throws -> [MeasuredSpeed?] {
-    let progress = ProgressLine("measuring")
-    defer { progress.finish() }
-    let models = plan.manifest.models
-    return try models.indices.map { model in
-      progress.report(fraction: Double(model) / Double(models.count), remark: models[model].name)
-      return try MeasuredSpeed(of: plan, model: model, batch: Computation.usualBatch)
-    }
+    try ManifestInspection.show(Run.plan(file) { Terminal.complain($0) }, of: file, measured: !noMeasure, json: json)
   }
 }
 
@@ -44,6 +23,35 @@ struct ManifestInspection {
   let memory: Int
   /// By model, nil of those that Python computes; nil where nothing was measured.
   let speeds: [MeasuredSpeed?]?
+
+  /// Prints what is known of a manifest's plan.
+  ///
+  /// - Parameters:
+  ///   - measured: whether the models' speeds are measured, which takes some seconds each.
+  ///   - json: whether it is one JSON object.
+  static func show(_ plan: Plan, of file: String, measured: Bool, json: Bool) throws {
+    let streams =
+      try ManifestReader(file: file).cluster(engines: LaunchEngines.names).cpus ?? Allowance.current.processors
+    let inspection = ManifestInspection(
+      plan: plan, streams: streams,
+      memory: try WorkerMemory.needs(of: plan.manifest, streams: streams, batch: Computation.usualBatch),
+      speeds: measured ? try Self.speeds(of: plan) : nil)
+    if json {
+      try printObject(inspection.object(), keys: .convertToSnakeCase)
+    } else {
+      inspection.lines.forEach { print($0) }
+    }
+  }
+
+  private static func speeds(of plan: Plan) throws -> [MeasuredSpeed?] {
+    let progress = ProgressLine("measuring")
+    defer { progress.finish() }
+    let models = plan.manifest.models
+    return try models.indices.map { model in
+      progress.report(fraction: Double(model) / Double(models.count), remark: models[model].name)
+      return try MeasuredSpeed(of: plan, model: model, batch: Computation.usualBatch)
+    }
+  }
 
   var lines: [String] {
     let manifest = plan.manifest

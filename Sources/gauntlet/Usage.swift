@@ -16,6 +16,7 @@ enum Usage {
   static func isMistake(_ error: Error) -> Bool {
     switch error {
     case RunFolderError.notARun, RunFolderError.otherManifest, RunFolderError.othersFiles,
+      RunFolderError.sameRun,
       RunFolderError.openToOthers, CheckpointError.unfit,
       CheckpointError.missing, CheckpointError.shape:
       return true
