@@ -116,7 +116,7 @@ import Testing
       #expect(outcome.status == 3 && outcome.errors.contains(words), "\(outcome.errors)")
       #expect(!FileManager.default.fileExists(atPath: merged))
     }
-    try expectRefused(run(manifest("seeded", ["resnet-nano"], seed: 8)), "from seed 7 in one and from seed 8")
+    try expectRefused(run(manifest("seeded", ["resnet-nano"], seed: 8)), "seed 7 in one and seed 8")
     let few = ["{kind: imagenet-val, root: data/val, images: 10}"]
     try expectRefused(run(manifest("few", ["resnet-nano"], few)), "imagenet-val is not the same in both")
     let other = Self.plain[0] + ", {kind: imagenet-c, from: data/val, corruptions: [contrast], severities: [2]}"
@@ -126,7 +126,7 @@ import Testing
     let named = scratch.path + "/named.yaml"
     try text.replacing("{architecture: resnet-nano", with: "{name: vit-nano, architecture: resnet-nano")
       .write(toFile: named, atomically: true, encoding: .utf8)
-    try expectRefused(run(named), "the model vit-nano is not the same in both: architecture is resnet-nano")
+    try expectRefused(run(named), "the model vit-nano differs between them: architecture is resnet-nano")
     let alone = try CommandLineTool.run(["merge", one, "-o", merged])
     #expect(alone.status == 2 && alone.errors.contains("name at least two"))
     let itself = try CommandLineTool.run(["merge", one, one, "-o", one + "/archive.h5"])
