@@ -118,9 +118,9 @@ import Testing
     }
     try expectRefused(run(manifest("seeded", ["resnet-nano"], seed: 8)), "seed 7 in one and seed 8")
     let few = ["{kind: imagenet-val, root: data/val, images: 10}"]
-    try expectRefused(run(manifest("few", ["resnet-nano"], few)), "imagenet-val is not the same in both")
+    try expectRefused(run(manifest("few", ["resnet-nano"], few)), "imagenet-val differs between them")
     let other = Self.plain[0] + ", {kind: imagenet-c, from: data/val, corruptions: [contrast], severities: [2]}"
-    try expectRefused(run(manifest("graded", ["resnet-nano"], [other])), "imagenet-c is not the same in both")
+    try expectRefused(run(manifest("graded", ["resnet-nano"], [other])), "imagenet-c differs between them")
     // A model of this name with other weights.
     let text = try String(contentsOfFile: manifest("named", ["resnet-nano"]), encoding: .utf8)
     let named = scratch.path + "/named.yaml"
