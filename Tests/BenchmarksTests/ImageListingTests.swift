@@ -108,7 +108,7 @@ import Testing
     #expect(throws: ListingError.noImages(path + "/empty")) {
       try BenchmarkDefinition.clean(name: "val", root: path + "/empty").listing()
     }
-    #expect(throws: ListingError.missingFolder(path + "/none", reason: "there is no such folder")) {
+    #expect(throws: ListingError.missingFolder(path + "/none", reason: "no such folder")) {
       try BenchmarkDefinition.clean(name: "val", root: path + "/none").listing()
     }
   }

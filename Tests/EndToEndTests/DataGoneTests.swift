@@ -68,7 +68,7 @@ import Testing
     let object = try status()
     #expect(object["coordinator"] as? String == "absent" && object["models"] as? [String] == ["replknet-nano"])
     let failure = try #require(object["coordinator_failure"] as? [String: Any])
-    #expect((failure["reason"] as? String)?.hasPrefix("no worker could compute anything for long") == true)
+    #expect((failure["reason"] as? String)?.hasPrefix("no worker could compute anything for a long time") == true)
     #expect(said.output.contains("ended: no worker could compute anything for a long time: the data of "))
     let inner = try #require(object["status"] as? [String: Any])
     #expect((inner["workers"] as? [String])?.isEmpty == true && inner["seconds_left"] == nil)

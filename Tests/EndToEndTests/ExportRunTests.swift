@@ -201,7 +201,7 @@ import Testing
       (["--benchmark", "imagenet-val", "--condition", "severity=2"], "has one condition"),
       (["--benchmark", "live", "--condition", "severity=3"], "is one of 2"),
       (["--benchmark", "live", "--image", "arrow/none.JPEG"], "no such image in live: arrow/none.JPEG"),
-      (["--benchmark", "live", "--image", "x", "--images", "3"], "exclude each other"),
+      (["--benchmark", "live", "--image", "x", "--images", "3"], "are mutually exclusive"),
       (["--benchmark", "live", "--images", "0"], "--images is 0"),
     ] {
       let refused = try CommandLineTool.run(["export", file, "--output", scratch.path + "/out"] + options)

@@ -119,7 +119,7 @@ import Testing
       #expect(found.status == status && found.output.contains(words), "\(found.output)")
     }
     try tell(Forgery(), "whole and sound", status: 0)
-    try tell(Forgery(keepsPlan: false), "its figures were not computed once more", status: 0)
+    try tell(Forgery(keepsPlan: false), "its figures were not recomputed", status: 0)
     try tell(
       Forgery(metrics: { group, metrics in
         metrics.map { metric in

@@ -114,7 +114,7 @@ import Testing
   @Test(
     "What cannot be launched is refused in one sentence",
     arguments: [
-      (["--engine", "slrum"], "local, slurm or kubernetes"), ([], "say where"),
+      (["--engine", "slrum"], "local, slurm or kubernetes"), ([], "no engine given"),
       (["--engine", "slurm", "--memory", "lots"], "--memory is lots, but must be like 8G"),
       (["--engine", "slurm", "--option", "qos"], "must be like --option=--qos=low"),
       (["--engine", "slurm", "--partition", "a b"], "--partition is"),

@@ -64,9 +64,9 @@ import Testing
     ("{\"weight_map\": {\"a\": \"../../etc/passwd\"}}", "not a file beside it"),
     // A slash before an accent is a slash.
     ("{\"weight_map\": {\"a\": \"../\u{301}x\"}}", "not a file beside it"),
-    ("\u{1F}", "no checkpoint that can be read"),
+    ("\u{1F}", "not a readable checkpoint"),
     (String(repeating: "\0", count: 600), "all zeros"), ("GGUF\u{3}\0\0\0", "GGUF"),
-    ("7z\u{00BC}", "no checkpoint that can be read"),
+    ("7z\u{00BC}", "not a readable checkpoint"),
   ])
   func whatIsNoCheckpointIsNamed(content: String, says: String) throws {
     let path = ScratchFolder.freshPath()
@@ -76,7 +76,8 @@ import Testing
 
   @Test(arguments: [
     (".metadata", "dcp_to_torch"), ("__0_0.distcp", "dcp_to_torch"), ("zero_to_fp32.py", "DeepSpeed"),
-    ("saved_model.pb", "tf2onnx"), ("pytorch_model.bin", "name pytorch_model.bin in it"), ("notes.txt", "not a file"),
+    ("saved_model.pb", "tf2onnx"), ("pytorch_model.bin", "name pytorch_model.bin inside it"),
+    ("notes.txt", "not a file"),
   ])
   func aFolderIsNamedByWhatItHolds(file: String, says: String) throws {
     let folder = try ScratchFolder.fresh()

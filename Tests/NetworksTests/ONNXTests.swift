@@ -162,7 +162,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("onnx-escaping", "the numbers of weight must be in a file beside it"),
+    ("onnx-escaping", "the external data of weight must be in a file beside it"),
     ("onnx-short", "weight extends beyond its end"),
   ])
   func numbersElsewhereAreRefused(name: String, says: String) {

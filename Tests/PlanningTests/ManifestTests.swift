@@ -134,7 +134,7 @@ import Videos
     Refusal(find: "[1, 2]", replace: "[1, 3]", line: 10, says: "asks for fog/3, but there is no folder"),
     Refusal(find: "images: 4", replace: "images: 0", line: 15, says: "from 1 to 10000"),
     Refusal(find: "2m", replace: "soon", line: 15, says: "must be a duration"),
-    Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not YAML"),
+    Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not valid YAML"),
   ]
 
   /// Spoils a manifest and expects its refusal at that line.

@@ -409,7 +409,7 @@ import Testing
       maximumFailures: 2, results: ["a": 1, "b": 1])
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
-        == [.setAside(shard: 0, reason: "failed 2 times before the coordinator began again"), .finished])
+        == [.setAside(shard: 0, reason: "failed 2 times before the coordinator restarted"), .finished])
   }
 
   @Test("Shards that become free at once are dealt out in turn")

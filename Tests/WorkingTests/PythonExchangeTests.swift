@@ -54,7 +54,7 @@ import Working
     let data = try TenPictures()
     let task = try TenPictures.task(of: data.plan(Self.manifest), images: 1).encoded()
     #expect { try ShardEvaluator(batch: 1, memory: 1 << 28, version: "1").compute(task: task) } throws: {
-      "\($0)".contains("which this worker does not have")
+      "\($0)".contains("which this worker lacks")
     }
     let own = try TenPictures.task(of: data.plan(benchmarks: "{kind: imagenet-val, root: val}"), images: 1).encoded()
     let evaluator = ShardEvaluator(batch: 1, memory: 1 << 28, version: "1", answerer: Keeper())
