@@ -110,7 +110,7 @@ import Testing
       let shown = try CommandLineTool.run([command, run])
       #expect(shown.status == 0 && shown.output.contains("replknet-nano"))
       #expect(
-        shown.errors.contains("archive.h5: its contents do not match its seal; gauntlet verify"), "\(shown)")
+        shown.errors.contains("archive.h5: its contents do not match its seal; see gauntlet verify"), "\(shown)")
     }
   }
 

@@ -135,7 +135,7 @@ import Testing
     // As one that was collected before there was such a figure; of one group alone it was taken out.
     let later = "mean_top1_by_severity"
     try tell(
-      Forgery(metrics: { $1.filter { !$0.name.hasPrefix(later) } }), "it was collected before \(later) existed",
+      Forgery(metrics: { $1.filter { !$0.name.hasPrefix(later) } }), "it was collected before \(later)",
       status: 0)
     try tell(
       Forgery(metrics: { group, metrics in
