@@ -71,7 +71,7 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationStatus == 3)
     let said = try errors.text()
-    #expect(said.contains(isMoved ? "was deleted or moved" : "coordinates \(folder.path), though"), "\(said)")
+    #expect(said.contains(isMoved ? "was deleted or moved" : "is coordinating \(folder.path), although"), "\(said)")
     // Nothing is left in a folder that is not there, nor in one that another process has.
     #expect(FileManager.default.fileExists(atPath: folder.path) == !isMoved)
     #expect(CoordinatorFailure(in: folder) == nil)
