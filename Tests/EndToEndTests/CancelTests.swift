@@ -58,7 +58,8 @@ import Testing
     try Data(#"{"jobs": [{"role": "workers", "engine": "slurm", "id": "77", "workers": 2}]}"#.utf8)
       .write(to: URL(fileURLWithPath: folder.launched))
     let jobs = try CommandLineTool.run(["cancel", folder.path], environment: ["PATH": scratch.path])
-    #expect(jobs.status == 3 && jobs.errors.contains("slurm does not report the state of 77"), "\(jobs.errors)\(jobs.output)")
+    #expect(
+      jobs.status == 3 && jobs.errors.contains("slurm does not report the state of 77"), "\(jobs.errors)\(jobs.output)")
     let nothing = try CommandLineTool.run(["cancel", scratch.path])
     #expect(nothing.status == 2 || nothing.status == 3)
     withExtendedLifetime(scratch) {}
