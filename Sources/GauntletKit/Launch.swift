@@ -51,7 +51,7 @@ public struct Launch: Sendable {
     order = LaunchOrder(
       name: try reader.runName(), folder: folder, manifest: manifest, settings: settings, executable: executable,
       passed: passed)
-    isForNewCoordinator = passed.takesUpFailed || passed.listen != nil
+    isForNewCoordinator = passed.takesUpFailed || passed.listen != nil || passed.live != nil
     do { engine = try kind.init(order) } catch let misuse as any LaunchMisuse { throw Misuse(misuse.description) }
   }
 
@@ -97,7 +97,7 @@ public struct Launch: Sendable {
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinatedHere(tell) || engine.isCoordinated()
     guard !isCoordinated || !isForNewCoordinator else {
-      throw Misuse("the run's coordinator is there already; --failed and --listen are for one that is launched")
+      throw Misuse("the run's coordinator is there already; --failed, --listen and --live are for one that is launched")
     }
     guard try isCoordinated || hasWork(planned, tell) || order.passed.takesUpFailed else {
       return tell(.nothingLeft(folder: folder.path))

@@ -38,6 +38,12 @@ struct LaunchCommand: ParsableCommand {
       Slurm: every interface].
       """)
   var listen: String?
+  @Option(
+    help: """
+      Where the coordinator serves the run's live page: ADDRESS:PORT, with a token unless it is its machine's own address, or \
+      none; gauntlet status prints it [default: local: a free port of this machine, else none].
+      """)
+  var live: String?
   @Flag(help: "The coordinator also takes up the shards that were set aside.") var failed = false
   @Option(help: "Seconds that workers wait for a coordinator that does not answer [default: local: 600, else 3600].")
   var patience: Int?
@@ -76,6 +82,8 @@ struct LaunchCommand: ParsableCommand {
     passed.listen = listen
     passed.takesUpFailed = failed
     passed.patience = patience
+    if let live, live != "none" { _ = try Usage.place(live, option: "--live") }
+    passed.live = live
     return passed
   }
 
