@@ -61,6 +61,7 @@ public struct Report: Sendable {
 
   /// Writes the tables as CSV files into a folder.
   public func writeTables(to folder: String) throws {
+    try DurableFile.makeFolder(folder, mode: 0o755)
     for (name, text) in CSVReport.render(model).files {
       try DurableFile.write(Data(text.utf8), to: folder + "/" + name, mode: Self.mode)
     }
