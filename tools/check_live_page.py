@@ -163,7 +163,7 @@ def main() -> None:
         check(run.address() == address, "the resumed run has the same address")
         back = wait("it comes back", lambda: page.locator("#phase").inner_text() == "Running", page)
         check(back and done(page) >= before - 1, "the page comes back by itself and has not lost anything")
-        counted = wait("it counts anew", lambda: "anew" not in page.locator("#counting").inner_text(), page, 60)
+        counted = wait("it counts anew", lambda: "recounted" not in page.locator("#counting").inner_text(), page, 60)
         check(counted, "figures of before are counted anew")
         look(page, "resumed-light", check, options.output)
         ended = wait("it ends", lambda: page.locator("#phase").inner_text() == "Done", page, 600)

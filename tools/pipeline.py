@@ -60,7 +60,7 @@ def main() -> None:
     seconds = time.monotonic() - start
 
     logs = "".join(file.read_text() for file in sorted((run / "logs").glob("*")))
-    found = re.search(r"(\d+) images; computing.* preparing [\d.]+ % beside it", logs)
+    found = re.search(r"(\d+) images; computing.* preparing [\d.]+ % in parallel", logs)
     if found is None:
         raise SystemExit(f"no worker in {run / 'logs'} tells its times")
     shares = {name.strip(): float(share) for name, share in re.findall(r"([a-z ]+?) ([\d.]+) %", found.group(0))}

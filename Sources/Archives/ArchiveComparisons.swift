@@ -41,7 +41,7 @@ extension ArchiveReader {
 
   /// Models in pairs, in the table's order; none where a run has one model, or in archives of before.
   ///
-  /// - Throws: `ArchiveError` for a table that does not hold together.
+  /// - Throws: `ArchiveError` for a table that is inconsistent.
   public func comparisons() throws -> [PairedComparison] {
     func path(_ name: String) -> String { Self.comparisons + "/" + name }
     guard try stored.exists(Self.comparisons) else { return [] }
@@ -49,7 +49,7 @@ extension ArchiveReader {
     let counts = try Self.counts.map { try stored.integers(path($0.name)) }
     let numbers = try (Self.numbers.map(\.name) + [Self.corrected]).map { try stored.doubles(path($0)) }
     let lengths = texts.map(\.count) + counts.map(\.count) + numbers.map(\.count)
-    guard Set(lengths).count == 1 else { throw stored.failure("the table of comparisons does not hold together") }
+    guard Set(lengths).count == 1 else { throw stored.failure("the table of comparisons is inconsistent") }
     return texts[0].indices.map { row in
       var figures = PairedComparison.Figures(
         conditions: 0, images: 0, firstBetter: 0, secondBetter: 0, difference: .nan, differenceLow: .nan,

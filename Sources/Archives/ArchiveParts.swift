@@ -46,7 +46,7 @@ extension ArchiveReader {
 
   /// The parts, in the order of their shards.
   ///
-  /// - Throws: `ArchiveError` for a table that does not hold together.
+  /// - Throws: `ArchiveError` for a table that is inconsistent.
   public func parts() throws -> [ArchivePart] {
     let root = "/provenance/parts/"
     let groups = try stored.strings(root + "group")
@@ -60,11 +60,11 @@ extension ArchiveReader {
     let texts = values.map(\.texts) + attributes.map(\.texts)
     guard [shards.count, conditions.count, first.count, counts.count, files.count].allSatisfy({ $0 == groups.count }),
       texts.allSatisfy({ $0.count == groups.count })
-    else { throw stored.failure("the table of parts does not hold together") }
+    else { throw stored.failure("the table of parts is inconsistent") }
     let parts = try groups.indices.map { row in
       let (end, overflow) = first[row].addingReportingOverflow(counts[row])
       guard !overflow, first[row] >= 0, counts[row] >= 0 else {
-        throw stored.failure("the table of parts has impossible numbers")
+        throw stored.failure("the table of parts has out-of-range numbers")
       }
       let known = attributes.reduce(into: [String: String]()) { known, column in
         if !column.texts[row].isEmpty { known[column.name] = column.texts[row] }
@@ -100,14 +100,14 @@ extension ArchiveReader {
       else {
         throw stored.failure(
           "the \(observation.variable.name) of \(part.group), condition \(part.condition), images from "
-            + "\(part.images.lowerBound), are not those that were recorded")
+            + "\(part.images.lowerBound), do not match the recorded digest")
       }
     }
   }
 
   /// Every attempt, by shard and number; none in archives that do not say.
   ///
-  /// - Throws: `ArchiveError` for a table that does not hold together.
+  /// - Throws: `ArchiveError` for a table that is inconsistent.
   public func attempts() throws -> [ArchiveAttempt] {
     let root = "/provenance/attempts/"
     guard try stored.exists(root + "shard") else { return [] }
@@ -119,7 +119,7 @@ extension ArchiveReader {
     let outcomes = try stored.strings(root + "outcome")
     guard
       [numbers.count, workers.count, leased.count, ended.count, outcomes.count].allSatisfy({ $0 == shards.count })
-    else { throw stored.failure("the table of attempts does not hold together") }
+    else { throw stored.failure("the table of attempts is inconsistent") }
     return shards.indices.map {
       ArchiveAttempt(
         shard: shards[$0], attempt: Int(clamping: numbers[$0]), worker: workers[$0], leased: leased[$0],

@@ -72,45 +72,45 @@ public final class ArchiveReader {
     self.stored = stored
     attributes = try stored.attributes(of: "/")
     guard let names = attributes["groups"]?.split(separator: "\n").map(String.init) else {
-      throw stored.failure("it is no archive of gauntlet")
+      throw stored.failure("it is not a Gauntlet archive")
     }
-    guard Set(names).count == names.count else { throw stored.failure("it names a group twice") }
+    guard Set(names).count == names.count else { throw stored.failure("it lists a group twice") }
     groups = try names.map { name throws(ArchiveError) in try Self.group(name, stored) }
     places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
   }
 
   private static func group(_ path: String, _ file: ConfinedFile) throws(ArchiveError) -> Group {
     let root = "/" + path
-    guard try file.exists(root) else { throw file.failure("it lacks the group \(path)") }
+    guard try file.exists(root) else { throw file.failure("it has no group \(path)") }
     let attributes = try file.attributes(of: root)
     let axes = try Self.axes(attributes["axes"], path, file)
     let paths = try file.strings(root + "/path")
     let labels = try file.integers(root + "/label").map { label throws(ArchiveError) in
-      guard let label = Int32(exactly: label) else { throw file.failure("\(path) has labels that are no classes") }
+      guard let label = Int32(exactly: label) else { throw file.failure("\(path) has labels that are not classes") }
       return label
     }
     let names = try file.strings(root + "/class_name")
-    guard labels.count == paths.count else { throw file.failure("the shapes in \(path) do not agree") }
+    guard labels.count == paths.count else { throw file.failure("the shapes in \(path) are inconsistent") }
     try checkGrid(axes, images: paths.count, path, file)
     let extents = axes.map(\.values.count) + [paths.count]
     // Archives of before have logits alone, and do not say so.
     let variables = try (attributes["variables"] ?? "logits").split(separator: " ").map {
       name throws(ArchiveError) -> Variable in
       let found = try file.extents(root + "/" + name)
-      guard found.starts(with: extents) else { throw file.failure("the shapes in \(path) do not agree") }
+      guard found.starts(with: extents) else { throw file.failure("the shapes in \(path) are inconsistent") }
       let attributes = try file.attributes(of: root + "/" + name)
       let names = attributes["axes"]?.split(separator: " ").dropFirst(extents.count).map(String.init) ?? ["class"]
       guard names.count == found.count - extents.count else {
-        throw file.failure("the shapes in \(path) do not agree")
+        throw file.failure("the shapes in \(path) are inconsistent")
       }
       let variable = Variable(
         String(name), zip(names, found.dropFirst(extents.count)).map { .init($0, $1) },
         description: attributes["long_name"] ?? "")
-      guard variable.count(atMost: 1 << 40) != nil else { throw file.failure("the shapes in \(path) do not agree") }
+      guard variable.count(atMost: 1 << 40) != nil else { throw file.failure("the shapes in \(path) are inconsistent") }
       return variable
     }
     guard !variables.isEmpty, Set(variables.map(\.name)).count == variables.count else {
-      throw file.failure("\(path) does not say once what each of its variables is")
+      throw file.failure("\(path) does not describe each of its variables exactly once")
     }
     return Group(
       path: path, axes: axes, imagePaths: paths, labels: labels, classNames: names, attributes: attributes,
@@ -126,7 +126,7 @@ public final class ArchiveReader {
     guard conditions <= file.size / 8,
       conditions.clampedMultiplication(by: images) <= StoredFile.mostBytes(in: file.size),
       try file.extents("/\(path)/complete") == axes.map(\.values.count) + [images]
-    else { throw file.failure("the shapes in \(path) do not agree, or are of a larger file than this") }
+    else { throw file.failure("the shapes in \(path) are inconsistent, or too large for this file") }
   }
 
   /// The axes that an attribute names.
@@ -139,7 +139,7 @@ public final class ArchiveReader {
       case .strings(let values): axes.append(Axis(name: String(name), values: values, isNumeric: false))
       case .integers(let values):
         axes.append(Axis(name: String(name), values: values.map { String($0) }, isNumeric: true))
-      case .doubles: throw file.failure("\(path)/\(name) is no axis of gauntlet")
+      case .doubles: throw file.failure("\(path)/\(name) is not a valid axis")
       }
     }
     return axes
@@ -166,7 +166,7 @@ public final class ArchiveReader {
     let (numbers, overflow) = images.count.multipliedReportingOverflow(by: count)
     guard !overflow, numbers <= Self.mostNumbers else {
       throw ArchiveError.unreadable(
-        path: self.path, reason: "\(images.count) images of \(path)/\(variable.shape) are more than are read at once")
+        path: self.path, reason: "\(images.count) images of \(path)/\(variable.shape) are too many to read at once")
     }
     return try stored.floats(
       "/\(path)/\(name)", start: place + [images.lowerBound] + variable.dimensions.map { _ in 0 },
@@ -199,14 +199,14 @@ public final class ArchiveReader {
     let group = try find(path)
     guard try stored.exists("/\(path)/\(name)") else { return nil }
     let texts = try stored.strings("/\(path)/\(name)")
-    guard texts.count == group.imageCount else { throw stored.failure("the shapes in \(path) do not agree") }
+    guard texts.count == group.imageCount else { throw stored.failure("the shapes in \(path) are inconsistent") }
     return texts
   }
 
   /// The metrics of a group.
   public func metrics(group path: String) throws -> [Metric] {
     let names = (try find(path).attributes["metrics"] ?? "").split(separator: " ").map(String.init)
-    guard Set(names).count == names.count else { throw stored.failure("\(path) names a metric twice") }
+    guard Set(names).count == names.count else { throw stored.failure("\(path) lists a metric twice") }
     return try names.map { name in
       let dataset = "/\(path)/\(name)"
       let values = try stored.doubles(dataset)
@@ -227,7 +227,7 @@ public final class ArchiveReader {
     let counts = try stored.integers(root + "count")
     let reasons = try stored.strings(root + "reason")
     guard [paths.count, counts.count, reasons.count].allSatisfy({ $0 == benchmarks.count }) else {
-      throw stored.failure("the table of files that were left out does not hold together")
+      throw stored.failure("the table of omitted files is inconsistent")
     }
     return benchmarks.indices.map {
       ArchiveLeftOut(
@@ -253,7 +253,7 @@ public final class ArchiveReader {
       [conditions.count, images.count, reasons.count, unreadable?.count ?? groups.count].allSatisfy({
         $0 == groups.count
       })
-    else { throw stored.failure("the table of failures does not hold together") }
+    else { throw stored.failure("the table of failures is inconsistent") }
     var failures: [String: [ArchiveFailure]] = [:]
     for row in groups.indices {
       failures[groups[row], default: []].append(

@@ -42,7 +42,7 @@ public struct ArchiveReport: Sendable, Encodable {
 
   private var verdict: String {
     if !damage.isEmpty { return "damaged" }
-    if !contradictions.isEmpty { return "sealed, but it contradicts itself: not what gauntlet collected" }
+    if !contradictions.isEmpty { return "sealed, but inconsistent: not what gauntlet collected" }
     return isComplete ? "whole and sound" : "sound, but incomplete"
   }
 
@@ -51,14 +51,14 @@ public struct ArchiveReport: Sendable, Encodable {
 
   /// The report in words.
   public var lines: [String] {
-    ["\(soundParts) parts have the values that were recorded"]
+    ["\(soundParts) parts match their recorded digests"]
       + (signedBy.map { ["signed by the key \($0)"] } ?? [])
-      + (partsOfSameImages.map { ["\($0) parts were computed from the images that lie there now"] } ?? [])
-      + (soundFigures.map { ["\($0) figures follow from these values"] } ?? [])
+      + (partsOfSameImages.map { ["\($0) parts were computed from the images that are there now"] } ?? [])
+      + (soundFigures.map { ["\($0) figures recomputed, all equal"] } ?? [])
       + (laterFigures.isEmpty
         ? []
-        : ["it was collected before there was \(laterFigures.joined(separator: ", ")); gauntlet collect makes it anew"])
-      + (figuresUnchecked.map { ["its figures were not computed once more: \($0)"] } ?? [])
+        : ["it was collected before \(laterFigures.joined(separator: ", ")) existed; gauntlet collect rebuilds it"])
+      + (figuresUnchecked.map { ["its figures were not recomputed: \($0)"] } ?? [])
       + damage.map { "damaged: " + $0 } + contradictions.map { "contradiction: " + $0 }
       + incomplete.map { "incomplete: " + $0 } + missing.map { "missing: " + $0 }
       + setAside.map { "set aside: " + $0 } + changed.map { "changed: " + $0 }
@@ -153,7 +153,7 @@ public enum ArchiveVerifier {
       }
       return other.imagesSHA256 == digest
         ? nil
-        : "\(part.group) and \(other.group), condition \(part.condition), images \(part.images) were read as other bytes"
+        : "\(part.group) and \(other.group), condition \(part.condition), images \(part.images) were read with different contents"
     }
   }
 
@@ -165,7 +165,8 @@ public enum ArchiveVerifier {
       let named = leftOut[benchmark] ?? 0
       if Int(text) != group.imageCount &+ named {
         report.damage.append(
-          "\(group.path): \(text) files were found, but \(group.imageCount) are images and \(named) named as left out")
+          "\(group.path): \(text) files were found, but \(group.imageCount) are images and \(named) are listed as omitted"
+        )
       }
     }
   }
@@ -180,7 +181,7 @@ public enum ArchiveVerifier {
       (variable: name, sha256: try archive.stored.strings(root + name + "_sha256"))
     }
     guard digests.allSatisfy({ $0.sha256.count == parts.count }) else {
-      throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts does not hold together")
+      throw ArchiveError.unreadable(path: archive.path, reason: "the table of parts is inconsistent")
     }
     var covered: [String: [Int: [Range<Int>]]] = [:]
     for (row, part) in parts.enumerated() {
@@ -191,7 +192,7 @@ public enum ArchiveVerifier {
           digest.sha256[row].isEmpty && group?.variables.contains { $0.name == digest.variable } == true
         }
         guard unrecorded.isEmpty else {
-          report.damage.append(name + ": it is not recorded what its \(unrecorded[0].variable) are")
+          report.damage.append(name + ": no digest of its \(unrecorded[0].variable) is recorded")
           continue
         }
         let wrong = try digests.filter { digest in
@@ -203,7 +204,7 @@ public enum ArchiveVerifier {
           return Digest.of(values) != digest.sha256[row]
         }
         if wrong.isEmpty { report.soundParts += 1 }
-        report.damage += wrong.map { "\(name): the \($0.variable) are not those that were recorded" }
+        report.damage += wrong.map { "\(name): the \($0.variable) do not match the recorded digest" }
         covered[part.group, default: [:]][part.condition, default: []].append(part.images)
       } catch let error as ArchiveError where error.endsReading {
         throw error
@@ -223,7 +224,7 @@ public enum ArchiveVerifier {
     for range in covered { for image in range { isCovered[image] = true } }
     let wrong = complete.indices.filter { complete[$0] != (isCovered[$0] && !explained.contains($0)) }.count
     if wrong > 0 {
-      report.damage.append("\(group.path), condition \(condition): \(wrong) images are marked otherwise than recorded")
+      report.damage.append("\(group.path), condition \(condition): \(wrong) images are not marked as recorded")
     }
     let missing = complete.indices.filter { !complete[$0] && !explained.contains($0) }
     if !missing.isEmpty {

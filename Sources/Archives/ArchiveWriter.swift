@@ -77,7 +77,7 @@ public final class ArchiveWriter {
       if let axis = group.coordinates.first(where: { $0.name == dimension.name }) {
         guard axis.values.count == dimension.length else {
           throw .unwritable(
-            path: file.path, reason: "\(axis.name) has another length than the variables in \(group.path)")
+            path: file.path, reason: "\(axis.name) differs in length from the variables in \(group.path)")
         }
         try makeAxis(axis, root, in: file)
         continue
@@ -152,7 +152,7 @@ public final class ArchiveWriter {
   public func add(_ part: PartContents, fileSHA256: String) throws {
     guard let stored else { throw ArchiveError.unwritable(path: path, reason: "the archive is closed") }
     guard let group = groups[part.group] else {
-      throw ArchiveError.misplaced(shard: part.shard, reason: "there is no group \(part.group)")
+      throw ArchiveError.misplaced(shard: part.shard, reason: "no such group: \(part.group)")
     }
     let images = group.imagePaths.count
     guard part.agrees, part.observations.map(\.variable) == group.variables, part.conditionIndex < group.conditionCount,
@@ -213,7 +213,7 @@ public final class ArchiveWriter {
   /// - Parameter further: axes of theirs that are none of the grid's.
   public func writeMetrics(group: String, _ series: [Metric], further: [Axis] = []) throws {
     guard let stored, let plan = groups[group] else {
-      throw ArchiveError.unwritable(path: path, reason: "there is no group \(group)")
+      throw ArchiveError.unwritable(path: path, reason: "no such group: \(group)")
     }
     furtherAxes[group, default: plan.coordinates] += further
     let axesOfMetrics = plan.axes + plan.coordinates + further
@@ -223,7 +223,8 @@ public final class ArchiveWriter {
         let axes = metric.axes.compactMap { name in axesOfMetrics.first { $0.name == name } }
         let extents = axes.map(\.values.count)
         guard axes.count == metric.axes.count, extents.reduce(1, *) == metric.values.count else {
-          throw ArchiveError.unwritable(path: path, reason: "the metric \(metric.name) has another shape than its axes")
+          throw ArchiveError.unwritable(
+            path: path, reason: "the shape of the metric \(metric.name) does not match its axes")
         }
         let name = "/\(group)/\(metric.name)"
         try stored.file.write(.doubles(metric.values), to: name, extents: extents)

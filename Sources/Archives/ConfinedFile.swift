@@ -38,7 +38,7 @@ package final class ConfinedFile {
   private static func error(_ error: ReaderProcessError, _ path: String) -> ArchiveError {
     switch error {
     case .cannotStart(let reason):
-      .unreadable(path: path, reason: "the process that is to read it cannot be started: \(reason)")
+      .unreadable(path: path, reason: "the process that reads it cannot be started: \(reason)")
     case .refused(let reason): .unreadable(path: path, reason: reason.isEmpty ? "HDF5 refuses it" : reason)
     case .lost(let reason): .damaged(path: path, reason: reason)
     }
@@ -57,12 +57,12 @@ package final class ConfinedFile {
   private func count(figures: Int) throws(ArchiveError) {
     figureBytes += figures
     guard figureBytes <= limits.figureBytes else {
-      throw .damaged(path: path, reason: "it makes its reader read more than a file of its size can hold")
+      throw .damaged(path: path, reason: "it would expand to more data than a file of its size can hold")
     }
   }
 
   private func misunderstood(_ name: String) -> ArchiveError {
-    .damaged(path: path, reason: "what was read of \(name) cannot be understood")
+    .damaged(path: path, reason: "\(name) cannot be parsed")
   }
 
   package func attributes(of object: String) throws(ArchiveError) -> [String: String] {
@@ -108,12 +108,12 @@ package final class ConfinedFile {
   }
 
   func integers(_ name: String) throws(ArchiveError) -> [Int64] {
-    guard case .integers(let values) = try read(name) else { throw failure("\(name) is not of whole numbers") }
+    guard case .integers(let values) = try read(name) else { throw failure("\(name) does not hold integers") }
     return values
   }
 
   func doubles(_ name: String) throws(ArchiveError) -> [Double] {
-    guard case .doubles(let values) = try read(name) else { throw failure("\(name) holds no numbers") }
+    guard case .doubles(let values) = try read(name) else { throw failure("\(name) does not hold numbers") }
     return values
   }
 
@@ -135,11 +135,11 @@ package final class ConfinedFile {
     try self.count(figures: name.utf8.count + 64)
     // Extents cost a file nothing, memory and time they do.
     guard bytes <= StoredFile.mostBytes(in: size) else {
-      throw failure("\(total) numbers of \(name) are more than a file of its size can hold")
+      throw failure("\(name) has \(total) numbers, more than a file of its size can hold")
     }
     valueBytes += bytes
     guard valueBytes <= limits.valueBytes else {
-      throw .damaged(path: path, reason: "it makes its reader read more than a file of its size can hold")
+      throw .damaged(path: path, reason: "it would expand to more data than a file of its size can hold")
     }
     var values = [Number](repeating: fill, count: total)
     guard total > 0 else { return values }

@@ -18,9 +18,9 @@ public enum ArchiveError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unwritable(let path, let reason): "cannot write \(path): \(reason); free space or choose another place"
     case .unreadable(let path, let reason):
-      "\(path) cannot be read: \(reason); restore it, or compute it anew with gauntlet resume and gauntlet collect"
+      "\(path) cannot be read: \(reason); restore it, or recompute it with gauntlet resume and gauntlet collect"
     case .damaged(let path, let reason):
-      "\(path) is damaged: \(reason); restore it, or compute it anew with gauntlet resume and gauntlet collect"
+      "\(path) is damaged: \(reason); restore it, or recompute it with gauntlet resume and gauntlet collect"
     case .misplaced(let shard, let reason): "the part of shard \(shard) does not fit the archive: \(reason)"
     }
   }
@@ -87,7 +87,7 @@ struct StoredFile: ~Copyable {
       throw .unreadable(path: path, reason: HDF5.lastMessage)
     }
     let file = try Handle(gauntlet_h5_open(path.isEmpty ? "file" : path, access.id)) {
-      .unreadable(path: path, reason: $0.isEmpty ? "it is no HDF5 file" : $0)
+      .unreadable(path: path, reason: $0.isEmpty ? "it is not an HDF5 file" : $0)
     }
     self.init(path: path, file: file, size: size)
   }
@@ -122,13 +122,13 @@ struct StoredFile: ~Copyable {
   func exists(_ name: String) throws(ArchiveError) -> Bool {
     var place = ""
     let parts = name.utf8.split(separator: UInt8(ascii: "/"))
-    guard parts.count <= Self.deepestName else { throw failure("it names an object in \(parts.count) groups") }
+    guard parts.count <= Self.deepestName else { throw failure("it nests an object \(parts.count) groups deep") }
     for part in parts {
       place += "/" + String(Substring(part))
       switch gauntlet_h5_link(file.id, place) {
       case 1: continue
       case 0: return false
-      default: throw failure("\(place) is a link, and no object of this file")
+      default: throw failure("\(place) is a link, not an object in this file")
       }
     }
     return true
@@ -138,19 +138,19 @@ struct StoredFile: ~Copyable {
   private static let deepestName = 16
 
   private func object(_ name: String) throws(ArchiveError) -> Handle {
-    guard try exists(name) else { throw failure("it lacks \(name)") }
+    guard try exists(name) else { throw failure("\(name) is missing") }
     return try own(H5Oopen(file.id, name, 0), name)
   }
 
   /// A dataset whose numbers lie in this file, in a form that Gauntlet writes.
   private func dataset(_ name: String) throws(ArchiveError) -> Handle {
-    guard try exists(name) else { throw failure("it lacks \(name)") }
+    guard try exists(name) else { throw failure("\(name) is missing") }
     let dataset = try own(H5Dopen2(file.id, name, 0), name)
     guard let size else { return dataset }
     if let fault = gauntlet_h5_fault(dataset.id) { throw failure("\(name) \(String(cString: fault))") }
     let type = try own(H5Dget_type(dataset.id), name)
     guard gauntlet_h5_chunk_bytes(dataset.id, H5Tget_size(type.id)) <= Self.mostBytes(in: size) else {
-      throw failure("\(name) has pieces of an impossible size")
+      throw failure("\(name) has chunks of an invalid size")
     }
     return dataset
   }
@@ -288,7 +288,7 @@ struct StoredFile: ~Copyable {
     let extents = try self.extents(name)
     guard extents.count == count.count,
       zip(extents, zip(start, count)).allSatisfy({ $1.0 >= 0 && $1.1 >= 0 && $1.1 <= $0 && $1.0 <= $0 - $1.1 })
-    else { throw failure("\(name) has another shape than its group says") }
+    else { throw failure("the shape of \(name) does not match its group") }
     try check(gauntlet_h5_select(space.id, start.map { hsize_t($0) }, count.map { hsize_t($0) }), name)
     let inMemory = try own(H5Screate_simple(Int32(count.count), count.map { hsize_t($0) }, nil), name)
     try check(
@@ -319,7 +319,7 @@ struct StoredFile: ~Copyable {
     var product = 1
     for extent in dims {
       let (next, overflow) = product.multipliedReportingOverflow(by: Int(clamping: extent))
-      guard !overflow, next < 1 << 44 else { throw failure("\(name) has an impossible size") }
+      guard !overflow, next < 1 << 44 else { throw failure("\(name) has an invalid size") }
       product = next
     }
     return dims.map { Int($0) }
@@ -330,12 +330,12 @@ struct StoredFile: ~Copyable {
     let count = try extents(name).reduce(1, *)
     let size = size ?? 0
     guard count <= 1 << 28, count * 8 <= Self.mostBytes(in: size) else {
-      throw failure("\(name) has an impossible size")
+      throw failure("\(name) has an invalid size")
     }
     let dataset = try self.dataset(name)
     let type = try own(H5Dget_type(dataset.id), name)
     if gauntlet_h5_is_string(type.id) == 1 {
-      guard count * 16 <= size + 4096 else { throw failure("\(name) has an impossible size") }
+      guard count * 16 <= size + 4096 else { throw failure("\(name) has an invalid size") }
       let text = try own(gauntlet_h5_string(), name)
       var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
       try check(H5Dread(dataset.id, text.id, 0, 0, 0, &pointers), name)

@@ -72,7 +72,7 @@ public enum PartFile {
   package static func write(
     _ part: PartContents, to path: String, files: any FileCalls
   ) throws -> (bytes: Int, sha256: String) {
-    guard part.agrees else { throw ArchiveError.misplaced(shard: part.shard, reason: "its sizes do not agree") }
+    guard part.agrees else { throw ArchiveError.misplaced(shard: part.shard, reason: "its sizes are inconsistent") }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     let header = String(
@@ -115,10 +115,10 @@ public enum PartFile {
   /// Reads a part whose bytes are the ones that were recorded.
   public static func read(_ path: String, expectedSHA256: String) throws -> PartContents {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw ArchiveError.unreadable(path: path, reason: "there is no such file, or it may not be read")
+      throw ArchiveError.unreadable(path: path, reason: "no such file, or permission denied")
     }
     guard Digest.of(data) == expectedSHA256 else {
-      throw ArchiveError.unreadable(path: path, reason: "its SHA-256 is not the recorded one")
+      throw ArchiveError.unreadable(path: path, reason: "its SHA-256 does not match the recorded one")
     }
     // Of the bytes that were compared, whatever lies there by now.
     return try HDF5.exclusively {
@@ -140,7 +140,7 @@ public enum PartFile {
   public static func readSealed(_ path: String) throws -> (part: PartContents, bytes: Int, sha256: String) {
     if let damage = try Seal.damage(of: path) { throw ArchiveError.unreadable(path: path, reason: damage) }
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw ArchiveError.unreadable(path: path, reason: "there is no such file, or it may not be read")
+      throw ArchiveError.unreadable(path: path, reason: "no such file, or permission denied")
     }
     let part = try reader.withLock { kept in
       let file = try ConfinedFile(path: path, process: kept?.process)
@@ -157,7 +157,7 @@ public enum PartFile {
   ) throws -> PartContents {
     guard let text = try stored.attributes(of: "/")["part"],
       let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
-    else { throw stored.failure("it is no part") }
+    else { throw stored.failure("it is not a part") }
     var observations: [Observation] = []
     for variable in header.variables {
       observations.append(try observation(variable, images: header.imageCount, in: stored, bytes: bytes))
@@ -166,7 +166,7 @@ public enum PartFile {
       shard: header.shard, group: header.group, conditionIndex: header.conditionIndex,
       firstImage: header.firstImage, imageCount: header.imageCount, observations: observations,
       failures: header.failures, attributes: header.attributes)
-    guard part.agrees else { throw stored.failure("its sizes do not agree") }
+    guard part.agrees else { throw stored.failure("its sizes are inconsistent") }
     return part
   }
 }
@@ -190,7 +190,7 @@ extension PartFile {
     let extents = try stored.extents(name)
     guard images >= 0, extents == [images] + variable.lengths, let count = variable.count(atMost: bytes / 4),
       images <= bytes / 4 / max(1, count)
-    else { throw stored.failure("its sizes do not agree") }
+    else { throw stored.failure("its sizes are inconsistent") }
     return Observation(
       variable, try stored.floats(name, start: extents.map { _ in 0 }, count: extents))
   }

@@ -71,7 +71,7 @@ public enum ReaderChild {
       }
     }
 
-    private func malformed() -> ArchiveError { .unreadable(path: "", reason: "the question is not understood") }
+    private func malformed() -> ArchiveError { .unreadable(path: "", reason: "the request is malformed") }
 
     private mutating func open(_ received: Int32, _ fields: inout FieldReader) throws(ArchiveError) {
       file = nil
@@ -81,7 +81,7 @@ public enum ReaderChild {
         throw malformed()
       }
       guard gauntlet_confine_further(memory, seconds) == 0 else {
-        throw .unreadable(path: "", reason: "its reader cannot be limited")
+        throw .unreadable(path: "", reason: "its reader cannot be sandboxed")
       }
       // The child has one thread.
       file = try StoredFile(reading: received, size: size, path: "")

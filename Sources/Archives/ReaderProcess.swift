@@ -102,22 +102,22 @@ package final class ReaderProcess {
   }
 
   private func lost() -> ReaderProcessError {
-    guard !isLost else { return .lost("its reader has ended") }
+    guard !isLost else { return .lost("its reader has exited") }
     let status = end()
     let signal = status & 0x7F
     if signal == SIGXCPU {
-      return .lost("reading it took more than \(limits.processorSeconds) seconds of processor time")
+      return .lost("its reader exceeded \(limits.processorSeconds) seconds of processor time")
     }
     return .lost(
       signal == 0
-        ? "reading it ended with status \(status >> 8 & 0xFF)"
-        : "reading it ended by signal \(signal) (\(String(cString: strsignal(signal))))")
+        ? "its reader exited with status \(status >> 8 & 0xFF)"
+        : "its reader was killed by signal \(signal) (\(String(cString: strsignal(signal))))")
   }
 
   private func silent() -> ReaderProcessError {
     kill(process, SIGKILL)
     _ = end()
-    return .lost("reading it gave no answer for \(limits.silentSeconds) seconds")
+    return .lost("its reader timed out after \(limits.silentSeconds) seconds")
   }
 
   // MARK: Questions
@@ -173,7 +173,7 @@ package final class ReaderProcess {
 
   private func send(_ body: [UInt8], descriptor: Int32) throws(ReaderProcessError) {
     guard !isLost else { throw lost() }
-    guard body.count <= ReaderProtocol.longestRequest else { throw .refused("it has a name that is too long") }
+    guard body.count <= ReaderProtocol.longestRequest else { throw .refused("it contains a name that is too long") }
     var header = FieldWriter()
     header.add(UInt32(body.count))
     guard gauntlet_socket_send(socket, header.bytes, header.bytes.count, descriptor) == 0,
@@ -213,7 +213,7 @@ package final class ReaderProcess {
   private func babble() -> ReaderProcessError {
     kill(process, SIGKILL)
     _ = end()
-    return .lost("reading it gave what cannot be understood")
+    return .lost("its reader gave a malformed answer")
   }
 
   private func receive(_ count: Int) throws(ReaderProcessError) -> [UInt8] {

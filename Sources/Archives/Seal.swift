@@ -33,19 +33,19 @@ enum Seal {
   /// - Parameter limit: of a larger file only the seal's presence is looked at.
   static func damage(of path: String, readingUpTo limit: Int = .max) throws(ArchiveError) -> String? {
     guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw .unreadable(path: path, reason: "there is no such file, or it may not be read")
+      throw .unreadable(path: path, reason: "no such file, or permission denied")
     }
     defer { try? handle.close() }
     guard let size = try? handle.seekToEnd(), size > UInt64(length),
       (try? handle.seek(toOffset: size - UInt64(length))) != nil, let tail = try? handle.read(upToCount: length)
     else { return "it is too short to be an archive" }
     let text = String(decoding: tail, as: UTF8.self)
-    guard text.hasPrefix(mark) else { return "it has no seal at its end; it is cut short, or was not closed" }
+    guard text.hasPrefix(mark) else { return "it has no seal at its end; it is truncated, or was not closed" }
     guard size <= limit else { return nil }
     let expected = text.dropFirst(mark.count).dropLast()
     guard (try? handle.seek(toOffset: 0)) != nil else { return "it cannot be read again" }
     return try digest(of: handle, bytes: Int(size) - length, path: path) == expected
-      ? nil : "its bytes are not those that were sealed"
+      ? nil : "its contents do not match its seal"
   }
 
   /// Of what a handle reads from here on, or so many bytes of it.

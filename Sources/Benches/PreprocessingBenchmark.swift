@@ -2,7 +2,7 @@ import Durable
 import Foundation
 import Imaging
 
-/// Times decoding, resizing, cropping and normalising of a folder's pictures on one thread.
+/// Times decoding, resizing, cropping and normalising a folder's pictures on one thread.
 public struct PreprocessingBenchmark: Sendable {
   /// Pictures a second that are decoded; the median of the repetitions.
   public let decodedPerSecond: Double

@@ -128,7 +128,7 @@ public struct AccuracyTally: AnswerTally {
     if grid.rowLengths != nil {
       series.append(
         Metric(
-          name: "planned", description: "1 where the grid has a condition, 0 where its row has ended", axes: axes,
+          name: "planned", description: "1 where the grid has a condition, 0 past the end of its row", axes: axes,
           values: (0..<grid.count).map { grid.isPlanned($0) ? 1 : 0 }, figure: .init("", .grid, .number)))
     }
     return series + realAccuracy + figures.series(self, clean, seed) + calibrationOfConditions + factorFigures(seed)

@@ -24,9 +24,11 @@ struct ClassAssignment {
     words = found.words
     let without = labels.count { $0 < 0 }
     guard without < labels.count || labels.isEmpty else {
-      throw Obstacle(words: "no image lies in a folder of a class that the network has")
+      throw Obstacle(words: "no image is in a folder of one of the network's classes")
     }
-    if without > 0 { words += "; \(without) of \(labels.count) images are in folders of no class and are not scored" }
+    if without > 0 {
+      words += "; \(without) of \(labels.count) images are in folders without a class and are not scored"
+    }
   }
 
   private typealias Found = (output: [Int32: Int32], names: [String], words: String)
@@ -100,10 +102,10 @@ struct ClassAssignment {
       names.count != outputs
     {
       let output = zip(used, numbers).map { ($0, Int32($1) + imageNet.offset) }
-      let doubt = least == 0 ? "" : "; where they count the background, list all 1,001 names with the key classes"
+      let doubt = least == 0 ? "" : "; if they count the background, list all 1,001 names with the key classes"
       return (
         Dictionary(output) { first, _ in first }, imageNet.names,
-        "the \(what) are numbers, taken for ImageNet's from 0 on" + imageNet.remark + doubt
+        "the \(what) are numbers, taken as ImageNet's classes from 0" + imageNet.remark + doubt
       )
     }
     let order = isStated ? "" : textOrder(names, of: numbers)
@@ -134,7 +136,7 @@ struct ClassAssignment {
       return ""
     }
     return "; ImageFolder sorts them as text, \(sorted[place + 1]) after \(sorted[place]): "
-      + "for a network that was trained so, list them in its order with the key classes"
+      + "for a network trained that way, list them in its order with the key classes"
   }
 
   /// What is said of names whose numbers are not in the order of the names, as `class10` before `class2`.

@@ -115,5 +115,5 @@ struct ImageNetOutputs {
   /// The outputs' names.
   var names: [String] { (offset > 0 ? ["background"] : []) + ImageNetClasses.wordNetIDs }
   /// What is said of it beside how classes were told.
-  var remark: String { offset > 0 ? "; output 0 of 1,001 is taken for the background, as in TensorFlow's models" : "" }
+  var remark: String { offset > 0 ? "; output 0 of 1,001 is taken as the background, as in TensorFlow's models" : "" }
 }

@@ -110,7 +110,7 @@ extension BenchmarkDefinition {
     guard observed.isOfImages else { return [] }
     let now = try folderStamps(of: listing)
     guard now.map(\.condition) == before.folders.map(\.condition) else {
-      throw ListingError.changedFile(root, reason: "its conditions' folders are no longer the same ones")
+      throw ListingError.changedFile(root, reason: "its condition folders have changed")
     }
     var touched: [TouchedFiles] = []
     for (folder, (old, new)) in zip(before.folders, now).enumerated() {
@@ -119,7 +119,8 @@ extension BenchmarkDefinition {
         guard now != .missing else { throw changed(image, folder, before, listing: listing, reason: "it is gone") }
         guard was.byteCount == now.byteCount else {
           throw changed(
-            image, folder, before, listing: listing, reason: "it has \(now.byteCount) bytes, and had \(was.byteCount)")
+            image, folder, before, listing: listing,
+            reason: "its size changed from \(was.byteCount) to \(now.byteCount) bytes")
         }
         images.append(image)
       }

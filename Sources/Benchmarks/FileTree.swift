@@ -20,7 +20,7 @@ public enum FileTree {
     if let dataSet = WebDataset(root: path) { return try dataSet.check() }
     guard let (archive, inner) = archivePath(path) else { return }
     guard try TarIndexes.shared.index(of: archive).children[ExactText(inner)] != nil else {
-      throw .missingFolder(path, reason: "the archive holds no such folder")
+      throw .missingFolder(path, reason: "no such folder in the archive")
     }
   }
 
@@ -33,11 +33,11 @@ public enum FileTree {
     if stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR { return nil }
     if let compressed {
       return
-        "compressed archives (\(compressed)) are not read, since a file in them cannot be read without all before it; "
-        + "make them plain .tar with gunzip, or unpack them"
+        "compressed archives (\(compressed)) are not supported, since they do not allow random access; "
+        + "decompress them to plain .tar with gunzip, or unpack them"
     }
     guard name.contains("{"), WebDataset(root: path) == nil else { return nil }
-    return "shards of a WebDataset are named like w-{00..63}.tar or w-{00,07}.tar, with one pair of braces"
+    return "WebDataset shards are named like w-{00..63}.tar or w-{00,07}.tar, with one pair of braces"
   }
 
   /// Whether a path is a root in WebDataset's notation.
@@ -65,7 +65,7 @@ public enum FileTree {
     if let (archive, inner) = archivePath(path) {
       let index = try TarIndexes.shared.index(of: archive)
       guard let names = index.children[ExactText(inner)] else {
-        throw .missingFolder(path, reason: "the archive holds no such folder")
+        throw .missingFolder(path, reason: "no such folder in the archive")
       }
       let prefix = inner.isEmpty ? "" : inner + "/"
       return (
@@ -77,8 +77,8 @@ public enum FileTree {
     guard let folder = opendir(path) else {
       let reason =
         switch errno {
-        case ENOENT: "there is no such folder"
-        case ENOTDIR: "it is no folder"
+        case ENOENT: "no such folder"
+        case ENOTDIR: "not a folder"
         default: "it cannot be read (\(String(cString: strerror(errno))))"
         }
       throw .missingFolder(path, reason: reason)
@@ -184,7 +184,7 @@ public enum FileTree {
         throw UnreadableFile(path: path, reason: "\(error)")
       }
       guard let entry = index.files[ExactText(inner)] else {
-        throw UnreadableFile(path: path, reason: "the archive holds no such file")
+        throw UnreadableFile(path: path, reason: "no such file in the archive")
       }
       place = (archive, entry)
     } else {

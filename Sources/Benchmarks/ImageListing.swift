@@ -113,29 +113,29 @@ public enum ListingError: Error, Equatable, CustomStringConvertible {
     case .missingFolder(let path, let reason):
       "cannot list \(path): \(reason); check the benchmark's root in the manifest"
     case .noImages(let path):
-      "no images below \(path): expected class folders that hold images (.jpg, .jpeg, .png, .webp, .bmp, .tif, .gif), for ImageNet-P .mp4; a single shard of a WebDataset is named like w-{00..00}.tar"
+      "no images below \(path): expected class folders that hold images (.jpg, .jpeg, .png, .webp, .bmp, .tif, .gif), for ImageNet-P .mp4; a single WebDataset shard is named like w-{00..00}.tar"
     case .noPictures(let path): "no pictures in \(path): expected .png, .jpg or .jpeg files"
     case .tooManyPictures(let path, let limit):
-      "\(path) holds more than \(limit), which would all be kept in memory; name a folder with fewer"
+      "\(path) holds more than \(limit), which must all fit into memory; name a folder with fewer"
     case .changedPictures(let path):
-      "the pictures in \(path) are no longer those that the run was planned with; restore them, or start another run"
+      "the pictures in \(path) changed since the run was planned; restore them, or start a new run"
     case .damagedArchive(let path, let reason):
-      "\(path) is no whole tar archive: \(reason); fetch it again, or unpack it if it is compressed"
+      "\(path) is not a complete tar archive: \(reason); fetch it again, or unpack it if it is compressed"
     case .changedFile(let path, let reason):
       "\(path) changed since the run was planned: \(reason); restore it or start a new run"
     case .unclassedSample(let shard, let key):
       "\(shard) has no file \(key).cls that holds a class index; images need one each, in decimal digits"
     case .noMasks(let path, let example):
-      "no masks in \(path): expected a grey picture for each image, at the image's path but with the extension .png"
+      "no masks in \(path): expected a grey picture for each image, at the image's path with the extension .png"
         + (example.map { ", such as \($0)" } ?? ", in class folders")
     case .unknownImages(let path, let first, let count, let all):
-      "\(path) holds \(count == all ? "none" : "\(count) not") of the \(all) images that are listed, \(first) first; name the list that belongs to it, a path below the folder or a file's name a line"
+      "\(path) lacks \(count == all ? "all" : "\(count)") of the \(all) listed images, first \(first); give the list that belongs to it, one path below the folder or file name per line"
     case .twoFoldersOfOneNumber(let one, let other):
-      "the class folders \(one) and \(other) are the same number, so that one class has two folders; rename one, or list the folders with the key classes"
+      "the class folders \(one) and \(other) are the same number, so one class has two folders; rename one, or list the folders with the key classes"
     case .twoFoldersOfOneClass(let one, let other):
-      "the class folders \(one) and \(other) start with the same class's number; rename one, or take it away"
+      "the class folders \(one) and \(other) start with the same class number; rename or remove one"
     case .unnumberedFolder(let name):
-      "the class folder \(name) does not start with its class's number, as 00_dog does; rename it, or take it away"
+      "the class folder \(name) does not start with a class number, such as 00_dog; rename or remove it"
     }
   }
 }

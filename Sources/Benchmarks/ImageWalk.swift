@@ -47,7 +47,7 @@ struct ImageWalk {
         if let damage {
           leftOut.append(LeftOutFile(path: entry.name, reason: damage))
         } else if entry.isNamed, !entry.name.begins(with: ".") {
-          leftOut.append(LeftOutFile(path: entry.name, reason: "it lies in no class folder"))
+          leftOut.append(LeftOutFile(path: entry.name, reason: "it is not in a class folder"))
         } else {
           leaveOut(entry.name, entry)
         }
@@ -56,7 +56,7 @@ struct ImageWalk {
       let before = images.count
       try visit(path, entry.name, above: [root.identity], isHidden: entry.name.begins(with: "."))
       if images.count == before, !entry.name.begins(with: ".") {
-        leftOut.append(LeftOutFile(path: entry.name, count: 0, reason: "it is a class folder without an image"))
+        leftOut.append(LeftOutFile(path: entry.name, count: 0, reason: "it is a class folder without images"))
       }
     }
     leftOut += try FileTree.unreadableEntries(of: folder)
@@ -68,7 +68,7 @@ struct ImageWalk {
       try FileTree.checkArchive(of: path)
       return nil
     } catch .damagedArchive(_, let reason) {
-      return "it is no whole tar archive: \(reason)"
+      return "it is not a complete tar archive: \(reason)"
     } catch .missingFolder(_, let reason) {
       return "it cannot be read: \(reason)"
     } catch {
@@ -85,7 +85,7 @@ struct ImageWalk {
       return
     }
     guard above.count <= Self.limits.depth, images.count + leftOut.count <= Self.limits.files else {
-      throw .missingFolder(folder, reason: "it lies too deep, or there are too many files above it")
+      throw .missingFolder(folder, reason: "it is nested too deeply, or there are too many files above it")
     }
     for entry in contents.entries {
       let path = relative + "/" + entry.name

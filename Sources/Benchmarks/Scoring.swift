@@ -115,7 +115,7 @@ extension BenchmarkDefinition {
       return (
         nil,
         "; the outputs are not known to be the \(wanted.count) WordNet ids of \(kind.rawValue), "
-          + "so that the answer is the largest of all \(names.count), not comparable with published figures"
+          + "so the answer is the largest of all \(names.count), not comparable with published figures"
       )
     }
     return (found.count == names.count ? nil : found, "")

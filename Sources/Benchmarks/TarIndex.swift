@@ -61,7 +61,7 @@ package struct TarIndex: Sendable {
       if let size = longByteCount, block[156] != UInt8(ascii: "x") { byteCount = size }
       let start = position + Self.blockBytes
       guard byteCount <= length, start <= length - byteCount else {
-        throw .damagedArchive(archive, reason: "the file at byte \(position) is cut off")
+        throw .damagedArchive(archive, reason: "the file at byte \(position) is truncated")
       }
       switch block[156] {
       case UInt8(ascii: "L"):
@@ -83,7 +83,7 @@ package struct TarIndex: Sendable {
       }
       position = start + (byteCount + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
     }
-    throw .damagedArchive(archive, reason: "it ends after \(length) bytes without an archive's last block")
+    throw .damagedArchive(archive, reason: "it ends after \(length) bytes without the end-of-archive block")
   }
 
   /// Enters what a header describes, by its type.
@@ -94,12 +94,12 @@ package struct TarIndex: Sendable {
       if let place = Self.path(target), let original = files[place] {
         add(path, original)
       } else {
-        leaveOut(path, "it is a hard link to \(target), which the archive does not hold before it")
+        leaveOut(path, "it is a hard link to \(target), which does not precede it in the archive")
       }
     case UInt8(ascii: "2"): links.add(path, target: target)
     case UInt8(ascii: "5"): addFolder(path)
     case UInt8(ascii: "S"): leaveOut(path, "it is stored as a sparse file; make the archive without --sparse")
-    default: leaveOut(path, "it is neither file nor link, but of type \(type)")
+    default: leaveOut(path, "it is neither a file nor a link, but has type \(type)")
     }
   }
 
@@ -112,7 +112,9 @@ package struct TarIndex: Sendable {
 
   /// Adds a file under its path, and the folders above it.
   mutating func add(_ path: String, _ entry: Entry) {
-    guard let place = Self.path(path) else { return leaveOut(path, "its path leads out of the archive, or too deep") }
+    guard let place = Self.path(path) else {
+      return leaveOut(path, "its path leads out of the archive, or is too deep")
+    }
     files[place] = entry
     unread[place] = nil
     addFolders(above: place)
@@ -156,7 +158,7 @@ package struct TarIndex: Sendable {
     _ handle: FileHandle, _ position: UInt64, _ count: UInt64, archive: String
   ) throws(ListingError) -> [UInt8] {
     guard count <= maximumNameBytes else {
-      throw .damagedArchive(archive, reason: "a name of \(count) bytes at byte \(position)")
+      throw .damagedArchive(archive, reason: "a name of \(count) bytes at byte \(position) is too long")
     }
     return count == 0 ? [] : try read(handle, position, count, archive: archive)
   }
@@ -177,7 +179,7 @@ package struct TarIndex: Sendable {
     }
     let digits = text(field).trimmingCharacters(in: .whitespaces)
     guard let value = UInt64(digits.isEmpty ? "0" : digits, radix: 8) else {
-      throw .damagedArchive(archive, reason: "the length in the header at byte \(position) is no number")
+      throw .damagedArchive(archive, reason: "the length in the header at byte \(position) is not a number")
     }
     return value
   }

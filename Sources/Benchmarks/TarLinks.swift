@@ -88,7 +88,7 @@ private struct LinkResolution {
     }
     for link in links.indices where isWaiting[link] {
       index.leaveOut(
-        links[link].path.text, "it is a link to \(links[link].words), which the archive does not hold")
+        links[link].path.text, "it is a link to \(links[link].words), which is not in the archive")
     }
   }
 

@@ -91,7 +91,7 @@ struct WebDataset: Sendable {
     var leftOut = index.unread.map { LeftOutFile(path: shard + "/" + $0.key.text, reason: $0.value) }
     for file in index.files.keys where !withImage.contains(ExactText(Self.split(file.text).key)) {
       leftOut.append(
-        LeftOutFile(path: shard + "/" + file.text, reason: "its sample has no image of a kind that is read"))
+        LeftOutFile(path: shard + "/" + file.text, reason: "its sample has no image in a supported format"))
     }
     return (images, leftOut)
   }

@@ -127,7 +127,7 @@ public struct ArchivedModels {
       guard one.kind == other.kind else { return "they are of different kinds, \(one.kind) and \(other.kind)" }
       let listings = (plans.first.listings[places.first], plans.second.listings[places.second])
       guard listings.0.hasSameImages(as: listings.1) else {
-        return "their images or classes are others (\(listings.0.paths.count) and \(listings.1.paths.count))"
+        return "their images or classes differ (\(listings.0.paths.count) and \(listings.1.paths.count))"
       }
       let classes = (
         tables[models.first.archive].answerClasses(
@@ -136,13 +136,13 @@ public struct ArchivedModels {
           of: plans.second.manifest.models[models.second.model], on: places.second)
       )
       guard classes.0 == classes.1, one.answersAmongAll == other.answersAmongAll else {
-        return "they answer among different classes"
+        return "they choose among different classes"
       }
       guard one.isDrawn == other.isDrawn else {
-        return "one is of published files, the other's pictures are made on the fly"
+        return "one uses published files, the other's pictures are made on the fly"
       }
       return one.kind.benchmark.making.sorted { $0.key < $1.key }
-        .first { one.attributes[$0.key] != other.attributes[$0.key] }.map { "other \($0.value)" }
+        .first { one.attributes[$0.key] != other.attributes[$0.key] }.map { "different \($0.value)" }
     }
   }
 
@@ -156,7 +156,7 @@ public struct ArchivedModels {
     let seeds = (pair.plans.first.manifest.seed, pair.plans.second.manifest.seed)
     if pair.definitions.first.isDrawn, seeds.0 != seeds.1 {
       notes.append(
-        "\(pair.benchmark): what is drawn at random differs, of seed \(seeds.0) and of seed \(seeds.1)")
+        "\(pair.benchmark): random draws differ, with seeds \(seeds.0) and \(seeds.1)")
     }
     return true
   }
@@ -189,8 +189,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noPlan(let path):
-      "\(path) does not say how it was planned, as archives of gauntlet before 0.9 do not; collect it once more from its run, or evaluate the models in one run"
-    case .unfit(let path, let reason): "\(path): \(reason); gauntlet verify \(path) says more"
+      "\(path) does not record its plan, being written before gauntlet 0.9; collect it again from its run, or evaluate the models in one run"
+    case .unfit(let path, let reason): "\(path): \(reason); see gauntlet verify \(path)"
     }
   }
 }

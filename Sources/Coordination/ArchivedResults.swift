@@ -66,7 +66,7 @@ final class ArchivedResults: CollectedResults {
           part.images.upperBound <= plan.listings[benchmark].paths.count
         else {
           throw ArchiveError.unreadable(
-            path: archives[archive].path, reason: "it has a part of \(part.group), which its plan does not")
+            path: archives[archive].path, reason: "it has a part of \(part.group), which is not in its plan")
         }
         for images in try free(part, [model, benchmark, part.condition], archive) {
           found.append(

@@ -32,9 +32,9 @@ public enum CollectionError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unfinished(let folder, let pending):
-      "\(pending) shards of \(folder) are not computed yet; go on with gauntlet resume, or collect with --partial"
+      "\(pending) shards of \(folder) are not computed yet; continue with gauntlet resume, or collect with --partial"
     case .damagedPart(let path, let reason, let folder):
-      "\(path): \(reason); gauntlet mend \(folder) finds all such parts, then gauntlet resume computes them anew"
+      "\(path): \(reason); gauntlet mend \(folder) finds all such parts, then gauntlet resume recomputes them"
     }
   }
 }

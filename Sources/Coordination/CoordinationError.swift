@@ -15,16 +15,16 @@ public enum CoordinationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .locked(let folder):
-      "another gauntlet process coordinates or plans \(folder); wait for it, or end it, and go on with gauntlet resume"
+      "another gauntlet process is coordinating or planning \(folder); wait for it, or stop it, and continue with gauntlet resume"
     case .owned(let folder, let host, let process):
-      "process \(process) of \(host) coordinates \(folder), though the locks of its file system do not say so on this "
-        + "machine; wait for it, or end it, and go on with gauntlet resume"
+      "process \(process) of \(host) is coordinating \(folder), although its file system's lock is not visible on this "
+        + "machine; wait for it, or stop it, and continue with gauntlet resume"
     case .cannotLock(let path, let reason):
-      "cannot lock \(path): \(reason); a run folder needs a file system with locks: choose another with --run, such as "
-        + "one on a local disk, or have this one mounted with locks"
+      "cannot lock \(path): \(reason); a run folder needs a file system with locking: choose another with --run, such as "
+        + "one on a local disk, or have this one mounted with locking"
     case .noCoordinator(let folder, let seconds):
       "no coordinator of \(folder) appeared within \(seconds) s; start it with gauntlet coordinate"
-    case .coordinatorFailed(let failure): "\(failure); mend that and start it again, then its workers"
+    case .coordinatorFailed(let failure): "\(failure); fix that and start it again, then its workers"
     }
   }
 }

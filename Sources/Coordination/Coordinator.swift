@@ -187,7 +187,7 @@ public final class Coordinator: Sendable {
     if outcome == .finished { try announceEnd() }
     if case .stalled(let reason) = outcome, let folder = configuration.runFolder {
       CoordinatorFailure.leave(
-        "no worker could compute anything for long: \(reason.prefix(300))", in: RunFolder(folder), ledger)
+        "no worker could compute anything for a long time: \(reason.prefix(300))", in: RunFolder(folder), ledger)
     }
     return outcome
   }

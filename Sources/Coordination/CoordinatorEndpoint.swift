@@ -58,7 +58,7 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
     let place = address.dropFirst("tcp://".count)
     let isLoopback = ["127.", "localhost:", "[::1]:", "[::ffff:127."].contains(where: place.hasPrefix)
     guard address.hasPrefix("ipc://") || (address.hasPrefix("tcp://") && isLoopback) else { return nil }
-    return "the coordinator listens at \(address) of \(host), where only processes of \(host) reach it, and this is "
+    return "the coordinator listens at \(address) on \(host), which only processes on \(host) can reach, and this is "
       + "\(own); start it with --listen tcp://0.0.0.0:PORT"
   }
 
@@ -97,8 +97,8 @@ public struct CoordinatorEndpoint: Sendable, Codable, Equatable {
       if waited >= nextWord {
         nextWord = max(.seconds(60), waited * 2)
         tell(
-          failure.map { "\($0); waiting \(failureGraceSeconds) s for another one" }
-            ?? "waiting up to \(seconds) s for a coordinator of \(folder.path), which says in coordinator.json where it listens"
+          failure.map { "\($0); waiting \(failureGraceSeconds) s for another" }
+            ?? "waiting up to \(seconds) s for a coordinator of \(folder.path) to publish its address in coordinator.json"
         )
       }
       usleep(50_000)

@@ -108,7 +108,7 @@ package struct CoordinatorLoop {
         }
       } else if isEnding, writer.isIdle {
         for worker in members.all where isFinished || stall != nil || !configuration.keepsWorkers {
-          try send(.shutdown(reason: isFinished ? "the run is done" : "the coordinator ends"), to: worker)
+          try send(.shutdown(reason: isFinished ? "the run is done" : "the coordinator is stopping"), to: worker)
         }
         if let stall, !isFinished { return .stalled(reason: stall) }
         return isFinished ? .finished : .drained
@@ -159,7 +159,7 @@ package struct CoordinatorLoop {
       members.remove(worker)
       try handle(.left(worker: worker))
     case .hello, .welcome, .lease, .acknowledgement, .revocation, .shutdown, .rejection, .heartbeatReply:
-      try send(.rejection(reason: "only a coordinator says this"), to: peer)
+      try send(.rejection(reason: "only a coordinator may send this"), to: peer)
     }
   }
 
@@ -185,7 +185,7 @@ package struct CoordinatorLoop {
   ) throws {
     let reason = Self.text(reason)
     guard scheduler.holds(lease) else {
-      return refuse("passed over the failure of a shard that its sender does not hold", lease.worker, reason)
+      return refuse("ignored a failure report for a shard that its sender does not hold", lease.worker, reason)
     }
     // Of what a worker cannot read the log tells once a rest.
     if kind == .surroundings { return try handle(.troubled(lease, reason: reason)) }
@@ -247,29 +247,30 @@ package struct CoordinatorLoop {
 
   private mutating func welcome(_ hello: WireMessage.Hello, _ peer: PeerID, _ key: CurvePublicKey) throws {
     if let name = members.name(of: peer, key), name != hello.workerID {
-      return try send(.rejection(reason: "this connection is another worker's"), to: peer)
+      return try send(.rejection(reason: "this connection belongs to another worker"), to: peer)
     }
     guard !members.isOthers(hello.workerID, key, at: now, leaseSeconds: configuration.leaseSeconds) else {
       refuse(
-        "refused one that took another worker's name", Self.text(hello.workerID),
-        "its key is not the one that the name joined with")
+        "refused a worker that took another worker's name", Self.text(hello.workerID),
+        "its key is not the one that this name joined with")
       return try send(.rejection(reason: "another worker has this name"), to: peer)
     }
     guard Self.isName(hello.workerID) else {
       let rule =
-        "a worker's name is no number, not \(Scheduler.ownName), and has no slash, control codes or marks of direction"
+        "a worker's name must not be a number or \(Scheduler.ownName), nor contain a slash, control characters or direction marks"
       refuse("refused a name", hello.workerID, rule)
       return try send(.rejection(reason: rule), to: peer)
     }
     guard hello.version == configuration.version else {
       return try send(
         .rejection(
-          reason: "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use one version"),
+          reason:
+            "the worker is gauntlet \(hello.version), the coordinator \(configuration.version); use the same version"),
         to: peer)
     }
     let lane: Int
     do { lane = try source.lanes.lane(of: hello.kind) } catch {
-      refuse("refused a worker of another kind", Self.text(hello.workerID), Self.text(error.description))
+      refuse("refused a worker of the wrong kind", Self.text(hello.workerID), Self.text(error.description))
       return try send(.rejection(reason: error.description), to: peer)
     }
     scheduler.enrol(hello.workerID, lane: lane)
@@ -349,7 +350,7 @@ package struct CoordinatorLoop {
     }
   }
 
-  private static let nothingLeft = "all that this worker can compute is done"
+  private static let nothingLeft = "everything this worker can compute is done"
 
   /// Does what the scheduler decided; gives an event where a lease did not reach its worker.
   private mutating func perform(_ action: Scheduler.Action) throws -> Scheduler.Event? {
@@ -384,19 +385,19 @@ package struct CoordinatorLoop {
       if let peer = members.peer(of: worker) { try ask(peer) }
     case .rested(let worker, let until):
       logger.warning(
-        "a worker rests: others computed what it failed",
+        "a worker is resting: others computed what it failed",
         metadata: ["worker": "\(worker)", "seconds": "\(Int((until - now).rounded()))"])
     case .troubled(let worker, let until, let reason):
-      note(troubleOf: worker, "a worker cannot read what its shards need, and rests", until, reason)
+      note(troubleOf: worker, "a worker cannot read the data or model of its shards, and is resting", until, reason)
     case .distrusted(let worker, let until, let reason):
-      note(troubleOf: worker, "a worker has computed nothing of what it was given, and rests", until, reason)
+      note(troubleOf: worker, "a worker has computed none of its shards, and is resting", until, reason)
     case .stalled(let reason):
-      logger.error("no worker can compute anything; the coordinator ends", metadata: ["reason": "\(reason)"])
+      logger.error("no worker can compute anything; the coordinator is stopping", metadata: ["reason": "\(reason)"])
       stall = reason
     case .refused(let worker, let reason):
       try send(.rejection(reason: reason), to: worker)
       if members.remove(worker) {
-        logger.error("a worker is refused", metadata: ["worker": "\(worker)", "reason": "\(reason)"])
+        logger.error("refused a worker", metadata: ["worker": "\(worker)", "reason": "\(reason)"])
       }
     case .finished: isFinished = true
     }

@@ -105,7 +105,7 @@ public struct DataVerifier {
         let first = group.imagePaths[part.images].first ?? ""
         result.changed.append(
           "\(part.group), \(cell): of \(part.images.count) images from \(benchmark.file(of: first, in: folder)) on, "
-            + "some are not those that the logits were computed from")
+            + "some differ from those that the logits were computed from")
       }
     }
     var seen = Set<String>()
@@ -144,7 +144,7 @@ public struct DataVerifier {
       !known.contains(Array(path.utf8)) && !leftOut.contains(Array(path.utf8))
     }
     guard let first = added.first else { return [] }
-    return ["\(benchmark.name), \(added.count) images that lie there now and are not in the archive, as \(first)"]
+    return ["\(benchmark.name), \(added.count) images are there now but not in the archive, such as \(first)"]
   }
 
   /// The benchmark as its group tells it, where its data are now; nil where it does not.
@@ -185,7 +185,7 @@ public enum DataVerificationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .severalFolders(let names):
-      "--data names several folders; write BENCHMARK=ROOT for each, the benchmarks being \(Self.few(names))"
+      "--data names several folders; write BENCHMARK=ROOT for each; the benchmarks are \(Self.few(names))"
     case .noBenchmark(let name, let names):
       "--data names \(name), but the archive has no such benchmark; it has \(Self.few(names))"
     }

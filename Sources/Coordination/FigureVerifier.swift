@@ -41,7 +41,7 @@ public struct FigureVerifier {
     var result = Result()
     let texts = try archive.planTexts()
     guard !texts.isEmpty else {
-      result.obstacle = "it does not say how it was planned, as archives of gauntlet before 0.9 do not"
+      result.obstacle = "it does not record its plan, being written before gauntlet 0.9"
       return result
     }
     let plan: Plan
@@ -70,7 +70,7 @@ public struct FigureVerifier {
     }
     guard Set(archive.groups.map(\.path)) == Set(wanted.map { plan.group(model: $0, benchmark: $1) }),
       archive.groups.count == wanted.count
-    else { return ["its groups are not those of its plan"] }
+    else { return ["its groups do not match its plan"] }
     return wanted.compactMap { model, benchmark in
       let path = plan.group(model: model, benchmark: benchmark)
       return archive.groups.first { $0.path == path }.flatMap { misfit(of: $0, plan, model, benchmark) }
@@ -82,20 +82,20 @@ public struct FigureVerifier {
     let (definition, listing) = (plan.manifest.benchmarks[benchmark], plan.listings[benchmark])
     let scoring = definition.scoring(of: listing, classCount: plan.manifest.models[model].classCount)
     if group.axes.map(\.values) != definition.grid.axes.map(\.values) {
-      return "its conditions are not those of its plan"
+      return "its conditions do not match its plan"
     }
     if !zip(group.imagePaths, listing.paths).allSatisfy({ $0.utf8.elementsEqual($1.utf8) })
       || group.imageCount != listing.paths.count
     {
-      return "its images are not those of its plan"
+      return "its images do not match its plan"
     }
-    if group.labels != scoring.labels { return "its labels are not those of its plan" }
-    if group.attributes["data_sha256"] != listing.digest { return "the digest of its images and labels is another" }
+    if group.labels != scoring.labels { return "its labels do not match its plan" }
+    if group.attributes["data_sha256"] != listing.digest { return "the digest of its images and labels does not match" }
     // Names alone: descriptions are for people.
     let variables = plan.variables(model: model, benchmark: benchmark)
     guard group.variables.map(\.name) == variables.map(\.name),
       group.variables.map(\.dimensions) == variables.map(\.dimensions)
-    else { return "its variables are not those of its plan" }
+    else { return "its variables do not match its plan" }
     return nil
   }
 
@@ -108,7 +108,7 @@ public struct FigureVerifier {
     let recorded = try archive.metrics(group: group)
     let names = Set(metrics.map(\.name))
     result.contradictions += recorded.filter { !names.contains($0.name) }.map {
-      "\(group): \($0.name) is none of its figures"
+      "\(group): \($0.name) is not one of its figures"
     }
     for metric in metrics {
       if Self.addedLater.contains(metric.name), !all.contains(metric.name) {
@@ -117,12 +117,12 @@ public struct FigureVerifier {
       }
       guard let found = recorded.first(where: { $0.name == metric.name }), found.values.count == metric.values.count
       else {
-        result.contradictions.append("\(group): \(metric.name) is missing, or of another size")
+        result.contradictions.append("\(group): \(metric.name) is missing, or has the wrong size")
         continue
       }
       if let place = metric.values.indices.first(where: { !Self.agree(found.values[$0], metric.values[$0]) }) {
         result.contradictions.append(
-          "\(group): \(metric.name) is given as \(found.values[place]), but what was observed makes it \(metric.values[place])"
+          "\(group): \(metric.name) is recorded as \(found.values[place]), but the observations give \(metric.values[place])"
         )
       } else {
         result.same += 1
@@ -133,7 +133,8 @@ public struct FigureVerifier {
   private func compare(_ comparisons: [PairedComparison], _ result: inout Result) throws {
     let recorded = try archive.comparisons()
     guard recorded.count == comparisons.count else {
-      result.contradictions.append("it compares \(recorded.count) pairs of models, but has \(comparisons.count)")
+      result.contradictions.append(
+        "it records \(recorded.count) comparisons of models, but the observations give \(comparisons.count)")
       return
     }
     for (found, own) in zip(recorded, comparisons) {
@@ -144,7 +145,7 @@ public struct FigureVerifier {
         result.same += 1
       } else {
         result.contradictions.append(
-          "the comparison of \(own.first) and \(own.second) on \(own.benchmark) is not that of what was observed")
+          "the comparison of \(own.first) and \(own.second) on \(own.benchmark) does not follow from the observations")
       }
     }
   }

@@ -144,7 +144,7 @@ public final class Ledger: Sendable {
         let id: Int = row[0]
         let position: Int = row[1]
         guard id == shards.count + pieces.count, shards.cells.indices.contains(position), let first: Int = row[2] else {
-          throw LedgerError.damaged(path: path, detail: "shard \(id) is no piece of another")
+          throw LedgerError.damaged(path: path, detail: "shard \(id) is not part of a planned shard")
         }
         let cell = shards.cells[position]
         pieces.append(

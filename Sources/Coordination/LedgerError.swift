@@ -28,25 +28,25 @@ public enum LedgerError: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .missing(let path):
-      "There is no ledger at \(path); start the run with `gauntlet run` or `gauntlet coordinate`."
+      "No ledger at \(path); start the run with `gauntlet run` or `gauntlet coordinate`."
     case .unreachable(let error): error.description
     case .gone(let path):
-      "\(DurableFile.folder(of: path)) was deleted or moved while the run went on, so nothing can be kept there any more; "
-        + "move it back and go on with `gauntlet resume`, or start the run anew."
+      "\(DurableFile.folder(of: path)) was deleted or moved during the run, so nothing can be written there any more; "
+        + "move it back and continue with `gauntlet resume`, or start a new run."
     case .exists(let path):
-      "There is a ledger at \(path) already; go on with `gauntlet resume`, or choose another run folder."
+      "A ledger already exists at \(path); continue with `gauntlet resume`, or choose another run folder."
     case .foreign(let path):
-      "\(path) is not the ledger of this run; check the run folder, and gauntlet mend it."
+      "\(path) is not the ledger of this run; check the run folder, then run gauntlet mend."
     case .version(let path, let found, let expected):
-      "The ledger \(path) has format \(found) and this program reads format \(expected); use the version that began the run."
+      "The ledger \(path) has format \(found) and this program reads format \(expected); use the version that started the run."
     case .damaged(let path, let detail):
-      "The ledger \(path) is damaged (\(detail)); gauntlet mend makes another from the plan and the parts."
+      "The ledger \(path) is damaged (\(detail)); gauntlet mend rebuilds it from the plan and the parts."
     case .noShard(let id):
-      "The run has no shard \(id), so nothing of it was entered in the ledger."
+      "The run has no shard \(id), so nothing was recorded for it."
     case .notRecordable(let shard):
-      "Shard \(shard) is unknown to the ledger or recorded already; its result was not entered again."
+      "Shard \(shard) is unknown to the ledger or already recorded; its result was not recorded again."
     case .storage(let path, let detail):
-      "The ledger \(path) cannot be read or written: \(detail). Mend that, then `gauntlet resume`."
+      "The ledger \(path) cannot be read or written: \(detail). Fix that, then run `gauntlet resume`."
     }
   }
 }

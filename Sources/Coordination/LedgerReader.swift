@@ -52,19 +52,19 @@ extension DatabaseError {
   var words: String {
     switch resultCode {
     case .SQLITE_FULL: "database or disk is full"
-    case .SQLITE_READONLY: "it may only be read here"
+    case .SQLITE_READONLY: "it is read-only here"
     case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: "it cannot be opened"
-    case .SQLITE_BUSY, .SQLITE_LOCKED: "another process holds it"
-    case .SQLITE_NOMEM: "there is not enough memory"
+    case .SQLITE_BUSY, .SQLITE_LOCKED: "another process has locked it"
+    case .SQLITE_NOMEM: "out of memory"
     case .SQLITE_PROTOCOL, .SQLITE_NOLFS: Self.lacksLocks
     case .SQLITE_IOERR where Self.failedLocks.contains(extendedResultCode): Self.lacksLocks
-    case .SQLITE_IOERR: "its file system fails (I/O error)"
-    default: message ?? "SQLite's error \(extendedResultCode.rawValue)"
+    case .SQLITE_IOERR: "its file system is failing (I/O error)"
+    default: message ?? "SQLite error \(extendedResultCode.rawValue)"
     }
   }
 
   private static let lacksLocks =
-    "its file system has no locks, which a run folder needs; choose one that has, such as one on a local disk"
+    "its file system does not support locking, which a run folder needs; choose one that does, such as a local disk"
 
   private static let failedLocks: [ResultCode] = [
     .SQLITE_IOERR_LOCK, .SQLITE_IOERR_RDLOCK, .SQLITE_IOERR_UNLOCK, .SQLITE_IOERR_CHECKRESERVEDLOCK,

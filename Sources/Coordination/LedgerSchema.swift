@@ -80,7 +80,7 @@ extension Ledger {
       let numbers = (0..<6).compactMap { Int.fromDatabaseValue(row[$0]) }
       guard numbers.count == 6, numbers[0] == cells.count, numbers[1...].allSatisfy({ (0...largest).contains($0) }),
         numbers[4] > 0, numbers[5] > 0, images + numbers[4] <= largest
-      else { throw LedgerError.damaged(path: path, detail: "cell \(cells.count) is none that a plan has") }
+      else { throw LedgerError.damaged(path: path, detail: "cell \(cells.count) cannot come from a plan") }
       images += numbers[4]
       cells.append(
         ShardCell(

@@ -137,7 +137,7 @@ extension PlannedRun {
       }
       let reason =
         digest != nil
-        ? "its bytes are not those that were recorded"
+        ? "its bytes do not match the recorded digest"
         : FileManager.default.fileExists(atPath: path) ? "it cannot be read" : "it is gone"
       summary.discarded.append(MendSummary.DamagedPart(path: part.path, reason: reason))
       damaged.append(

@@ -35,7 +35,7 @@ public enum Rejection: Sendable, Hashable {
       paths.append(row.part?.path ?? "shard \(row.definition.id)")
       entries.append(
         .withdrawn(
-          shard: row.definition.id, attempt: row.attempt, worker: row.worker, reason: "taken back by mend --reject",
+          shard: row.definition.id, attempt: row.attempt, worker: row.worker, reason: "discarded by mend --reject",
           time: Date().timeIntervalSince1970))
     }
     for path in paths where FileManager.default.fileExists(atPath: folder.path + "/" + path) {
@@ -106,16 +106,17 @@ public enum RejectionError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noShard(let number): return "the run has no shard \(number); gauntlet status --json names those that failed"
-    case .noResult(let number): return "no result of shard \(number) is recorded, so there is none to take back"
-    case .noResultOf(let name): return "no result of \(name) is recorded, so there is none to take back"
+    case .noResult(let number): return "no result of shard \(number) is recorded, so there is nothing to discard"
+    case .noResultOf(let name): return "no result of \(name) is recorded, so there is nothing to discard"
     case .noWorker(let name, let counts):
       let shown = 20
       let known = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
       let list = known.prefix(shown).map { "\($0.key.plain) (\($0.value))" }.joined(separator: ", ")
-      return "no recorded result is of a worker \(name.plain); "
+      return "no result of a worker \(name.plain) is recorded; "
         + (known.isEmpty
-          ? "none is recorded"
-          : "those that computed shards are \(list)" + (known.count > shown ? " and \(known.count - shown) more" : ""))
+          ? "no results are recorded"
+          : "the workers that computed shards are \(list)"
+            + (known.count > shown ? " and \(known.count - shown) more" : ""))
     }
   }
 }

@@ -28,7 +28,7 @@ struct ResultCheck {
     let expected = ShardSubject(shard, of: plan)
     guard output.shard == shard.id, output.subject == expected else {
       throw InvalidResult(
-        reason: "the result is of shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
+        reason: "the result is for shard \(output.shard), \(output.subject), but shard \(shard.id) is \(expected)")
     }
     guard output.observations.map(\.variable) == variables else {
       throw InvalidResult(
@@ -58,16 +58,16 @@ struct ResultCheck {
     guard (expected...expected + 4 + largestHeader).contains(payload.count) else {
       throw InvalidResult(
         reason:
-          "the result has \(payload.count) bytes, of which the values of \(shard.imageCount) images are \(expected)")
+          "the result has \(payload.count) bytes, but the values of \(shard.imageCount) images take \(expected)")
     }
   }
 
   private func checkFailures(_ output: ShardOutput) throws(InvalidResult) {
     guard Set(output.failures.map(\.offset)).count == output.failures.count else {
-      throw InvalidResult(reason: "the result names an image twice among those that failed")
+      throw InvalidResult(reason: "the result lists a failed image twice")
     }
     guard output.failures.allSatisfy({ !$0.reason.isEmpty }) else {
-      throw InvalidResult(reason: "the result gives no reason why an image failed")
+      throw InvalidResult(reason: "the result has a failed image without a reason")
     }
   }
 
@@ -88,10 +88,10 @@ struct ResultCheck {
       let numbers = zip(output.observations, counts).map { $0.values[(image * $1)..<((image + 1) * $1)] }
       if failed.contains(image) {
         guard numbers.allSatisfy({ $0.allSatisfy(\.isNaN) }) else {
-          throw InvalidResult(reason: "the result has numbers of image \(image), which failed")
+          throw InvalidResult(reason: "the result has values for image \(image), which failed")
         }
       } else if let problem = observed.problem(in: numbers) {
-        throw InvalidResult(reason: "the result has of image \(image) \(problem)")
+        throw InvalidResult(reason: "the result has \(problem), for image \(image)")
       }
     }
   }

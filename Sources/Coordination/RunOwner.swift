@@ -119,7 +119,7 @@ final class OwnerRecord: Sendable {
       return false
     }
     let wait = beat * patience
-    note("process \(other.process) of \(other.host) had the run a moment ago; looking whether it lives")
+    note("process \(other.process) of \(other.host) was running this run a moment ago; checking whether it still is")
     let end = ContinuousClock.now + wait
     while ContinuousClock.now < end {
       usleep(UInt32(max(1_000, beat.inSeconds * 100_000)))

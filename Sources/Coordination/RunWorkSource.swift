@@ -138,10 +138,10 @@ public final class RunWorkSource: WorkSource {
     let thousand = DurableFile.folder(of: part)
     for path in [DurableFile.folder(of: thousand), thousand] {
       let code = files.makeFolder(path, mode: 0o700)
-      guard code == 0 || code == EEXIST else { throw FileError("make the folder", path, code: code) }
+      guard code == 0 || code == EEXIST else { throw FileError("create the folder", path, code: code) }
       guard code == 0 || !keptFolders.withLock({ $0.contains(path) }) else { continue }
       let refusal = files.synchroniseFolder(DurableFile.folder(of: path))
-      guard refusal == 0 else { throw FileError("make the folder", path, code: refusal) }
+      guard refusal == 0 else { throw FileError("create the folder", path, code: refusal) }
       keptFolders.withLock { _ = $0.insert(path) }
     }
   }

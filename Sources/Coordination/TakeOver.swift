@@ -120,7 +120,7 @@ private struct TakeOver {
       let row = rows[Cell(model: model, benchmark: place, condition: condition)]?.first
     else { return nil }
     if let reason = try whyOther(shard, theirs: row.definition) {
-      let text = "\(name)/\(benchmark) is computed anew: \(reason)"
+      let text = "\(name)/\(benchmark) is recomputed: \(reason)"
       if !summary.differing.contains(text) { summary.differing.append(text) }
       return nil
     }
@@ -130,11 +130,11 @@ private struct TakeOver {
   /// Why results of the other run are none of a shard's cell; nil where they are.
   private mutating func whyOther(_ shard: ShardDefinition, theirs: ShardDefinition) throws -> String? {
     guard own.plan.manifest.models[shard.model].python == nil else {
-      return "Python computes it, and nothing tells whether that is the same"
+      return "it is computed by Python, which may have changed"
     }
     let listings = (own.plan.listings[shard.benchmark], other.plan.listings[theirs.benchmark])
     guard listings.0.hasSameImages(as: listings.1) else {
-      return "its images or classes are others (\(listings.0.paths.count) instead of \(listings.1.paths.count))"
+      return "its images or classes differ (\(listings.0.paths.count) instead of \(listings.1.paths.count))"
     }
     func first(_ shard: ShardDefinition) -> ShardDefinition {
       ShardDefinition(
@@ -171,7 +171,7 @@ private struct TakeOver {
     if rows.contains(where: { !images.contains($0.definition.images) && images.overlaps($0.definition.images) }) {
       summary.note(
         obstacle:
-          "\(own.plan.group(model: shard.model, benchmark: shard.benchmark)) is cut into other shards than there; "
+          "\(own.plan.group(model: shard.model, benchmark: shard.benchmark)) is split into different shards than there; "
           + "with the other run's sharding.images more can be taken over")
     }
     guard let first = within.first else { return }

@@ -35,7 +35,7 @@ extension PlannedRun {
       else { continue }
       throw RunFolderError.changedFile(
         benchmark: benchmark.name, path: benchmark.file(of: paths.first ?? "", at: cell),
-        reason: "this file or one of the \(row.shard.imageCount - 1) after it has other contents")
+        reason: "this file or one of the \(row.shard.imageCount - 1) after it has changed")
     }
   }
 

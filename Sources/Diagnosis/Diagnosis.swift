@@ -35,7 +35,7 @@ public enum Diagnosis {
       line.firstIndex(of: ":").map { line[line.index(after: $0)...].trimmingCharacters(in: .whitespaces) }
     }
     return Finding(
-      "processor", "\(model ?? "of an unknown model"), \(ProcessInfo.processInfo.processorCount) processors")
+      "processor", "\(model ?? "unknown model"), \(ProcessInfo.processInfo.processorCount) processors")
   }
 
   private static var instructions: Finding {
@@ -57,7 +57,7 @@ public enum Diagnosis {
     let text =
       "\(allowed.processors) processors and \(gigabytes(allowed.memory)) for this process"
     guard allowed.processors < there else { return Finding("allowance", text) }
-    return Finding("allowance", text + ", less than the machine has: affinity, control group or batch job")
+    return Finding("allowance", text + ", less than the machine has, limited by affinity, control group or batch job")
   }
 
   private static var descriptors: Finding {
@@ -71,7 +71,7 @@ public enum Diagnosis {
     guard limit.rlim_max < 1_024 else { return Finding("descriptors", text) }
     return Finding(
       "descriptors", text, .warning,
-      advice: "a coordinator here has room for \(max(0, workers)) workers; raise the hard limit (ulimit -Hn)")
+      advice: "a coordinator here can serve \(max(0, workers)) workers; raise the hard limit (ulimit -Hn)")
   }
 
   static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
@@ -91,7 +91,8 @@ public enum Diagnosis {
     }
     return Finding(
       "launching",
-      found.isEmpty ? "local; there is no sbatch and no kubectl" : "local and by \(found.joined(separator: ", "))")
+      found.isEmpty ? "local; neither sbatch nor kubectl is installed" : "local and by \(found.joined(separator: ", "))"
+    )
   }
 
   private static var environment: [Finding] {

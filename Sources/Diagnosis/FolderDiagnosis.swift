@@ -13,7 +13,7 @@ struct FolderDiagnosis {
       return [
         Finding(
           "folder", "\(folder): \(FileError.reason(errno))", .problem,
-          advice: "runs cannot lie there; name a folder that exists and may be written with --folder")
+          advice: "runs cannot be stored there; name an existing, writable folder with --folder")
       ]
     }
     defer { try? FileManager.default.removeItem(atPath: trial) }
@@ -35,7 +35,7 @@ struct FolderDiagnosis {
     guard let type else { return Finding("folder", folder) }
     if type == "tmpfs" || type == "ramfs" {
       return Finding(
-        "folder", "\(folder), on \(type)", .warning, advice: "runs there are lost when the machine starts anew")
+        "folder", "\(folder), on \(type)", .warning, advice: "runs there are lost when the machine reboots")
     }
     let isShared = Self.shared.contains { type == $0 || type.hasPrefix($0 + ".") }
     return Finding("folder", "\(folder), on \(type)" + (isShared ? ", which machines may share" : ""))
@@ -49,7 +49,7 @@ struct FolderDiagnosis {
     let text = "\(Diagnosis.gigabytes(free)) free"
     guard free < 1_000_000_000 else { return Finding("space", text) }
     return Finding(
-      "space", text, .warning, advice: "gauntlet inspect MANIFEST says what a run takes; name another --folder")
+      "space", text, .warning, advice: "gauntlet inspect MANIFEST shows how much a run needs; name another --folder")
   }
 
   // MARK: What it does with files
@@ -61,14 +61,14 @@ struct FolderDiagnosis {
     defer { close(file) }
     guard file >= 0, fchmod(file, 0o600) == 0, fstat(file, &status) == 0 else {
       return Finding(
-        "rights", FileError.reason(errno), .problem, advice: "keys need rights of their own; name another --folder")
+        "rights", FileError.reason(errno), .problem, advice: "keys need file permissions; name another --folder")
     }
     guard status.st_mode & 0o777 == 0o600 else {
       return Finding(
-        "rights", "files have \(String(status.st_mode & 0o777, radix: 8)) whatever is asked for", .problem,
+        "rights", "files always have mode \(String(status.st_mode & 0o777, radix: 8))", .problem,
         advice: "a key file that others could read is refused; name another --folder")
     }
-    return Finding("rights", "kept as they are set")
+    return Finding("rights", "file modes are kept")
   }
 
   private func locks(_ trial: String) -> Finding {
@@ -78,14 +78,14 @@ struct FolderDiagnosis {
     guard files.allSatisfy({ $0 >= 0 }), flock(files[0], LOCK_EX | LOCK_NB) == 0 else {
       return Finding(
         "locks", FileError.reason(errno), .problem,
-        advice: "a run is locked against a second coordinator; name a --folder whose file system has locks")
+        advice: "a run is locked against a second coordinator; name a --folder whose file system supports locking")
     }
     guard flock(files[1], LOCK_EX | LOCK_NB) != 0 else {
       return Finding(
-        "locks", "two at once have one", .warning,
-        advice: "the file system only pretends to lock; start one coordinator of a run only")
+        "locks", "two processes held the same lock", .warning,
+        advice: "the file system does not enforce locks; start only one coordinator per run")
     }
-    return Finding("locks", "held against others on this machine")
+    return Finding("locks", "enforced between processes of this machine")
   }
 
   private func syncing(_ trial: String) -> Finding {
@@ -97,15 +97,15 @@ struct FolderDiagnosis {
       let start = ContinuousClock.now
       guard pwrite(file, block, block.count, off_t(round * block.count)) == block.count, fsync(file) == 0 else {
         return Finding(
-          "syncing", FileError.reason(errno), .problem, advice: "results are kept by fsync; name another --folder")
+          "syncing", FileError.reason(errno), .problem, advice: "results depend on fsync; name another --folder")
       }
       times.append((ContinuousClock.now - start) / .milliseconds(1))
     }
     let median = times.sorted()[times.count / 2]
-    let text = String(format: "%.1f ms a write that is synced, median of %d", median, times.count)
+    let text = String(format: "%.1f ms per synced write, median of %d", median, times.count)
     guard median > 200 else { return Finding("syncing", text) }
     return Finding(
-      "syncing", text, .warning, advice: "a coordinator commits results by syncing; larger shards mean fewer of them")
+      "syncing", text, .warning, advice: "a coordinator syncs every result; larger shards mean fewer of them")
   }
 
   private func clock(_ trial: String) -> Finding? {
@@ -119,6 +119,7 @@ struct FolderDiagnosis {
     let text = String(format: "the file system's differs by %.1f s from this machine's", difference)
     guard difference > 5 else { return Finding("clock", text) }
     return Finding(
-      "clock", text, .warning, advice: "times of records and of other machines cannot be compared; set clocks by NTP")
+      "clock", text, .warning,
+      advice: "times recorded by different machines cannot be compared; synchronise clocks with NTP")
   }
 }

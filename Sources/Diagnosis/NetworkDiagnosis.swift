@@ -15,10 +15,10 @@ extension Diagnosis {
     let host =
       reachable.isEmpty
       ? Finding(
-        "network", "\(name) has no address that others reach" + (addresses.isEmpty ? "" : " (\(addresses[0]))"),
+        "network", "\(name) has no address that others can reach" + (addresses.isEmpty ? "" : " (\(addresses[0]))"),
         .warning,
         advice:
-          "workers of other machines need one: gauntlet coordinate --listen tcp://ADDRESS:5757, or the name in DNS or /etc/hosts"
+          "workers on other machines need one: gauntlet coordinate --listen tcp://ADDRESS:5757, or the name in DNS or /etc/hosts"
       )
       : Finding("network", "\(name), \(reachable.joined(separator: ", "))")
     return [host, listening(port: port)]
@@ -62,7 +62,7 @@ extension Diagnosis {
         "listening", "\(port.map { "port \($0)" } ?? "no port"): \(FileError.reason(errno))", .problem,
         advice: "a coordinator cannot listen there; choose another port")
     }
-    return Finding("listening", port.map { "port \($0) is free" } ?? "at a port that the system chooses")
+    return Finding("listening", port.map { "port \($0) is free" } ?? "on a port that the system chooses")
   }
 
   // MARK: Archives and libraries
@@ -70,11 +70,11 @@ extension Diagnosis {
   static var confinement: Finding {
     do {
       _ = try ReaderProcess()
-      return Finding("reading", "archives are read by a process that can do nothing else")
+      return Finding("reading", "archives are read by a sandboxed process")
     } catch {
       return Finding(
         "reading", "\(error)", .problem,
-        advice: "verify, report and inspect start gauntlet once more; can it be started?")
+        advice: "verify, report and inspect start a second gauntlet process; can the program be executed?")
     }
   }
 
@@ -88,7 +88,7 @@ extension Diagnosis {
       ? []
       : [
         Finding(
-          "encryption", "this ZeroMQ has no CURVE", .problem, advice: "install a libzmq that was built with libsodium")
+          "encryption", "this ZeroMQ lacks CURVE", .problem, advice: "install a libzmq that was built with libsodium")
       ]
     return [Finding("libraries", versions.map { "\($0) \($1)" }.joined(separator: ", "))] + curve
   }

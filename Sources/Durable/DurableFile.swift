@@ -27,12 +27,12 @@ public enum DurableFile {
     var status = stat()
     if code == EEXIST || code == EISDIR, stat(path, &status) == 0 {
       if status.st_mode & S_IFMT == S_IFDIR { return }
-      throw FileError("make the folder", path, code: ENOTDIR)
+      throw FileError("create the folder", path, code: ENOTDIR)
     }
     let above = (path as NSString).deletingLastPathComponent
-    guard code == ENOENT, !above.isEmpty, above != path else { throw FileError("make the folder", path, code: code) }
+    guard code == ENOENT, !above.isEmpty, above != path else { throw FileError("create the folder", path, code: code) }
     try makeFolder(above, mode: mode)
-    guard mkdir(path, mode) == 0 || errno == EEXIST else { throw FileError("make the folder", path) }
+    guard mkdir(path, mode) == 0 || errno == EEXIST else { throw FileError("create the folder", path) }
   }
 
   /// Syncs the folder that a file lies in, so that its name is on disk. Some file systems cannot; they do it by themselves.

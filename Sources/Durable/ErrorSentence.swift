@@ -53,10 +53,10 @@ extension DecodingError {
     case .keyNotFound(let key, let context):
       return "the key \"\(key.stringValue)\" is missing\(place(context.codingPath))"
     case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "there is another kind of value\(place(context.codingPath)) than there should be"
-    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "it is not JSON, or cut short"
-    case .dataCorrupted(let context): return "the value\(place(context.codingPath)) is not a valid one"
-    @unknown default: return "it is not what this program writes"
+      return "there is a value of the wrong type\(place(context.codingPath))"
+    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "it is not valid JSON, or is truncated"
+    case .dataCorrupted(let context): return "the value\(place(context.codingPath)) is invalid"
+    @unknown default: return "it was not written by this program"
     }
   }
 }

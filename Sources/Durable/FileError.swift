@@ -45,13 +45,13 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
 
   private var advice: String? {
     switch code {
-    case EFBIG: "allow larger files (ulimit -f), or choose another place"
+    case EFBIG: "raise the file size limit (ulimit -f), or choose another place"
     case ENOSPC, EDQUOT: "free space there, or choose another place"
-    case EROFS: "choose a place that can be written"
-    case EACCES, EPERM: "\(Self.owner(of: path).map { "\($0), " } ?? "")so ask for access, or choose another place"
+    case EROFS: "choose a writable place"
+    case EACCES, EPERM: "\(Self.owner(of: path).map { "\($0); " } ?? "")ask for access, or choose another place"
     case ENOENT, ENOTDIR: "check the path"
-    case EMFILE, ENFILE: "allow more open files (ulimit -n)"
-    case EIO, ESTALE, ENOTCONN, ETIMEDOUT, EHOSTDOWN: "its file system fails; when that works again, try again"
+    case EMFILE, ENFILE: "raise the limit on open files (ulimit -n)"
+    case EIO, ESTALE, ENOTCONN, ETIMEDOUT, EHOSTDOWN: "its file system is failing; try again once it works"
     default: nil
     }
   }

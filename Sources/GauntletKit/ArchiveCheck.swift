@@ -67,9 +67,9 @@ public struct ArchiveCheck: Sendable {
     let signature = try ArchiveSignature(reading: signature ?? ArchiveSignature.path(of: archive))
     let fingerprint = signature.publicKey.fingerprint
     if !keys.contains(where: { $0.fingerprint == fingerprint }) {
-      report.damage.append("\(archive): it was signed by the key \(fingerprint), which is none of those of \(path)")
+      report.damage.append("\(archive): it was signed by the key \(fingerprint), which is not in \(path)")
     } else if try !signature.holds(for: archive) {
-      report.damage.append("\(archive): its bytes are not those that were signed by the key \(fingerprint)")
+      report.damage.append("\(archive): its contents do not match the signature by the key \(fingerprint)")
     } else {
       report.signedBy = fingerprint
     }

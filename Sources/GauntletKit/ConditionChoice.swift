@@ -13,7 +13,7 @@ extension BenchmarkDefinition {
     var wanted = [Set<String>](repeating: [], count: axes.count)
     for text in conditions {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 2 else { throw Misuse("\(option) has \(text), but must be like AXIS=VALUE") }
+      guard parts.count == 2 else { throw Misuse("\(option) has \(text), but must have the form AXIS=VALUE") }
       guard let axis = axes.firstIndex(where: { $0.name == parts[0] }) else {
         throw Misuse(
           "\(option) has \(text), but \(name) has "
@@ -21,7 +21,7 @@ extension BenchmarkDefinition {
       }
       guard axes[axis].values.contains(parts[1]) else {
         throw Misuse(
-          "\(option) has \(text), but \(parts[0]) of \(name) is one of "
+          "\(option) has \(text), but \(parts[0]) of \(name) must be one of "
             + axes[axis].values.joined(separator: ", "))
       }
       wanted[axis].insert(parts[1])
@@ -50,11 +50,11 @@ extension Rejection {
     let manifest = try plan().manifest
     guard let model = manifest.models.firstIndex(where: { $0.name == parts[0] }) else {
       throw Misuse(
-        "there is no model \(parts[0].prefix(60)); there are " + manifest.models.map(\.name).joined(separator: ", "))
+        "unknown model \(parts[0].prefix(60)); the models are " + manifest.models.map(\.name).joined(separator: ", "))
     }
     guard let benchmark = manifest.benchmarks.firstIndex(where: { $0.name == parts[1] }) else {
       throw Misuse(
-        "there is no benchmark \(parts[1].prefix(60)); there are "
+        "unknown benchmark \(parts[1].prefix(60)); the benchmarks are "
           + manifest.benchmarks.map(\.name).joined(separator: ", "))
     }
     let cells = try manifest.benchmarks[benchmark].cells(Array(parts.dropFirst(2)), option: "--reject")

@@ -26,8 +26,8 @@ public struct DemoFiles: Sendable {
       above.deleteLastPathComponent()
     }
     throw Misuse(
-      "the miniature's manifests and models, which are unpacked together with the program, are not near \(program); unpack "
-        + "the whole archive, or in a clone of the project call make run")
+      "the miniature's manifests and models, which ship with the program, were not found near \(program); unpack "
+        + "the whole archive, or run make run in a clone of the project")
   }
 
   private static func isWhole(_ root: String) -> Bool {

@@ -59,7 +59,7 @@ extension Export.Choice {
     let benchmarks = plan.manifest.benchmarks
     guard let place = benchmarks.firstIndex(where: { $0.name == benchmark }) else {
       throw Misuse(
-        "there is no benchmark \(benchmark.prefix(60)) in \(manifest); there are "
+        "unknown benchmark \(benchmark.prefix(60)); \(manifest) has "
           + benchmarks.map(\.name).joined(separator: ", "))
     }
     return PictureExport.Selection(
@@ -73,12 +73,12 @@ extension Export.Choice {
     let usual = models.indices.first { plan.isEvaluated(model: $0, benchmark: place) } ?? 0
     guard let chosen = model.map({ name in models.firstIndex { $0.name == name } }) ?? usual else {
       throw Misuse(
-        "there is no model \(model?.prefix(60) ?? "") in \(manifest); there are "
+        "unknown model \(model?.prefix(60) ?? ""); \(manifest) has "
           + models.map(\.name).joined(separator: ", "))
     }
     guard plan.isEvaluated(model: chosen, benchmark: place) else {
       throw Misuse(
-        "\(benchmark) is not for \(models[chosen].name); the manifest lists "
+        "\(benchmark) does not include \(models[chosen].name); the manifest lists "
           + plan.manifest.benchmarks[place].models.joined(separator: ", "))
     }
     return chosen
@@ -92,7 +92,7 @@ extension Export.Choice {
       images.map { path in
         guard let place = places[ExactText(path)] else {
           throw Misuse(
-            "there is no image \(path) in \(benchmark); paths are like \(listing.paths.first ?? "CLASS/NAME.JPEG")")
+            "no such image in \(benchmark): \(path); paths look like \(listing.paths.first ?? "CLASS/NAME.JPEG")")
         }
         return place
       }

@@ -9,7 +9,7 @@ public enum Keys {
   public static func make(in folder: String) throws -> String {
     let store = KeyStore(folder: folder)
     if store.exists {
-      throw Misuse("\(folder) holds keys already; choose another folder, or remove that one to revoke them")
+      throw Misuse("\(folder) already holds keys; choose another folder, or remove this one to revoke them")
     }
     try store.create()
     return store.bundlePath

@@ -43,7 +43,8 @@ public struct Launch: Sendable {
     let reader = try Self.reader(manifest, folder)
     let settings = try settings.over(reader.cluster(engines: LaunchEngines.names))
     guard let name = settings.engine else {
-      throw Misuse("say where: --engine \(LaunchEngines.choice), or engine in the manifest's cluster section")
+      throw Misuse(
+        "no engine given: use --engine \(LaunchEngines.choice), or set engine in the manifest's cluster section")
     }
     guard let kind = LaunchEngines.named(name) else {
       throw Misuse("--engine is \(name.prefix(60)), but must be \(LaunchEngines.choice)")
@@ -58,7 +59,7 @@ public struct Launch: Sendable {
   /// Of the manifest given, or of the one that the run folder keeps.
   private static func reader(_ manifest: String?, _ folder: String?) throws -> ManifestReader {
     if let manifest { return ManifestReader(file: manifest) }
-    guard let folder else { throw Misuse("give a manifest, or --run with the folder of a run that was begun") }
+    guard let folder else { throw Misuse("give a manifest, or --run with an existing run folder") }
     let run = RunFolder(folder)
     try run.requirePlan()
     return ManifestReader(file: run.manifest)
@@ -91,13 +92,13 @@ public struct Launch: Sendable {
     let planned = try order.manifest.flatMap { try PlannedRun.planBeforehand($0, folder) { tell(.note($0)) } }
     // One at a time, so that none submits a second coordinator or forgets what another one launched.
     let lock = try LaunchLock(of: folder) {
-      tell(.note("another launch of \(folder.path) is under way; waiting for it"))
+      tell(.note("another launch of \(folder.path) is in progress; waiting for it"))
     }
     defer { withExtendedLifetime(lock) {} }
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinatedHere(tell) || engine.isCoordinated()
     guard !isCoordinated || !isForNewCoordinator else {
-      throw Misuse("the run's coordinator is there already; --failed, --listen and --live are for one that is launched")
+      throw Misuse("the run already has a coordinator; --failed, --listen and --live only apply when one is launched")
     }
     guard try isCoordinated || hasWork(planned, tell) || order.passed.takesUpFailed else {
       return tell(.nothingLeft(folder: folder.path))

@@ -24,13 +24,13 @@ struct LaunchWatch {
       if let failure = CoordinatorFailure(in: folder) { throw LaunchError.coordinatorEnded(failure.description) }
       let waited = ContinuousClock.now - start
       switch state() {
-      case .waiting where waited > .seconds(Self.queueSeconds): return "the coordinator waits in the queue"
+      case .waiting where waited > .seconds(Self.queueSeconds): return "the coordinator is waiting in the queue"
       case .ended where CoordinatorEndpoint(in: folder) == nil && CoordinatorFailure(in: folder) == nil:
-        throw LaunchError.coordinatorEnded("the run's coordinator ended at once; see \(folder.logs)")
+        throw LaunchError.coordinatorEnded("the run's coordinator exited immediately; see \(folder.logs)")
       case .unknown: return nil
       case .waiting, .running, .ended: break
       }
-      if waited > .seconds(Self.startSeconds) { return "the coordinator does not listen yet; see \(folder.logs)" }
+      if waited > .seconds(Self.startSeconds) { return "the coordinator is not listening yet; see \(folder.logs)" }
       usleep(100_000)
     }
   }

@@ -92,7 +92,7 @@ public final class LocalRun: Sendable {
     case .at(let place): onLive(try coordinator.show(at: place))
     case .anywhere:
       do { onLive(try coordinator.show()) } catch {
-        logger.warning("the run goes on without a live page", metadata: ["reason": "\(error.sentence)"])
+        logger.warning("the run continues without a live page", metadata: ["reason": "\(error.sentence)"])
       }
     }
   }

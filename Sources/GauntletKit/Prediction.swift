@@ -52,7 +52,7 @@ public final class Predictor {
     let opened = try CheckpointReader.open(checkpoint)
     guard let choice = opened.likeliestArchitecture() else {
       let reason = opened.whyNothingFits.map { ": \($0)" } ?? "; see gauntlet inspect \(checkpoint)"
-      throw Misuse("\(checkpoint) fits no architecture that Gauntlet knows\(reason)")
+      throw Misuse("\(checkpoint) matches no architecture that Gauntlet knows\(reason)")
     }
     return choice
   }

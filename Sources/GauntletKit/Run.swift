@@ -115,10 +115,10 @@ public enum RunEnd: Error, Equatable, CustomStringConvertible {
     switch self {
     case .workersGaveUp(let reason): reason
     case .drained(let folder, let left):
-      "stopped with \(left) shards left; nothing is lost, go on with gauntlet resume \(folder)"
+      "stopped with \(left) shards left; nothing is lost, continue with gauntlet resume \(folder)"
     case .stalled(let folder, let left, let reason):
-      "no worker could compute anything for long: \(reason.prefix(300)); \(left) shards are left and nothing is "
-        + "lost: once it can be read, go on with gauntlet resume \(folder)"
+      "no worker could compute anything for a long time: \(reason.prefix(300)); \(left) shards are left and nothing is "
+        + "lost: once that is fixed, continue with gauntlet resume \(folder)"
     }
   }
 }

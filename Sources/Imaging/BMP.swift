@@ -36,7 +36,7 @@ struct BMPDecoder {
   }
 
   private func unsupported(_ what: String) -> ImageError {
-    .damaged(name, reason: "it is a BMP of \(what), which is not read; save it as PNG")
+    .damaged(name, reason: "it is a BMP with \(what), which is not supported; save it as PNG")
   }
 }
 
@@ -59,10 +59,10 @@ extension BMPDecoder {
       masks = try (0..<3).map { index throws(ImageError) in UInt32(try number(at: 54 + 4 * index, 4)) }
       if size == 40 { place += 12 }
     }
-    guard [1, 4, 8, 16, 24, 32].contains(bits) else { throw unsupported("\(bits) bits a pixel") }
+    guard [1, 4, 8, 16, 24, 32].contains(bits) else { throw unsupported("\(bits) bits per pixel") }
     guard compression != .bitFields || bits >= 16,
       compression != .runsOf8 || bits == 8, compression != .runsOf4 || bits == 4
-    else { throw unsupported("\(bits) bits a pixel with compression \(scheme)") }
+    else { throw unsupported("\(bits) bits per pixel with compression \(scheme)") }
     if bits <= 8 { try readPalette(at: place, entry: isOld ? 3 : 4, stated: isOld ? 0 : number(at: 46, 4)) }
     if pixelsStart == 0 { pixelsStart = place }
   }
@@ -151,7 +151,7 @@ extension BMPDecoder {
       case 24: [usual]
       default: [usual, [0xFF00_0000, 0xFF0000, 0xFF00], [0xFF00_0000, 0xFF00, 0xFF], [0xFF, 0xFF00, 0xFF0000]]
       }
-    guard known.contains(masks) else { throw unsupported("other bit fields than the usual ones") }
+    guard known.contains(masks) else { throw unsupported("unusual bit fields") }
     return masks
   }
 

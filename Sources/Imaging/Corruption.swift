@@ -80,7 +80,7 @@ public struct Corruption: RawRepresentable, Sendable, Hashable, Codable, CaseIte
     _ image: RGBImage, severity: Int, random: CounterRandom, frostPictures: [RGBImage] = []
   ) throws(ImageError) -> RGBImage {
     guard image.width > 0, image.height > 0 else {
-      throw .wrongSize(width: image.width, height: image.height, expected: "a corruption needs pixels")
+      throw .wrongSize(width: image.width, height: image.height, expected: "a corruption needs a non-empty picture")
     }
     return try change(image, min(max(severity, 1), 5) - 1, Supplies(random: random, frostPictures: frostPictures))
   }

@@ -59,7 +59,7 @@ public struct MaskDrop: Sendable, Hashable, Codable {
     let shares = shares(mask, image.size)
     guard shares.contains(where: { $0 > 0 }) else {
       throw .wrongSize(
-        width: mask.width, height: mask.height, expected: "its mask is black, so that none of its patches is seen first"
+        width: mask.width, height: mask.height, expected: "its mask is all black, so its patches cannot be ordered"
       )
     }
     return image.without(patches(of: shares).lazy.map { self.grid.pixels(of: $0, in: image.size) })

@@ -20,7 +20,7 @@ enum PNGDecoder {
     var source = gauntlet_png_source()
     switch gauntlet_png_decode(bytes, bytes.count, &width, &height, pixels, &source) {
     case 0: return
-    case 2: throw .damaged(name, reason: "it is a 16-bit grey PNG, which has no agreed 8-bit form")
+    case 2: throw .damaged(name, reason: "it is a 16-bit grey PNG, which has no standard 8-bit form")
     default:
       if source.exhausted != 0 { throw .truncated(name) }
       let message = text(source.message)

@@ -31,10 +31,12 @@ struct PNMDecoder {
       return RGBImage(width: width, height: height, pixels: RGBPixels.grey(bits))
     }
     let largest = try number()
-    guard (1...65_535).contains(largest) else { throw .damaged(name, reason: "its largest value is \(largest)") }
+    guard (1...65_535).contains(largest) else {
+      throw .damaged(name, reason: "its declared maximum value is \(largest)")
+    }
     let isGrey = kind % 3 == 2
     guard !isGrey || largest <= 255 else {
-      throw .damaged(name, reason: "it is a grey picture of 16 bits, which has no agreed 8-bit form")
+      throw .damaged(name, reason: "it is a 16-bit grey picture, which has no standard 8-bit form")
     }
     let count = width * height * (isGrey ? 1 : 3)
     let values = try isPlain ? plainValues(count, largest) : packedValues(count, largest)
@@ -55,7 +57,7 @@ struct PNMDecoder {
         if digits > 0 { return value }
       } else {
         guard (0x30...0x39).contains(byte), digits < 10 else {
-          throw .damaged(name, reason: "it holds no number where one is due")
+          throw .damaged(name, reason: "a number is missing")
         }
         (value, digits) = (value * 10 + Int(byte) - 0x30, digits + 1)
       }
@@ -76,7 +78,7 @@ struct PNMDecoder {
       case UInt8(ascii: "#"):
         while place < bytes.count, bytes[place] != 0x0A, bytes[place] != 0x0D { place += 1 }
       default:
-        guard Self.isSpace(byte) else { throw .damaged(name, reason: "it holds other digits than 0 and 1") }
+        guard Self.isSpace(byte) else { throw .damaged(name, reason: "it has digits other than 0 and 1") }
       }
     }
     return values
@@ -100,7 +102,9 @@ struct PNMDecoder {
     var values: [UInt8] = []
     while values.count < count {
       let value = try number()
-      guard value <= largest else { throw .damaged(name, reason: "a value is \(value), above its largest, \(largest)") }
+      guard value <= largest else {
+        throw .damaged(name, reason: "a value is \(value), above its declared maximum, \(largest)")
+      }
       values.append(Self.scaled(value, largest))
     }
     return values

@@ -59,7 +59,7 @@ public struct Preprocessing: Sendable, Hashable, Codable {
   /// What makes the network's picture of one of some size.
   private func resampler(width: Int, height: Int) throws(ImageError) -> Resampler {
     guard width > 0, height > 0 else {
-      throw .wrongSize(width: width, height: height, expected: "needs pixels")
+      throw .wrongSize(width: width, height: height, expected: "must not be empty")
     }
     let size = try resizedSize(width: width, height: height)
     let window = try window(width: size.width, height: size.height)

@@ -81,12 +81,12 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case .unreadable(let name, let reason): "cannot read \(name): \(reason)"
     case .empty(let name): "\(name) is empty"
     case .unknownFormat(let name):
-      "\(name) is of no format that is read: JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM"
+      "\(name) is not in a supported format: JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM"
     case .tooLarge(let name, let width, let height):
-      "\(name) says that it is \(width)x\(height); at most \(RGBImage.maximumPixels) pixels are decoded"
+      "\(name) claims to be \(width)x\(height); at most \(RGBImage.maximumPixels) pixels are decoded"
     case .tooDense(let name, let width, let height, let byteCount):
-      "\(name) says that it is \(width)x\(height), in a file of \(byteCount) bytes: it is blank, or made to exhaust memory, and is not decoded"
-    case .truncated(let name): "\(name) is cut short: the file ends before the picture does"
+      "\(name) claims to be \(width)x\(height), in a file of \(byteCount) bytes: it is blank or designed to exhaust memory, and is not decoded"
+    case .truncated(let name): "\(name) is truncated: the file ends before the picture does"
     case .damaged(let name, let reason): "\(name) cannot be decoded: \(reason)"
     case .notEncodable(let reason): "the picture cannot be encoded: \(reason)"
     case .wrongSize(let width, let height, let expected): "the picture is \(width)x\(height), but \(expected)"

@@ -129,8 +129,8 @@ struct TIFFLayout {
       throw .damaged(
         name,
         reason:
-          "it is a TIFF of \(samples) samples of \(bits) bits\(format == UInt16(SAMPLEFORMAT_UINT) ? "" : " that are no whole numbers"), "
-          + "photometric interpretation \(photometric), which is not read; save it as PNG of 8 bits a sample")
+          "it is a TIFF of \(samples) samples of \(bits) bits\(format == UInt16(SAMPLEFORMAT_UINT) ? "" : " that are not integers"), "
+          + "photometric interpretation \(photometric), which is not supported; save it as PNG with 8 bits per sample")
     }
     colours = found
   }

@@ -58,7 +58,7 @@ public struct CommandRunner: Sendable {
     if let path { all["PATH"] = path }
     let search = path ?? all["PATH"] ?? "/usr/bin:/bin"
     guard let name = command.first, let program = Self.program(name, on: search) else {
-      throw LaunchError.noCommand(command.first ?? "", reason: "there is no such command")
+      throw LaunchError.noCommand(command.first ?? "", reason: "command not found")
     }
     var words = command.map { strdup($0) } + [nil]
     var variables = all.map { strdup("\($0.key)=\($0.value)") } + [nil]

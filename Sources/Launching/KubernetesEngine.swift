@@ -38,14 +38,14 @@ public struct KubernetesEngine: LaunchEngine {
     /// What to do.
     public var description: String {
       switch self {
-      case .serviceAddress: "--listen is not for kubernetes, where a service leads to the coordinator's port 5757"
+      case .serviceAddress: "--listen does not apply to kubernetes, where a service exposes the coordinator's port 5757"
       case .place: "kubernetes needs the manifest and --run with the run folder's absolute path in the pods"
       case .image(nil): "kubernetes needs a container image; give --image"
       case .image(let image?):
-        "the manifest names the container image \(image), a program that would have the run's keys and volumes; if you trust "
+        "the manifest names the container image \(image), a program with access to the run's keys and volumes; if you trust "
           + "it, give --image \(image)"
       case .runFolder(let path):
-        "the run folder \(path) lies on none of the volumes; name one that holds it in the manifest's cluster section, "
+        "the run folder \(path) is not on any of the volumes; list one that holds it in the manifest's cluster section, "
           + "as in volumes: {my-claim: /runs}"
       }
     }
@@ -103,7 +103,7 @@ public struct KubernetesEngine: LaunchEngine {
     do {
       outcome = try runner.run(["kubectl", "apply", "--filename", objects])
     } catch LaunchError.noCommand {
-      tell("there is no kubectl here; where there is: kubectl apply --filename \(objects)")
+      tell("kubectl is not installed here; elsewhere run: kubectl apply --filename \(objects)")
       return []
     }
     guard outcome.status == 0 else { throw LaunchError.refused(command: "kubectl", reason: outcome.errors) }

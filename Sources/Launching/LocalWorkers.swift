@@ -97,7 +97,7 @@ public final class LocalWorkers: Sendable {
       let restart = state.restarts <= maximumRestarts
       return (restart, !restart && state.processes.isEmpty)
     }
-    let how = reason == .uncaughtSignal ? "was killed by signal \(status)" : "ended with status \(status)"
+    let how = reason == .uncaughtSignal ? "was killed by signal \(status)" : "exited with status \(status)"
     if verdict.restart {
       logger.warning("a worker died; starting another", metadata: ["worker": "\(index)", "how": "\(how)"])
       do { try startWorker(index) } catch { onGivingUp(error.sentence) }
@@ -127,13 +127,13 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .cannotLog(let path, let reason): "cannot open the log \(path): \(reason); check the run folder's permissions"
     case .noCommand(let command, let reason): "cannot start \(command): \(reason)"
-    case .refused(let command, let reason): "\(command) refuses: \(reason)"
-    case .coordinatorEnded(let what): "\(what); what was launched with it is ended"
+    case .refused(let command, let reason): "\(command) failed: \(reason)"
+    case .coordinatorEnded(let what): "\(what); what was launched with it has been stopped"
     case .noArrays:
-      "this Slurm takes no job arrays (MaxArraySize is 0); launch with --workers 0, and submit cluster/slurm/workers.sbatch "
+      "this Slurm does not allow job arrays (MaxArraySize is 0); launch with --workers 0, and submit cluster/slurm/workers.sbatch "
         + "once for each worker"
     case .backslash(let path):
-      "Slurm reads a backslash in a log's path as a sign of its own; use a run folder without one instead of \(path)"
+      "Slurm treats a backslash in a log's path as an escape; use a run folder without one instead of \(path)"
     }
   }
 }

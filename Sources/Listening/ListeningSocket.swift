@@ -107,7 +107,7 @@ public struct ListeningSocket: ~Copyable {
     let status = getaddrinfo(host, "\(port)", &hints, &first)
     defer { if let first { freeaddrinfo(first) } }
     guard status == 0, let found = first?.pointee, let address = found.ai_addr else {
-      throw Failure(EINVAL, "\(host.isEmpty ? "it" : host) is no IP address")
+      throw Failure(EINVAL, "\(host.isEmpty ? "it" : host) is not an IP address")
     }
     return Place(
       bytes: Array(UnsafeRawBufferPointer(start: address, count: Int(found.ai_addrlen))), family: found.ai_family)

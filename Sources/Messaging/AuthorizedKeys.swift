@@ -112,7 +112,7 @@ public final class AuthorizedKeys: Sendable {
     let complaints = Set(found.complaints.map { "\($0)" })
     for complaint in complaints.subtracting(state.complaints).sorted() {
       logger.error(
-        found.isKnown ? "a key is not let in" : "no new worker is let in: the authorized keys cannot be read",
+        found.isKnown ? "a key is not accepted" : "no new worker is accepted: the authorized keys cannot be read",
         metadata: ["reason": "\(complaint)"])
     }
     state.complaints = complaints

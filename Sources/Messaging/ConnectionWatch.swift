@@ -55,12 +55,12 @@ public enum ReachabilityProblem: Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .unresolved(let host, let reason):
       "the coordinator's host \(host) cannot be resolved here (\(reason)); start the coordinator with --listen "
-        + "tcp://ADDRESS:PORT, an address that this machine reaches"
+        + "tcp://ADDRESS:PORT, an address that this machine can reach"
     case .refused(let address, let reason):
-      "nobody takes a connection at \(address) (\(reason)); does the coordinator run there, and does a firewall let "
-        + "this machine through?"
+      "cannot connect to \(address) (\(reason)); is the coordinator running there, and does the firewall allow "
+        + "this machine?"
     case .noSocket(let path):
-      "there is no socket \(path) on this machine; the coordinator has ended, or runs on another machine and needs "
+      "no such socket on this machine: \(path); the coordinator has stopped, or runs on another machine and needs "
         + "--listen tcp://0.0.0.0:PORT"
     }
   }

@@ -67,7 +67,7 @@ public struct CurveKeyPair: Sendable, Equatable {
     var secretText = publicText
     guard zmq_curve_keypair(&publicText, &secretText) == 0, let secret = CurveSecretKey(z85: Z85.string(secretText))
     else {
-      throw .system(call: "zmq_curve_keypair", reason: "the installed libzmq has no CURVE; install one built with it")
+      throw .system(call: "zmq_curve_keypair", reason: "the installed libzmq lacks CURVE; install one built with it")
     }
     return CurveKeyPair(secretKey: secret)
   }

@@ -38,7 +38,7 @@ enum KeyFile {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw .last(path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw Problem(path, "is not a plain file") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw Problem(path, "is not a regular file") }
     try check(status, path, isSecret: isSecret, owners)
     var buffer = [UInt8](repeating: 0, count: largestBytes + 1)
     var count = 0
@@ -52,7 +52,7 @@ enum KeyFile {
       count += more
     }
     guard count <= largestBytes, let text = String(bytes: buffer[..<count], encoding: .utf8) else {
-      throw Problem(path, "is malformed: it is no short text; make the keys anew with gauntlet keys new")
+      throw Problem(path, "is malformed: it is not a short text file; create new keys with gauntlet keys new")
     }
     return text.trimmingCharacters(in: .whitespacesAndNewlines)
   }
@@ -73,7 +73,7 @@ enum KeyFile {
   ) throws(Problem) {
     if let owners, !owners.contains(status.st_uid) {
       throw Problem(
-        path, "belongs to another user (\(status.st_uid)); chown it, or put a copy of your own in its place")
+        path, "belongs to another user (\(status.st_uid)); chown it, or replace it with a copy of your own")
     }
     let mode = status.st_mode & 0o777
     guard mode & (isSecret ? 0o077 : 0o022) == 0 else {
@@ -81,7 +81,7 @@ enum KeyFile {
         path,
         "has mode \(String(format: "%04o", Int(mode))), so others may \(isSecret ? "read" : "change") it; "
           + (isSecret
-            ? "chmod 0600 it, or make new keys if others could have read it"
+            ? "chmod 0600 it, or create new keys if others may have read it"
             : status.st_mode & S_IFMT == S_IFDIR ? "chmod 0700 it" : "chmod 0644 it"))
     }
   }
@@ -96,10 +96,10 @@ enum KeyFile {
   static func makeFolder(_ path: String) throws(MessagingError) {
     if mkdir(path, 0o700) == 0 { return }
     guard errno == EEXIST else {
-      throw .keyFile(path, reason: "cannot be made as a folder: \(FileError("make", path).reason)")
+      throw .keyFile(path, reason: "cannot be created as a folder: \(FileError("make", path).reason)")
     }
     guard chmod(path, 0o700) == 0 else {
-      throw .keyFile(path, reason: "is a folder that cannot be given mode 0700: \(systemReason())")
+      throw .keyFile(path, reason: "is a folder whose mode cannot be set to 0700: \(systemReason())")
     }
   }
 

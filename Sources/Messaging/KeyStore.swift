@@ -33,7 +33,7 @@ public struct KeyStore: Sendable {
     let parent = (folder as NSString).deletingLastPathComponent
     if !parent.isEmpty {
       do { try DurableFile.makeFolder(parent, mode: 0o755) } catch {
-        throw .keyFile(parent, reason: "cannot be made as a folder: \(error.reason)")
+        throw .keyFile(parent, reason: "cannot be created as a folder: \(error.reason)")
       }
     }
     try KeyFile.makeFolder(folder)
@@ -68,7 +68,7 @@ public struct KeyStore: Sendable {
     let publicPath = authorizedPath + "/\(name).public"
     guard !name.isEmpty, name.utf8.count <= 100,
       name.utf8.allSatisfy({ isalnum(Int32($0)) != 0 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") })
-    else { throw .keyFile(bundlePath, reason: "cannot be made: a name has letters, digits, - and _ only") }
+    else { throw .keyFile(bundlePath, reason: "cannot be created: a name may contain only letters, digits, - and _") }
     guard !FileManager.default.fileExists(atPath: bundlePath), !FileManager.default.fileExists(atPath: publicPath)
     else {
       throw .keysExist(bundlePath)
@@ -92,7 +92,7 @@ public struct KeyStore: Sendable {
 
   static func malformed(_ path: String) -> MessagingError {
     .keyFile(
-      path, reason: "is malformed: it must hold one key of \(Z85.characters) characters; make the keys anew")
+      path, reason: "is malformed: it must hold one key of \(Z85.characters) characters; create new keys")
   }
 }
 
@@ -122,7 +122,7 @@ public struct KeyBundle: Sendable, Equatable {
       let secret = CurveSecretKey(z85: field("secret", lines[3])), secret.publicKey == client
     else {
       throw .keyFile(
-        path, reason: "is malformed: it is no bundle of a coordinator's keys/worker.bundle; copy that again")
+        path, reason: "is malformed: it is not a key bundle; copy the coordinator's keys/worker.bundle again")
     }
     return KeyBundle(
       clientSecurity: ClientSecurity(serverPublicKey: server, keyPair: CurveKeyPair(secretKey: secret)))

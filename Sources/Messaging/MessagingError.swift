@@ -18,14 +18,15 @@ public enum MessagingError: Error, Sendable, Equatable, CustomStringConvertible 
   /// One sentence that says what was found and what to do.
   public var description: String {
     switch self {
-    case .addressInUse(let address): "another program listens at \(address); stop it or choose another address"
+    case .addressInUse(let address):
+      "address already in use: \(address); stop the other program or choose another address"
     case .badAddress(let address, let reason):
-      "\(address) cannot be used as an address (\(reason)); give tcp://ADDRESS:PORT or ipc://PATH"
+      "\(address) is not a usable address (\(reason)); give tcp://ADDRESS:PORT or ipc://PATH"
     case .invalidMessage(let error): "the message cannot be sent: \(error)"
     case .closed: "the endpoint was closed"
     case .keyFile(let path, let reason): "the key file \(path) \(reason)"
     case .keysExist(let folder):
-      "\(folder) holds keys already; choose another folder, or remove that one to revoke them"
+      "\(folder) already holds keys; choose another folder, or remove this one to revoke them"
     case .system(let call, let reason): "\(call) failed: \(reason)"
     }
   }

@@ -128,7 +128,7 @@ public final class RouterEndpoint: Sendable {
       guard let message else { return nil }
       // Nobody gets in without a name from the gatekeeper.
       guard let sender = admissions.sender(message.sender) else {
-        throw .system(call: "zmq_msg_gets", reason: "the installed libzmq does not tell who sent a message")
+        throw .system(call: "zmq_msg_gets", reason: "the installed libzmq does not identify a message's sender")
       }
       sender.meter?.add(message.wireBytes)
       // What a key sent before it was revoked, and its connection closed, may still be on its way.

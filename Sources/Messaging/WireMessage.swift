@@ -129,11 +129,11 @@ public enum WireError: Error, Sendable, Equatable, CustomStringConvertible {
   /// One sentence that says what was found.
   public var description: String {
     switch self {
-    case .malformed: "the bytes are no message of Gauntlet's protocol"
+    case .malformed: "the bytes are not a message of Gauntlet's protocol"
     case .version(let found, let expected):
-      "the peer speaks protocol \(found), this program \(expected); use the same version of gauntlet on all machines"
-    case .unknownKind: "the message is of a kind that this version does not know"
-    case .field(let name, let found, let allowed): "the message's \(name) is \(found), allowed is \(allowed)"
+      "protocol mismatch: the peer speaks version \(found), this program \(expected); use the same version of gauntlet on all machines"
+    case .unknownKind: "the message's kind is unknown to this version"
+    case .field(let name, let found, let allowed): "the message's \(name) is \(found); allowed: \(allowed)"
     }
   }
 }

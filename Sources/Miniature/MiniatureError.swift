@@ -20,13 +20,13 @@ public enum MiniatureError: Error, Equatable, CustomStringConvertible {
       least one validation image
       """
     case .notADataSet(let path):
-      "\(path) holds files that are no drawn data set; give a new or an empty folder"
+      "\(path) holds files that are not a drawn data set; give a new or an empty folder"
     case .otherDataSet(let path, let options):
       "\(path) holds the data set of seed \(options.seed) with \(options.validationImages) images; give another folder, or "
-        + "take this one away"
+        + "remove this one"
     case .otherFiles(let path, let names):
-      "\(path) holds other files beside a data set (\(names.prefix(3).joined(separator: ", "))); give another folder, or "
-        + "take them away"
+      "\(path) holds other files besides a data set (\(names.prefix(3).joined(separator: ", "))); give another folder, or "
+        + "remove them"
     case .cannotWrite(let path, let reason):
       "cannot write \(path): \(reason); check the folder's permissions and the free space"
     }

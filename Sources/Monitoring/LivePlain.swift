@@ -37,9 +37,9 @@ struct LivePlain {
       case .starting: "Starting"
       case .running: "Running"
       case .paused: "Paused: no worker is connected"
-      case .ending: "Ending: what workers have finished is recorded"
+      case .ending: "Stopping: recording what workers have finished"
       case .done: "Done"
-      case .stopped: "Stopped before its work was done"
+      case .stopped: "Stopped before finishing"
       }
     return words + (moment.reason.map { ": \($0)" } ?? "")
   }
@@ -48,7 +48,7 @@ struct LivePlain {
     var words = "\(status.total.recordedImages) of \(status.total.images) images"
     if let rate = status.imagesPerSecond { words += String(format: ", %.1f a second", rate) }
     if let left = status.secondsLeft, left > 0, left < 1e9 { words += ", about \(Int(left / 60) + 1) min left" }
-    if let last = status.lastRecord { words += "; the last result came \(Int(max(0, now - last))) s before this" }
+    if let last = status.lastRecord { words += "; last result \(Int(max(0, now - last))) s earlier" }
     return words
   }
 
@@ -60,7 +60,7 @@ struct LivePlain {
       }
       return "<tr><th scope=\"row\">\(Self.escaped(name))</th>\(values.joined())</tr>"
     }
-    return "<table><caption>Done, and right answers so far</caption><tr><td></td>\(head)</tr>\(rows.joined())</table>"
+    return "<table><caption>Done, and correct answers so far</caption><tr><td></td>\(head)</tr>\(rows.joined())</table>"
   }
 
   private static func words(for cell: LiveLayout.Cell) -> String {

@@ -147,7 +147,7 @@ extension LiveText {
   func failures(_ moment: LiveMoment) -> [Failure] {
     let troubles = (moment.status?.troubles ?? []).map { trouble in
       Failure(
-        what: "worker cannot read what its shards need", place: trouble.worker,
+        what: "worker cannot read the data or model of its shards", place: trouble.worker,
         reason: trouble.reason + (trouble.count > 1 ? " (\(trouble.count) times)" : ""), time: trouble.time)
     }
     let shards = (moment.status?.recentErrors ?? []).filter { $0.kind != "troubled" }.map { error in

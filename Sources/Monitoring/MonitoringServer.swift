@@ -101,7 +101,7 @@ public final class MonitoringServer: Sendable {
 
   package init(at place: Place, option: String = "--metrics", limits: Limits, _ contents: Contents) throws {
     guard (try? SocketAddress(ipAddress: place.address, port: 0)) != nil else {
-      throw CannotListen(description: "\(option) \(place.address) is no IP address")
+      throw CannotListen(description: "\(option) \(place.address) is not an IP address")
     }
     let thread = EventThread()
     let loop = thread.loop

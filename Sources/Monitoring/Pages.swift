@@ -69,7 +69,7 @@ struct Pages {
     case "/healthz":
       let isHealthy = contents.isHealthy()
       return .page(
-        isHealthy ? Page(.ok, "ok\n") : Page(.serviceUnavailable, "the coordinator does not turn\n"))
+        isHealthy ? Page(.ok, "ok\n") : Page(.serviceUnavailable, "the coordinator is not responding\n"))
     case "/", "/events", "/live.css", "/live.js": return live(path, uri, host)
     default: return .page(missing)
     }
@@ -78,7 +78,9 @@ struct Pages {
   private var missing: Page {
     let paths = (contents.live == nil ? [] : ["/"]) + (contents.metrics == nil ? [] : ["/metrics"]) + ["/healthz"]
     return Page(
-      .notFound, paths.count == 1 ? "there is \(paths[0])\n" : "there are \(paths.joined(separator: " and "))\n")
+      .notFound,
+      paths.count == 1
+        ? "not found; there is \(paths[0])\n" : "not found; there are \(paths.joined(separator: " and "))\n")
   }
 
   private mutating func live(_ path: Substring, _ uri: String, _ host: String?) -> Answer {
@@ -88,8 +90,8 @@ struct Pages {
     if path == "/live.js" { return .page(file(LiveFiles.script, "text/javascript; charset=utf-8")) }
     switch access.refusal(uri: uri, host: host) {
     case .missing?:
-      return .page(Page(.unauthorized, "this page has a token, which the address has that gauntlet printed\n"))
-    case .wrong?: return .page(Page(.forbidden, "the token is another run's; gauntlet status prints the address\n"))
+      return .page(Page(.unauthorized, "this page needs a token; open the address that gauntlet printed\n"))
+    case .wrong?: return .page(Page(.forbidden, "wrong token; gauntlet status prints the address\n"))
     case .foreign?: return .page(Page(.forbidden, "ask for this page by localhost or an IP address\n"))
     case nil: break
     }

@@ -37,9 +37,9 @@ public enum PrometheusText {
     }
     text.family("gauntlet_images", .gauge, "Images of all shards.")
     text.sample("gauntlet_images", [], Double(status.total.images))
-    text.family("gauntlet_images_recorded_total", .counter, "Images of the shards whose result is on disk.")
+    text.family("gauntlet_images_recorded_total", .counter, "Images of shards whose results are on disk.")
     text.sample("gauntlet_images_recorded_total", [], Double(status.total.recordedImages))
-    text.family("gauntlet_images_set_aside", .gauge, "Images without a result that nobody is to compute any more.")
+    text.family("gauntlet_images_set_aside", .gauge, "Images without a result that will not be computed any more.")
     text.sample("gauntlet_images_set_aside", [], Double(status.total.setAsideImages + status.total.failedImages))
     text.family("gauntlet_workers_busy", .gauge, "Workers that have a shard.")
     text.sample("gauntlet_workers_busy", [], Double(status.workers.count))

@@ -154,7 +154,7 @@ final class Visitor: ChannelInboundHandler {
     }
     let length = head.headers.first(name: "Content-Length").map { $0 == "0" } ?? true
     guard length, !head.headers.contains(name: "Transfer-Encoding") else {
-      return answer(Page(.payloadTooLarge, "a request has no body here\n"), head, isLast: true, context)
+      return answer(Page(.payloadTooLarge, "request bodies are not accepted\n"), head, isLast: true, context)
     }
     switch visitors.pages.answer(head.uri, host: head.headers.first(name: "Host")) {
     case .page(let page): answer(page, head, isLast: !head.isKeepAlive, context)
@@ -165,7 +165,7 @@ final class Visitor: ChannelInboundHandler {
   /// States of the run from now on; the answer has no end.
   private func beginStream(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     guard visitors.hasRoomForViewer else {
-      return answer(Page(.serviceUnavailable, "too many watch this run already\n"), head, isLast: true, context)
+      return answer(Page(.serviceUnavailable, "too many viewers are watching this run\n"), head, isLast: true, context)
     }
     guard head.method == .GET, let opening = visitors.pages.frames?.opening() else {
       return answer(Page(.ok, mediaType: Self.stream, ""), head, isLast: true, context)

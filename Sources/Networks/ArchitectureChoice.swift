@@ -44,7 +44,7 @@ extension Checkpoint {
     else { return nil }
     return
       "the checkpoint is taken as \(name), as the manifest says, but \(reason) it is \(choice.architecture.name), whose "
-      + "pictures may be prepared otherwise"
+      + "pictures may be prepared differently"
   }
 
   /// The one whose name, or else whose family's name, a text holds.

@@ -31,7 +31,7 @@ extension Checkpoint {
     if let other = architecture.lookalikes.first(where: { twin in names.contains { $0.contains(twin) } }) {
       throw .foreign(
         file: path,
-        what: "by its name a \(other), whose tensors are called like those of \(architecture.name) but which computes "
+        what: "by its name a \(other), whose tensors are named like those of \(architecture.name) but which computes "
           + "otherwise",
         advice: "export it to ONNX, or, if it is a \(architecture.name), rename it")
     }

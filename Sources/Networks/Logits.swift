@@ -5,9 +5,9 @@ public enum Logits {
   public static func problem(in logits: some Collection<Float>) -> String? {
     var largest = -Float.infinity
     for logit in logits {
-      if logit.isNaN { return "logits that are NaN: its weights or its arithmetic overflow" }
+      if logit.isNaN { return "NaN logits: its weights or its arithmetic overflow" }
       largest = max(largest, logit)
     }
-    return largest.isFinite || logits.isEmpty ? nil : "logits that are infinite: its weights or its arithmetic overflow"
+    return largest.isFinite || logits.isEmpty ? nil : "infinite logits: its weights or its arithmetic overflow"
   }
 }

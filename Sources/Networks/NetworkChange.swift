@@ -21,7 +21,8 @@ public enum NetworkChangeError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noSuchBlock(let path): "the network has no block \(path)"
-    case .changesShape(let path): "the block \(path) cannot be left out: it changes the shape of what it takes"
+    case .changesShape(let path):
+      "the block \(path) cannot be left out: its output has a different shape from its input"
     }
   }
 }

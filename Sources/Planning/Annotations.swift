@@ -13,7 +13,7 @@ extension Plan {
         throw ManifestError(
           file: file, line: nil, column: nil,
           problem: "the labels with the key real of \(benchmark.name) name the class \(largest), but \(model.name) has "
-            + "\(model.classCount) outputs; take the key away, or evaluate the model in a run of its own")
+            + "\(model.classCount) outputs; remove the key, or evaluate the model in a separate run")
       }
     }
   }

@@ -8,7 +8,7 @@ public enum ArchivedPlanError: Error, Equatable, CustomStringConvertible {
   /// What was found.
   public var description: String {
     switch self {
-    case .otherVersion(let version): "its plan is of version \(version), which this gauntlet does not know"
+    case .otherVersion(let version): "its plan has version \(version), which this gauntlet does not support"
     case .unfit(let reason): "its plan cannot be used: \(reason)"
     }
   }

@@ -14,7 +14,7 @@ extension Plan {
         ManifestError(file: file, line: nil, column: nil, problem: "\(benchmark.name) \(problem)")
       }
       guard benchmark.isScored else {
-        throw refused("has scored: false, but attacks need to know what images show; take the key away")
+        throw refused("has scored: false, but attacks need the images' labels; remove the key")
       }
       for model in manifest.models where benchmark.evaluates(model.name) {
         guard model.classCount >= attack.leastClasses else {
@@ -44,7 +44,7 @@ extension Plan {
         do throws(GradientError) { try architecture?.checkGradient() } catch {
           throw ManifestError(
             file: file, line: nil, column: nil,
-            problem: "\(benchmark.name) cannot ask \(model.name) what is salient: \(error)")
+            problem: "\(benchmark.name) cannot take saliency from \(model.name): \(error)")
         }
       }
     }

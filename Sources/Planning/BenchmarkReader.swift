@@ -42,11 +42,11 @@ extension ManifestReader {
     }
     let path = try existing(node, folder: false)
     guard let bytes = try? FileTree.contents(of: path), let text = String(validating: bytes, as: UTF8.self) else {
-      throw node.failure("\(path) is no text that lists images")
+      throw node.failure("\(path) is not a text file that lists images")
     }
     let names = ImageSample.names(in: text)
     guard (1...1_000_000).contains(names.count) else {
-      throw node.failure("\(path) lists \(names.count) images, but must list from 1 to 1000000, one a line")
+      throw node.failure("\(path) lists \(names.count) images, but must list from 1 to 1000000, one per line")
     }
     return ImageSample(names: names)
   }
@@ -163,7 +163,7 @@ extension ManifestReader {
       let path = try existing(node, folder: false)
       guard let bytes = try? FileTree.contents(of: path),
         let list = try? JSONDecoder().decode([String].self, from: Data(bytes))
-      else { throw node.failure("\(path) is no JSON list of class names") }
+      else { throw node.failure("\(path) is not a JSON list of class names") }
       names = list
     }
     guard !names.isEmpty, Set(names.map { ExactText($0) }).count == names.count else {

@@ -15,7 +15,7 @@ extension Plan {
           problem: "\(model.name) cannot be scored on \(benchmark.name): "
             + scoring.assumption.replacing("not scored: ", with: "")
             + "; list the folders in the order of the outputs with the benchmark's key classes, or write scored: false "
-            + "to have its logits only")
+            + "to record only its logits")
       }
     }
   }
@@ -47,8 +47,8 @@ extension ImageListing {
     let rest = sorted.dropFirst(5)
     return sorted.prefix(5).map { reason, found in
       found.count == 0
-        ? "\(found.example) is passed over: \(reason)"
-        : "\(found.count) of \(filesFound) files are left out, as \(found.example): \(reason)"
-    } + (rest.isEmpty ? [] : ["\(rest.reduce(0) { $0 + $1.value.count }) files are left out for other reasons"])
+        ? "\(found.example) is ignored: \(reason)"
+        : "\(found.count) of \(filesFound) files are omitted, such as \(found.example): \(reason)"
+    } + (rest.isEmpty ? [] : ["\(rest.reduce(0) { $0 + $1.value.count }) files are omitted for other reasons"])
   }
 }

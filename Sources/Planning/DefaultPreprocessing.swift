@@ -11,7 +11,8 @@ extension Architecture {
   public func recipeNote(for chosen: Preprocessing) -> String? {
     guard chosen == defaultPreprocessing else { return nil }
     if name == Architecture.onnxName {
-      return "an ONNX file does not say how its pictures are prepared; this is the usual way, which may not be its own"
+      return
+        "an ONNX file does not say how its pictures are prepared; this is the usual preparation, which may be wrong for it"
     }
     if let twin, let other = Architecture.named(twin)?.defaultPreprocessing {
       return "\(twin) has the same parameters, but mean \(other.mean.summary), std \(other.std.summary)"

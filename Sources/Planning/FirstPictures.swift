@@ -50,7 +50,7 @@ struct FirstPictures {
       }
     }
     throw PlanningError.undecodable(
-      benchmark: benchmark.name, place: place, tried: tried, reason: reason.map { "\($0)" } ?? "it holds none")
+      benchmark: benchmark.name, place: place, tried: tried, reason: reason.map { "\($0)" } ?? "there are none")
   }
 
   private func size(of file: String) throws -> PictureSize {
@@ -80,7 +80,7 @@ extension Plan {
       return "\(shown.joined(separator: " and ")): \(steps), since the network takes \(input)"
     }
     return sizes.count == 1
-      ? "\(input): taken as they are" : "\(input): taken as they are; those of another size: \(steps)"
+      ? "\(input): taken as they are" : "\(input): taken as they are; those of a different size: \(steps)"
   }
 
   /// What people should know of a run before it starts: how pictures are prepared, a line or two a model.
@@ -140,12 +140,12 @@ public enum PlanningError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .undecodable(let benchmark, let place, let tried, let reason):
       "\(benchmark) cannot be evaluated: none of the first \(tried) pictures below \(place) can be decoded, the first "
-        + "because \(reason.prefix(200)); mend the data, or take the benchmark or condition from the manifest"
+        + "because \(reason.prefix(200)); repair the data, or remove the benchmark or condition from the manifest"
     case .misfit(let model, let takes, let benchmark, let made):
       "\(model) takes images of \(takes), but those of \(benchmark) would be \(made); export the network for square "
-        + "images, or take the benchmark from the manifest"
+        + "images, or remove the benchmark from the manifest"
     case .unknown(let model, let architecture):
-      "\(model) is of the architecture \(architecture), which this program does not know; see gauntlet models"
+      "\(model) has the unknown architecture \(architecture); see gauntlet models"
     }
   }
 }

@@ -34,7 +34,7 @@ extension Plan {
             ? "\(benchmark.name) leaves out \(blocks), but \(model.name) has \(candidates) that can be left out; ask for "
               + "fewer with the key removed"
             : "\(benchmark.name) draws more sets of \(blocks) than the \(wrong.sets(of: candidates)) that \(model.name) has of "
-              + "its \(candidates); ask for as many with the key draws")
+              + "its \(candidates); lower the key draws to that")
       }
     }
   }

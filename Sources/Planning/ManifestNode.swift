@@ -21,10 +21,10 @@ struct ManifestNode {
     var result: [String: ManifestNode] = [:]
     for (key, value) in mapping {
       let place = ManifestNode(node: key, file: file, path: path)
-      guard let name = key.string else { throw place.failure("a key of \(path) is not text") }
+      guard let name = key.string else { throw place.failure("\(path) has a key that is not text") }
       guard known.contains(name) else {
         throw place.failure(
-          "unknown key \"\(name)\" in \(path); it takes \(known.sorted().joined(separator: ", "))"
+          "unknown key \"\(name)\" in \(path); known keys: \(known.sorted().joined(separator: ", "))"
             + Self.suggestion(for: name, among: known))
       }
       let child = ManifestNode(node: value, file: file, path: path == "the manifest" ? name : "\(path).\(name)")
@@ -53,7 +53,7 @@ struct ManifestNode {
   func integer(in range: ClosedRange<Int>) throws -> Int {
     // With colons it would be a number of base 60, which the parser adds up whatever its size.
     guard case .scalar(let scalar) = node, !scalar.string.contains(":"), let value = node.int else {
-      throw failure("\(path) must be a whole number")
+      throw failure("\(path) must be an integer")
     }
     guard range.contains(value) else {
       throw failure("\(path) is \(value), but must be from \(range.lowerBound) to \(range.upperBound)")
@@ -67,7 +67,7 @@ struct ManifestNode {
       throw failure("\(path) must be a number")
     }
     guard value > low, value <= high else {
-      throw failure("\(path) is \(value), but must be above \(low) and at most \(high)")
+      throw failure("\(path) is \(value), but must be greater than \(low) and at most \(high)")
     }
     return value
   }
@@ -79,7 +79,7 @@ struct ManifestNode {
       let found = node.float ?? .nan
       if high == 1, found > 1, found < 256, found == found.rounded() {
         throw failure(
-          "\(path) is \(found), but must be above \(low) and at most \(high); of a picture's 255 levels, \(Int(found)) are "
+          "\(path) is \(found), but must be greater than \(low) and at most \(high); of a picture's 255 levels, \(Int(found)) are "
             + "\(Int(found))/255")
       }
       return try number(above: low, upTo: high)
@@ -90,7 +90,7 @@ struct ManifestNode {
     }
     let value = numbers[0] / numbers[1]
     guard value > low, value <= high else {
-      throw failure("\(path) is \(try text()), but must be above \(low) and at most \(high)")
+      throw failure("\(path) is \(try text()), but must be greater than \(low) and at most \(high)")
     }
     return value
   }
@@ -115,7 +115,7 @@ struct ManifestNode {
       $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_.+".unicodeScalars.contains($0))
     }
     guard allowed, !name.hasPrefix("."), name.utf8.count <= 100 else {
-      throw failure("\(path) is \"\(name)\", but may hold only ASCII letters, digits, - _ + and ., at most 100")
+      throw failure("\(path) is \"\(name)\", but may contain only ASCII letters, digits, - _ + and ., at most 100")
     }
     return name
   }

@@ -31,7 +31,7 @@ public struct ManifestReader {
   /// - Throws: `ManifestError` where it cannot be read, is no text or too long.
   public func contents() throws -> String {
     guard let handle = FileHandle(forReadingAtPath: file) else {
-      throw ManifestError(file: file, line: nil, column: nil, problem: "there is no such manifest, or it is unreadable")
+      throw ManifestError(file: file, line: nil, column: nil, problem: "no such manifest, or permission denied")
     }
     defer { try? handle.close() }
     let data: Data
@@ -80,7 +80,7 @@ public struct ManifestReader {
     guard AliasBound.allows(text) else {
       throw ManifestError(
         file: file, line: nil, column: nil,
-        problem: "its aliases (*NAME) stand for too much; write out what they stand for")
+        problem: "its aliases (*NAME) expand to too much; write out their contents")
     }
     do {
       if let node = try Yams.compose(yaml: text) { return node }
@@ -88,13 +88,13 @@ public struct ManifestReader {
       switch error {
       case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
         .composer(_, let problem, let mark, _):
-        throw ManifestError(file: file, line: mark.line, column: mark.column, problem: "not YAML: \(problem)")
+        throw ManifestError(file: file, line: mark.line, column: mark.column, problem: "not valid YAML: \(problem)")
       case .duplicatedKeysInMapping(let duplicates, let context):
         let key = duplicates.first ?? ""
         throw ManifestError(
           file: file, line: secondLine(of: key, in: text, from: context.mark.line), column: context.mark.column,
           problem: "duplicate key \"\(key)\"; remove one")
-      default: throw ManifestError(file: file, line: nil, column: nil, problem: "not YAML: \(error.sentence)")
+      default: throw ManifestError(file: file, line: nil, column: nil, problem: "not valid YAML: \(error.sentence)")
       }
     }
     throw ManifestError(file: file, line: 1, column: 1, problem: "is empty; see docs/manifest.md for an example")
@@ -112,14 +112,14 @@ public struct ManifestReader {
   func required(
     _ key: String, in keys: [String: ManifestNode], of parent: ManifestNode
   ) throws -> ManifestNode {
-    guard let node = keys[key] else { throw parent.failure("\(parent.path) lacks the key \"\(key)\"") }
+    guard let node = keys[key] else { throw parent.failure("\(parent.path): missing key \"\(key)\"") }
     return node
   }
 
   func refuseTwins(_ names: [String], what: String, in node: ManifestNode) throws {
     var seen = Set<String>()
     for name in names where !seen.insert(name).inserted {
-      throw node.failure("two \(what)s are named \"\(name)\"; give one another name with the key \"name\"")
+      throw node.failure("duplicate \(what) name \"\(name)\"; rename one with the key \"name\"")
     }
   }
 
@@ -162,7 +162,7 @@ extension ManifestReader {
     if isPython { return try pythonModel(node, keys) }
     for key in ["callable", "classes"] {
       guard let found = keys[key] else { continue }
-      throw found.failure("\(found.path) is for models that Python computes; add engine: python, or take it away")
+      throw found.failure("\(found.path) is only for models computed by Python; add engine: python, or remove it")
     }
     let checkpointNode = try required("checkpoint", in: keys, of: node)
     let checkpoint = try existing(checkpointNode, folder: false)
@@ -195,10 +195,10 @@ extension ManifestReader {
   private func modelName(_ name: String, _ node: ManifestNode) throws -> String {
     guard !ArchiveNames.reserved.contains(name) else {
       throw node.failure(
-        "a model cannot be named \"\(name)\", as a group of the archive is; give it another name with the key \"name\"")
+        "a model cannot be named \"\(name)\", the name of a group of the archive; rename it with the key \"name\"")
     }
     guard name != "gradient" else {
-      throw node.failure("a model cannot be named \"gradient\", which the key saliency takes for a word")
+      throw node.failure("a model cannot be named \"gradient\", which has another meaning under the key saliency")
     }
     return name
   }
@@ -216,7 +216,7 @@ extension ManifestReader {
       }
     }
     guard let node else {
-      guard isONNX else { throw model.failure("\(model.path) lacks the key \"architecture\"") }
+      guard isONNX else { throw model.failure("\(model.path): missing key \"architecture\"") }
       return try told()
     }
     let word = try node.text()
@@ -224,16 +224,16 @@ extension ManifestReader {
       let named: Architecture? = try node.choice(
         Architecture.all.map { (word: $0.name, value: $0) } + [(word: Architecture.onnxName, value: nil)])
       if let named { return named }
-      guard isONNX else { throw node.failure("\(node.path) is onnx, but \(checkpoint) is no ONNX model") }
+      guard isONNX else { throw node.failure("\(node.path) is onnx, but \(checkpoint) is not an ONNX model") }
       return try told()
     }
     guard let plain = Architecture.named(String(word[..<at])) else {
       throw node.failure(
-        "\(node.path) is \"\(word.prefix(60))\", which is no architecture; gauntlet models lists those that there are")
+        "\(node.path) is \"\(word.prefix(60))\", which is not a known architecture; see gauntlet models")
     }
     guard let resized = Int(word[word.index(after: at)...]).flatMap(plain.resized) else {
       throw node.failure(
-        "\(node.path) is \"\(word)\", but \(plain.name) takes no images of that side; convolutional networks take any "
+        "\(node.path) is \"\(word)\", but \(plain.name) does not take images of that size; convolutional networks take any side "
           + "from 16 to 2048 pixels, ViT multiples of its patch")
     }
     return resized

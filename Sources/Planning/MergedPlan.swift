@@ -14,15 +14,15 @@ public enum MergeError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .seeds(let first, let second):
-      "what is drawn at random was drawn from seed \(first) in one and from seed \(second) in the other, so that models saw "
-        + "different pictures; evaluate both from one seed"
+      "random draws used seed \(first) in one and seed \(second) in the other, so models saw "
+        + "different pictures; evaluate both with the same seed"
     case .differing(let what, let name, let differences):
-      "the \(what) \(name) is not the same in both: \(differences.prefix(3).joined(separator: "; "))"
+      "the \(what) \(name) differs between them: \(differences.prefix(3).joined(separator: "; "))"
         + (differences.count > 3 ? "; and \(differences.count - 3) more differences" : "")
-        + "; one of the two needs another name in its manifest"
+        + "; rename one of the two in its manifest"
     case .otherValues(let group, let condition, let images, let first, let second):
       "\(first) and \(second) both hold \(group), condition \(condition), images \(images.lowerBound) to "
-        + "\(images.upperBound - 1), but not with the same values; gauntlet verify tells which is damaged, if one is"
+        + "\(images.upperBound - 1), but with different values; gauntlet verify tells whether one is damaged"
     }
   }
 }

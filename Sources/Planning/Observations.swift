@@ -110,10 +110,10 @@ extension Plan {
     for benchmark in manifest.benchmarks where benchmark.observed == .transferredLogits {
       let problem: String? =
         if manifest.models.count < 2 {
-          "transfers images from model to model, but there is one model; name another one, or take transfer away"
+          "transfers images from model to model, but there is only one model; add another, or remove the key transfer"
         } else if let other = zip(manifest.models, inputs).first(where: { $0.1 != inputs[0] }) {
           "transfers images from model to model, but \(manifest.models[0].name) takes images of \(inputs[0]) and "
-            + "\(other.0.name) of \(other.1); evaluate models of one size in a run"
+            + "\(other.0.name) of \(other.1); a run must have models of one size"
         } else {
           nil
         }
@@ -181,7 +181,7 @@ extension Plan {
           throw ManifestError(
             file: file, line: nil, column: nil,
             problem:
-              "\(benchmark.name) cannot observe \(model.name): \(error); name those that it is for, as in "
+              "\(benchmark.name) cannot observe \(model.name): \(error); list the models that it is for, as in "
               + "models: [\(manifest.models.first { $0.name != model.name }?.name ?? "NAME")]"
           )
         }

@@ -17,5 +17,5 @@ extension Observed {
     }
   }
 
-  private static let overflow = "numbers within it that are NaN or infinite: its weights or its arithmetic overflow"
+  private static let overflow = "NaN or infinite internal values: its weights or its arithmetic overflow"
 }

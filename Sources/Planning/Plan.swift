@@ -187,7 +187,7 @@ extension Plan {
   public init(archived texts: [(name: String, text: String)]) throws {
     func decode<Value: Decodable>(_ name: String) throws -> Value {
       guard let text = texts.first(where: { $0.name == name })?.text else {
-        throw ArchivedPlanError.unfit("it lacks \(name)")
+        throw ArchivedPlanError.unfit("\(name) is missing")
       }
       do { return try JSONDecoder().decode(Value.self, from: Data(text.utf8)) } catch {
         throw ArchivedPlanError.unfit("\(name): \(error.sentence)")
@@ -199,11 +199,11 @@ extension Plan {
     let listings: [ImageListing] = try stored.listingDigests.map { digest in
       let listing: ImageListing = try decode(digest)
       guard listing.planDigest == digest, listing.isConsistent else {
-        throw ArchivedPlanError.unfit("a listing does not hold together")
+        throw ArchivedPlanError.unfit("a listing is inconsistent")
       }
       return listing
     }
-    guard stored.isConsistent else { throw ArchivedPlanError.unfit("it lacks what a model or benchmark needs") }
+    guard stored.isConsistent else { throw ArchivedPlanError.unfit("it lacks data that a model or benchmark needs") }
     self.init(
       runID: stored.runID, manifest: stored.manifest, manifestText: "", listings: listings, stamps: .made([]),
       inputs: stored.inputs, pictures: stored.pictures, shapes: stored.shapes, created: stored.created)
@@ -224,12 +224,12 @@ extension Plan {
       let path = folder.listing(of: benchmark.name)
       let listing: ImageListing = try decode(path)
       guard listing.planDigest == digest, listing.paths.count == listing.labels.count else {
-        throw RunFolderError.damaged(path, reason: "its digest is not the one in plan.json")
+        throw RunFolderError.damaged(path, reason: "its digest does not match plan.json")
       }
       listings.append(listing)
     }
     guard stored.isConsistent, stored.stampDigests.count == listings.count else {
-      throw RunFolderError.damaged(folder.plan, reason: "it lacks what a model or benchmark needs")
+      throw RunFolderError.damaged(folder.plan, reason: "it lacks data that a model or benchmark needs")
     }
     let text = (try? String(contentsOfFile: folder.manifest, encoding: .utf8)) ?? ""
     return Plan(

@@ -29,7 +29,7 @@ enum PlannedStamps: Sendable {
       let file = files[benchmark]
       guard let data = FileManager.default.contents(atPath: file.path), FileDigest.sha256(of: data) == file.sha256,
         let stamps = DataStamps(decoding: data)
-      else { throw RunFolderError.damaged(file.path, reason: "its digest is not the one in plan.json") }
+      else { throw RunFolderError.damaged(file.path, reason: "its digest does not match plan.json") }
       return stamps
     }
   }

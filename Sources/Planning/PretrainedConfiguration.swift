@@ -75,6 +75,6 @@ struct PretrainedConfigurationError: Error, CustomStringConvertible {
   let found: String
 
   var description: String {
-    "\(path.plain) has \(key) \(found.plain(atMost: 60)), which is not done here; write the model's preprocess, or take the file away"
+    "\(path.plain) has \(key) \(found.plain(atMost: 60)), which is not supported; give the model a preprocess key, or remove the file"
   }
 }

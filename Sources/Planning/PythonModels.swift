@@ -60,7 +60,7 @@ extension ManifestReader {
   func pythonModel(_ node: ManifestNode, _ keys: [String: ManifestNode]) throws -> ModelSpecification {
     for key in ["architecture", "precision", "gemm"] {
       guard let found = keys[key] else { continue }
-      throw found.failure("\(found.path) is for models that gauntlet computes; take it away, or engine: python")
+      throw found.failure("\(found.path) is only for models computed by gauntlet; remove it, or remove engine: python")
     }
     let callable = try required("callable", in: keys, of: node).text()
     guard callable.utf8.count <= 1_000 else { throw node.failure("\(node.path).callable is longer than 1000 bytes") }
@@ -105,12 +105,12 @@ extension Plan {
         let others = manifest.models.filter { $0.python == nil }.map(\.name)
         let advice =
           benchmark.observed == .transferredLogits
-          ? "evaluate that in a run of the others"
-          : "name those that it is for, as in models: [\(others.isEmpty ? "NAME" : others.joined(separator: ", "))]"
+          ? "evaluate it in a run of the other models"
+          : "list the models that it is for, as in models: [\(others.isEmpty ? "NAME" : others.joined(separator: ", "))]"
         throw ManifestError(
           file: file, line: nil, column: nil,
           problem:
-            "\(benchmark.name) \(need), but \(model.name) is computed by Python, which gives logits alone; \(advice)")
+            "\(benchmark.name) \(need), but \(model.name) is computed by Python, which gives only logits; \(advice)")
       }
     }
   }
@@ -124,7 +124,7 @@ extension Plan {
   /// What whoever starts the run must do for models that Python computes: a sentence for each.
   public func pythonAdvice(folder: String) -> [String] {
     pythonModels.map { name in
-      "\(name) waits for workers that have it: in Python, gauntlet.work(\"\(folder)\", model=..., name=\"\(name)\")"
+      "\(name) needs workers of its own: in Python, gauntlet.work(\"\(folder)\", model=..., name=\"\(name)\")"
     }
   }
 }
@@ -141,7 +141,7 @@ extension BenchmarkDefinition {
     for condition in conditions {
       if condition.attack != nil { return "attacks networks" }
       if condition.lesion != nil { return "leaves blocks out of networks" }
-      if condition.asksNetworks { return "asks networks what is salient" }
+      if condition.asksNetworks { return "takes saliency from networks" }
     }
     return nil
   }

@@ -79,11 +79,11 @@ public struct RunFolder: Sendable, Hashable {
     var above = path
     var status = stat()
     while stat(above, &status) != 0 {
-      guard errno == ENOENT, above.count > 1 else { throw FileError("make the folder", path) }
+      guard errno == ENOENT, above.count > 1 else { throw FileError("create the folder", path) }
       above = DurableFile.folder(of: above)
     }
-    guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError("make the folder", path, code: ENOTDIR) }
-    guard access(above, W_OK | X_OK) == 0 else { throw FileError("make the folder", path) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError("create the folder", path, code: ENOTDIR) }
+    guard access(above, W_OK | X_OK) == 0 else { throw FileError("create the folder", path) }
   }
 
   /// Makes the run folder, mode 0700; one that is there must be private.
@@ -124,7 +124,7 @@ extension RunFolder {
   /// Refuses to plan in a folder in which others' files lie: a run would overwrite them, or sit among them.
   ///
   /// A folder that is empty or not there is free, and so is one that holds nothing but the manifest, or what a planning
-  /// left that was cut short.
+  /// left that was truncated.
   ///
   /// - Throws: `RunFolderError.othersFiles`, or `FileError` where the folder may not be looked into.
   public func requireFree(for manifestText: String) throws {
@@ -158,7 +158,7 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   case otherVersion(String, found: Int, own: Int)
   /// There are parts, but no ledger that tells of them.
   case lostLedger(String)
-  /// The folder holds a run of another manifest, which differs so.
+  /// The folder holds a run of a different manifest, which differs so.
   case otherManifest(String, differences: [String])
   /// The folder's run is the one whose results it was to take over.
   case sameRun(String)
@@ -179,27 +179,28 @@ public enum RunFolderError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notARun(let path): "\(path) holds no run (no plan.json); start one with gauntlet run MANIFEST --run \(path)"
-    case .damaged(let path, let reason): "\(path) is damaged: \(reason); restore it, or start the run anew elsewhere"
+    case .damaged(let path, let reason):
+      "\(path) is damaged: \(reason); restore it, or start a new run in another folder"
     case .otherVersion(let path, let found, let own):
-      "\(path) is of version \(found), and this program is of version \(own); finish the run with the program that began it, "
-        + "or start another run"
-    case .lostLedger(let path): "\(path) has parts but no ledger; gauntlet mend \(path) makes another from them"
+      "\(path) has version \(found), but this program supports version \(own); finish the run with the program that started it, "
+        + "or start a new run"
+    case .lostLedger(let path): "\(path) has parts but no ledger; gauntlet mend \(path) rebuilds it from them"
     case .otherManifest(let path, let differences):
-      "\(path) holds a run of another manifest: \(Self.few(differences, separator: "; ")). Go on with gauntlet resume "
+      "\(path) holds a run of a different manifest: \(Self.few(differences, separator: "; ")). Continue it with gauntlet resume "
         + "\(path), or choose another --run folder"
     case .sameRun(let path):
-      "\(path) holds the very run whose results were to be added to; choose another --run folder, with a manifest that asks "
-        + "for more"
+      "\(path) holds the run given with --to itself; choose another --run folder, with an extended "
+        + "manifest"
     case .othersFiles(let path, let names):
-      "\(path) holds no run but other files (\(Self.few(names, separator: ", "))), which a run would overwrite or sit "
-        + "among; choose a new or an empty --run folder"
+      "\(path) is not a run folder but holds other files (\(Self.few(names, separator: ", "))), which a run might overwrite "
+        + "or mix with; choose a new or an empty --run folder"
     case .openToOthers(let path, let others):
-      "\(path) may be written by \(others), who could replace the run's files; take that right away with chmod go-w "
+      "\(path) is writable by \(others), who could replace the run's files; revoke that with chmod go-w "
         + "\(path), or choose another --run folder"
     case .changedData(let benchmark, let root):
       "the images of \(benchmark) below \(root) changed since the run was planned; restore them or start a new run"
     case .unreadableData(let benchmark, let reason):
-      "the data of \(benchmark), with which the run was planned, cannot be read now: \(reason)"
+      "the data of \(benchmark), which the run was planned with, cannot be read now: \(reason)"
     case .changedFile(let benchmark, let path, let reason):
       "\(path) of \(benchmark) changed since the run was planned: \(reason); restore it or start a new run"
     case .changedCheckpoint(let model, let path):

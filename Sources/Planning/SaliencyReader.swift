@@ -16,7 +16,7 @@ extension ManifestReader {
       }
       guard model.python == nil else {
         throw node.failure(
-          "\(node.path) is \"\(name)\", which Python computes: its attention is not known; name another model")
+          "\(node.path) is \"\(name)\", which is computed by Python: its attention is unknown; name another model")
       }
       let found = try named(model.architecture, model.checkpoint, node)
       return try network(
@@ -33,7 +33,7 @@ extension ManifestReader {
 
   private func named(_ name: String, _ checkpoint: String, _ node: ManifestNode) throws -> Architecture {
     guard let found = try Architecture.named(name, checkpoint: checkpoint) else {
-      throw node.failure("\(node.path) has the architecture \(name), which this program does not know")
+      throw node.failure("\(node.path) has the unknown architecture \(name)")
     }
     return found
   }
@@ -44,7 +44,7 @@ extension ManifestReader {
   ) throws -> SaliencyNetwork {
     let shape: (rows: Int, columns: Int, heads: Int)
     do { shape = try architecture.classAttention() } catch {
-      throw node.failure("\(node.path) cannot say what is salient: \(error); name a ViT, or write gradient")
+      throw node.failure("\(node.path) cannot provide saliency: \(error); name a ViT, or write gradient")
     }
     do { try AttentionNetwork.check(architecture, checkpoint: checkpoint) } catch {
       throw node.failure("\(node.path): \(error)")

@@ -59,8 +59,8 @@ enum Places {
     return Set(found.keys).union(expected.keys).sorted().compactMap { place in
       switch (found[place], expected[place]) {
       case (let now?, let before?): now == before ? nil : "\(place) is \(now) instead of \(before)"
-      case (let now?, nil): "\(place) is \(now), which was not there"
-      case (nil, let before?): "\(place) is no longer there (it was \(before))"
+      case (let now?, nil): "\(place) is \(now), which was not set before"
+      case (nil, let before?): "\(place) is no longer set (it was \(before))"
       case (nil, nil): nil
       }
     }

@@ -48,10 +48,10 @@ public struct ShardTask: Sendable, Hashable, Codable {
     do {
       self = try JSONDecoder().decode(ShardTask.self, from: data)
     } catch {
-      throw ShardExchangeError.malformed("the task is not one this version reads: \(error.sentence)")
+      throw ShardExchangeError.malformed("this version cannot read the task: \(error.sentence)")
     }
     guard (labels?.count ?? (needsLabels ? 0 : paths.count)) == paths.count else {
-      throw ShardExchangeError.malformed("the task has not the label of each image")
+      throw ShardExchangeError.malformed("the task lacks the labels of some images")
     }
   }
 
@@ -71,7 +71,9 @@ public struct ShardTask: Sendable, Hashable, Codable {
       let condition = plan.manifest.benchmarks[shard.benchmark].condition(at: shard.condition),
       shard.firstImage >= 0, shard.imageCount >= 0,
       shard.imageCount <= plan.listings[shard.benchmark].paths.count - shard.firstImage
-    else { throw ShardExchangeError.malformed("shard \(shard.id) is not in the plan; the ledger is another run's") }
+    else {
+      throw ShardExchangeError.malformed("shard \(shard.id) is not in the plan; the ledger belongs to another run")
+    }
     self.shard = shard.id
     model = plan.manifest.models[shard.model]
     let definition = plan.manifest.benchmarks[shard.benchmark]
@@ -107,7 +109,7 @@ extension Plan {
   }
 }
 
-/// A task or an output that does not hold together.
+/// A task or an output that is inconsistent.
 public enum ShardExchangeError: Error, Equatable, CustomStringConvertible {
   /// The bytes are not what the protocol says.
   case malformed(String)
@@ -246,7 +248,7 @@ extension ShardOutput {
     let headerLength = bytes.enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
     guard headerLength <= min(data.count - 4, largestHeader),
       let header = try? JSONDecoder().decode(Header.self, from: data.dropFirst(4).prefix(headerLength))
-    else { throw ShardExchangeError.malformed("the result's header is not one this version reads") }
+    else { throw ShardExchangeError.malformed("this version cannot read the result's header") }
     let payload = data.dropFirst(4 + headerLength)
     let imageCount = header.subject.imageCount
     let counts = header.variables.compactMap { $0.count(atMost: 1_000_000_000) }
@@ -255,7 +257,7 @@ extension ShardOutput {
       header.failures.allSatisfy({ (0..<imageCount).contains($0.offset) })
     else {
       throw ShardExchangeError.malformed(
-        "the result says \(imageCount) images of \(counts.reduce(0, +)) numbers in \(payload.count) bytes")
+        "the result claims \(imageCount) images of \(counts.reduce(0, +)) numbers in \(payload.count) bytes")
     }
     var rest = payload
     let observations = zip(header.variables, counts).map { variable, count in

@@ -57,10 +57,10 @@ enum SlurmOption {
     guard let value = allowed[parts[0]] else {
       return
         "is \"\(text.prefix(60))\", but a manifest may give sbatch only \(allowed.keys.sorted().joined(separator: ", ")); "
-        + "others, which may name programs or files, are for who launches: gauntlet launch --option=\(parts[0].prefix(40))=..."
+        + "give others, which may name programs or files, on the command line: gauntlet launch --option=\(parts[0].prefix(40))=..."
     }
     guard value.takes(parts.count > 1 ? parts[1] : nil) else {
-      return "is \"\(text.prefix(60))\", which is no value of \(parts[0])"
+      return "is \"\(text.prefix(60))\", which is not a valid value of \(parts[0])"
     }
     return nil
   }

@@ -28,19 +28,19 @@ extension Condition {
       let (most, side) = (max(abs(wave.row), abs(wave.column)), min(input.width, input.height))
       guard 2 * most < side else {
         return
-          "has frequencies of \(most) waves, but \(model) takes images of \(input), which have up to \((side - 1) / 2); "
+          "has frequencies of up to \(most) waves, but \(model) takes images of \(input), which have up to \((side - 1) / 2); "
           + "ask for fewer with the key size, \(2 * ((side - 1) / 2) + 1) at most"
       }
     }
     if let saliency {
       if case .attention(let network) = saliency.source, let taken = network.input, taken != input {
         return
-          "asks \(network.architecture) what is salient, which takes images of \(taken), but \(model) takes images of "
+          "takes saliency from \(network.architecture), which takes images of \(taken), but \(model) takes images of "
           + "\(input); name one for the same size, such as \(network.architecture.prefix { $0 != "@" })@\(input.width)"
       }
       guard saliency.grid.divides(input) else {
         return
-          "has \(saliency.grid) patches, but \(model) takes images of \(input), of which these are no whole number of pixels"
+          "has \(saliency.grid) patches, but \(model) takes images of \(input), which they do not divide evenly"
       }
     }
     for step in steps {
@@ -52,7 +52,7 @@ extension Condition {
       }
       guard grid.divides(input) else {
         return
-          "has \(grid) patches, but \(model) takes images of \(input), of which these are no whole number of pixels; ask for "
+          "has \(grid) patches, but \(model) takes images of \(input), which they do not divide evenly; ask for "
           + "other patches with the key grid or grids"
       }
     }
@@ -80,12 +80,12 @@ extension BenchmarkDefinition {
       guard mask.width > 0, mask.height > 0, input.width % mask.width == 0, input.height % mask.height == 0 else {
         return
           "has the mask \(name) of \(mask.size), but \(model.name) takes images of \(input); a mask must have the size of "
-          + "its picture, or of what the network takes, or of that in patches"
+          + "its picture, of the network's input, or of its grid of patches"
       }
       return nil
     }
     return
-      "has no mask among the first \(FirstPictures.tries) that can be decoded: \(reason.map { "\($0)" } ?? "there is none")"
+      "has no mask among the first \(FirstPictures.tries) that can be decoded: \(reason.map { "\($0)" } ?? "there are none")"
   }
 }
 

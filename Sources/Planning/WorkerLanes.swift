@@ -48,7 +48,7 @@ public struct WorkerLaneError: Error, Equatable, CustomStringConvertible {
   /// What was found and what to do.
   public var description: String {
     guard !models.isEmpty else {
-      return "the run has no model with engine: python; this worker computes nothing else"
+      return "the run has no model with engine: python, the only kind this worker computes"
     }
     let all = models.joined(separator: ", ")
     return model.map { "the run has no model \($0.prefix(100)) with engine: python; it has \(all)" }

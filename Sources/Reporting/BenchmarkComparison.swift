@@ -4,7 +4,7 @@ import Records
 struct BenchmarkComparison: Sendable {
   let name: String
   let columns: [Column]
-  /// The models in pairs, as rows of ``ModelPairs``.
+  /// Pairwise comparison of models, as rows of ``ModelPairs``.
   let pairs: [Pair]
   /// A row a single figure, that which stands for the benchmark first.
   let figures: [Row]

@@ -181,7 +181,7 @@ enum LegacyFigures {
       ("ce", error("CE", .table, explanation: "error over AlexNet's, in %")),
       (
         "relative_ce",
-        error("rel. CE", .table, explanation: "the same of what the errors exceed the clean ones by")
+        error("rel. CE", .table, explanation: "the same for the increase over the clean error")
       ),
     ]
   }

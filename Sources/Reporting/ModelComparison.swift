@@ -122,13 +122,13 @@ extension ReportSection {
     _ figure: Metric.Figure, from other: ReportSection, _ others: Metric.Figure
   ) -> [String] {
     guard attributes["benchmark_kind"] == other.attributes["benchmark_kind"] else {
-      return ["another kind of benchmark"]
+      return ["a different kind of benchmark"]
     }
     var differences: [String] = []
     if Set(conditions(of: figure).map(name)) != Set(other.conditions(of: others).map(other.name)) {
       differences.append(
         figure.extent == others.extent || figure.extent.isEmpty
-          ? "other conditions of the grid" : "\(figure.extent), not \(others.extent)")
+          ? "different conditions of the grid" : "\(figure.extent), not \(others.extent)")
     }
     if differences.isEmpty, figure.unit == .share, figure.extent != others.extent {
       differences.append("\(figure.extent), not \(others.extent)")
@@ -136,17 +136,17 @@ extension ReportSection {
     if let answerClasses, let others = other.answerClasses, answerClasses != others {
       differences.append(
         answerClasses.count == others.count
-          ? "answers among other classes" : "answers among \(answerClasses.count) classes, not \(others.count)")
+          ? "answers among different classes" : "answers among \(answerClasses.count) classes, not \(others.count)")
     }
-    if figure.reference != others.reference { differences.append("other figures to normalise by") }
-    if attributes["data_sha256"] != other.attributes["data_sha256"] { differences.append("other images") }
+    if figure.reference != others.reference { differences.append("different figures to normalise by") }
+    if attributes["data_sha256"] != other.attributes["data_sha256"] { differences.append("different images") }
     let (isChanged, isOtherChanged) = (attributes["changed"] != nil, other.attributes["changed"] != nil)
     if isChanged != isOtherChanged {
       differences.append(isChanged ? "made on the fly, not published files" : "published files, not made on the fly")
     } else {
       differences += (attributes["making"] ?? "").split(separator: "\n").compactMap { line in
         let (name, title) = (line.prefix { $0 != "\t" }, line.drop { $0 != "\t" }.dropFirst())
-        return attributes[String(name)] == other.attributes[String(name)] ? nil : "other \(title)"
+        return attributes[String(name)] == other.attributes[String(name)] ? nil : "different \(title)"
       }
       if isChanged, attributes["seed"] != other.attributes["seed"] {
         differences.append("seed \(attributes["seed"] ?? "unknown"), not \(other.attributes["seed"] ?? "unknown")")

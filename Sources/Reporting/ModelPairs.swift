@@ -3,7 +3,7 @@ import Records
 /// Models in pairs: on each benchmark how far two are apart, whether that may be chance, and whether they fail on the same
 /// images.
 struct ModelPairs: Sendable {
-  let title = "The models in pairs"
+  let title = "Pairwise comparison of models"
   let head = [
     "benchmark", "first", "second", "images", "difference, points", "better on", "p", "p, corrected",
     "error consistency",
@@ -33,10 +33,10 @@ struct ModelPairs: Sendable {
     let families = Dictionary(grouping: model.pairs, by: \.run).mapValues(\.count)
     let counts = Set(families.values).sorted().map(String.init).joined(separator: " or ")
     lines = [
-      "difference: top-1 of the first less that of the second, mean over the conditions",
-      "better on: images that one answers right under more conditions than the other; p: exact and two-sided, of one "
-        + "condition McNemar's; corrected after Holm for \(counts) comparisons\(families.count > 1 ? " of a run" : "")",
-      "error consistency: kappa of right and wrong answers, 1 where both fail on the same images, 0 where as by chance",
+      "difference: top-1 of the first minus that of the second, mean over the conditions",
+      "better on: images that one gets right under more conditions than the other; p: exact and two-sided, for one "
+        + "condition McNemar's; Holm-corrected for \(counts) comparisons\(families.count > 1 ? " of a run" : "")",
+      "error consistency: kappa of right and wrong answers, 1 if both fail on the same images, 0 if they agree only by chance",
     ]
   }
 

@@ -42,8 +42,8 @@ extension PageWriter {
   private mutating func ofRun(_ examples: [ReportExample]) {
     guard let first = examples.first else { return }
     paragraph(
-      "Pictures that \(first.right) answers right and \(first.wrong) wrong, as \(first.wrong) was given them"
-        + (examples.contains { $0.clean != nil } ? ", the picture before it was changed on the left." : "."))
+      "Pictures that \(first.right) classifies correctly and \(first.wrong) does not, as \(first.wrong) received them"
+        + (examples.contains { $0.clean != nil } ? ", with the unchanged picture on the left." : "."))
     add("<div class=\"examples\">")
     for example in examples {
       let condition = example.condition.isEmpty ? "" : ", " + example.condition

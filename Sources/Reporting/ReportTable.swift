@@ -63,7 +63,7 @@ public enum ReportTable {
       zip(row, widths).map { "  " + padded($0, $1, right: false) }.joined().trimmingSuffix { $0 == " " }
     }
     if pairs.rows.count > rows.count {
-      lines.append("  and \(pairs.rows.count - rows.count) more, which the page and the files of --csv show")
+      lines.append("  and \(pairs.rows.count - rows.count) more, in the page and the --csv files")
     }
     return lines + pairs.lines.flatMap { wrapped($0, width) }
   }

@@ -2,12 +2,12 @@ import Records
 
 /// What a section says in words, on a terminal and on the page.
 extension ReportSection {
-  /// How many images there are: `500 images a condition`, `8 sets of 500 images`.
+  /// How many images there are: `500 images per condition`, `8 sets of 500 images`.
   var size: String {
     if attributes["data_root"] == "" { return "the network alone" }
     guard sets.count > 1 else {
       if metrics.contains(where: { $0.said.counted == .sequences }) { return "\(imageCount) sequences" }
-      return "\(imageCount) images" + (axes.isEmpty ? "" : " a condition")
+      return "\(imageCount) images" + (axes.isEmpty ? "" : " per condition")
     }
     let counts = Set(sets.map(\.imageCount))
     if counts.count == 1, let count = counts.first { return "\(sets.count) sets of \(count) images" }
@@ -99,7 +99,7 @@ extension ReportSection {
     if attributes["answers_among"] == "all" {
       lines.append(
         "answers among all classes\(answerClasses.map { ", \($0.count) of them" } ?? ""), as the manifest asks; "
-          + "most published figures are of the benchmark's own")
+          + "most published figures are among the benchmark's own")
     }
     let incomplete = conditions.filter(isIncomplete)
     guard !incomplete.isEmpty else { return lines }

@@ -299,7 +299,7 @@ public struct Scheduler: Sendable {
   /// A coordinator may have ended between a shard's last failure and its setting aside.
   private mutating func setAsideExhausted() {
     for index in exhausted {
-      setAside(index, reason: "failed \(shards[index].failures) times before the coordinator began again")
+      setAside(index, reason: "failed \(shards[index].failures) times before the coordinator restarted")
     }
     exhausted.removeAll()
   }
@@ -423,7 +423,7 @@ extension Scheduler {
     failureCounts[index, default: [:]][lease.worker, default: 0] += 1
     guard isExhausted(index), !isDoubted(index, now), !deservesAnother(index) else { return requeue(index) }
     endOther(index, reason: "the shard is set aside")
-    setAside(index, reason: "failed \(shards[index].failures) times, at last on \(lease.worker): \(reason)")
+    setAside(index, reason: "failed \(shards[index].failures) times, most recently on \(lease.worker): \(reason)")
   }
 
   /// Who failed a shard is to blame once another has computed it.

@@ -364,7 +364,7 @@ extension Scheduler {
   }
 
   static let refusal =
-    "other workers computed what this one failed, again and again; look for what is wrong with its machine"
+    "other workers repeatedly computed what this one failed; check its machine"
 
   /// The worker failed a shard that another has computed now: it rests, longer each time, and is refused in the end.
   ///
@@ -463,6 +463,6 @@ extension Scheduler {
     let silence = workers[lease.worker]?.heardAt
     guard let index = endLease(lease) else { return }
     silences[index, default: [:]][lease.worker] = silence
-    lose(index, lease, reason: "\(lease.worker) did not say for \(leaseSeconds) s that it still has the shard")
+    lose(index, lease, reason: "\(lease.worker) sent no heartbeat for the shard for \(leaseSeconds) s")
   }
 }

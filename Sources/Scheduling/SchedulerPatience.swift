@@ -53,7 +53,7 @@ extension Scheduler {
     guard let index = endLease(lease.lease) else { return }
     // What takes long for those that have computed something takes long.
     if isTrusted(lease.lease.worker) || !hasTrusted(besides: lease.lease.worker) { overdue[index, default: 0] += 1 }
-    let reason = "\(lease.lease.worker) had the shard for \(Int(now - lease.givenAt)) s and did not come to its end"
+    let reason = "\(lease.lease.worker) had the shard for \(Int(now - lease.givenAt)) s without finishing it"
     expelled[index, default: []].insert(lease.lease.worker)
     if let worker = workers[lease.lease.worker] {
       workers[lease.lease.worker]?.overdue += 1

@@ -38,7 +38,8 @@ extension Scheduler {
     let lease = ShardLease(shard: Int64(index), attempt: Int(shards[index].attempts), worker: Self.ownName)
     stores[index] = Store(lease: lease, isOwed: false)
     actions.append(
-      .setAsideImage(lease, reason: "it ended \(losses[index] ?? 0) workers that computed it alone, at last: \(reason)")
+      .setAsideImage(
+        lease, reason: "it crashed \(losses[index] ?? 0) workers that computed it alone, most recently: \(reason)")
     )
   }
 

@@ -22,7 +22,7 @@ public enum VideoDecoder {
       if count == number { return try FrameConversion.rgb(frame, name: name) }
       count += 1
     }
-    throw .damaged(name, reason: "frame \(number) is none of the first \(maximumFrames)")
+    throw .damaged(name, reason: "frame \(number) is beyond the limit of \(maximumFrames)")
   }
 
   /// How many frames a file has, at most `maximumFrames`: all of them are decoded.
@@ -76,7 +76,7 @@ private final class OpenVideo {
     self.name = name
     guard !bytes.isEmpty else { throw .empty(name) }
     guard bytes.count >= 12, bytes[4..<8].elementsEqual("ftyp".utf8) else {
-      throw .damaged(name, reason: "it is no MP4 file")
+      throw .damaged(name, reason: "it is not an MP4 file")
     }
     source = .allocate(capacity: 1)
     source.initialize(to: MemorySource(bytes))
@@ -113,7 +113,7 @@ private final class OpenVideo {
     stream = try check(av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0))
     guard let format, let decoder, let parameters = format.pointee.streams[Int(stream)]?.pointee.codecpar,
       Self.codecs.contains(parameters.pointee.codec_id.rawValue)
-    else { throw .damaged(name, reason: "its video is none of H.264, H.265, MPEG-4 and Motion JPEG") }
+    else { throw .damaged(name, reason: "its video is not H.264, H.265, MPEG-4 or Motion JPEG") }
     guard parameters.pointee.width <= 1 << 14, parameters.pointee.height <= 1 << 14,
       Int(parameters.pointee.width) * Int(parameters.pointee.height) <= RGBImage.maximumPixels
     else {
@@ -138,7 +138,7 @@ private final class OpenVideo {
       if status == gauntlet_av_end_of_file { return nil }
       if status >= 0, let frame = frame?.pointee {
         guard frame.flags & AV_FRAME_FLAG_CORRUPT == 0, frame.decode_error_flags == 0 else {
-          throw .damaged(name, reason: "a frame of the video is not whole")
+          throw .damaged(name, reason: "a frame of the video is incomplete")
         }
         return frame
       }
@@ -159,7 +159,7 @@ private final class OpenVideo {
       defer { av_packet_unref(packet) }
       guard let packet, packet.pointee.stream_index == stream else { continue }
       guard packet.pointee.flags & AV_PKT_FLAG_CORRUPT == 0 else {
-        throw .damaged(name, reason: "it is cut short: a frame lies beyond its end")
+        throw .damaged(name, reason: "it is truncated: a frame extends beyond its end")
       }
       try check(avcodec_send_packet(codec, packet))
       return
@@ -176,7 +176,7 @@ private final class OpenVideo {
     return .damaged(name, reason: text.prefix(1).lowercased() + text.dropFirst())
   }
 
-  private var outOfMemory: ImageError { .damaged(name, reason: "there is no memory for its decoder") }
+  private var outOfMemory: ImageError { .damaged(name, reason: "out of memory for its decoder") }
 }
 
 /// Bytes that libav reads as if they were a file.

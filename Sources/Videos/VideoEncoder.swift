@@ -16,7 +16,7 @@ public enum VideoEncoder {
     Library.prepare()
     var context: UnsafeMutablePointer<AVFormatContext>?
     try check(avformat_alloc_output_context2(&context, nil, "mp4", nil))
-    guard let context else { throw .notEncodable(reason: "there is no memory for a video") }
+    guard let context else { throw .notEncodable(reason: "out of memory for a video") }
     defer { avformat_free_context(context) }
     context.pointee.flags |= AVFMT_FLAG_BITEXACT
     try addStream(to: context, width: first.width, height: first.height)
@@ -35,7 +35,7 @@ public enum VideoEncoder {
   ) throws(ImageError) {
     guard let stream = avformat_new_stream(context, nil), let parameters = stream.pointee.codecpar,
       let columns = Int32(exactly: width), let rows = Int32(exactly: height)
-    else { throw .notEncodable(reason: "there is no memory for a video") }
+    else { throw .notEncodable(reason: "out of memory for a video") }
     stream.pointee.time_base = AVRational(num: 1, den: 1)
     stream.pointee.avg_frame_rate = AVRational(num: 1, den: 1)
     parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
@@ -56,7 +56,7 @@ public enum VideoEncoder {
     for (number, frame) in frames.enumerated() {
       let bytes = try JPEGEncoder.encode(frame, quality: quality, subsampling: .full)
       try check(av_new_packet(packet, Int32(clamping: bytes.count)))
-      guard let target = packet else { throw .notEncodable(reason: "there is no memory for a frame") }
+      guard let target = packet else { throw .notEncodable(reason: "out of memory for a frame") }
       _ = UnsafeMutableBufferPointer(start: target.pointee.data, count: bytes.count).update(fromContentsOf: bytes)
       target.pointee.stream_index = 0
       target.pointee.pts = Int64(number) * second

@@ -62,7 +62,7 @@ package struct ImagePreparation: Sendable {
   /// The shard's picture at an offset.
   ///
   /// What is wrong with a picture is believed only of bytes that are read twice alike: a read that storage cut short looks
-  /// like a file that is cut short.
+  /// like a file that is truncated.
   private func picture(of offset: Int) throws -> RGBImage {
     let file = task.layout.file(of: task.paths[offset], in: folder)
     let bytes = try read(file)

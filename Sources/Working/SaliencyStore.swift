@@ -109,7 +109,7 @@ final class SaliencyStore: Sendable {
         throw RunFolderError.changedCheckpoint(model: network.architecture, path: network.checkpoint)
       }
       guard let architecture = try Architecture.named(network.architecture, checkpoint: network.checkpoint) else {
-        throw ShardExchangeError.malformed("this worker knows no architecture \(network.architecture)")
+        throw ShardExchangeError.malformed("this worker does not know the architecture \(network.architecture)")
       }
       let made = try AttentionNetwork(architecture, checkpoint: network.checkpoint)
       charge(made.byteCount)

@@ -49,7 +49,7 @@ public final class ShardEvaluator: ShardComputer {
     if let python = task.model.python { return try answered(task, python, counting: passes) }
     guard answerer == nil else {
       throw ShardExchangeError.malformed(
-        "\(task.model.name) is not computed by Python, as all is that this worker computes")
+        "\(task.model.name) is not computed by Python, the only kind this worker computes")
     }
     var provenance = provenance
     provenance["gemm"] = task.model.gemm.rawValue
@@ -84,7 +84,7 @@ public final class ShardEvaluator: ShardComputer {
   /// The output of a shard whose model Python computes.
   private func answered(_ task: ShardTask, _ python: PythonModel, counting passes: PassCounter) throws -> Data {
     guard let answerer else {
-      throw ShardExchangeError.malformed("\(task.model.name) is computed by Python, which this worker does not have")
+      throw ShardExchangeError.malformed("\(task.model.name) is computed by Python, which this worker lacks")
     }
     let observer = try AnsweredObserver(task, python, answerer)
     let preparation = ImagePreparation(

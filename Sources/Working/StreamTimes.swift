@@ -37,7 +37,7 @@ public final class StreamTimes: Sendable {
         return "\(permille / 10).\(permille % 10) %"
       }
       let shares = named.map { "\($0.1) \(share($0.0))" }.joined(separator: ", ")
-      return "\(images) images; \(shares); preparing \(share(.preparing)) beside it"
+      return "\(images) images; \(shares); preparing \(share(.preparing)) in parallel"
     }
   }
 

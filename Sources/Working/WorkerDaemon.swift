@@ -68,12 +68,12 @@ public enum WorkerError: Error, Equatable, CustomStringConvertible {
   /// What was found and what to do.
   public var description: String {
     switch self {
-    case .rejected(let reason): "the coordinator refuses this worker: \(reason)"
+    case .rejected(let reason): "the coordinator rejected this worker: \(reason)"
     case .otherRun(let found, let expected):
-      "the coordinator serves run \(found), not \(expected); start the worker again"
+      "the coordinator is serving run \(found), not \(expected); restart the worker"
     case .noAnswer(let address, let patience, let reason):
       "no answer from the coordinator at \(address) for \(patience.components.seconds) s: "
-        + (reason ?? "is it running, are the keys its own?")
+        + (reason ?? "is it running, and do the keys belong to it?")
     }
   }
 }
@@ -222,17 +222,17 @@ private struct WorkerSession {
     let found: String? =
       switch connection {
       case .keyRefused:
-        "the coordinator at \(address) does not know this worker's key; copy keys/worker.bundle of the run here again, or "
-          + "let the key in with gauntlet keys add"
+        "the coordinator at \(address) does not know this worker's key; copy the run's keys/worker.bundle here again, or "
+          + "authorize the key with gauntlet keys add"
       case .stranger:
-        "who takes the connection at \(address) is not the coordinator whose key this worker has, or no gauntlet; check "
-          + "the address, copy keys/worker.bundle of the run here again, or look into the coordinator's log"
+        "the server at \(address) is not the coordinator whose key this worker has, or not Gauntlet at all; check "
+          + "the address, copy the run's keys/worker.bundle here again, or check the coordinator's log"
       case .connecting, .greeting: probe.problem(at: address)?.description
       case .established: isWelcome ? "the coordinator at \(address) is connected, but silent" : nil
       }
     trouble = configuration.remark?() ?? found ?? trouble
     if let trouble, silence.isDue(trouble, at: now) {
-      logger.warning("no answer from the coordinator; trying on", metadata: ["reason": "\(trouble)"])
+      logger.warning("no answer from the coordinator; retrying", metadata: ["reason": "\(trouble)"])
     }
     if connection.isGivenUp { try dealer.beginAnew() }
   }
@@ -243,10 +243,10 @@ private struct WorkerSession {
         "the coordinator at \(address) speaks version \(found) of the protocol, this worker \(expected); use the same "
         + "gauntlet on both machines"
     } else {
-      trouble = "what the coordinator at \(address) says is not understood: \(error)"
+      trouble = "the coordinator at \(address) sent a malformed message: \(error)"
     }
     if let trouble, silence.isDue(trouble, at: .now) {
-      logger.warning("no answer from the coordinator; trying on", metadata: ["reason": "\(trouble)"])
+      logger.warning("no answer from the coordinator; retrying", metadata: ["reason": "\(trouble)"])
     }
   }
 
@@ -336,7 +336,7 @@ private struct WorkerSession {
         message = .result(shard, payload: output.payload, computeNanoseconds: output.nanoseconds)
         held[shard] = .finished(message, sentAt: .now)
       case .success(let output):
-        message = .failure(shard, reason: "the output has \(output.payload.count) bytes", kind: .output)
+        message = .failure(shard, reason: "the output is \(output.payload.count) bytes, over the limit", kind: .output)
         held[shard] = nil
       case .failure(let failure):
         logger.warning("a shard failed", metadata: ["shard": "\(shard.shard)", "reason": "\(failure.reason)"])

@@ -5,18 +5,19 @@ import GauntletKit
 struct AddCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "add",
-    abstract: "Plans a manifest that asks for more than a run has, and takes over what that run has of it.",
+    abstract: "Plans an extended manifest and takes over the results that an existing run already has.",
     discussion: """
-      For a model, a benchmark or a condition more, without computing the rest again. The manifest is the old one with what \
-      is new; its run goes into a folder of its own, and the old run stays as it is. A result is taken over where model, \
-      images, condition, seed and arithmetic are just the same; what is computed anew is said, with the reason. \
+      For adding a model, a benchmark or a condition without recomputing the rest. The manifest is the old one plus what \
+      is new; its run gets its own folder, and the old run is left unchanged. A result is taken over if model, \
+      images, condition, seed and arithmetic are identical; what must be recomputed is listed, with the reason. \
       gauntlet resume, or launch --run on a cluster, then computes what is left.
       Example: gauntlet add my.yaml --to runs/miniature --run runs/more
       """)
 
   @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
-  @Option(help: ArgumentHelp("The folder of the run that there is.", valueName: "run")) var to: String
-  @Option(name: .customLong("run"), help: "The new run's folder [default: runs/NAME, NAME being the manifest's run].")
+  @Option(help: ArgumentHelp("The existing run folder.", valueName: "run")) var to: String
+  @Option(
+    name: .customLong("run"), help: "The new run's folder [default: runs/NAME, where NAME is the manifest's run].")
   var folder: String?
 
   func run() throws {

@@ -6,7 +6,7 @@ import Networks
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures this machine: kernels, whole models, the coordinator, the corruptions, preprocessing.",
+    abstract: "Benchmarks this machine: kernels, whole models, the coordinator, corruptions, preprocessing.",
     subcommands: [
       KernelBench.self, ModelBench.self, CoordinatorBench.self, CorruptionBench.self,
       PreprocessingBench.self, PhotographsBench.self,
@@ -19,10 +19,10 @@ struct BenchCommand: ParsableCommand {
         "Times each kernel of RepLKNet-31B on one thread, against the fused multiply-add peak measured beside it.",
       discussion: "Example: gauntlet bench kernels --only depthwise --repeats 3")
 
-    @Option(help: "Times each kernel is run; the median counts.") var repeats = 5
-    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512; the fastest otherwise.")
+    @Option(help: "How often each kernel is run; the median is reported.") var repeats = 5
+    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512 [default: the fastest].")
     var instructionSet: String?
-    @Option(help: "Only the kernels whose name has this in it, such as depthwise.") var only: String?
+    @Option(help: "Only kernels whose name contains this, such as depthwise.") var only: String?
 
     func run() throws {
       try Usage.check(repeats, in: 1...1000, option: "--repeats")
@@ -39,15 +39,15 @@ struct BenchCommand: ParsableCommand {
       discussion: "Example: gauntlet bench model resnet18 --threads 1 --batch 8")
 
     @Argument(help: "The architecture, such as replknet-31b.") var architecture: String
-    @Option(help: "Threads, each with a stream of its own.") var threads = 1
-    @Option(help: "Images that a stream puts through at once.") var batch = 8
-    @Option(help: "Times that it is run; the median counts.") var repeats = 5
+    @Option(help: "Threads, each running its own stream.") var threads = 1
+    @Option(help: "Images in a stream's batch.") var batch = 8
+    @Option(help: "How often it is run; the median is reported.") var repeats = 5
     @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
     @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
-    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512; the fastest otherwise.")
+    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512 [default: the fastest].")
     var instructionSet: String?
-    @Option(help: "The checkpoint whose weights are computed with; random ones otherwise.") var checkpoint: String?
-    @Flag(help: "Computes the gradient of each image's cross-entropy, too.") var gradient = false
+    @Option(help: "The checkpoint to take weights from [default: random weights].") var checkpoint: String?
+    @Flag(help: "Also compute the gradient of each image's cross-entropy.") var gradient = false
 
     func run() throws {
       try Usage.check(threads, in: 1...1024, option: "--threads")
@@ -58,7 +58,7 @@ struct BenchCommand: ParsableCommand {
         let found = try checkpoint.map({ try Architecture.named(architecture, checkpoint: $0) })
           ?? Architecture.named(architecture)
       else {
-        throw UsageError("there is no architecture \(architecture.prefix(60)); see gauntlet models")
+        throw UsageError("unknown architecture \(architecture.prefix(60)); see gauntlet models")
       }
       guard let backend = GEMMBackend(rawValue: gemm) else {
         throw UsageError("--gemm is \(gemm), but must be native or openblas")

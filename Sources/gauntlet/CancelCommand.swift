@@ -4,11 +4,11 @@ import GauntletKit
 struct CancelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel",
-    abstract: "Ends a run's coordinator and the jobs that were launched for it; nothing recorded is lost.",
+    abstract: "Stops a run's coordinator and cancels the jobs launched for it; nothing recorded is lost.",
     discussion: """
-      A coordinator on this machine is asked to end (SIGTERM): what workers have finished is recorded, and its workers end \
-      with it. Jobs of Slurm are cancelled. gauntlet resume or launch goes on later. Exit status 3 where the coordinator \
-      is a process of another machine or user, which cannot be reached from here, or Slurm does not answer.
+      A coordinator on this machine is asked to stop (SIGTERM): it records what workers have finished, and its workers stop \
+      with it. Slurm jobs are cancelled. gauntlet resume or launch continues the run later. Exit status 3: the coordinator \
+      belongs to another machine or user and cannot be reached from here, or Slurm does not answer.
       Example: gauntlet cancel runs/miniature
       """)
 
@@ -19,18 +19,18 @@ struct CancelCommand: ParsableCommand {
     var isLeft = false
     for ending in endings {
       switch ending {
-      case .asked(let process): print("process \(process), the run's coordinator, was asked to end")
+      case .asked(let process): print("process \(process), the run's coordinator, was asked to stop")
       case .cancelled(let engine, let jobs): print("\(engine): cancelled \(jobs.joined(separator: ", "))")
       case .elsewhere(let host, let process):
-        Terminal.complain("the coordinator is process \(process) of \(host.plain); end it there: kill \(process)")
+        Terminal.complain("the coordinator is process \(process) of \(host.plain); stop it there: kill \(process)")
         isLeft = true
       case .unknown(let engine, let jobs):
         Terminal.complain(
-          "\(engine) does not say how \(jobs.joined(separator: ", ").plain) is; where it does, try once more")
+          "\(engine) does not report the state of \(jobs.joined(separator: ", ").plain); try again once it answers")
         isLeft = true
       }
     }
     guard !isLeft else { throw ExitStatus.cannotGoOn }
-    if endings.isEmpty { print("nobody computes this run; gauntlet status \(folder) says how far it is") }
+    if endings.isEmpty { print("nothing is computing this run; gauntlet status \(folder) shows its progress") }
   }
 }

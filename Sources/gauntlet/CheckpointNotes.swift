@@ -14,7 +14,7 @@ enum CheckpointNotes {
     }
     guard !matching.isEmpty else {
       let reason = checkpoint.whyNothingFits ?? "export the network to ONNX (docs/models.md)"
-      return lines + ["fits no architecture that Gauntlet knows: \(reason)"]
+      return lines + ["matches no architecture that Gauntlet knows: \(reason)"]
     }
     lines.append("fits \(matching.map(\.name).joined(separator: ", "))")
     if let choice = checkpoint.likeliestArchitecture(), let note = note(on: choice) { lines.append(note) }
@@ -22,7 +22,7 @@ enum CheckpointNotes {
       let twins = architecture.lookalikes
       guard !twins.isEmpty else { continue }
       lines.append(
-        "names and shapes do not tell \(architecture.name) from timm's \(twins.joined(separator: " and ")), which compute "
+        "names and shapes do not distinguish \(architecture.name) from timm's \(twins.joined(separator: " and ")), which compute "
           + "otherwise")
     }
     return lines
@@ -31,7 +31,7 @@ enum CheckpointNotes {
   /// All that keeps a checkpoint from fitting an architecture.
   static func misfits(of checkpoint: Checkpoint, to name: String) throws -> [String] {
     guard let architecture = try Architecture.named(name, checkpoint: checkpoint.path) else {
-      throw UsageError("there is no architecture \(name); see gauntlet models")
+      throw UsageError("unknown architecture \(name); see gauntlet models")
     }
     do {
       try checkpoint.checkFits(architecture)
@@ -47,7 +47,7 @@ enum CheckpointNotes {
     let others = choice.others.filter { $0.defaultPreprocessing != usual }
     guard let other = others.first else { return nil }
     return
-      "taken for \(choice.architecture.name), \(choice.reason ?? "the first that fits"): pictures are prepared with "
+      "taken to be \(choice.architecture.name), \(choice.reason ?? "the first match"): pictures are prepared with "
       + "\(text(usual)); as \(other.name) it would be \(text(other.defaultPreprocessing))"
   }
 

@@ -7,15 +7,15 @@ struct CollectCommand: ParsableCommand {
     commandName: "collect",
     abstract: "Merges a run's parts into one HDF5 archive.",
     discussion: """
-      The archive is written beside its place, synced and renamed, so a reader never meets half of one.
-      Exit status 1 says that shards or images are missing; the archive marks them.
+      The archive is written to a temporary file, synced and renamed, so readers never see a partial one.
+      Exit status 1: shards or images are missing; the archive marks them.
       Example: gauntlet collect runs/miniature -o miniature.h5
       """)
 
   @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
   @Option(name: .shortAndLong, help: "The archive to write [default: archive.h5 in the run folder].")
   var output: String?
-  @Flag(help: "Collect a run that has not ended; what is missing is marked.") var partial = false
+  @Flag(help: "Collect a run that has not finished; missing results are marked.") var partial = false
 
   func run() throws {
     let run = try Run.open(folder)
@@ -37,7 +37,7 @@ enum Collecting {
     guard summary.missingImages > 0 else { return summary }
     let again =
       summary.unreadableImages > 0
-      ? ", and gauntlet resume \(run.folder.path) --failed tries again the \(summary.unreadableImages) images that could "
+      ? ", and gauntlet resume \(run.folder.path) --failed retries the \(summary.unreadableImages) images that could "
         + "not be read" : ""
     Terminal.complain(
       "gauntlet: \(summary.missingImages) of \(summary.images) results are missing "

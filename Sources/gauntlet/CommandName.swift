@@ -10,10 +10,10 @@ enum CommandName {
   static func check(_ arguments: [String]) throws {
     if let empty = arguments.firstIndex(of: "") {
       let before = empty > 0 ? arguments[empty - 1].prefix(60) : "gauntlet"
-      throw UsageError("the word after \(before) is empty; give one, or leave the option out")
+      throw UsageError("the word after \(before) is empty; give one, or omit the option")
     }
     if let option = arguments.first(where: { $0.hasPrefix("--") && $0.firstIndex(of: "=") == $0.indices.last }) {
-      throw UsageError("\(option.prefix(60)) has no value; give one, or leave the option out")
+      throw UsageError("\(option.prefix(60)) has no value; give one, or omit the option")
     }
     var place: ParsableCommand.Type = Gauntlet.self
     var path = "gauntlet"
@@ -22,7 +22,7 @@ enum CommandName {
       let names = place.configuration.subcommands.map { $0.configuration.commandName ?? "" }
       guard let index = names.firstIndex(of: word) else {
         let known = names.joined(separator: ", ")
-        throw UsageError("there is no command \(path) \(word.prefix(60)); there are \(known)")
+        throw UsageError("unknown command \(path) \(word.prefix(60)); the commands are \(known)")
       }
       path += " " + word
       place = place.configuration.subcommands[index]

@@ -7,12 +7,12 @@ import Reporting
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
-    abstract: "Compares models of one archive or several in pairs, image by image.",
+    abstract: "Compares models of one or more archives in pairs, image by image.",
     discussion: """
-      Of each benchmark that two models were both evaluated on, over the same images: the difference of their top-1 with its \
-      95 % interval, on how many images each is the better one, an exact p-value, corrected after Holm for all pairs that are \
-      shown, and whether they fail on the same images. What is not of the same thing is not compared, and named.
-      Exit status 0: compared; 1: nothing can be.
+      For each benchmark that both models of a pair were evaluated on, over the same images: the difference in top-1 with its \
+      95 % interval, on how many images each is better, an exact p-value, Holm-corrected for all pairs \
+      shown, and whether they fail on the same images. Results that are not comparable are named instead.
+      Exit status 0: compared; 1: nothing is comparable.
       Example: gauntlet compare runs/miniature --baseline replknet-nano
       """)
 

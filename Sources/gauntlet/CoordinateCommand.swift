@@ -6,32 +6,32 @@ struct CoordinateCommand: ParsableCommand {
     commandName: "coordinate",
     abstract: "Plans a manifest and hands its shards to the workers that connect.",
     discussion: """
-      Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. Exit status 1 says that \
-      shards or images were set aside, 3 that it could not go on. A run folder that was \
-      begun goes on from its ledger, also without the manifest. SIGTERM drains: what workers have finished is recorded.
+      Ends when every shard is recorded or set aside; then gauntlet collect makes the archive. Exit status 1: \
+      shards or images were set aside; 3: it could not continue. An existing run folder is \
+      continued from its ledger, even without the manifest. SIGTERM drains: what workers have finished is recorded.
       Example: gauntlet coordinate manifests/imagenet-c.yaml --run /shared/runs/r1 --listen tcp://0.0.0.0:5757
       """)
 
-  @Argument(help: "The manifest, a YAML file; see docs/manifest.md. Not needed for a run folder that was begun.")
+  @Argument(help: "The manifest, a YAML file; see docs/manifest.md. Not needed for an existing run.")
   var manifest: String?
-  @Option(name: .customLong("run"), help: "The run folder, made if it is not there.") var folder: String
+  @Option(name: .customLong("run"), help: "The run folder; created if missing.") var folder: String
   @Option(help: "Where workers connect: tcp://ADDRESS:PORT (PORT may be *), or ipc://PATH.")
   var listen = "tcp://127.0.0.1:*"
-  @Flag(help: "Also take up the shards that were set aside, and the images that could not be read.") var failed = false
+  @Flag(help: "Also retry shards that were set aside, and images that could not be read.") var failed = false
   @OptionGroup var log: LogArguments
   @Option(
     help:
-      "Serve /metrics for Prometheus and /healthz at ADDRESS:PORT, plain HTTP that anyone there may read, and the run's live page."
+      "Serve /metrics for Prometheus, /healthz and the run's live page at ADDRESS:PORT, as plain HTTP that anyone who reaches it can read."
   )
   var metrics: String?
   @Option(
     help:
-      "Serve the run's live page at ADDRESS:PORT, with a token unless it is this machine's own address, or none [default: where --metrics is]."
+      "Serve the run's live page at ADDRESS:PORT, with a token unless it is a loopback address, or none [default: where --metrics is]."
   )
   var live: String?
-  @Option(help: "The folder of the run's keys [default: keys in the run folder, made if they are not there].")
+  @Option(help: "The folder of the run's keys [default: keys in the run folder, created if missing].")
   var keys: String?
-  @Flag(help: "When told to end, leave the workers waiting for the coordinator that takes over.")
+  @Flag(help: "On SIGTERM, leave the workers waiting for the coordinator that takes over.")
   var keepWorkers = false
 
   func run() throws {

@@ -8,12 +8,12 @@ extension BenchCommand {
   struct CoordinatorBench: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "coordinator",
-      abstract: "Times the coordinator on shards that are empty: leasing, recording, committing, acknowledging.",
+      abstract: "Times the coordinator on empty shards: leasing, recording, committing, acknowledging.",
       discussion:
         """
         Keys, encryption and the ledger are those of a real run. With --idle: the processor time that many connected \
-        workers cost a coordinator that has nothing to do. With --restart: what a large plan costs, and a coordinator that \
-        goes on with it. With --watch: what a live page costs the coordinator of a large run.
+        workers cost an idle coordinator. With --restart: the cost of a large plan, and of a coordinator that \
+        resumes it. With --watch: what a live page costs the coordinator of a large run.
         Examples: gauntlet bench coordinator --workers 4
                   gauntlet bench coordinator --idle 5 --workers 200
                   gauntlet bench coordinator --restart --shards 100000
@@ -22,10 +22,10 @@ extension BenchCommand {
     @Option(help: "Workers on this machine.") var workers = 4
     @Option(help: "Empty shards.") var shards = 20_000
 
-    @Option(help: "Seconds to be idle, with all workers connected, instead of giving them shards.") var idle: Int?
-    @Flag(help: "Look at a run of these shards and workers as a live page does, instead of computing them.")
+    @Option(help: "Seconds to stay idle with all workers connected, instead of handing out shards.") var idle: Int?
+    @Flag(help: "Watch a run of these shards and workers as a live page does, instead of computing them.")
     var watch = false
-    @Flag(help: "Plan the shards, record half of them and begin again, instead of computing them.") var restart = false
+    @Flag(help: "Plan the shards, record half of them and restart, instead of computing them.") var restart = false
     @Option(help: .hidden) var connect: String?
     @Option(help: .hidden) var keys: String?
 
@@ -66,7 +66,7 @@ extension BenchCommand {
       print(
         String(
           format: "%d shards planned and in the ledger: %.2f s\nhalf of them recorded (ledger of %.0f MB), coordinator "
-            + "begun again, first lease: %.2f s\npeak memory: %.0f MB", shards, figures.planSeconds,
+            + "restarted, first lease: %.2f s\npeak memory: %.0f MB", shards, figures.planSeconds,
           Double(figures.ledgerBytes) / 1e6, figures.leaseSeconds, Double(figures.peakBytes) / 1e6))
     }
 

@@ -11,11 +11,11 @@ extension BenchCommand {
       discussion: "Example: gauntlet bench corruptions --severity 3 --repeats 1")
 
     @Option(help: "1 to 5.") var severity = 3
-    @Option(help: "Times that every picture is corrupted.") var repeats = 3
-    @Option(help: "A file of pictures, 8-bit RGB of 224x224, one after the other; drawn ones otherwise.")
+    @Option(help: "How often every picture is corrupted.") var repeats = 3
+    @Option(help: "A file of pictures, 8-bit RGB of 224x224, one after the other [default: drawn pictures].")
     var pictures: String?
     @Option(help: "A folder for CORRUPTION.rgb, the corrupted pictures one after the other.") var output: String?
-    @Option(help: "A folder of pictures of frost; a texture is drawn otherwise.") var frost: String?
+    @Option(help: "A folder of frost pictures [default: a drawn texture].") var frost: String?
     @Option(help: "The key of the random numbers.") var seed: UInt64 = 1
 
     func run() throws {

@@ -7,9 +7,9 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Draws the miniature data set and evaluates three small networks on it.",
     discussion: """
-      What `make run` does, without a clone: it needs no data, no checkpoint and no network, and takes some minutes. The folder \
-      holds afterwards manifests/, models/, runs/data/miniature and runs/miniature, to go on from by hand. Calling it again goes \
-      on where the last call ended.
+      Does what `make run` does, without a clone: it needs no data, no checkpoint and no network, and takes a few minutes. \
+      Afterwards the folder holds manifests/, models/, runs/data/miniature and runs/miniature, to continue from by hand. \
+      Calling it again continues where the last call stopped.
       Example: gauntlet demo small --images 20
       """)
 

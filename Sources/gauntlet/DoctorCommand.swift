@@ -5,15 +5,15 @@ import Foundation
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Looks at this machine: processor, memory, file system, network, libraries.",
+    abstract: "Checks this machine: processor, memory, file system, network, libraries.",
     discussion: """
-      What it prints belongs into every question about a run that does not go as it should. It names no data and no models.
-      Exit status 0: runs can be made here; 1: something keeps them from that, and is named.
+      Include its output whenever you report a problem with a run. It names no data and no models.
+      Exit status 0: this machine can run Gauntlet; 1: it cannot, for the reason named.
       Example: gauntlet doctor --folder runs
       """)
 
-  @Option(help: "Where runs are to lie.") var folder = "."
-  @Option(help: "The port that a coordinator is to listen at [default: any].") var port: UInt16?
+  @Option(help: "Where runs will be stored.") var folder = "."
+  @Option(help: "The port a coordinator would listen on [default: any].") var port: UInt16?
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {

@@ -8,38 +8,40 @@ import Working
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Writes pictures as a network is given them (corrupted, occluded, attacked) as PNG files.",
+    abstract: "Writes pictures as the network sees them (corrupted, occluded, attacked) as PNG files.",
     discussion: """
-      They have the network's input size, before mean and standard deviation, and lie in the condition's folder and the \
-      image's class folder: an imagenet-c is one that a manifest can name as root. 8 bits hold what is done to pictures as it \
-      is; what is done to values, as by attacks, is rounded. index.csv says of each what it is, by how much it was rounded, \
-      and its SHA-256. Exit status 1: some images could not be read or decoded.
+      They have the network's input size, before mean and standard deviation, and are stored by condition and \
+      class folder, so an exported imagenet-c can be a manifest's root. What is done to pictures fits into 8 bits \
+      exactly; what is done to values, as by attacks, is rounded. index.csv describes each picture, with its rounding \
+      and SHA-256. Exit status 1: some images could not be read or decoded.
       Example: gauntlet export my.yaml --benchmark imagenet-c --condition corruption=contrast --images 2 --output pictures
       """)
 
   @Argument(help: "The manifest.") var manifest: String
   @Option(help: "The benchmark, by its name in the manifest.") var benchmark: String
-  @Option(help: "The model that is given the pictures, by its name [default: the first that the benchmark is for].")
+  @Option(help: "The model that sees the pictures, by its name [default: the benchmark's first model].")
   var model: String?
   @OptionGroup var chosen: ConditionArguments
-  @Option(help: "So many images, the first of the benchmark [default: 10].") var images: Int?
+  @Option(help: "How many images, from the start of the benchmark [default: 10].") var images: Int?
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("These images, by their paths as the archive lists them.", valueName: "path"))
+    help: ArgumentHelp("These images, by path as listed in the archive.", valueName: "path"))
   var image: [String] = []
   @Option(help: "The folder to fill, which must be new or empty.") var output: String
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
     try Usage.checkExists(manifest, what: "manifest")
-    if images != nil, !image.isEmpty { throw UsageError("--images and --image exclude each other; give one of them") }
+    if images != nil, !image.isEmpty {
+      throw UsageError("--images and --image are mutually exclusive; give one of them")
+    }
     if let images { try Usage.check(images, in: 1...1_000_000_000, option: "--images") }
     let plan = try Run.plan(manifest) { Terminal.complain($0) }
     let export = try Export(of: plan, choice, manifest: manifest, to: output)
     let selection = export.selection
     let models = plan.manifest.models
     if model == nil, models.count > 1 {
-      Terminal.complain("pictures as \(models[selection.model].name) is given them")
+      Terminal.complain("pictures as \(models[selection.model].name) sees them")
     }
     let pictures = try write(export)
     let problems = pictures.compactMap(\.problem)

@@ -30,13 +30,13 @@ struct Gauntlet: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "gauntlet",
-    abstract: "Evaluates image classifiers against robustness benchmarks on many machines at once.",
+    abstract: "Evaluates image classifiers on robustness benchmarks, on many machines at once.",
     discussion: """
       A manifest names models and benchmarks. `gauntlet run` plans it as shards, computes them, and leaves one HDF5 \
-      archive that opens in xarray. A crash loses nothing: `gauntlet resume` goes on.
+      archive that opens in xarray. A crash loses nothing: `gauntlet resume` continues.
 
-      Exit status: 0 done; 1 done, but something was set aside, is missing, or does not fit; 2 bad usage, manifest or \
-      run folder, and nothing was started; 3 cannot go on.
+      Exit status: 0 done; 1 done, but something was set aside, is missing, or does not match; 2 bad usage, manifest or \
+      run folder, and nothing was started; 3 cannot continue.
       """,
     version: version,
     subcommands: [

@@ -6,33 +6,33 @@ import Networks
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Says what is in a checkpoint, a manifest or an archive.",
+    abstract: "Shows what is in a checkpoint, a manifest or an archive.",
     discussion: """
-      Of a manifest all is checked that a run checks before it starts, and said what the run will cost: passes of images \
-      through networks, hours of one core at the speed that a few batches are measured at here, bytes of the archive. A \
-      checkpoint is a .pth or .pt (also of PyTorch \
-      before 1.6), a .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. Of an ONNX model its \
-      operators are listed, and whether it will run. With --reference, its logits, and gradients of its input if the file \
-      has them, are compared with those of a file that tools/replknet.py, tools/timm_networks.py or \
-      tools/onnx_networks.py wrote. Exit status 1: it will not run, or does not fit --architecture.
+      A manifest is checked as a run checks it before starting, and the run's cost is estimated: forward passes, \
+      core-hours at the speed measured here over a few batches, bytes of the archive. A \
+      checkpoint is a .pth or .pt (also from PyTorch \
+      before 1.6), .safetensors, .npz, .index.json or .onnx file; nothing in it is ever executed. For an ONNX model it \
+      lists the operators and says whether it will run. With --reference, logits, and input gradients if the file \
+      has them, are compared with those in a file written by tools/replknet.py, tools/timm_networks.py or \
+      tools/onnx_networks.py. Exit status 1: it will not run, or does not match --architecture.
       Examples: gauntlet inspect models/replknet-nano.safetensors
                 gauntlet inspect runs/miniature/archive.h5
       """)
 
   @Argument(help: "The file, or the folder of a run.") var file: String
   @Flag(help: "Also list every tensor of a checkpoint.") var tensors = false
-  @Option(help: "A .safetensors file with images and the logits that they should give.") var reference: String?
-  @Option(help: "The architecture that it should be of: all that does not fit is listed.") var architecture: String?
+  @Option(help: "A .safetensors file with images and their expected logits.") var reference: String?
+  @Option(help: "The expected architecture: every mismatch is listed.") var architecture: String?
   @Option(help: "The arithmetic for --reference: fp32, or bf16.") var precision = "fp32"
-  @Flag(help: "Measure no speed of a manifest's models, which takes some seconds each.") var noMeasure = false
-  @Flag(help: "Print what is said of a manifest as one JSON object.") var json = false
+  @Flag(help: "Do not measure the speed of a manifest's models, which takes a few seconds each.") var noMeasure = false
+  @Flag(help: "Print a manifest's summary as one JSON object.") var json = false
 
   func run() throws {
     let precision = try Usage.precision(precision)
     try Usage.checkExists(file, what: "file")
     let isManifest = ["yaml", "yml"].contains((file as NSString).pathExtension.lowercased()) && !Usage.isFolder(file)
     if json || noMeasure, !isManifest {
-      throw UsageError("\(json ? "--json" : "--no-measure") is for manifests, but \(file) is none")
+      throw UsageError("\(json ? "--json" : "--no-measure") is for manifests, but \(file) is not one")
     }
     switch (file as NSString).pathExtension.lowercased() {
     case _ where Usage.isFolder(file):
@@ -71,7 +71,7 @@ struct InspectCommand: ParsableCommand {
     guard let chosen = try architecture.flatMap({ try Architecture.named($0, checkpoint: file) }) ?? matching.first
     else {
       throw UsageError(
-        "no architecture fits \(file); name one with --architecture, of those that gauntlet models lists")
+        "no architecture matches \(file); name one from gauntlet models with --architecture")
     }
     try compare(chosen, precision)
   }

@@ -67,7 +67,7 @@ struct ManifestInspection {
     let total = plan.costs.reduce(0) { $0 + $1.results }
     lines.append("\(total) images to evaluate in shards of at most \(manifest.sharding.images)")
     lines.append(
-      String(format: "memory of a worker of %d streams: about %.1f GB", streams, Double(memory) / 1e9))
+      String(format: "memory of a worker with %d streams: about %.1f GB", streams, Double(memory) / 1e9))
     return lines + cost
       + zip(manifest.models, speeds ?? []).compactMap { model, speed in speed.map { text(model.name, $0) } }
   }
@@ -92,7 +92,7 @@ struct ManifestInspection {
     }
     if costs.contains(where: \.passes.isUpperBound) {
       lines.append(
-        "  <: at most; attacks end once the network errs, networks without some blocks do less, what is salient is asked once"
+        "  <: at most; attacks stop once the network errs, lesioned networks compute less, saliency is computed once"
       )
     }
     lines.append("  archive: before compression")

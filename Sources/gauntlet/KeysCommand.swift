@@ -3,15 +3,15 @@ import GauntletKit
 
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Makes CURVE keys.", subcommands: [New.self, Add.self])
+    commandName: "keys", abstract: "Creates CURVE keys.", subcommands: [New.self, Add.self])
 
   struct Add: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "add",
-      abstract: "Makes another pair of keys for workers, which the coordinator lets in from now on.",
+      abstract: "Creates another key pair for workers, which the coordinator accepts at once.",
       discussion: """
-        A coordinator that runs need not be started again. To change keys: add some, give workers the new bundle, then \
-        remove the old one's file from authorized/, which closes its connections.
+        A running coordinator need not be restarted. To rotate keys: add a pair, give workers the new bundle, then \
+        remove the old pair's file from authorized/, which closes its connections.
         Example: gauntlet keys add runs/r1/keys cluster-b
         """)
 
@@ -26,14 +26,14 @@ struct KeysCommand: ParsableCommand {
   struct New: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "new",
-      abstract: "Makes the keys of a coordinator and its workers in a folder that is yours alone.",
+      abstract: "Creates the keys of a coordinator and its workers in a private folder.",
       discussion: """
-        `gauntlet run` and `gauntlet coordinate` make a run's keys by themselves. Use this to make them beforehand, in \
-        RUN/keys, or for workers that are not to read the run folder: give them worker.bundle.
+        `gauntlet run` and `gauntlet coordinate` create a run's keys themselves. Use this to create them beforehand, in \
+        RUN/keys, or for workers that must not read the run folder: give them worker.bundle.
         Example: gauntlet keys new runs/r1/keys
         """)
 
-    @Argument(help: "The folder to make; it must not hold keys yet.") var directory: String
+    @Argument(help: "The folder to create; it must not hold keys yet.") var directory: String
 
     func run() throws {
       let bundle = try Keys.make(in: directory)

@@ -8,29 +8,31 @@ struct LaunchCommand: ParsableCommand {
     commandName: "launch",
     abstract: "Starts a run's coordinator and workers on this machine, on Slurm or on Kubernetes.",
     discussion: """
-      Plans the manifest, places the processes and returns; the run goes on without this command. On a run whose \
-      coordinator is there it adds workers. The manifest's cluster section says the same as the options, which come first.
+      Plans the manifest, starts the processes and returns; the run continues in the background. If the run already has a \
+      coordinator, this adds workers. Options override the manifest's cluster section.
       Examples: gauntlet launch my.yaml --engine slurm --workers 20 --run /shared/runs/r1 --partition cpu --time 12:00:00
                 gauntlet launch --engine slurm --workers 10 --run /shared/runs/r1          # ten more
       """)
 
-  @Argument(help: "The manifest; not needed for a run folder that was begun.") var manifest: String?
+  @Argument(help: "The manifest; not needed for an existing run.") var manifest: String?
   @Option(help: "local, slurm or kubernetes.") var engine: String?
   @Option(help: "Worker processes, members of the job array, or pods [default: 1]. 0: only the coordinator.")
   var workers: Int?
   @Option(name: .customLong("run"), help: "The run folder, which every node must see [default: runs/NAME].")
   var folder: String?
   @Option(
-    help: "Cores of each worker [default: local: those that are allowed, shared out; Slurm: 8; Kubernetes: 1].")
+    help: "Cores of each worker [default: local: an equal share of those allowed; Slurm: 8; Kubernetes: 1].")
   var cpus: Int?
   @Option(
-    help: "Memory of each worker, such as 8G [default: local: what is allowed, shared out; Slurm and Kubernetes: 8G].")
+    help:
+      "Memory of each worker, such as 8G [default: local: an equal share of what is allowed; Slurm and Kubernetes: 8G]."
+  )
   var memory: String?
-  @Option(help: "Slurm: the walltime of each job, such as 12:00:00; jobs that reach it begin again.") var time: String?
+  @Option(help: "Slurm: the walltime of each job, such as 12:00:00; jobs that reach it are requeued.") var time: String?
   @Option(help: "Slurm: the partition.") var partition: String?
   @Option(help: "Slurm: the account.") var account: String?
-  @Option(help: "Slurm: what nodes must have, such as avx512.") var constraint: String?
-  @Option(help: "Slurm: a further option of sbatch, such as --option=--qos=low; may be repeated.") var option:
+  @Option(help: "Slurm: the constraint on nodes, such as avx512.") var constraint: String?
+  @Option(help: "Slurm: an additional sbatch option, such as --option=--qos=low; may be repeated.") var option:
     [String] = []
   @Option(
     help: """
@@ -40,16 +42,16 @@ struct LaunchCommand: ParsableCommand {
   var listen: String?
   @Option(
     help: """
-      Where the coordinator serves the run's live page: ADDRESS:PORT, with a token unless it is its machine's own address, or \
-      none; gauntlet status prints it [default: local: a free port of this machine, else none].
+      Where the coordinator serves the run's live page: ADDRESS:PORT, with a token unless only its own machine can reach it, or \
+      none; gauntlet status prints the address [default: local: a free port on this machine, else none].
       """)
   var live: String?
-  @Flag(help: "The coordinator also takes up the shards that were set aside.") var failed = false
+  @Flag(help: "The coordinator also retries shards that were set aside.") var failed = false
   @Option(help: "Seconds that workers wait for a coordinator that does not answer [default: local: 600, else 3600].")
   var patience: Int?
   @Option(help: "Kubernetes: the container image.") var image: String?
   @Option(help: "Kubernetes: the namespace.") var namespace: String?
-  @Flag(help: "Check all, say what would be submitted, and submit nothing.") var dryRun = false
+  @Flag(help: "Check everything and show what would be submitted, but submit nothing.") var dryRun = false
 
   func run() throws {
     if let manifest { try Usage.checkExists(manifest, what: "manifest") }
@@ -71,7 +73,7 @@ struct LaunchCommand: ParsableCommand {
     case .nothingLeft(let folder): print("the run is done; next: gauntlet collect \(folder)")
     case .launched(let folder, let jobs, let endCommand):
       print("next: gauntlet status \(folder) --watch, then gauntlet collect \(folder)")
-      if !jobs.isEmpty { print("to end it: \(endCommand) \(jobs.map(\.id).joined(separator: " "))") }
+      if !jobs.isEmpty { print("to stop it: \(endCommand) \(jobs.map(\.id).joined(separator: " "))") }
     }
   }
 

@@ -54,7 +54,7 @@ enum Logs {
 
 /// The same for all daemons.
 struct LogArguments: ParsableArguments {
-  @Option(help: "How log lines are written to standard error: text, or json, one object a line.")
+  @Option(help: "How log lines are written to standard error: text, or json, one object per line.")
   var logFormat = Logs.Format.text
 
   /// Writes to standard error in this format from now on.

@@ -7,15 +7,15 @@ struct MiniatureCommand: ParsableCommand {
     commandName: "miniature",
     abstract: "Draws the miniature data set: ten classes of objects in the layouts of all benchmarks.",
     discussion: """
-      The same seed gives the same files on every machine. A folder that already holds this data set is left as it is; one that \
-      holds another, or other files, is refused.
+      The same seed gives the same files on every machine. A folder that already holds this data set is left unchanged; one that \
+      holds a different one, or other files, is refused.
       Example: gauntlet miniature runs/data/small --images 20
       """)
 
   @Argument(help: "The folder to fill.") var directory: String
-  @Option(help: "The seed that everything is drawn from.") var seed: UInt64 = 7
+  @Option(help: "The seed of everything that is drawn.") var seed: UInt64 = 7
   @Option(help: "Images in val, and in each corruption and severity.") var images = 500
-  @Option(help: "Images of the training split, which evaluation never sees; 0 draws none.") var train = 0
+  @Option(help: "Images of the training split, which evaluation never uses; 0 draws none.") var train = 0
 
   func run() throws {
     try Usage.check(images, in: 10...100_000, option: "--images")

@@ -9,11 +9,11 @@ struct ModelsCommand: ParsableCommand {
     commandName: "models",
     abstract: "Lists the architectures that a manifest can name.",
     discussion: """
-      Parameters in millions, multiply-adds an image in thousands of millions, the side of the images in pixels, and \
-      what a manifest does to pictures unless it says otherwise: the shortest side after resizing, the filter, and the \
+      Parameters in millions, multiply-adds per image in billions, the image side in pixels, and \
+      the default preprocessing: the shortest side after resizing, the filter, and the \
       mean that is subtracted.
-      Of a SLaK the file tells the design (SLaK-T's is shown), of an ONNX model (architecture `onnx`) everything. NAME@SIDE stands for images of \
-      another side, such as vit_base_patch16_224@384 or replknet-31b@384.
+      SLaK's design is read from the checkpoint (SLaK-T is shown), an ONNX model (architecture `onnx`) defines everything itself. \
+      NAME@SIDE is for images of another side, such as vit_base_patch16_224@384 or replknet-31b@384.
       Example: gauntlet models
       """)
 

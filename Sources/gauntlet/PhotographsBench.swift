@@ -5,7 +5,7 @@ extension BenchCommand {
   struct PhotographsBench: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "photographs",
-      abstract: "Draws JPEG pictures of 500x375 in class folders, to time the way from files to logits with.",
+      abstract: "Draws 500x375 JPEG pictures in class folders, for timing the path from files to logits.",
       discussion: """
         tools/pipeline.py evaluates a network on them and says how long its threads waited for images.
         Example: gauntlet bench photographs runs/data/photographs --count 10
@@ -13,7 +13,7 @@ extension BenchCommand {
 
     @Argument(help: "The folder to fill.") var directory: String
     @Option(help: "How many.") var count = 1000
-    @Option(help: "The seed that they are drawn from.") var seed: UInt64 = 7
+    @Option(help: "The seed of the drawing.") var seed: UInt64 = 7
 
     func run() throws {
       try Usage.check(count, in: 1...100_000, option: "--count")

@@ -4,20 +4,20 @@ import GauntletKit
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Checks a manifest, says what its run will cost, and makes the run folder ready to be computed.",
+    abstract: "Checks a manifest, estimates the cost of its run, and prepares the run folder.",
     discussion: """
-      All is checked that a run checks before it starts: that models and data are there and fit, and every setting. The cost \
-      is passes of images through networks, hours of one core at the speed that a few batches are measured at here, a \
+      Makes all the checks that a run makes before it starts: models, data and every setting. The cost \
+      is forward passes, core-hours at the speed measured here over a few batches, a \
       worker's memory, bytes of the archive. With --dry-run nothing is written. gauntlet resume, launch --run or \
-      coordinate --run goes on from the folder.
+      coordinate --run continues from the folder.
       Example: gauntlet plan manifests/miniature.yaml --dry-run
       """)
 
   @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
-  @Option(name: .customLong("run"), help: "The run folder [default: runs/NAME, NAME being the manifest's run].")
+  @Option(name: .customLong("run"), help: "The run folder [default: runs/NAME, where NAME is the manifest's run].")
   var folder: String?
   @Flag(help: "Write nothing.") var dryRun = false
-  @Flag(help: "Measure no speed of the models, which takes some seconds each.") var noMeasure = false
+  @Flag(help: "Do not measure the models' speed, which takes a few seconds each.") var noMeasure = false
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {

@@ -11,28 +11,28 @@ import Planning
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "predict",
-    abstract: "Prints the five likeliest classes of pictures: the quickest check that a checkpoint is right.",
+    abstract: "Prints the five most likely classes of each picture: the quickest check of a checkpoint.",
     discussion: """
-      The architecture is the one that the checkpoint fits. Pictures are prepared as `gauntlet models` says unless an \
-      option says otherwise; how they were is said on standard error. Probabilities are the softmax of the logits.
+      The architecture is the one that matches the checkpoint. Pictures are prepared as `gauntlet models` shows unless an \
+      option says otherwise; standard error shows how. Probabilities are the softmax of the logits.
       Example: gauntlet predict models/replknet-nano.safetensors \
       runs/data/miniature/val/arrow/val_00000001.JPEG
       """)
 
   @Argument(help: "The checkpoint.") var model: String
   @Argument(help: "JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM files.") var images: [String]
-  @Option(help: "The architecture, where several fit the checkpoint.") var architecture: String?
+  @Option(help: "The architecture, if several match the checkpoint.") var architecture: String?
   @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
-  @Option(help: "A text file of class names, one a line; ImageNet's WordNet ids otherwise, where there are 1,000.")
+  @Option(help: "A text file of class names, one per line [default: ImageNet's WordNet ids for 1,000 classes].")
   var classes: String?
   @Option(help: "The shortest side after resizing, in pixels.") var resize: Int?
-  @Option(help: "The side of the square that is cut from the centre, in pixels: that of the network's images.")
+  @Option(help: "The side of the centre crop, in pixels: the network's input size.")
   var crop: Int?
   @Option(help: "The filter: bilinear, bicubic, or box.") var interpolation: String?
-  @Option(help: "Subtracted from values in 0..1: imagenet, one number, or three as in 0.485,0.456,0.406.")
+  @Option(help: "The mean to subtract from values in 0..1: imagenet, one number, or three as in 0.485,0.456,0.406.")
   var mean: String?
-  @Option(help: "Divides them then: imagenet, one number, or three.") var std: String?
-  @Flag(help: "Print one JSON object a picture instead of text.") var json = false
+  @Option(help: "The standard deviation to divide by: imagenet, one number, or three.") var std: String?
+  @Flag(help: "Print one JSON object per picture instead of text.") var json = false
 
   func run() throws {
     let precision = try Usage.precision(precision)
@@ -64,14 +64,14 @@ struct PredictCommand: ParsableCommand {
   private func chooseArchitecture() throws -> Architecture {
     if let architecture {
       guard let found = try Architecture.named(architecture, checkpoint: model) else {
-        throw UsageError("there is no architecture \(architecture); see gauntlet models")
+        throw UsageError("unknown architecture \(architecture); see gauntlet models")
       }
       return found
     }
     let choice = try Predictor.architecture(of: model)
     if CheckpointNotes.note(on: choice) != nil {
-      let reason = choice.reason ?? "the first that fits"
-      Terminal.complain("taken for \(choice.architecture.name), \(reason); --architecture names another")
+      let reason = choice.reason ?? "the first match"
+      Terminal.complain("taken to be \(choice.architecture.name), \(reason); use --architecture to name another")
     }
     return choice.architecture
   }

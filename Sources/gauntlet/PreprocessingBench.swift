@@ -7,13 +7,13 @@ extension BenchCommand {
   struct PreprocessingBench: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "preprocessing",
-      abstract: "Times decoding, resizing, cropping and normalising of a folder's pictures on one thread.",
+      abstract: "Times decoding, resizing, cropping and normalising a folder's pictures on one thread.",
       discussion: "Example: gauntlet bench preprocessing runs/data/miniature/val/arrow --repeats 5")
 
     @Argument(help: "A folder of JPEG or PNG files.") var folder: String
-    @Option(help: "Times that all pictures are taken; the median counts.") var repeats = 5
+    @Option(help: "How often the pictures are processed; the median is reported.") var repeats = 5
     @Option(help: "The shortest side after resizing, in pixels.") var resize = 256
-    @Option(help: "The side of the square that is cut from the centre, in pixels.") var crop = 224
+    @Option(help: "The side of the centre crop, in pixels.") var crop = 224
     @Option(help: "The filter: bilinear, bicubic, or box.") var interpolation = "bicubic"
     @Option(help: "A file for the cropped pictures, 8-bit RGB, in the order of their names.") var output: String?
 

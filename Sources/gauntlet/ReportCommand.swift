@@ -7,7 +7,7 @@ import Planning
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Prints an archive's accuracy table and writes an HTML page with heat map and curves.",
+    abstract: "Prints an archive's accuracy table and writes an HTML report with heat map and curves.",
     discussion: """
       The page is one file and needs no network. Several archives are shown side by side.
       Example: gauntlet report runs/miniature/archive.h5 -o report.html --csv tables
@@ -21,7 +21,7 @@ struct ReportCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Show in the page so many pictures of each benchmark, at most, that one model answers right and another wrong, clean and changed; the data must be where the run read it [default: none].",
+      "Add up to this many pictures per benchmark that one model classifies correctly and another does not, clean and changed; the data must be where the run read it [default: none].",
       valueName: "count")) var examples: Int?
 
   func run() throws {
@@ -55,7 +55,7 @@ extension ReportCommand {
     let runs = archives.map { DurableFile.folder(of: $0) }
     for (file, run) in zip(files, runs) where try !RunFolder(run).hasPlan() {
       throw UsageError(
-        "\(file) is in no run's folder; --examples needs that, since an archive does not know its images' files")
+        "\(file) is not in a run folder, which --examples needs: an archive does not know where its images are")
     }
     let progress = ProgressLine("drawing")
     try report.addExamples(of: runs, count: count, note: { Terminal.complain("gauntlet: \($0)") }) {

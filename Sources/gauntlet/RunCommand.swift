@@ -7,12 +7,12 @@ struct RunCommand: ParsableCommand {
     abstract: "Evaluates a manifest on this machine: coordinator and workers in one command.",
     discussion: """
       Plans the manifest, computes it, collects the archive, prints the table and writes the report. Calling it again \
-      goes on where the last call ended; a finished run is only shown again. A manifest that is refused leaves no run folder.
+      continues where the last call stopped; a finished run is only shown again. A refused manifest leaves no run folder.
       Example: gauntlet run manifests/miniature.yaml --run runs/miniature --workers 2
       """)
 
   @Argument(help: "The manifest, a YAML file; see docs/manifest.md.") var manifest: String
-  @Option(name: .customLong("run"), help: "The run folder [default: runs/NAME, NAME being the manifest's run].")
+  @Option(name: .customLong("run"), help: "The run folder [default: runs/NAME, where NAME is the manifest's run].")
   var folder: String?
   @OptionGroup var local: LocalWorkerArguments
 
@@ -27,15 +27,15 @@ struct RunCommand: ParsableCommand {
 struct ResumeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resume",
-    abstract: "Goes on with a run on this machine, from the last committed shard.",
+    abstract: "Continues a run on this machine from the last committed shard.",
     discussion: """
-      Workers and batch size may differ from before; the results do not. A run on a cluster goes on with \
+      Workers and batch size may differ from before; the results do not. To continue a run on a cluster, use \
       gauntlet launch --run or gauntlet coordinate --run.
       Example: gauntlet resume runs/miniature --failed
       """)
 
   @Argument(help: "The run folder.") var folder: String
-  @Flag(help: "Also take up the shards that were set aside, and the images that could not be read.") var failed = false
+  @Flag(help: "Also retry shards that were set aside, and images that could not be read.") var failed = false
   @OptionGroup var local: LocalWorkerArguments
 
   func run() throws {

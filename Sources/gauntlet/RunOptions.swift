@@ -7,18 +7,18 @@ import Planning
 struct ComputeArguments: ParsableArguments {
   @Option(
     help: """
-      Streams of images that are computed at the same time, one thread each [default: one for each processor that is \
-      allowed (by affinity, control groups, ulimit, Slurm and its like), shared out between the workers].
+      Streams of images computed in parallel, one thread each [default: one for each processor that is \
+      allowed (by affinity, control groups, ulimit, Slurm and the like), divided among the workers].
       """)
   var streams: Int?
-  @Option(help: "Images that a stream puts through the network at once. The logits do not depend on it.")
+  @Option(help: "Images in a stream's batch. The logits do not depend on it.")
   var batch = Computation.usualBatch
   @Option(
     help:
-      "Memory of a worker, such as 8G; models are dropped to keep within it [default: what is allowed, shared out between the workers]."
+      "Memory of a worker, such as 8G; models are unloaded to stay within it [default: what is allowed, divided among the workers]."
   )
   var memory: String?
-  @Option(help: "The instruction set, to compare them: scalar, simd128, avx2 or avx512 [default: the fastest].")
+  @Option(help: "The instruction set, for comparisons: scalar, simd128, avx2 or avx512 [default: the fastest].")
   var instructionSet: String?
 
   /// The options, with their defaults for one of `workers` workers that share what this process is allowed.
@@ -41,7 +41,7 @@ struct ConditionArguments: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Only conditions of this value of an axis; several of one axis are all taken [default: all conditions].",
+      "Only conditions with this value of an axis; several values of one axis are combined [default: all conditions].",
       valueName: "axis=value"))
   var condition: [String] = []
 }
@@ -52,7 +52,7 @@ struct LocalWorkerArguments: ParsableArguments {
   var workers = 1
   @Option(
     help:
-      "Where the run's live page is served: ADDRESS:PORT, with a token unless it is this machine's own address, or none [default: a free port of this machine]."
+      "Where the run's live page is served: ADDRESS:PORT, with a token unless it is a loopback address, or none [default: a free port of this machine]."
   )
   var live: String?
   @OptionGroup var compute: ComputeArguments

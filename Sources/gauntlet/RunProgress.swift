@@ -20,7 +20,7 @@ enum RunProgress {
   static func tell(_ takenUp: RunCoordinator.TakenUp?) {
     guard let takenUp else { return }
     Terminal.complain(
-      "taken up: \(takenUp.shards) shards that were set aside, and \(takenUp.images) images that could not be read")
+      "retrying \(takenUp.shards) shards that were set aside, and \(takenUp.images) images that could not be read")
   }
 
   /// Says where the live page is.

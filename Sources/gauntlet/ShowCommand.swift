@@ -5,11 +5,11 @@ import Planning
 struct ShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
-    abstract: "Writes pictures that one model answers right and another wrong, as PNG files.",
+    abstract: "Writes pictures that one model gets right and another wrong, as PNG files.",
     discussion: """
-      They are chosen by the logits of the run's archive and made anew, as the network that is wrong was given them: the exact \
-      pixels, before mean and standard deviation. answers.csv says of each its class and the wrong answer, index.csv the \
-      rest. The data must be where the run read it. Exit status 1: there are none, or some could not be made.
+      They are chosen by the logits in the run's archive and regenerated as the wrong network saw them: the exact \
+      pixels, before mean and standard deviation. answers.csv gives each one's class and the wrong answer, index.csv the \
+      rest. The data must be where the run read it. Exit status 1: there are none, or some could not be regenerated.
       Example: gauntlet show runs/miniature --right vit-nano --wrong replknet-nano --benchmark imagenet-c -n 6 -o differences
       """)
 
@@ -19,7 +19,7 @@ struct ShowCommand: ParsableCommand {
   @Option(help: "The benchmark, by its name [default: the first that both models were evaluated on].")
   var benchmark: String?
   @OptionGroup var chosen: ConditionArguments
-  @Option(name: [.customShort("n"), .long], help: "How many pictures at most, spread over all that there are.")
+  @Option(name: [.customShort("n"), .long], help: "The maximum number of pictures, spread evenly over all there are.")
   var count = 12
   @Option(name: .shortAndLong, help: "The folder to fill, which must be new or empty.") var output: String
 
@@ -27,7 +27,8 @@ struct ShowCommand: ParsableCommand {
     try Usage.check(count, in: 1...100_000, option: "--count")
     let archive = try Usage.archive(folder)
     guard archive == RunFolder(folder).archive else {
-      throw UsageError("\(folder) is no run's folder; give that, since an archive does not know its images' files")
+      throw UsageError(
+        "\(folder) is not a run folder; give the run folder, since an archive does not know where its images are")
     }
     try Usage.warn(ofSealOf: archive)
     var choice = Disagreement.Choice(right: right, wrong: wrong)
@@ -41,9 +42,9 @@ struct ShowCommand: ParsableCommand {
     let pictures = try disagreement.write(to: output)
     let problems = pictures.compactMap(\.problem)
     print(
-      "\(pictures.count - problems.count) of \(disagreement.total) pictures of \(name) that \(right) answers right and "
+      "\(pictures.count - problems.count) of \(disagreement.total) pictures of \(name) that \(right) gets right and "
         + "\(wrong) wrong: \(output)")
-    if !disagreement.isOfSamePixels { print("as \(wrong) is given them; \(right) may be given other pixels") }
+    if !disagreement.isOfSamePixels { print("as \(wrong) sees them; \(right) may see other pixels") }
     for problem in problems { Terminal.complain("gauntlet: \(problem)") }
     if !problems.isEmpty { throw ExitStatus.setAside }
   }

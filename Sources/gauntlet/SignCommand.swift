@@ -8,12 +8,12 @@ struct SignCommand: ParsableCommand {
     abstract: "Signs an archive, so that others can tell who made it.",
     discussion: """
       The signature is a file beside the archive, ARCHIVE.sig, as ssh-keygen -Y sign -n gauntlet makes it. Others check it \
-      with the public key: gauntlet verify ARCHIVE --key id_ed25519.pub. A key is made by ssh-keygen -t ed25519.
+      with the public key: gauntlet verify ARCHIVE --key id_ed25519.pub. ssh-keygen -t ed25519 makes a key.
       Example: gauntlet sign runs/miniature/archive.h5 --key key
       """)
 
   @Argument(help: "The archive, or the folder of its run.") var file: String
-  @Option(help: "A private key of Ed25519, as ssh-keygen makes it, without a passphrase.") var key: String
+  @Option(help: "An Ed25519 private key, as ssh-keygen makes it, without a passphrase.") var key: String
   @Option(name: .shortAndLong, help: "Where the signature is written [default: ARCHIVE.sig].") var output: String?
 
   func run() throws {

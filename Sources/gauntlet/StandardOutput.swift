@@ -55,6 +55,6 @@ private struct OutputError: Error, CustomStringConvertible {
   let reason: String
 
   var description: String {
-    "standard output cannot be written: \(reason); what was done is done, print it elsewhere (gauntlet status, report)"
+    "cannot write standard output: \(reason); the work itself is done, print its results elsewhere (gauntlet status, report)"
   }
 }

@@ -6,15 +6,15 @@ import Planning
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Shows how far a run is: progress by model and benchmark, rate, time left, failures.",
+    abstract: "Shows a run's progress: by model and benchmark, rate, time left, failures.",
     discussion: """
-      Reads the run folder only; the coordinator may be running or not, on this machine or on another. Where none has the \
-      run it says so. Example: gauntlet status runs/miniature
+      Reads only the run folder; the coordinator may be running or not, here or on another machine. If there is \
+      none it says so. Example: gauntlet status runs/miniature
       """)
 
   @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
-  @Flag(help: "Go on showing it, once a second, until the run is complete.") var watch = false
-  @Flag(help: "Print one JSON object (with --watch one a line) instead of text.") var json = false
+  @Flag(help: "Refresh once a second until the run is complete.") var watch = false
+  @Flag(help: "Print one JSON object (with --watch, one per line) instead of text.") var json = false
 
   func run() throws {
     var reader = try RunStatus.Reader(folder)
@@ -40,10 +40,10 @@ struct StatusCommand: ParsableCommand {
     switch found.remark {
     case .notReported(let host):
       Terminal.complain(
-        "the coordinator runs on \(host) and has not reported yet; its ledger may look older here than it is")
+        "the coordinator runs on \(host) and has not reported yet; its ledger may appear out of date here")
     case .silent(let host, let seconds):
       Terminal.complain(
-        "the coordinator on \(host) said this \(Terminal.duration(seconds)) ago and nothing since; does it run?")
+        "the coordinator on \(host) last reported \(Terminal.duration(seconds)) ago; is it still running?")
     case nil: break
     }
   }

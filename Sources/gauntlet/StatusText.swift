@@ -60,7 +60,7 @@ struct StatusText {
   private var troubles: [String] {
     let shown = 5
     var lines = status.troubles.prefix(shown).map {
-      "  \($0.worker.plain) cannot read what its shards need (\($0.count) times, last \(ago($0.time))): "
+      "  \($0.worker.plain) cannot read the data or model of its shards (\($0.count) times, last \(ago($0.time))): "
         + $0.reason.plain(atMost: 1_024)
     }
     if status.troubles.count > shown { lines.append("  nor can \(status.troubles.count - shown) other workers") }
@@ -72,15 +72,15 @@ struct StatusText {
     var lines: [String] = []
     let total = status.total
     if !status.isComplete, presence != .running {
-      let last = status.lastRecord.map { "the last result is of \(ago($0))" } ?? "there is no result yet"
+      let last = status.lastRecord.map { "the last result came \(ago($0))" } ?? "there are no results yet"
       lines.append(
         presence == .absent
-          ? "no coordinator has the run, and \(last); go on with gauntlet resume \(folder.path)"
-          : "it is not known whether a coordinator has the run; \(last)")
+          ? "no coordinator is running, and \(last); continue with gauntlet resume \(folder.path)"
+          : "whether a coordinator is running is unknown; \(last)")
     }
     if total.setAside > 0 || total.unreadableImages > 0 {
       lines.append(
-        "gauntlet resume \(folder.path) --failed takes up \(total.setAside) shards that were set aside and "
+        "gauntlet resume \(folder.path) --failed retries \(total.setAside) shards that were set aside and "
           + "\(total.unreadableImages) images that could not be read")
     }
     return lines

@@ -37,10 +37,11 @@ enum Usage {
     guard let there = try? FileIdentity(of: path) else { return path }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw UsageError("\(option) is \(path), which is no file that can be replaced; name another place")
+      throw UsageError(
+        "\(option) is \(path), which cannot be replaced because it is not a regular file; choose another path")
     }
     guard inputs.allSatisfy({ (try? FileIdentity(of: $0)) != there }) else {
-      throw UsageError("\(option) is \(path), which is read for it; name another place")
+      throw UsageError("\(option) is \(path), which is one of the inputs; choose another path")
     }
     return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
   }
@@ -52,7 +53,7 @@ enum Usage {
     guard lstat(path, &link) == 0, link.st_mode & S_IFMT == S_IFLNK, link.st_uid != geteuid(), link.st_uid != 0,
       stat(DurableFile.folder(of: path), &folder) != 0 || folder.st_uid != link.st_uid
     else { return }
-    throw UsageError("\(option) is \(path), a link that another user laid; name another place, or remove it")
+    throw UsageError("\(option) is \(path), a symbolic link created by another user; choose another path, or remove it")
   }
 
   /// Refuses a count outside its range in words of the option.
@@ -81,7 +82,8 @@ enum Usage {
       if path.hasPrefix("@") { return text }
       let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
       guard absolute.utf8.count <= longestSocketPath else {
-        throw UsageError("\(option): \(absolute) is longer than a socket's path may be, \(longestSocketPath) bytes")
+        throw UsageError(
+          "\(option): \(absolute) is longer than the \(longestSocketPath) bytes allowed for a socket's path")
       }
       return "ipc://" + absolute
     }
@@ -113,23 +115,24 @@ enum Usage {
       // Where it is opened, a pipe would hold us up.
       var status = stat()
       guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        throw UsageError("\(path) is no archive: it is not a file")
+        throw UsageError("\(path) is not an archive: it is not a regular file")
       }
       try checkReadable(path)
       return path
     }
     let archive = RunFolder(path).archive
     guard try isThere(archive), !isFolder(archive) else {
-      throw UsageError("\(path) is a folder without archive.h5; if it is a run's, gauntlet collect \(path) writes that")
+      throw UsageError(
+        "\(path) is a folder without archive.h5; if it is a run folder, gauntlet collect \(path) writes one")
     }
     try checkReadable(archive)
     return archive
   }
 
-  /// Says where an archive's bytes are not those that were sealed: what is shown of it may not be what was computed.
+  /// Says where an archive's contents do not match its seal: what is shown of it may not be what was computed.
   static func warn(ofSealOf archive: String) throws {
     guard let damage = try ArchiveVerifier.brokenSeal(of: archive) else { return }
-    Terminal.complain("gauntlet: \(archive): \(damage); gauntlet verify \(archive) says more")
+    Terminal.complain("gauntlet: \(archive): \(damage); see gauntlet verify \(archive)")
   }
 
   static func isFolder(_ path: String) -> Bool {
@@ -139,7 +142,7 @@ enum Usage {
 
   /// Refuses a path at which nothing is.
   static func checkExists(_ path: String, what: String) throws {
-    guard try isThere(path) else { throw UsageError("there is no \(what) at \(path)") }
+    guard try isThere(path) else { throw UsageError("no such \(what): \(path)") }
   }
 
   /// Whether something is at a path.

@@ -7,12 +7,12 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Checks an archive: every checksum, every cell, every part's digest, every figure.",
     discussion: """
       Exit status 0: whole and sound; 1: sound, but results are missing or images changed (each is named); 3: damaged, or \
-      its labels or figures do not follow from what was observed and planned.
-      With --data the images are read again and compared, by SHA-256, with those that the logits were computed from: where \
-      they lie now is said as the folder that holds all of the benchmarks' roots (of one benchmark its root), or as \
+      its labels or figures do not follow from the recorded observations and the plan.
+      With --data the images are read again and their SHA-256 compared with that of the images evaluated: give \
+      the folder that holds all of the benchmarks' roots (for one benchmark, its root), or \
       BENCHMARK=ROOT for each.
-      With --key it is also checked who made the archive: that its bytes were signed (gauntlet sign) with one of the keys of \
-      that file. Without, that they are as they were written, by whomever.
+      With --key it also checks who made the archive: that it was signed (gauntlet sign) with one of the keys in \
+      that file. Without --key it only checks that the file is unchanged since it was written, whoever wrote it.
       Example: gauntlet verify runs/miniature/archive.h5
                gauntlet verify runs/miniature/archive.h5 --data runs/data/miniature
       """)
@@ -20,15 +20,15 @@ struct VerifyCommand: ParsableCommand {
   @Argument(help: "The archive, or the folder of its run.") var file: String
   @Option(help: ArgumentHelp("Also compare the images below this folder; may be repeated.", valueName: "root"))
   var data: [String] = []
-  @Option(help: "Also check its signature against this file of public keys, one a line, such as id_ed25519.pub.")
+  @Option(help: "Also check its signature against this file of public keys, one per line, such as id_ed25519.pub.")
   var key: String?
-  @Option(help: "Where the signature lies [default: ARCHIVE.sig].") var signature: String?
+  @Option(help: "The signature file [default: ARCHIVE.sig].") var signature: String?
   @Flag(help: "Print one JSON object.") var json = false
 
   func run() throws {
     let archive = try Usage.archive(file)
     if signature != nil, key == nil {
-      throw UsageError("--signature needs --key, whose public keys it is checked against")
+      throw UsageError("--signature needs --key, the public keys to check it against")
     }
     var check = ArchiveCheck(of: archive)
     check.keys = key

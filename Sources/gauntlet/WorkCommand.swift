@@ -7,19 +7,20 @@ struct WorkCommand: ParsableCommand {
     commandName: "work",
     abstract: "Computes shards for a coordinator until the run is done.",
     discussion: """
-      With --run, address and keys are read from a run folder that this machine sees. Without, give the coordinator's \
+      With --run, address and keys are read from the run folder, which must be visible here. Otherwise give the coordinator's \
       address and the key bundle, a copy of the run folder's keys/worker.bundle. Data and checkpoints must be at the \
-      paths that the manifest names. SIGTERM drains: the shards at hand are finished, the others handed back.
+      paths in the manifest. SIGTERM drains: shards in progress are finished, the others handed back.
       Examples: gauntlet work --run /shared/runs/r1
                 gauntlet work --connect tcp://head:5757 --keys worker.bundle
       """)
 
-  @Option(name: .customLong("run"), help: "The run folder; waits until its coordinator listens.") var runFolder: String?
+  @Option(name: .customLong("run"), help: "The run folder; waits until its coordinator is listening.") var runFolder:
+    String?
   @Option(help: "The coordinator's address, tcp://HOST:PORT or ipc://PATH.") var connect: String?
-  @Option(help: "The key bundle's file, mode 0600.") var keys: String?
+  @Option(help: "The key bundle file, mode 0600.") var keys: String?
   @OptionGroup var compute: ComputeArguments
   @OptionGroup var log: LogArguments
-  @Option(help: "Seconds to wait for a coordinator that is not there yet, or does not answer.") var patience = 600
+  @Option(help: "Seconds to wait for a coordinator that has not started or does not answer.") var patience = 600
   @Flag(help: .hidden) var exitWithParent = false
   // The Python package starts this program with these: see `python/src/gauntlet/_work.py`.
   @Option(help: .hidden) var pythonExchange: String?
@@ -71,7 +72,7 @@ struct WorkCommand: ParsableCommand {
     case (let run?, nil, nil):
       var isFolder: ObjCBool = false
       if FileManager.default.fileExists(atPath: run, isDirectory: &isFolder), !isFolder.boolValue {
-        throw UsageError("--run is \(run), which is a file; give the run's folder")
+        throw UsageError("--run is \(run), which is a file; give the run folder")
       }
       return .run(folder: run)
     case (nil, let connect?, let keys?):

@@ -125,8 +125,8 @@ import Testing
       },
     ]
     let words = [
-      "names a group twice", "names an object in", "are of a larger file", "pieces of an impossible size",
-      "labels that are no classes",
+      "lists a group twice", "nests an object", "too large for this file", "chunks of an invalid size",
+      "labels that are not classes",
     ]
     for (refusal, words) in zip(refusals, words) {
       #expect(refusal?.contains(words) == true, "\(refusal ?? "read"), not \(words)")
@@ -182,7 +182,7 @@ import Testing
     let error = #expect(throws: ArchiveError.self) { try file.attributes(of: "/") }
     #expect(
       error?.description.hasPrefix(
-        "\(folder.archive) is damaged: reading it ended by signal 11 (Segmentation fault); restore it") == true,
+        "\(folder.archive) is damaged: its reader was killed by signal 11 (Segmentation fault); restore it") == true,
       "\(error.map { "\($0)" } ?? "")")
     #expect(throws: ArchiveError.self) { try file.attributes(of: "/") }
     #expect(try ArchiveReader(path: folder.archive).groups.count == 1)
@@ -196,7 +196,7 @@ import Testing
     limits.silentSeconds = 1
     let file = try ConfinedFile(path: folder.archive, limits: limits)
     kill(file.process.process, SIGSTOP)
-    #expect(throws: ArchiveError.damaged(path: folder.archive, reason: "reading it gave no answer for 1 seconds")) {
+    #expect(throws: ArchiveError.damaged(path: folder.archive, reason: "its reader timed out after 1 seconds")) {
       try file.attributes(of: "/")
     }
     #expect(kill(file.process.process, 0) != 0)

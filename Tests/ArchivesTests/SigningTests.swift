@@ -88,15 +88,15 @@ import Testing
     defer { remove() }
     #expect(throws: SigningError.self) { try SigningKey(file("open", Self.privateKey, mode: 0o644)) }
     for (text, reason) in [
-      (Self.lockedKey, "it has a passphrase"), (Self.publicKey, "it is no private key of OpenSSH"),
-      (Self.privateKey.replacing("AAAAtzc2gtZW", with: "AAAAtzc2gtZX"), "it is no key of Ed25519"),
+      (Self.lockedKey, "it has a passphrase"), (Self.publicKey, "it is not an OpenSSH private key"),
+      (Self.privateKey.replacing("AAAAtzc2gtZW", with: "AAAAtzc2gtZX"), "it is not an Ed25519 key"),
     ] {
       let error = #expect(throws: SigningError.self) { try SigningKey(file("key", text)) }
       #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
     }
     for (text, reason) in [
-      (Self.signatureForGit, "it was made for \"git\""), ("nothing", "it is none of OpenSSH's"),
-      (Self.signature.replacing("U1NIU0lH", with: "U1NIU0lI"), "cut short or damaged"),
+      (Self.signatureForGit, "it was made for \"git\""), ("nothing", "it is not an OpenSSH signature"),
+      (Self.signature.replacing("U1NIU0lH", with: "U1NIU0lI"), "truncated or damaged"),
     ] {
       let error = #expect(throws: SigningError.self) { try ArchiveSignature(reading: file("s", text)) }
       #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
@@ -110,7 +110,7 @@ import Testing
     #expect(throws: SigningError.self) { try ArchiveSignature(reading: folder + "/none") }
   }
 
-  @Test("A signature that is cut short anywhere, or has another byte, is refused or does not hold")
+  @Test("A signature that is truncated anywhere, or has another byte, is refused or does not hold")
   func damaged() throws {
     defer { remove() }
     let archive = try file("a.h5", "not really an archive\n")

@@ -117,20 +117,21 @@ import Testing
     }
     #expect(try annotate(whole + "\n").ofImages == [[10, 11, 12, 13, 14, 15]])
     for (text, says) in [
-      (whole + "\n{", "line 2 is no JSON object with a file_name"),
+      (whole + "\n{", "line 2 is not a JSON object with a file_name"),
       (
-        whole.replacing("val_00000001.", with: "train_1."), "line 1 is of ILSVRC2012_train_1.JPEG, which is no image of"
+        whole.replacing("val_00000001.", with: "train_1."),
+        "line 1 is about ILSVRC2012_train_1.JPEG, which is not an image of"
       ),
       (whole.replacing("\"style\": 1", with: "\"style\": 2"), "line 1 does not say 0 or 1 for the factor style"),
       (whole.replacing("\"pose\": 0, ", with: ""), "does not say 0 or 1 for the factor pose"),
-      (whole + "\n" + whole, "line 2 annotates ILSVRC2012_val_00000001.JPEG once more"), ("", "it has no line"),
+      (whole + "\n" + whole, "line 2 annotates ILSVRC2012_val_00000001.JPEG again"), ("", "it is empty"),
       (whole.replacing("00000001", with: "00000002"), "it annotates none of the benchmark's images"),
     ] {
       #expect { try annotate(text) } throws: { $0 is AnnotationError && "\($0)".contains(says) }
     }
     #expect { try annotate(whole, prototypes: "path\n") } throws: { "\($0)".contains("first line is not file_name") }
     #expect { try annotate(whole, prototypes: "file_name\nx\n") } throws: {
-      "\($0)".contains("it lists x, which is no")
+      "\($0)".contains("it lists x, which is not")
     }
     #expect { try annotate(whole, prototypes: "file_name\nILSVRC2012_val_00000001.JPEG\n") } throws: {
       "\($0)".contains("annotates none")

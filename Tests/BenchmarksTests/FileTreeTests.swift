@@ -130,7 +130,7 @@ import Testing
     let listing = try BenchmarkDefinition.clean(name: "v", root: root).listing()
     #expect(listing.paths == ["a.tar/1.JPEG"])
     let damaged = try #require(listing.leftOut.first { $0.path == "b.tar" })
-    #expect(damaged.count == 1 && damaged.reason.hasPrefix("it is no whole tar archive: "), "\(damaged.reason)")
+    #expect(damaged.count == 1 && damaged.reason.hasPrefix("it is not a complete tar archive: "), "\(damaged.reason)")
     #expect(listing.leftOut.count == 2 && listing.filesFound == 2)
   }
 

@@ -32,7 +32,7 @@ import Testing
     #expect(listing.classNames == ["apple", "pear"])
     #expect(
       listing.leftOut == [
-        LeftOutFile(path: "README", reason: "it lies in no class folder"),
+        LeftOutFile(path: "README", reason: "it is not in a class folder"),
         LeftOutFile(path: "apple/.hidden.JPEG", reason: "it is hidden"),
         LeftOutFile(path: "apple/notes.txt", reason: "its extension .txt is not that of an image"),
       ])
@@ -108,7 +108,7 @@ import Testing
     #expect(throws: ListingError.noImages(path + "/empty")) {
       try BenchmarkDefinition.clean(name: "val", root: path + "/empty").listing()
     }
-    #expect(throws: ListingError.missingFolder(path + "/none", reason: "there is no such folder")) {
+    #expect(throws: ListingError.missingFolder(path + "/none", reason: "no such folder")) {
       try BenchmarkDefinition.clean(name: "val", root: path + "/none").listing()
     }
   }

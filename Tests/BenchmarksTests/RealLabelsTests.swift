@@ -42,16 +42,18 @@ import Testing
         try annotation(first, count: count, of: [path])
       } throws: { error in
         let words = "\(error)"
-        return error is AnnotationError && words.contains(says) && words.contains("real.json does not fit: ")
+        return error is AnnotationError && words.contains(says)
+          && words.contains("real.json does not match the benchmark: ")
       }
     }
     refuses("it has 49999 entries, but ImageNet's validation set 50000 images", count: 49_999)
     refuses("gives ILSVRC2012_val_00000002.JPEG the class 1000, but classes are 0 to 999", [[1], [1000]])
     refuses("the class -1", [[-1]])
     for path in ["n/1.JPEG", "n/ILSVRC2012_val_1.JPEG", "ILSVRC2012_val_00000001/x.JPEG"] {
-      refuses("it tells images by names such as ILSVRC2012_val_00000001.JPEG, which \(path) has not", of: path)
+      refuses(
+        "it identifies images by names such as ILSVRC2012_val_00000001.JPEG, which \(path) does not have", of: path)
     }
-    refuses("it is of 50000 images, of which n/ILSVRC2012_val_00050001.JPEG is none", of: "n/" + Self.name(50_001))
+    refuses("it covers 50000 images, but not n/ILSVRC2012_val_00050001.JPEG", of: "n/" + Self.name(50_001))
     refuses("it annotates none of the benchmark's images", [[]])
     let folder = try ScratchFolder()
     for text in ["{}", "[1]", "[[1.5]]", "[[99999999999]]", ""] {

@@ -65,11 +65,11 @@ import Testing
     func fit(_ logits: [Float], _ labels: [Int32]) -> Temperature {
       .fit(logits: logits, labels: labels, classCount: 2)
     }
-    #expect(fit([1, 0, 0, 1], [0, 1]) == .none(reason: "every clean image is answered right"))
-    #expect(fit([0, 1, 1, 0], [0, 1]) == .none(reason: "clean images are answered no better than by chance"))
-    #expect(fit([0, 0, 0, 0], [0, 1]) == .none(reason: "every clean image is answered right"))
-    #expect(fit([.nan, 0], [0]) == .none(reason: "no clean image was evaluated"))
-    #expect(fit([], []) == .none(reason: "no clean image was evaluated"))
+    #expect(fit([1, 0, 0, 1], [0, 1]) == .none(reason: "every clean image is classified correctly"))
+    #expect(fit([0, 1, 1, 0], [0, 1]) == .none(reason: "clean images are classified no better than by chance"))
+    #expect(fit([0, 0, 0, 0], [0, 1]) == .none(reason: "every clean image is classified correctly"))
+    #expect(fit([.nan, 0], [0]) == .none(reason: "no clean images were evaluated"))
+    #expect(fit([], []) == .none(reason: "no clean images were evaluated"))
     // Large logits, of which one image in four is wrong: p = 3/4 at a difference of 3000.
     let large = fit([3000, 0, 3000, 0, 3000, 0, 3000, 0], [0, 0, 0, 1])
     #expect(abs(large.value - 3000 / 3.0.logarithm) < 1e-6)

@@ -371,7 +371,7 @@ import Working
       _ = try? python.run()
     }
     #expect(try coordinator.run() == .finished)
-    let dismissed = WorkerOutcome.dismissed(reason: "all that this worker can compute is done")
+    let dismissed = WorkerOutcome.dismissed(reason: "everything this worker can compute is done")
     #expect(outcomes.withLock { $0 } == [dismissed, dismissed])
   }
 
@@ -559,7 +559,7 @@ import Working
     let told = log.lines
     #expect(told.count < 30, "\(told)")
     #expect(
-      told.contains { $0.contains("passed over the failure") && $0.contains("because\\u{A}\\u{1B}[2J") }, "\(told)")
+      told.contains { $0.contains("ignored a failure report") && $0.contains("because\\u{A}\\u{1B}[2J") }, "\(told)")
     #expect(!told.contains { $0.unicodeScalars.contains { $0.value < 32 } }, "\(told)")
   }
 

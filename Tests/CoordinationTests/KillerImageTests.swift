@@ -95,6 +95,6 @@ import Working
     #expect(summary.images == 16 && summary.missingImages == 1)
     let report = try ArchiveVerifier.verify(folder.archive)
     #expect(report.isSound && report.setAside.count == 1, "\(report.lines)")
-    #expect(report.setAside.first?.contains("picture5.JPEG: it ended 3 workers") == true, "\(report.setAside)")
+    #expect(report.setAside.first?.contains("picture5.JPEG: it crashed 3 workers") == true, "\(report.setAside)")
   }
 }

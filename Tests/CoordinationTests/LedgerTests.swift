@@ -135,7 +135,7 @@ import Testing
     #expect(try ledger.status(now: 0).total.shards == 5)
   }
 
-  @Test("A file that is cut short, of another kind or of another version is refused")
+  @Test("A file that is truncated, of another kind or of another version is refused")
   func damage() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = folder + "/ledger.sqlite"

@@ -80,9 +80,9 @@ import Working
     let other = ClientSecurity(serverPublicKey: try CurveKeyPair.generate().publicKey, keyPair: keys.worker)
     #expect(try reason(address, other).contains("is not the coordinator whose key this worker has"))
     router.close()
-    #expect(try reason(address, security).contains("nobody takes a connection at \(address) (Connection refused)"))
+    #expect(try reason(address, security).contains("cannot connect to \(address) (Connection refused)"))
     #expect(try reason("tcp://no-host.invalid:5757", security).contains("host no-host.invalid cannot be resolved here"))
-    #expect(try reason("ipc:///no/such/socket", security).contains("no socket /no/such/socket on this machine"))
+    #expect(try reason("ipc:///no/such/socket", security).contains("no such socket on this machine: /no/such/socket"))
     #expect(try reason(address, security) { "the run folder knows" } == "the run folder knows")
   }
 
@@ -115,7 +115,7 @@ import Working
     try Data(text.utf8).write(to: URL(fileURLWithPath: folder.endpoint))
     let reason = try #require(CoordinatorEndpoint(in: folder)).unreachable()
     #expect((reason != nil) == isUnreachable)
-    if let reason { #expect(reason.contains("of node7") && reason.contains("--listen tcp://0.0.0.0:PORT")) }
+    if let reason { #expect(reason.contains("on node7") && reason.contains("--listen tcp://0.0.0.0:PORT")) }
   }
 
   @Test("Where the last coordinator failed, a worker that waits for one ends with its reason")

@@ -166,7 +166,7 @@ import Working
     // Data that are away are no fault of the manifest's.
     try FileManager.default.moveItem(atPath: folder.path + "/val", toPath: folder.path + "/away")
     let error = #expect(throws: RunFolderError.self) { try PlannedRun.resume(folder) }
-    #expect(error?.description.hasPrefix("the data of imagenet-val, with which the run was planned, cannot") == true)
+    #expect(error?.description.hasPrefix("the data of imagenet-val, which the run was planned with, cannot") == true)
     try FileManager.default.moveItem(atPath: folder.path + "/away", toPath: folder.path + "/val")
     let run = try PlannedRun.resume(folder)
     #expect(CoordinatorFailure(in: folder) == nil)

@@ -90,7 +90,7 @@ import Testing
     #expect(throws: FileError("write", gone, code: ENOENT)) { try DurableFile.write(Data(), to: gone) }
     #expect(!FileManager.default.fileExists(atPath: folder + "/gone"))
     try Data("a file".utf8).write(to: URL(fileURLWithPath: folder + "/file"))
-    #expect(throws: FileError("make the folder", folder + "/file", code: ENOTDIR)) {
+    #expect(throws: FileError("create the folder", folder + "/file", code: ENOTDIR)) {
       try DurableFile.makeFolder(folder + "/file")
     }
     try DurableFile.makeFolder(folder + "/x/y/z")

@@ -35,7 +35,7 @@ import Testing
     try FileManager.default.moveItem(atPath: scratch.path + "/data", toPath: moved)
     for places in [[moved], ["imagenet-val=\(moved)/val", "live=\(moved)/val", "imagenet-c=\(moved)/imagenet-c"]] {
       let same = try CommandLineTool.run(["verify", run] + places.flatMap { ["--data", $0] })
-      #expect(same.status == 0 && same.output.contains("images that lie there now"), "\(same.output)\(same.errors)")
+      #expect(same.status == 0 && same.output.contains("images that are there now"), "\(same.output)\(same.errors)")
     }
     try FileManager.default.moveItem(atPath: moved, toPath: scratch.path + "/data")
 

@@ -37,7 +37,7 @@ import Testing
   func unknownCommand(_ arguments: [String]) throws {
     let outcome = try CommandLineTool.run(arguments)
     #expect(outcome.status == 2)
-    #expect(outcome.errors.contains("there is no command gauntlet") && outcome.errors.contains("fly"))
+    #expect(outcome.errors.contains("unknown command gauntlet") && outcome.errors.contains("fly"))
     #expect(outcome.output.isEmpty)
   }
 
@@ -73,7 +73,7 @@ import Testing
       ("collect", run + "/ledger.sqlite"),
     ] {
       let outcome = try CommandLineTool.run([command, run, "-o", output])
-      #expect(outcome.status == 2 && outcome.errors.contains("name another place"), "\(command) \(output): \(outcome)")
+      #expect(outcome.status == 2 && outcome.errors.contains("choose another path"), "\(command) \(output): \(outcome)")
     }
     #expect(try Data(contentsOf: URL(fileURLWithPath: run + "/archive.h5")) == archive)
     #expect(try Data(contentsOf: URL(fileURLWithPath: run + "/ledger.sqlite")) == ledger)
@@ -110,7 +110,7 @@ import Testing
       let shown = try CommandLineTool.run([command, run])
       #expect(shown.status == 0 && shown.output.contains("replknet-nano"))
       #expect(
-        shown.errors.contains("archive.h5: its bytes are not those that were sealed; gauntlet verify"), "\(shown)")
+        shown.errors.contains("archive.h5: its contents do not match its seal; see gauntlet verify"), "\(shown)")
     }
   }
 
@@ -123,7 +123,7 @@ import Testing
     #expect(again.status != 0 && again.errors.contains("holds the data set of seed 7 with 10 images"), "\(again)")
     try "mine".write(toFile: data + "/notes.txt", atomically: true, encoding: .utf8)
     let more = try CommandLineTool.run(["miniature", data, "--images", "10", "--train", "10"])
-    #expect(more.status != 0 && more.errors.contains("other files beside a data set (notes.txt)"), "\(more)")
+    #expect(more.status != 0 && more.errors.contains("other files besides a data set (notes.txt)"), "\(more)")
     #expect(try String(contentsOfFile: data + "/notes.txt", encoding: .utf8) == "mine")
     try FileManager.default.removeItem(atPath: data + "/notes.txt")
     #expect(try CommandLineTool.run(["miniature", data, "--images", "10", "--train", "10"]).status == 0)

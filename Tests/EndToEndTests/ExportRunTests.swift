@@ -190,22 +190,25 @@ import Testing
     try FileManager.default.createDirectory(atPath: scratch.path + "/full", withIntermediateDirectories: true)
     try Data().write(to: URL(fileURLWithPath: scratch.path + "/full/notes.txt"))
     for (options, words) in [
-      (["--benchmark", "dead"], "there are live, imagenet-val, own"),
-      (["--benchmark", "own", "--model", "resnet-nano"], "own is not for resnet-nano; the manifest lists vit-nano"),
-      (["--benchmark", "live", "--model", "vit"], "there are resnet-nano, vit-nano"),
-      (["--benchmark", "live", "--condition", "fog"], "must be like AXIS=VALUE"),
+      (["--benchmark", "dead"], "has live, imagenet-val, own"),
+      (
+        ["--benchmark", "own", "--model", "resnet-nano"],
+        "own does not include resnet-nano; the manifest lists vit-nano"
+      ),
+      (["--benchmark", "live", "--model", "vit"], "has resnet-nano, vit-nano"),
+      (["--benchmark", "live", "--condition", "fog"], "must have the form AXIS=VALUE"),
       (["--benchmark", "live", "--condition", "colour=red"], "has the axes corruption, severity"),
       (["--benchmark", "imagenet-val", "--condition", "severity=2"], "has one condition"),
-      (["--benchmark", "live", "--condition", "severity=3"], "is one of 2"),
-      (["--benchmark", "live", "--image", "arrow/none.JPEG"], "there is no image arrow/none.JPEG in live"),
-      (["--benchmark", "live", "--image", "x", "--images", "3"], "exclude each other"),
+      (["--benchmark", "live", "--condition", "severity=3"], "must be one of 2"),
+      (["--benchmark", "live", "--image", "arrow/none.JPEG"], "no such image in live: arrow/none.JPEG"),
+      (["--benchmark", "live", "--image", "x", "--images", "3"], "are mutually exclusive"),
       (["--benchmark", "live", "--images", "0"], "--images is 0"),
     ] {
       let refused = try CommandLineTool.run(["export", file, "--output", scratch.path + "/out"] + options)
       #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
       #expect(!FileManager.default.fileExists(atPath: scratch.path + "/out"), "\(options)")
     }
-    for (folder, words) in [("full", "holds files already (notes.txt)"), ("data/val/new", "choose another folder")] {
+    for (folder, words) in [("full", "already holds files (notes.txt)"), ("data/val/new", "choose another folder")] {
       let refused = try CommandLineTool.run(
         ["export", file, "--benchmark", "live", "--output", scratch.path + "/" + folder])
       #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")

@@ -88,7 +88,8 @@ struct FullDiskTests {
       ])
     #expect(outcome.status == 3)
     #expect(
-      outcome.errors.contains("cannot write \(scratch.path)/a.h5: File too large; allow larger files (ulimit -f)"))
+      outcome.errors.contains(
+        "cannot write \(scratch.path)/a.h5: File too large; raise the file size limit (ulimit -f)"))
     #expect(!FileManager.default.fileExists(atPath: scratch.path + "/a.h5"))
   }
 }

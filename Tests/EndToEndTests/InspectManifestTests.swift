@@ -107,7 +107,7 @@ import Testing
     #expect(rows.contains { $0.starts(with: ["replknet-nano", "live", "120", "120", "-"]) })
     #expect(
       rows.contains { $0.starts(with: ["all", "560", "<", "600", "<", "560", "<"]) && $0.suffix(2) == ["23", "kB"] })
-    #expect(outcome.output.contains("at most; attacks end once the network errs"))
+    #expect(outcome.output.contains("at most; attacks stop once the network errs"))
     #expect(outcome.output.contains("with gradients ("))
   }
 

@@ -46,7 +46,7 @@ import Testing
     return status.contains(") Z ")
   }
 
-  @Test("A coordinator that fails at once is told by launch and status, and what was launched with it is ended")
+  @Test("A coordinator that fails at once is told by launch and status, and what was launched with it has been stopped")
   func failsAtOnce() throws {
     let scratch = try ScratchFolder()
     let manifest = try scratch.miniature(images: 10, shardImages: 5)
@@ -57,7 +57,7 @@ import Testing
     ])
     defer { for job in LaunchRecord(in: folder).jobs { if let id = Int32(job.id) { kill(id, SIGKILL) } } }
     #expect(launched.status == 3 && launched.errors.contains("tcp://no-such-interface:*"), "\(launched.errors)")
-    #expect(launched.errors.contains("what was launched with it is ended"))
+    #expect(launched.errors.contains("what was launched with it has been stopped"))
     let status = try CommandLineTool.run(["status", folder.path])
     #expect(status.output.contains("the run's coordinator on \(ProcessInfo.processInfo.hostName) ended: "))
     try waitUntil("every process has ended") {
@@ -114,7 +114,7 @@ import Testing
   @Test(
     "What cannot be launched is refused in one sentence",
     arguments: [
-      (["--engine", "slrum"], "local, slurm or kubernetes"), ([], "say where"),
+      (["--engine", "slrum"], "local, slurm or kubernetes"), ([], "no engine given"),
       (["--engine", "slurm", "--memory", "lots"], "--memory is lots, but must be like 8G"),
       (["--engine", "slurm", "--option", "qos"], "must be like --option=--qos=low"),
       (["--engine", "slurm", "--partition", "a b"], "--partition is"),
@@ -123,10 +123,11 @@ import Testing
       (["--engine", "slurm", "--patience", "0"], "--patience is 0"),
       (["--engine", "kubernetes"], "absolute path"),
       (
-        ["--engine", "kubernetes", "--run", "/runs/a", "--listen", "tcp://0.0.0.0:1"], "--listen is not for kubernetes"
+        ["--engine", "kubernetes", "--run", "/runs/a", "--listen", "tcp://0.0.0.0:1"],
+        "--listen does not apply to kubernetes"
       ),
       (["--engine", "kubernetes", "--run", "/runs/a"], "container image"),
-      (["--engine", "kubernetes", "--run", "/runs/a", "--image", "g"], "lies on none of the volumes"),
+      (["--engine", "kubernetes", "--run", "/runs/a", "--image", "g"], "is not on any of the volumes"),
     ])
   func refusals(arguments: [String], says: String) throws {
     let manifest = Repository.path + "/manifests/miniature.yaml"

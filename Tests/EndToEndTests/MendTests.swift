@@ -51,9 +51,9 @@ import Testing
     #expect(collected.status == 3 && collected.errors.contains("gauntlet mend"), "\(collected.errors)")
     let mended = try CommandLineTool.run(["mend", folder.path])
     #expect(mended.status == 0, "\(mended.errors)")
-    #expect(mended.output.contains("parts/0/2.h5: its bytes are not those that were recorded"))
+    #expect(mended.output.contains("parts/0/2.h5: its bytes do not match the recorded digest"))
     #expect(mended.output.contains("parts/0/3.h5: it is gone"))
-    #expect(mended.output.contains("\(shards) recorded parts checked, 2 to be computed anew, 0 taken up"))
+    #expect(mended.output.contains("\(shards) recorded parts checked, 2 to be recomputed, 0 adopted"))
     #expect(!FileManager.default.fileExists(atPath: folder.part(shard: 4) + ".tmp-1"))
     #expect(try total().recorded == shards - 2 && total().pending == 2)
     let kept = try Data(contentsOf: part(1))
@@ -94,7 +94,7 @@ import Testing
     #expect(resumed.status == 3 && resumed.errors.contains("mend"), "\(resumed.errors)")
     let mended = try CommandLineTool.run(["mend", folder.path])
     #expect(mended.status == 0, "\(mended.errors)")
-    #expect(mended.output.contains("\(shards - 2) taken up that the ledger did not know"), "\(mended.output)")
+    #expect(mended.output.contains("\(shards - 2) adopted that the ledger did not know"), "\(mended.output)")
     #expect(FileManager.default.fileExists(atPath: folder.ledger + ".damaged-1") == (damage != "gone"))
     #expect(try total().recorded == shards - 2)
     try expectWhole()
@@ -155,7 +155,7 @@ import Testing
   func sound() throws {
     defer { withExtendedLifetime(scratch) {} }
     let mended = try CommandLineTool.run(["mend", folder.path])
-    #expect(mended.status == 0 && mended.output.contains(" 0 to be computed anew, 0 taken up"), "\(mended.output)")
+    #expect(mended.status == 0 && mended.output.contains(" 0 to be recomputed, 0 adopted"), "\(mended.output)")
     let lock = try RunLock(folder: folder.path)
     defer { withExtendedLifetime(lock) {} }
     let refused = try CommandLineTool.run(["mend", folder.path])
@@ -182,13 +182,13 @@ import Testing
     let left = (0..<all).count { $0 % 3 == 0 }
     let mended = try CommandLineTool.run(["mend", folder.path, "--reject", worker])
     #expect(mended.status == 0, "\(mended.errors)")
-    #expect(mended.output.contains("\(all - left) results taken back"), "\(mended.output)")
+    #expect(mended.output.contains("\(all - left) results discarded"), "\(mended.output)")
     #expect(try total().recorded == left && total().pending == all - left)
     #expect(!FileManager.default.fileExists(atPath: folder.archive), "an archive of what was taken back")
     #expect(FileManager.default.fileExists(atPath: folder.archive + ".rejected-1"))
     // Nor does a later mending take their files for parts.
     let again = try CommandLineTool.run(["mend", folder.path])
-    #expect(again.output.contains(" 0 to be computed anew, 0 taken up"), "\(again.output)")
+    #expect(again.output.contains(" 0 to be recomputed, 0 adopted"), "\(again.output)")
     let unknown = try CommandLineTool.run(["mend", folder.path, "--reject", worker])
     #expect(unknown.status == 2 && unknown.errors.contains("other (\(left))"), "\(unknown.errors)")
     if hasLedger {
@@ -229,7 +229,7 @@ import Testing
       #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
     }
     let mended = try CommandLineTool.run(["mend", folder.path, "--reject", "2"])
-    #expect(mended.status == 0 && mended.output.contains("1 results taken back"), "\(mended.errors)")
+    #expect(mended.status == 0 && mended.output.contains("1 results discarded"), "\(mended.errors)")
     #expect(try total().recorded == shards - 1)
     #expect(FileManager.default.fileExists(atPath: folder.part(shard: 2) + ".rejected-1"))
     try expectWhole()
@@ -242,9 +242,10 @@ import Testing
     defer { withExtendedLifetime(scratch) {} }
     let shards = try total().shards
     for (name, words) in [
-      ("nobody/imagenet-val", "there is no model nobody"),
-      ("replknet-nano/imagenet-z", "there is no benchmark imagenet-z"),
-      ("replknet-nano/imagenet-c/severity=9", "is one of 1, 2"), ("replknet-nano/imagenet-val/fog", "like AXIS=VALUE"),
+      ("nobody/imagenet-val", "unknown model nobody"),
+      ("replknet-nano/imagenet-z", "unknown benchmark imagenet-z"),
+      ("replknet-nano/imagenet-c/severity=9", "must be one of 1, 2"),
+      ("replknet-nano/imagenet-val/fog", "the form AXIS=VALUE"),
     ] {
       let refused = try CommandLineTool.run(["mend", folder.path, "--reject", name])
       #expect(refused.status == 2 && refused.errors.contains(words), "\(refused.errors)")
@@ -252,7 +253,7 @@ import Testing
     let mended = try CommandLineTool.run(
       ["mend", folder.path, "--reject", "replknet-nano/imagenet-c/corruption=contrast/severity=2"])
     // Twenty images, five a shard.
-    #expect(mended.status == 0 && mended.output.contains("4 results taken back"), "\(mended.errors)\(mended.output)")
+    #expect(mended.status == 0 && mended.output.contains("4 results discarded"), "\(mended.errors)\(mended.output)")
     #expect(try total().recorded == shards - 4)
     try expectWhole()
   }

@@ -51,7 +51,7 @@ import Testing
     let series = try String(contentsOfFile: scratch.path + "/tables/series.csv", encoding: .utf8)
     #expect(series.contains("replknet-nano,folder,flip_rate,perturbation,rotate,0."))
     let verified = try CommandLineTool.run(["verify", archive.path])
-    // A video is cut short.
+    // A video is truncated.
     #expect(verified.status == 1 && verified.output.contains("sound, but incomplete"), "\(verified.output)")
   }
 

@@ -40,7 +40,7 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationStatus == 3)
     let said = try errors.text()
-    #expect(said.contains("\(folder.path) was deleted or moved while the run went on"), "\(said)")
+    #expect(said.contains("\(folder.path) was deleted or moved during the run"), "\(said)")
     expectWords(said)
     #expect(!FileManager.default.fileExists(atPath: folder.path))
     guard isMoved else { return }
@@ -71,7 +71,7 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationStatus == 3)
     let said = try errors.text()
-    #expect(said.contains(isMoved ? "was deleted or moved" : "coordinates \(folder.path), though"), "\(said)")
+    #expect(said.contains(isMoved ? "was deleted or moved" : "is coordinating \(folder.path), although"), "\(said)")
     // Nothing is left in a folder that is not there, nor in one that another process has.
     #expect(FileManager.default.fileExists(atPath: folder.path) == !isMoved)
     #expect(CoordinatorFailure(in: folder) == nil)
@@ -85,7 +85,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
     chmod(folder.path, 0o777)
     let refused = try CommandLineTool.run(["run", manifest, "--run", folder.path])
-    #expect(refused.status == 2 && refused.errors.contains("may be written by everyone"), "\(refused.errors)")
+    #expect(refused.status == 2 && refused.errors.contains("is writable by everyone"), "\(refused.errors)")
     #expect(refused.errors.contains("chmod go-w \(folder.path)"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     chmod(folder.path, 0o755)
@@ -106,7 +106,7 @@ import Testing
     chmod(folder.path, 0o1777)
     for command in ["resume", "mend"] {
       let refused = try CommandLineTool.run([command, folder.path])
-      #expect(refused.status == 2 && refused.errors.contains("may be written by everyone"), "\(command)")
+      #expect(refused.status == 2 && refused.errors.contains("is writable by everyone"), "\(command)")
     }
   }
 
@@ -134,7 +134,7 @@ import Testing
       let winner = statuses[0] == 0 ? 0 : 1
       #expect(try files[2 * winner].text().hasPrefix(["replknet-nano", "resnet-nano"][winner]))
       let refused = try files[3 - 2 * winner].text()
-      #expect(refused.contains("another gauntlet process") || refused.contains("another manifest"), "\(refused)")
+      #expect(refused.contains("another gauntlet process") || refused.contains("a different manifest"), "\(refused)")
       try FileManager.default.removeItem(atPath: folder.path)
     }
     // Planning takes the lock before it looks.
@@ -178,12 +178,13 @@ import Testing
     #expect(again.status == 0 && again.output.contains("the run is done"), "\(again.errors)")
     try text.replacing("seed: 7", with: "seed: 8").write(toFile: manifest, atomically: true, encoding: .utf8)
     let other = try CommandLineTool.run(["run", manifest, "--run", folder])
-    #expect(other.status == 2 && other.errors.contains("another manifest: seed is 8 instead of 7."), "\(other.errors)")
+    #expect(
+      other.status == 2 && other.errors.contains("a different manifest: seed is 8 instead of 7."), "\(other.errors)")
     let plan = try String(contentsOfFile: folder + "/plan.json", encoding: .utf8)
     try plan.replacing(#/"version" ?: ?[0-9]+/#, with: "\"version\" : 99")
       .write(toFile: folder + "/plan.json", atomically: true, encoding: .utf8)
     let later = try CommandLineTool.run(["status", folder])
-    #expect(later.status == 3 && later.errors.contains("plan.json is of version 99, and this program"), "\(later)")
+    #expect(later.status == 3 && later.errors.contains("plan.json has version 99, but this program"), "\(later)")
     #expect(!later.errors.contains("damaged"))
   }
 

@@ -105,7 +105,7 @@ import Testing
       + Self.chunk("IDAT", Self.deflated(copies: 10))
     for bomb in [Self.animation(side: 13_377), Self.gif(side: 13_000), Self.runs(side: 13_000), png] {
       #expect(bomb.count < 1_000)
-      #expect(refusal(bomb).contains("made to exhaust memory"), "\(refusal(bomb))")
+      #expect(refusal(bomb).contains("designed to exhaust memory"), "\(refusal(bomb))")
     }
     #expect(refusal(Self.animation(side: 40)) == "decoded, 40x40")
     #expect(refusal(Self.gif(side: 40)) == "decoded, 40x40")

@@ -72,7 +72,7 @@ import Testing
       "\($0)".contains("the picture is 3x3, but a mask must have the size of its picture")
     }
     #expect { try drop(true, 30).apply(white, mask: grey(2, [0, 0, 0, 0])) } throws: {
-      "\($0)".contains("mask is black")
+      "\($0)".contains("mask is all black")
     }
     #expect(throws: ImageError.self) { try drop(true, 30, 3).apply(white, mask: grey(2, [1, 2, 3, 4])) }
   }

@@ -211,7 +211,7 @@ import Yams
   @Test("What Slurm refuses is told in its words, and nothing is taken for launched that was not")
   func refusals() throws {
     let place = try Place()
-    #expect(throws: LaunchError.noCommand("sbatch", reason: "there is no such command")) {
+    #expect(throws: LaunchError.noCommand("sbatch", reason: "command not found")) {
       try place.launch(place.slurm(Self.settings, runner: CommandRunner(path: place.path)))
     }
     try place.command("sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")

@@ -239,7 +239,7 @@ import Testing
       #expect(waiting < 4 << 20)
       return router.refusedConnections > 0
     }
-    #expect(log.lines.contains { $0.contains("larger than one may be") })
+    #expect(log.lines.contains { $0.contains("larger than the limit") })
     try expectService(router)
   }
 

@@ -45,12 +45,12 @@ import Testing
   }
 
   @Test(arguments: [
-    ("refused-whole.pth", "a whole model of torch.nn.modules.container.Sequential"),
-    ("refused-whole-below.pth", "a whole model of torch.nn.modules.container.Sequential"),
+    ("refused-whole.pth", "a pickled torch.nn.modules.container.Sequential object"),
+    ("refused-whole-below.pth", "a pickled torch.nn.modules.container.Sequential object"),
     ("refused-script.pt", "a TorchScript program"), ("refused-float8.pth", "fc.bias is of type torch.float8_e4m3fn"),
     ("refused-two.pth", "tensors under several names (encoder, decoder)"),
     // Thousands of entries of one name, each of which holds thousands: 4 kB.
-    ("refused-thicket.pth", "entries hold each other too often"),
+    ("refused-thicket.pth", "entries are nested or shared too much"),
   ])
   func whatIsNoStateDictIsNamed(file: String, says: String) {
     let text = refusal(of: Fixture.path("forms/" + file))
@@ -59,14 +59,14 @@ import Testing
 
   @Test(arguments: [
     ("version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12345\n", "git lfs pull"),
-    ("\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of the web"), ("", "is empty"),
+    ("\n<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"), ("", "is empty"),
     ("{\"architectures\": [\"ResNet\"]}", "a JSON file without weights"),
-    ("{\"weight_map\": {\"a\": \"../../etc/passwd\"}}", "no file beside it"),
+    ("{\"weight_map\": {\"a\": \"../../etc/passwd\"}}", "not a file beside it"),
     // A slash before an accent is a slash.
-    ("{\"weight_map\": {\"a\": \"../\u{301}x\"}}", "no file beside it"),
-    ("\u{1F}", "no checkpoint that can be read"),
-    (String(repeating: "\0", count: 600), "nothing but zeros"), ("GGUF\u{3}\0\0\0", "GGUF"),
-    ("7z\u{00BC}", "no checkpoint that can be read"),
+    ("{\"weight_map\": {\"a\": \"../\u{301}x\"}}", "not a file beside it"),
+    ("\u{1F}", "not a readable checkpoint"),
+    (String(repeating: "\0", count: 600), "all zeros"), ("GGUF\u{3}\0\0\0", "GGUF"),
+    ("7z\u{00BC}", "not a readable checkpoint"),
   ])
   func whatIsNoCheckpointIsNamed(content: String, says: String) throws {
     let path = ScratchFolder.freshPath()
@@ -76,7 +76,8 @@ import Testing
 
   @Test(arguments: [
     (".metadata", "dcp_to_torch"), ("__0_0.distcp", "dcp_to_torch"), ("zero_to_fp32.py", "DeepSpeed"),
-    ("saved_model.pb", "tf2onnx"), ("pytorch_model.bin", "name pytorch_model.bin in it"), ("notes.txt", "not a file"),
+    ("saved_model.pb", "tf2onnx"), ("pytorch_model.bin", "name pytorch_model.bin inside it"),
+    ("notes.txt", "not a file"),
   ])
   func aFolderIsNamedByWhatItHolds(file: String, says: String) throws {
     let folder = try ScratchFolder.fresh()
@@ -87,7 +88,7 @@ import Testing
   @Test("an ONNX model that is opened as a checkpoint of a native architecture is told what it is")
   func onnxIsNamed() throws {
     let said = refusal(of: Fixture.path("onnx-resnet.onnx"))
-    #expect(said.contains("an ONNX model") && said.contains("leave the architecture out"), "\(said)")
+    #expect(said.contains("an ONNX model") && said.contains("omit the architecture"), "\(said)")
   }
 
   @Test(arguments: [

@@ -46,7 +46,7 @@ import Testing
     #expect {
       try CheckpointReader.open(Fixture.path(file))
     } throws: {
-      "\($0)".contains("none has an impossible shape")
+      "\($0)".contains("none has an invalid shape")
     }
   }
 

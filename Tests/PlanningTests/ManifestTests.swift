@@ -102,27 +102,27 @@ import Videos
 
   static let refusals = [
     Refusal(find: "seed: 7", replace: "sede: 7", line: 2, says: "did you mean \"seed\"?"),
-    Refusal(find: "seed: 7", replace: "seed: lucky", line: 2, says: "seed must be a whole number"),
+    Refusal(find: "seed: 7", replace: "seed: lucky", line: 2, says: "seed must be an integer"),
     Refusal(find: "seed: 7", replace: "seed: -1", line: 2, says: "seed is -1, but must be from 0"),
     Refusal(find: "seed: 7", replace: "run: twice", line: 2, says: "duplicate key"),
-    Refusal(find: "run: small", replace: "run: ../up", line: 1, says: "may hold only ASCII letters"),
+    Refusal(find: "run: small", replace: "run: ../up", line: 1, says: "may contain only ASCII letters"),
     Refusal(find: "replknet-nano", replace: "replknet-nanny", line: 5, says: "did you mean \"replknet-nano\"?"),
-    Refusal(find: "replknet-nano", replace: "replknet-nano@7", line: 5, says: "takes no images of that side"),
-    Refusal(find: "replknet-nano", replace: "onnx", line: 5, says: "is no ONNX model"),
+    Refusal(find: "replknet-nano", replace: "replknet-nano@7", line: 5, says: "does not take images of that size"),
+    Refusal(find: "replknet-nano", replace: "onnx", line: 5, says: "is not an ONNX model"),
     Refusal(
       find: "architecture: replknet-nano\n    checkpoint: nano.safetensors", replace: "checkpoint: cut.onnx", line: 5,
-      says: "it is no ONNX model, or one that is cut short"),
+      says: "it is not an ONNX model, or is truncated"),
     Refusal(
       find: "architecture: replknet-nano\n    checkpoint: nano.safetensors", replace: "checkpoint: nano.safetensors",
-      line: 4, says: "lacks the key \"architecture\""),
-    Refusal(find: "name: nano", replace: "name: comparisons", line: 4, says: "as a group of the archive is"),
-    Refusal(find: "name: nano", replace: "name: provenance", line: 4, says: "as a group of the archive is"),
+      line: 4, says: "missing key \"architecture\""),
+    Refusal(find: "name: nano", replace: "name: comparisons", line: 4, says: "the name of a group of the archive"),
+    Refusal(find: "name: nano", replace: "name: provenance", line: 4, says: "the name of a group of the archive"),
     Refusal(find: "nano.safetensors", replace: "gone.pth", line: 6, says: "gone.pth, which does not exist"),
     Refusal(find: "checkpoint: nano.safetensors", replace: "checkpoint: val", line: 6, says: "a folder, not a file"),
     Refusal(find: "root: val", replace: "root: vol", line: 9, says: "vol, which does not exist"),
-    Refusal(find: "root: val", replace: "root: no.tar", line: 9, says: "no.tar is no whole tar archive"),
+    Refusal(find: "root: val", replace: "root: no.tar", line: 9, says: "no.tar is not a complete tar archive"),
     Refusal(find: "root: val", replace: "root: \"no-{0..1}.tar\"", line: 9, says: "no-0.tar: No such file"),
-    Refusal(find: "root: c", replace: "root: cut", line: 10, says: "weather.tar is no whole tar archive"),
+    Refusal(find: "root: c", replace: "root: cut", line: 10, says: "weather.tar is not a complete tar archive"),
     Refusal(
       find: "imagenet-val\n    root: val", replace: "imagenet-a\n    root: \"empty-{0..0}.tar\"", line: 8,
       says: "imagenet-a takes its classes from folders"),
@@ -134,7 +134,7 @@ import Videos
     Refusal(find: "[1, 2]", replace: "[1, 3]", line: 10, says: "asks for fog/3, but there is no folder"),
     Refusal(find: "images: 4", replace: "images: 0", line: 15, says: "from 1 to 10000"),
     Refusal(find: "2m", replace: "soon", line: 15, says: "must be a duration"),
-    Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not YAML"),
+    Refusal(find: "[1, 2]", replace: "[1, 2", line: 14, says: "not valid YAML"),
   ]
 
   /// Spoils a manifest and expects its refusal at that line.
@@ -161,11 +161,11 @@ import Videos
     Refusal(find: "--qos=low", replace: "\"--export=ALL,A=b\"", line: 10, says: "a manifest may give sbatch only"),
     Refusal(find: "--qos=low", replace: "--expo=ALL", line: 10, says: "--option=--expo="),
     Refusal(find: "--qos=low", replace: "--wrap=id", line: 10, says: "a manifest may give sbatch only"),
-    Refusal(find: "--qos=low", replace: "--qos=a b", line: 10, says: "no value of --qos"),
-    Refusal(find: "--qos=low", replace: "--qos", line: 10, says: "no value of --qos"),
-    Refusal(find: "--qos=low", replace: "--nice=low", line: 10, says: "no value of --nice"),
-    Refusal(find: "--qos=low", replace: "--exclusive=x", line: 10, says: "no value of --exclusive"),
-    Refusal(find: "--qos=low", replace: "--mem-per-cpu=4GB", line: 10, says: "no value of --mem-per-cpu"),
+    Refusal(find: "--qos=low", replace: "--qos=a b", line: 10, says: "not a valid value of --qos"),
+    Refusal(find: "--qos=low", replace: "--qos", line: 10, says: "not a valid value of --qos"),
+    Refusal(find: "--qos=low", replace: "--nice=low", line: 10, says: "not a valid value of --nice"),
+    Refusal(find: "--qos=low", replace: "--exclusive=x", line: 10, says: "not a valid value of --exclusive"),
+    Refusal(find: "--qos=low", replace: "--mem-per-cpu=4GB", line: 10, says: "not a valid value of --mem-per-cpu"),
     Refusal(find: "partition: cpu", replace: "partition: \"-x\"", line: 10, says: "must be one word"),
     Refusal(find: "/data", replace: "data", line: 11, says: "must be an absolute path"),
     Refusal(find: "workers: 20", replace: "workers: 0", line: 9, says: "must be from 1"),
@@ -243,9 +243,10 @@ import Videos
     Refusal(find: "snow, tilt", replace: "snow, silt", line: 10, says: "did you mean \"tilt\"?"),
     Refusal(find: "snow, tilt", replace: "snow, snow", line: 10, says: "different names"),
     Refusal(find: "tilt: {", replace: "fog: {", line: 11, says: "unknown key \"fog\""),
-    Refusal(find: "flip_rate: 0.2", replace: "flip_rate: 2", line: 11, says: "must be above 0.0 and at most 1.0"),
+    Refusal(
+      find: "flip_rate: 0.2", replace: "flip_rate: 2", line: 11, says: "must be greater than 0.0 and at most 1.0"),
     Refusal(find: "flip_rate: 0.2", replace: "flip_rate: .nan", line: 11, says: "must be a number"),
-    Refusal(find: "flip_rate: 0.2, ", replace: "", line: 11, says: "lacks the key \"flip_rate\""),
+    Refusal(find: "flip_rate: 0.2, ", replace: "", line: 11, says: "missing key \"flip_rate\""),
   ]
 
   static let sequenceManifest = """
@@ -310,7 +311,7 @@ import Videos
     let seed = #expect(throws: ManifestError.self) {
       try reader.parse(Workspace.manifest.replacing(#/seed: [0-9]+/#, with: "seed: " + base60))
     }
-    #expect(seed?.problem == "seed must be a whole number")
+    #expect(seed?.problem == "seed must be an integer")
     let few = Workspace.manifest.replacing("run:", with: "run: &name ").replacing(#/seed: [0-9]+/#, with: "seed: 7")
     #expect(throws: Never.self) { try reader.parse(few) }
   }

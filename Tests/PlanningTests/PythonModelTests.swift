@@ -42,11 +42,11 @@ import Testing
   @Test(
     "Nothing of it has a default, and keys of one kind are no keys of the other",
     arguments: [
-      ("    callable: package.module:model\n", "", "lacks the key \"callable\""),
-      ("    classes: 10\n", "", "lacks the key \"classes\""), ("name: torch\n    ", "", "lacks the key \"name\""),
-      (", std: 0.5", "", "lacks the key \"std\""), ("resize: 256", "resize: 100", "smaller than the crop"),
+      ("    callable: package.module:model\n", "", "missing key \"callable\""),
+      ("    classes: 10\n", "", "missing key \"classes\""), ("name: torch\n    ", "", "missing key \"name\""),
+      (", std: 0.5", "", "missing key \"std\""), ("resize: 256", "resize: 100", "smaller than the crop"),
       ("engine: python", "engine: julia", "native, python"),
-      ("    classes: 10\n", "    classes: 10\n    precision: bf16\n", "is for models that gauntlet computes"),
+      ("    classes: 10\n", "    classes: 10\n    precision: bf16\n", "is only for models computed by gauntlet"),
       (
         "    engine: python\n", "    architecture: replknet-nano\n    checkpoint: nano.safetensors\n",
         "add engine: python"

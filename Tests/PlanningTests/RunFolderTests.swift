@@ -70,7 +70,7 @@ import Testing
       #expect(try manifest(text).differences(from: planned) == differences)
     }
     let fewer = try manifest(Workspace.manifest.replacing("[1, 2]", with: "[1]")).differences(from: planned)
-    #expect(!fewer.isEmpty && fewer.allSatisfy { $0.contains("no longer there") || $0.contains("instead of") })
+    #expect(!fewer.isEmpty && fewer.allSatisfy { $0.contains("no longer set") || $0.contains("instead of") })
     // The same text in another folder names other files.
     for name in [
       "val/apple/0.JPEG", "nano.safetensors", "c/weather/fog/1/apple/0.JPEG", "c/weather/fog/2/apple/0.JPEG",

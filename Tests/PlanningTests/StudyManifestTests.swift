@@ -41,8 +41,9 @@ import Testing
     for (eps, value) in [("8/255", 8.0 / 255), ("0.03", 0.03), ("1", 1)] {
       #expect(try parse("{kind: frequency-noise, root: val, eps: \(eps)}").attributes["noise_eps"] == "\(value)")
     }
-    expectRefusal("{kind: frequency-noise, root: val, eps: 8}", "eps is 8.0, but must be above 0.0 and at most 1.0")
-    expectRefusal("{kind: frequency-noise, root: val, eps: 300/255}", "eps is 300/255, but must be above 0.0")
+    expectRefusal(
+      "{kind: frequency-noise, root: val, eps: 8}", "eps is 8.0, but must be greater than 0.0 and at most 1.0")
+    expectRefusal("{kind: frequency-noise, root: val, eps: 300/255}", "eps is 300/255, but must be greater than 0.0")
     expectRefusal("{kind: frequency-noise, root: val, eps: 8/0}", "a fraction such as 8/255")
     expectRefusal("{kind: frequency-noise, root: val, eps: 8/255/2}", "eps must be a number")
     expectRefusal("{kind: frequency-noise, root: val, frequencies: [0.75]}", "must be one of 0.0, 0.1")
@@ -64,7 +65,7 @@ import Testing
     #expect(wave == FourierWave(row: 31, column: 31, norm: 15.7))
     #expect(try parse("{kind: fourier-heat-map, root: val, size: 5, norm: 4}").conditions.count == 13)
     expectRefusal("{kind: fourier-heat-map, root: val, size: 4}", "size is 4, but must be odd")
-    expectRefusal("{kind: fourier-heat-map, root: val, norm: 0}", "norm is 0.0, but must be above 0.0")
+    expectRefusal("{kind: fourier-heat-map, root: val, norm: 0}", "norm is 0.0, but must be greater than 0.0")
     func plan(_ size: Int) throws -> Plan {
       try workspace.write(
         """
@@ -131,11 +132,11 @@ import Testing
     let background = try parse("{kind: occlusion, root: val, masks: masks, drop: background, threshold: 1}")
     #expect(background.conditions.map(\.steps) == [[.fit, .hide(MaskDrop(isForeground: false, threshold: 1), masks)]])
     expectRefusal("{kind: occlusion, root: val, drop: salient}", "drop: salient needs masks")
-    expectRefusal("{kind: occlusion, root: val, masks: masks, drop: random}", "masks goes with one of drop: salient")
-    expectRefusal("{kind: occlusion, root: val, masks: masks, shift: true}", "shift takes patches at random")
-    expectRefusal("{kind: occlusion, root: val, masks: masks, threshold: 9}", "threshold goes with drop: foreground")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, drop: random}", "masks needs one of drop: salient")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, shift: true}", "shift only applies to random patches")
+    expectRefusal("{kind: occlusion, root: val, masks: masks, threshold: 9}", "threshold needs drop: foreground")
     expectRefusal(
-      "{kind: occlusion, root: val, masks: masks, drop: foreground, percents: [1]}", "percents is of patches")
+      "{kind: occlusion, root: val, masks: masks, drop: foreground, percents: [1]}", "percents applies to patches")
     expectRefusal("{kind: occlusion, root: val, masks: gone}", "gone, which does not exist")
     expectRefusal("{kind: occlusion, root: val, masks: val}", "no masks in")
   }
@@ -198,7 +199,7 @@ import Testing
     #expect(try kernels.listing().paths == ["weights"])
     expectRefusal("{kind: kernel-distance, root: val}", "unknown key \"root\"")
     expectRefusal("{kind: feature-maps, root: val, images: 0}", "images")
-    expectRefusal("{kind: feature-maps}", "lacks the key \"root\"")
+    expectRefusal("{kind: feature-maps}", "missing key \"root\"")
     expectRefusal("{kind: feature-maps, root: val, models: []}", "must list different names of the run's models")
     expectRefusal(
       "{kind: feature-maps, root: val, models: [nano, nano]}", "must list different names of the run's models")
@@ -239,7 +240,7 @@ import Testing
       "\($0)".contains("other cannot be scored on attack")
     }
     #expect { try plan("architecture: replknet-nano@96, checkpoint: nano.safetensors") } throws: {
-      "\($0)".contains("one takes images of 64x64 and other of 96x96; evaluate models of one size")
+      "\($0)".contains("one takes images of 64x64 and other of 96x96; a run must have models of one size")
     }
   }
 
@@ -258,13 +259,13 @@ import Testing
     // The run's own network is no transformer.
     expectRefusal(
       "{kind: occlusion, root: val, saliency: nano}",
-      "no attention of all patches to all; name a ViT, or write gradient"
+      "no global self-attention; name a ViT, or write gradient"
     )
-    expectRefusal("{kind: occlusion, root: val, saliency: gradient, masks: val}", "both say what is salient")
+    expectRefusal("{kind: occlusion, root: val, saliency: gradient, masks: val}", "are mutually exclusive")
     expectRefusal(
-      "{kind: occlusion, root: val, drop: random, saliency: gradient}", "saliency goes with one of drop: salient")
+      "{kind: occlusion, root: val, drop: random, saliency: gradient}", "saliency needs one of drop: salient")
     expectRefusal(
-      "{kind: occlusion, root: val, drop: foreground, saliency: gradient}", "goes by masks, not by a network")
+      "{kind: occlusion, root: val, drop: foreground, saliency: gradient}", "needs masks, not a network")
     expectRefusal("{kind: occlusion, root: val, saliency: {checkpoint: nowhere}}", "which does not exist")
     // Another network's checkpoint is found out before anything starts; one without a head will do.
     expectRefusal(
@@ -300,7 +301,7 @@ import Testing
     #expect {
       try Plan.make(manifestPath: workspace.path + "/sizes.yaml")
     } throws: {
-      "\($0)".contains("asks vit-nano what is salient, which takes images of 64x64, but wide takes images of 96x96")
+      "\($0)".contains("takes saliency from vit-nano, which takes images of 64x64, but wide takes images of 96x96")
     }
     #expect(try parse("{kind: attack, root: val, transfer: true}").observed == .transferredLogits)
     #expect(try parse("{kind: attack, root: val}").observed == .logits)

@@ -106,7 +106,7 @@ import Testing
     }
     #expect(note([:]) == nil)
     #expect(note(["seed": "8"]) == "  a: not comparable with a: seed 8, not 7")
-    #expect(note(["patch_grid": "7"]) == "  a: not comparable with a: other patches")
+    #expect(note(["patch_grid": "7"]) == "  a: not comparable with a: different patches")
     #expect(text(section("a", [:])).contains("mean top-1 50.0 % over 1 share of dropped patches"))
   }
 
@@ -127,7 +127,7 @@ import Testing
         Self.section("b", corruptions: ["fog"]),
         "a: not comparable with a: over 1 corruption, 5 severities, not over the standard 15 corruptions, 5 severities"
       ),
-      (Self.section("b", attributes: ["data_sha256": "d2"]), "a: not comparable with a: other images"),
+      (Self.section("b", attributes: ["data_sha256": "d2"]), "a: not comparable with a: different images"),
       (
         Self.section("b", attributes: made), "a: not comparable with a: made on the fly, not published files"
       ),
@@ -139,10 +139,10 @@ import Testing
     let seed = mark(Self.section("b", attributes: made.merging(["seed": "8"]) { $1 }), beside: live)
     #expect(seed == ("63.0a", "  a: not comparable with a: seed 8, not 7"))
     let quality = mark(Self.section("b", attributes: made.merging(["jpeg_quality": "85"]) { $1 }), beside: live)
-    #expect(quality.1.hasSuffix("other JPEG quality"))
+    #expect(quality.1.hasSuffix("different JPEG quality"))
     let page = HTMLReport.render(
       ReportModel(title: "t", sections: [first, Self.section("b", attributes: ["data_sha256": "d2"])]))
-    #expect(page.contains("a: not comparable with a: other images") && page.contains(">63.0a</td>"))
+    #expect(page.contains("a: not comparable with a: different images") && page.contains(">63.0a</td>"))
   }
 
   @Test("Figures among other classes, or normalised by other figures, are marked")
@@ -156,13 +156,14 @@ import Testing
     }
     func table(_ other: Set<String>?) -> String { text(section("a", ["x", "y"]), section("b", other)) }
     #expect(table(["x", "y", "z"]).contains("not comparable with a: answers among 3 classes, not 2"))
-    #expect(table(["x", "z"]).contains("not comparable with a: answers among other classes"))
+    #expect(table(["x", "z"]).contains("not comparable with a: answers among different classes"))
     #expect(!table(["y", "x"]).contains("not comparable") && !table(nil).contains("not comparable"))
     func sequences(_ name: String, _ reference: String) -> ReportSection {
       Self.sequences(name, attributes: ["normalise_by": reference])
     }
     #expect(
-      text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.2 1.0")).contains("other figures to normalise"))
+      text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.2 1.0")).contains(
+        "different figures to normalise"))
     #expect(!text(sequences("a", "rotate 0.1 1.0"), sequences("b", "rotate 0.1 1.0")).contains("not comparable"))
   }
 

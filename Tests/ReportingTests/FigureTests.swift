@@ -82,7 +82,7 @@ import Testing
     let model = try model(folder)
     let table = ReportTable.render(model, colour: false, width: 200)
     for line in [
-      "one on blur, 4 images a condition", "  steadiness 80.0 % over the first 2 radii; 3 to 4 of 4 images each *",
+      "one on blur, 4 images per condition", "  steadiness 80.0 % over the first 2 radii; 3 to 4 of 4 images each *",
       "  cost 150.0 %; 0 to 4 of 4 images each", "  no worst: radius 3 has no result", "  agreement by radius",
       "    1  90.0 % [80.0, 95.0]  4 images", "    2  70.0 % [60.0, 80.0]  3 of 4 images", "  shift by radius",
       "    2  2.25  3 of 4 images", "one on sets, 4 images of near, 1 of far", "  hits 75.0 %; 3 of 4 images of near",
@@ -99,8 +99,8 @@ import Testing
       "steadiness over the first 2 radii: highest of one, 80.0 %; lowest of two, 60.0 %.",
       "<th scope=\"row\">steadiness (%) \u{2191} <small>over the first 2 radii; 3 to 4 of 4 images each</small></th>"
         + "<td data-m=\"0\" data-v=\"0.8\"><strong>80.0*</strong></td><td data-m=\"1\" data-v=\"0.6\">60.0*</td>",
-      "<th scope=\"row\">cost (%) \u{2193} ", "<title>agreement by radius of blur, one line a model</title>",
-      "<title>shift by radius of blur, one line a model</title>", "<td data-m=\"0\" data-v=\"2.25\">2.25</td>",
+      "<th scope=\"row\">cost (%) \u{2193} ", "<title>agreement by radius of blur, one line per model</title>",
+      "<title>shift by radius of blur, one line per model</title>", "<td data-m=\"0\" data-v=\"2.25\">2.25</td>",
       "blur: steadiness \u{2191}</text>", "no worst: radius 3 has no result",
     ] { #expect(page.contains(text), "\(text)\n\(page)") }
 
@@ -128,7 +128,7 @@ import Testing
       ReportTable.render(
         ReportModel(title: "t", sections: [section("a", "1"), section("b", other)]), colour: false, width: 100)
     }
-    #expect(table("2").contains("a: not comparable with a: other figures to normalise by"))
+    #expect(table("2").contains("a: not comparable with a: different figures to normalise by"))
     #expect(!table("1").contains("not comparable"))
   }
 

@@ -75,7 +75,7 @@ import Testing
     #expect(all.contains("<p class=\"finding\">mean x over all: highest of high, 75.0 %; lowest of low, 25.0 %.</p>"))
     let equal = page(section("one", axis, [0, 0], headline: 0.5), section("two", axis, [1, 1], headline: 0.5))
     #expect(equal.contains("<p class=\"finding\">mean x over all: 50.0 % of each model.</p>"))
-    // Of another kind of benchmark: not put in order.
+    // Of a different kind of benchmark: not put in order.
     let other = page(
       section("one", axis, [0, 0], headline: 0.5), section("two", axis, [1, 1], headline: 0.9, kind: "other"))
     #expect(other.contains("<figure>") && !other.contains("<p class=\"finding\">mean"))

@@ -35,11 +35,12 @@ import Testing
     let table = ReportTable.render(Self.model(Self.pairs), colour: false, width: 400)
     let lines = table.components(separatedBy: "\n").map { $0.split(separator: " ").joined(separator: " ") }
     for line in [
-      "The models in pairs", "val large small, wide 500 1.2 [0.2, 2.2] 6 and 0 0.0313 0.0625 0.50 [0.25, 0.75]",
+      "Pairwise comparison of models",
+      "val large small, wide 500 1.2 [0.2, 2.2] 6 and 0 0.0313 0.0625 0.50 [0.25, 0.75]",
       "c large small, wide 500 under 4 conditions 1.2 [0.2, 2.2] 6 and 0 < 0.0001 < 0.0001 -",
       "r large small, wide 500 under 4 conditions 1.2 [0.2, 2.2] 6 and 0 1 1 0.50 [0.25, 0.75]",
     ] { #expect(lines.contains(line), "\(line)\n\(table)") }
-    #expect(table.contains("corrected after Holm for 3 comparisons\n"))
+    #expect(table.contains("Holm-corrected for 3 comparisons\n"))
     #expect(!ReportTable.render(Self.model([]), colour: false, width: 400).contains("in pairs"))
     let many = ReportTable.render(
       Self.model((0..<70).map { Self.pair("b\($0)") }), colour: false, width: 400)
@@ -63,7 +64,7 @@ import Testing
     for sentence in ["0 of 1 pair of models differ in top-1", "1 of 1 pair of models differs in top-1"] {
       #expect(page.contains(sentence))
     }
-    #expect(page.contains("corrected after Holm for 3 comparisons</p>"))
+    #expect(page.contains("Holm-corrected for 3 comparisons</p>"))
     let file = CSVReport.render(Self.model(Self.pairs)).files.first { $0.name == "comparisons.csv" }?.text
     let lines = file?.components(separatedBy: "\r\n") ?? []
     #expect(

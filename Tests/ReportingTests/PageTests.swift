@@ -149,7 +149,7 @@ import Testing
   @Test("The abstract says what, when, by what, on how many images, and what was made on the fly")
   func abstract() {
     for text in [
-      "2 models on 1 benchmark: 4 images under 4 conditions, 32 results (one a model, image and condition).",
+      "2 models on 1 benchmark: 4 images under 4 conditions, 32 results (one per model, image and condition).",
       "Run r: planned 2026-01-02 03:04:05 UTC, by gauntlet 9, seed 7.", "Made on the fly from clean images: c.",
       "<th scope=\"row\">two</th><td>net-two</td><td data-v=\"\">-</td><td>bbbbbbbbbbbb</td>",
       "<li><a href=\"#b0\">c</a> mean top-1: highest of two, 75.0 % [62.5, 87.5]; lowest of one",

@@ -79,7 +79,7 @@ import Testing
     }
     let page = HTMLReport.render(model)
     for title in ["ECE by severity of b", "NLL by severity of b", "ECE after by severity of b"] {
-      #expect(page.components(separatedBy: "<title>\(title), one line a model</title>").count == 2, "\(title)")
+      #expect(page.components(separatedBy: "<title>\(title), one line per model</title>").count == 2, "\(title)")
     }
     #expect(page.contains("scope=\"rowgroup\">ECE after (%) \u{2193}</th>"))
     #expect(CSVReport.render(model).files[1].text.contains(",m,b,n,severity,5,2.25,,,16,16\r\n"))

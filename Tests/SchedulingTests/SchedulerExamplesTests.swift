@@ -132,7 +132,7 @@ import Testing
     #expect(
       second == [
         .ended(Self.lease(0, 2, "b"), .failed, reason: "never"),
-        .setAside(shard: 0, reason: "failed 2 times, at last on b: never"), .finished,
+        .setAside(shard: 0, reason: "failed 2 times, most recently on b: never"), .finished,
       ])
     let late = Self.lease(0, 1, "a")
     #expect(scheduler.handle(.resultReceived(late), at: 3) == [.store(late)])
@@ -409,7 +409,7 @@ import Testing
       maximumFailures: 2, results: ["a": 1, "b": 1])
     #expect(
       scheduler.handle(.joined(worker: "a", credits: 1, held: []), at: 0)
-        == [.setAside(shard: 0, reason: "failed 2 times before the coordinator began again"), .finished])
+        == [.setAside(shard: 0, reason: "failed 2 times before the coordinator restarted"), .finished])
   }
 
   @Test("Shards that become free at once are dealt out in turn")
@@ -495,7 +495,7 @@ import Testing
       #expect(next.contains(.lease(lease)) && scheduler.isLastAttempt(lease) == (attempt == 6), "\(next)")
       next = scheduler.handle(.failed(lease, reason: "never"), at: 5)
     }
-    #expect(next.contains(.setAside(shard: 0, reason: "failed 6 times, at last on b: never")), "\(next)")
+    #expect(next.contains(.setAside(shard: 0, reason: "failed 6 times, most recently on b: never")), "\(next)")
   }
 
   @Test("A worker that cannot read what shards need rests, tries one shard at a time, and costs no shard an attempt")

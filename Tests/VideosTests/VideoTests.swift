@@ -68,7 +68,7 @@ import Videos
     }
   }
 
-  @Test("A file that is cut short gives whole frames or an error, wherever the cut is")
+  @Test("A file that is truncated gives whole frames or an error, wherever the cut is")
   func cutShort() throws {
     for name in ["yuv420p.mp4", "yuv444p.mp4"] {
       let video = try Self.bytes(name)

@@ -83,6 +83,6 @@ struct StreamTimesTests {
     #expect(
       times.summary
         == "12 images; computing 90.0 %, waiting for images 10.0 %, waiting for shards 0.0 %, loading 0.0 %; "
-        + "preparing 5.5 % beside it")
+        + "preparing 5.5 % in parallel")
   }
 }

@@ -54,7 +54,7 @@ import Working
     let data = try TenPictures()
     let task = try TenPictures.task(of: data.plan(Self.manifest), images: 1).encoded()
     #expect { try ShardEvaluator(batch: 1, memory: 1 << 28, version: "1").compute(task: task) } throws: {
-      "\($0)".contains("which this worker does not have")
+      "\($0)".contains("which this worker lacks")
     }
     let own = try TenPictures.task(of: data.plan(benchmarks: "{kind: imagenet-val, root: val}"), images: 1).encoded()
     let evaluator = ShardEvaluator(batch: 1, memory: 1 << 28, version: "1", answerer: Keeper())
@@ -180,8 +180,8 @@ import Working
     host.ended.wait()
     #expect(
       errors.withLock { $0 } == [
-        "AnswerError: ValueError: no memory", "WorkerTrouble: the Python process that computes is gone",
-        "WorkerTrouble: the Python process that computes is gone",
+        "AnswerError: ValueError: no memory", "WorkerTrouble: the Python process that computes has exited",
+        "WorkerTrouble: the Python process that computes has exited",
       ])
   }
 
@@ -200,6 +200,6 @@ import Working
     try host.say(#"{"slot": 0, "error": "\ud800"}"#)
     asking.wait()
     host.ended.wait()
-    #expect(errors.withLock { $0 } == ["the Python process that computes is gone"])
+    #expect(errors.withLock { $0 } == ["the Python process that computes has exited"])
   }
 }

@@ -38,7 +38,7 @@ import Working
     return digests.sha256
   }
 
-  @Test("a picture that is whole is read once; one that was cut short once is the whole one")
+  @Test("a picture that is whole is read once; one that was truncated once is the whole one")
   func once() throws {
     let expected = try preparation([whole]).values(of: 0)
     let short = preparation([Array(whole.prefix(whole.count / 2)), whole])
@@ -46,7 +46,7 @@ import Working
     #expect(short.sha256 == digest(of: whole))
   }
 
-  @Test("one that is cut short is called that, with the digest of its bytes, and not decoded a second time")
+  @Test("one that is truncated is called that, with the digest of its bytes, and not decoded a second time")
   func damaged() {
     let bytes = Array(whole.prefix(whole.count / 2))
     let preparation = preparation([bytes, bytes])
@@ -54,7 +54,7 @@ import Working
     #expect(preparation.sha256 == digest(of: bytes))
   }
 
-  @Test("one that was cut short and then away is away, and nothing is said of its bytes")
+  @Test("one that was truncated and then away is away, and nothing is said of its bytes")
   func away() {
     let preparation = preparation([Array(whole.prefix(100)), nil])
     #expect(throws: UnreadableFile.self) { try preparation.values(of: 0) }

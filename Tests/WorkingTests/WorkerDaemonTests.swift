@@ -128,8 +128,8 @@ import Working
   func rejected() throws {
     let refused = try Stage()
     _ = try refused.next()
-    refused.say(.rejection(reason: "use one version"))
-    #expect(throws: WorkerError.rejected(reason: "use one version")) { try refused.end() }
+    refused.say(.rejection(reason: "use the same version"))
+    #expect(throws: WorkerError.rejected(reason: "use the same version")) { try refused.end() }
     let other = try Stage(runID: "mine")
     _ = try other.welcome(to: "theirs")
     #expect(throws: WorkerError.otherRun(found: "theirs", expected: "mine")) { try other.end() }

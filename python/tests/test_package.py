@@ -26,7 +26,7 @@ def test_there_is_one_version():
 
 def test_without_the_program_it_says_so(monkeypatch):
     monkeypatch.setattr(_program, "ROOT", Path("/nonexistent"))
-    with pytest.raises(SystemExit, match="the Python package alone"):
+    with pytest.raises(SystemExit, match="only the Python package"):
         _program.main()
 
 

@@ -71,11 +71,11 @@ def test_maps_share_a_scale(archive):
 
 
 def test_wrong_names_are_answered_with_the_right_ones(archive):
-    with pytest.raises(KeyError, match="no benchmark 'imagenet-d', but"):
+    with pytest.raises(KeyError, match="no benchmark 'imagenet-d', only"):
         plot.severity(archive, "imagenet-d")
-    with pytest.raises(KeyError, match="no model 'vit', but"):
+    with pytest.raises(KeyError, match="no model 'vit', only"):
         plot.severity(archive, models=["vit"])
-    with pytest.raises(KeyError, match="no figure 'ce', but"):
+    with pytest.raises(KeyError, match="no figure 'ce', only"):
         plot.corruptions(archive, "occlusion")
     with pytest.raises(ValueError, match="not over corruptions"):
         plot.severity(archive, "occlusion")

@@ -35,7 +35,7 @@ def test_models_as_rows(archive):
     assert len(lines) == 5
     with pytest.raises(ValueError, match="must be 'benchmarks' or 'models'"):
         archive.table(rows="columns")
-    with pytest.raises(KeyError, match="no benchmark 'imagenet-d'"):
+    with pytest.raises(KeyError, match="no such benchmark: 'imagenet-d'"):
         archive.table(benchmarks=["imagenet-d"])
 
 

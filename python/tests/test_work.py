@@ -115,7 +115,7 @@ def test_a_signal_has_the_program_finish_what_is_at_hand(run: Path, program: Pat
 
 
 def test_a_program_that_refuses_is_an_error(tmp_path: Path, program: Path) -> None:
-    with pytest.raises(gauntlet.WorkError, match="ended with status 3"):
+    with pytest.raises(gauntlet.WorkError, match="exited with status 3"):
         gauntlet.work(tmp_path / "refuses", lambda images: images, program=program)
 
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_meant_is_refused(run: Path, program: Path) -> None:
         gauntlet.work(run, len, connect="tcp://h:1", program=program)
     with pytest.raises(ValueError, match="layout"):
         gauntlet.work(run, len, layout="CHW", program=program)  # type: ignore[arg-type]
-    with pytest.raises(gauntlet.WorkError, match="is no program"):
+    with pytest.raises(gauntlet.WorkError, match="is not a program"):
         gauntlet.work(run, len, program=run / "nothing")
 
 

@@ -40,16 +40,16 @@ public struct ArchiveSignature: Sendable {
   /// - Throws: `SigningError` for one that cannot be read, is of another algorithm or made for something else.
   public init(reading path: String) throws(SigningError) {
     guard let blob = Armour.open(try SigningError.text(of: path), Self.kind) else {
-      throw .badSignature(path: path, reason: "it is none of OpenSSH's")
+      throw .badSignature(path: path, reason: "it is not an OpenSSH signature")
     }
     var wire = SSHWire(blob)
     guard wire.takes(Self.magic), wire.number() == Self.version, let key = wire.string(), let namespace = wire.string(),
       wire.string() != nil, let hash = wire.string(), let signature = wire.string(), wire.isAtEnd
-    else { throw .badSignature(path: path, reason: "it is cut short or damaged") }
+    else { throw .badSignature(path: path, reason: "it is truncated or damaged") }
     var inner = SSHWire(signature)
     guard let publicKey = SigningPublicKey(blob: key), inner.string() == Data(SigningPublicKey.algorithm.utf8),
       let bytes = inner.string(), bytes.count == 64, inner.isAtEnd
-    else { throw .badSignature(path: path, reason: "it is not one of Ed25519") }
+    else { throw .badSignature(path: path, reason: "it is not an Ed25519 signature") }
     guard namespace == Data(Self.namespace.utf8) else {
       throw .badSignature(
         path: path,
@@ -57,7 +57,7 @@ public struct ArchiveSignature: Sendable {
       )
     }
     guard ["sha512", "sha256"].map({ Data($0.utf8) }).contains(hash) else {
-      throw .badSignature(path: path, reason: "it is of a hash that is not known here")
+      throw .badSignature(path: path, reason: "it uses an unsupported hash")
     }
     self.publicKey = publicKey
     self.hash = String(decoding: hash, as: UTF8.self)

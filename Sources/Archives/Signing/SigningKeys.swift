@@ -44,11 +44,11 @@ public struct SigningPublicKey: Sendable, Equatable {
       guard words.count >= 2, words[0] == algorithm, let blob = Data(base64Encoded: words[1]),
         let key = SigningPublicKey(blob: blob, comment: words.count > 2 ? words[2] : "")
       else {
-        throw .badKey(path: path, reason: "line \(number + 1) is no public key of Ed25519, ssh-ed25519 AAAA...")
+        throw .badKey(path: path, reason: "line \(number + 1) is not an Ed25519 public key (ssh-ed25519 AAAA...)")
       }
       keys.append(key)
     }
-    guard !keys.isEmpty else { throw .badKey(path: path, reason: "it holds no key") }
+    guard !keys.isEmpty else { throw .badKey(path: path, reason: "it holds no keys") }
     return keys
   }
 }
@@ -67,12 +67,12 @@ public struct SigningKey: Sendable {
   public init(_ path: String) throws(SigningError) {
     let text = try SigningError.text(of: path, isSecret: true)
     guard let bytes = Armour.open(text, Self.kind) else {
-      throw .badKey(path: path, reason: "it is no private key of OpenSSH; ssh-keygen -t ed25519 makes one")
+      throw .badKey(path: path, reason: "it is not an OpenSSH private key; ssh-keygen -t ed25519 makes one")
     }
     var wire = SSHWire(bytes)
     guard wire.takes(Data("openssh-key-v1\0".utf8)), let cipher = wire.string(), wire.string() != nil,
       wire.string() != nil, wire.number() == 1, wire.string() != nil, let secret = wire.string()
-    else { throw .badKey(path: path, reason: "it is cut short or damaged") }
+    else { throw .badKey(path: path, reason: "it is truncated or damaged") }
     guard cipher == Data("none".utf8) else {
       throw .badKey(
         path: path,
@@ -80,7 +80,7 @@ public struct SigningKey: Sendable {
     }
     guard let (seed, comment) = Self.seed(in: secret),
       let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed)
-    else { throw .badKey(path: path, reason: "it is no key of Ed25519; ssh-keygen -t ed25519 makes one") }
+    else { throw .badKey(path: path, reason: "it is not an Ed25519 key; ssh-keygen -t ed25519 makes one") }
     self.key = key
     publicKey = SigningPublicKey(key: key.publicKey.rawRepresentation, comment: comment)
   }
@@ -123,15 +123,15 @@ public enum SigningError: Error, Equatable, CustomStringConvertible {
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw .unreadable(path: path, reason: "it is no plain file")
+      throw .unreadable(path: path, reason: "it is not a regular file")
     }
     guard !isSecret || status.st_mode & 0o077 == 0 else {
       throw .badKey(
-        path: path, reason: "others may read it; chmod 0600 it, or make a new one if others could have read it")
+        path: path, reason: "it is readable by others; chmod 0600 it, or make a new one if others may have read it")
     }
     guard status.st_size <= largestBytes, let bytes = try? handle.read(upToCount: largestBytes),
       let text = String(bytes: bytes, encoding: .utf8)
-    else { throw .unreadable(path: path, reason: "it is no short text") }
+    else { throw .unreadable(path: path, reason: "it is not a short text file") }
     return text
   }
 }

@@ -53,11 +53,11 @@ public struct AnnotationFile: Sendable, Hashable, Codable {
       guard let number = ValidationImage.number(of: image) else {
         throw AnnotationError(
           path: path,
-          problem: "it tells images by names such as \(ValidationImage.name(1)), which \(image) has not")
+          problem: "it identifies images by names such as \(ValidationImage.name(1)), which \(image) does not have")
       }
       guard (1...ValidationImage.count).contains(number) else {
         throw AnnotationError(
-          path: path, problem: "it is of \(ValidationImage.count) images, of which \(image) is none")
+          path: path, problem: "it covers \(ValidationImage.count) images, but not \(image)")
       }
       ofImages.append(found.ofImages[number])
     }
@@ -89,7 +89,7 @@ public struct AnnotationError: Error, Equatable, CustomStringConvertible {
   public let problem: String
 
   /// One sentence that says what was found.
-  public var description: String { "\(path) does not fit: \(problem)" }
+  public var description: String { "\(path) does not match the benchmark: \(problem)" }
 }
 
 /// The names of the images of ImageNet's validation set.

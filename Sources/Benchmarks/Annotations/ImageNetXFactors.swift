@@ -18,9 +18,9 @@ enum ImageNetXFactors {
       }
       guard let entry = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any],
         let name = entry["file_name"] as? String
-      else { throw failure("is no JSON object with a file_name, as those of imagenet_x_val_multi_factor.jsonl are") }
+      else { throw failure("is not a JSON object with a file_name, like those in imagenet_x_val_multi_factor.jsonl") }
       guard let number = ValidationImage.number(of: name) else {
-        throw failure("is of \(name.prefix(60)), which is no image of ImageNet's validation set")
+        throw failure("is about \(name.prefix(60)), which is not an image of ImageNet's validation set")
       }
       var factors: [Int32] = []
       for (factor, key) in names.enumerated() {
@@ -29,27 +29,27 @@ enum ImageNetXFactors {
         }
         if value == 1 { factors.append(Int32(factor)) }
       }
-      guard ofImages.updateValue(factors, forKey: number) == nil else { throw failure("annotates \(name) once more") }
+      guard ofImages.updateValue(factors, forKey: number) == nil else { throw failure("annotates \(name) again") }
     }
-    guard !ofImages.isEmpty else { throw AnnotationError(path: path, problem: "it has no line") }
+    guard !ofImages.isEmpty else { throw AnnotationError(path: path, problem: "it is empty") }
     return (names, ofImages)
   }
 
   /// The numbers of the images that `prototypical_paths.csv` lists, which are typical of their classes and not counted.
   static func prototypes(_ path: String) throws(AnnotationError) -> Set<Int> {
     guard let text = String(data: try AnnotationFile.contents(of: path), encoding: .utf8) else {
-      throw AnnotationError(path: path, problem: "it cannot be read as text")
+      throw AnnotationError(path: path, problem: "it is not readable text")
     }
     let lines = text.split(whereSeparator: \.isNewline)
     guard lines.first == "file_name" else {
       throw AnnotationError(
-        path: path, problem: "its first line is not file_name, as that of prototypical_paths.csv is")
+        path: path, problem: "its first line is not file_name, as in prototypical_paths.csv")
     }
     var numbers: Set<Int> = []
     for line in lines.dropFirst() {
       guard let number = ValidationImage.number(of: String(line)) else {
         throw AnnotationError(
-          path: path, problem: "it lists \(line.prefix(60)), which is no image of ImageNet's validation set")
+          path: path, problem: "it lists \(line.prefix(60)), which is not an image of ImageNet's validation set")
       }
       numbers.insert(number)
     }

@@ -6,7 +6,7 @@ enum RealLabels {
   /// What the file says; images whose entry is empty are not annotated.
   static func read(_ data: Data, _ path: String) throws(AnnotationError) -> FoundAnnotations {
     guard let entries = try? JSONDecoder().decode([[Int32]].self, from: data) else {
-      throw AnnotationError(path: path, problem: "it is no JSON list of lists of class indices")
+      throw AnnotationError(path: path, problem: "it is not a JSON list of lists of class indices")
     }
     guard entries.count == ValidationImage.count else {
       throw AnnotationError(

@@ -22,7 +22,7 @@ public enum AdversarialAttack: Benchmark {
     let method = try manifest.word("method", of: Attack.Method.self) ?? .pgd
     let norm = try manifest.word("norm", of: Attack.Norm.self) ?? .linf
     guard norm == .linf || method == .pgd else {
-      throw manifest.failure("norm", "\(method.rawValue) has budgets of the norm linf; l2 takes method: pgd")
+      throw manifest.failure("norm", "\(method.rawValue) supports only the norm linf; l2 needs method: pgd")
     }
     for (key, methods) in [
       ("step", Attack.Method.allCases.filter(\.hasStep)), ("random_start", [.pgd]),

@@ -161,7 +161,7 @@ extension Benchmark {
     if case .numberedFolders = classes, manifest.has("classes") {
       throw manifest.failure(
         "classes",
-        "\(kind) takes its classes from the two digits that start its folders' names; take away the key classes")
+        "\(kind) takes its classes from the two digits that start its folders' names; remove the key classes")
     }
     var sets: [ImageSubset] = []
     for subset in subsets where subset.isRequired || manifest.has(subset.key) {

@@ -15,7 +15,8 @@ public enum FourierHeatMap: Benchmark {
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
     let size = try manifest.integer("size", in: 1...1001) ?? 63
     guard size % 2 == 1 else {
-      throw manifest.failure("size", "size is \(size), but must be odd, so that frequency 0 is the map's middle")
+      throw manifest.failure(
+        "size", "size is \(size), but must be odd, so that frequency 0 is in the middle of the map")
     }
     return .fourierHeatMap(
       name: manifest.name, root: try manifest.folder("root"), size: size,

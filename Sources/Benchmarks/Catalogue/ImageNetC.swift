@@ -181,7 +181,7 @@ extension AccuracyTally {
         axes: corruption, values: relative,
         figure: .init(
           "rel. CE", .table, .ratio, isLessBetter: true,
-          explanation: "the same of what the errors exceed the clean ones by")),
+          explanation: "the same for the increase over the clean error")),
     ]
       + zip(single, intervals).flatMap { metric, interval in
         // A figure that is not defined has no interval either.

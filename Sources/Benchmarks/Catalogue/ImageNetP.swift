@@ -37,7 +37,7 @@ public enum ImageNetP: Benchmark {
         let count = try frameCount(below: folder)
         guard count > 1 else {
           throw manifest.failure(
-            nil, "the videos below \(folder) have \(count) frame, but a sequence has at least two to compare")
+            nil, "the videos below \(folder) have \(count) frame, but a sequence needs at least two to compare")
         }
         return count
       })

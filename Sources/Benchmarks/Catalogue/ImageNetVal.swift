@@ -14,7 +14,7 @@ public enum ImageNetVal: Benchmark {
     let prototypes = try manifest.file("prototypes")
     if prototypes != nil, !manifest.has("factors") {
       throw manifest.failure(
-        "prototypes", "prototypes are left out of the figures by factor; name a file with the key factors")
+        "prototypes", "prototypes only apply to the figures by factor; name a file with the key factors")
     }
     let files = try AnnotationFile.Kind.allCases.compactMap { kind in
       try manifest.file(kind.rawValue).map {

@@ -15,7 +15,7 @@ public enum LesionStudy: Benchmark {
   public static func definition(_ manifest: some ManifestKeys) throws -> BenchmarkDefinition {
     let removed = try manifest.integers("removed", in: 0...1000) ?? [1, 2, 4, 6]
     guard removed.contains(where: { $0 > 0 }) else {
-      throw manifest.failure("removed", "removed must hold a number above 0, or nothing is left out")
+      throw manifest.failure("removed", "removed must contain a number above 0, or no block is left out")
     }
     let units = Lesion.Unit.allCases.map(\.rawValue)
     let scopes = Lesion.Scope.allCases.map(\.rawValue)

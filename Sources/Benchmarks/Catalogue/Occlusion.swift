@@ -26,18 +26,19 @@ public enum Occlusion: Benchmark {
       try manifest.word("drop", known: words)
       ?? (manifest.has("masks") || manifest.has("saliency") ? MaskDrop.Part.salient.rawValue : random)
     let part = MaskDrop.Part(rawValue: word)
-    try refuse(["shift"], of: manifest, unless: part == nil, "takes patches at random, not by a mask: drop is \(word)")
+    try refuse(
+      ["shift"], of: manifest, unless: part == nil, "only applies to random patches, not to masks: drop is \(word)")
     try refuse(
       ["masks", "saliency"], of: manifest, unless: part != nil,
-      "goes with one of drop: \(words.dropFirst().joined(separator: ", "))")
+      "needs one of drop: \(words.dropFirst().joined(separator: ", "))")
     try refuse(
       ["masks"], of: manifest, unless: !manifest.has("saliency"),
-      "and saliency both say what is salient; take one of them away")
+      "and saliency are mutually exclusive; remove one of them")
     let isOrdered = part?.isOrdered ?? true
     try refuse(
       ["percents", "grid"], of: manifest, unless: isOrdered,
-      "is of patches, but drop: \(word) takes all of what a mask says")
-    try refuse(["threshold"], of: manifest, unless: !isOrdered, "goes with drop: foreground or background, not \(word)")
+      "applies to patches, but drop: \(word) uses the whole mask")
+    try refuse(["threshold"], of: manifest, unless: !isOrdered, "needs drop: foreground or background, not \(word)")
     let root = try manifest.folder("root")
     let grid = try manifest.patchGrid("grid") ?? PatchGrid(side: 14)
     let percents = try manifest.integers("percents", in: 0...100) ?? Array(stride(from: 10, through: 90, by: 10))
@@ -48,7 +49,7 @@ public enum Occlusion: Benchmark {
     }
     if manifest.has("saliency") {
       guard isOrdered else {
-        throw manifest.failure("drop", "drop: \(word) goes by masks, not by a network; saliency is of patches")
+        throw manifest.failure("drop", "drop: \(word) needs masks, not a network; saliency applies to patches")
       }
       return .occlusion(
         name: manifest.name, root: root,
@@ -77,7 +78,7 @@ public enum Occlusion: Benchmark {
     if let network = try manifest.saliencyNetwork("saliency") {
       guard !manifest.has("grid") else {
         throw manifest.failure(
-          "grid", "grid is that of the network that says what is salient, \(network.grid); take the key away")
+          "grid", "grid is determined by the saliency network, \(network.grid); remove the key")
       }
       source = .attention(network)
     } else {

@@ -13,7 +13,7 @@ enum Definitions {
     "Hendrycks et al., Natural adversarial examples, CVPR 2021, arXiv:1907.07174"
   private static let guo = "Guo et al., On calibration of modern neural networks, ICML 2017, arXiv:1706.04599"
   private static let temperature =
-    "All logits are divided by the one temperature that makes the NLL of the run's clean images least; answers stay the same."
+    "All logits are divided by the single temperature that minimises the NLL of the run's clean images; answers stay the same."
 
   private static let entries: [String: Entry] = [
     "top1": ("Images whose largest logit is that of their class, over all images with a class and a result.", ""),
@@ -26,37 +26,37 @@ enum Definitions {
       "Top-1 of each condition, then the plain mean over the conditions; each condition has the same weight.", ""
     ),
     "standard_mean_top1": (
-      "Top-1 of each corruption and severity, then the plain mean over the standard 15 corruptions and the severities. Four more corruptions that the paper keeps for validation do not count.",
+      "Top-1 of each corruption and severity, then the plain mean over the standard 15 corruptions and the severities. The paper's four extra corruptions for validation do not count.",
       corruptions
     ),
     "ce": (
-      "Corruption error: the sum of the top-1 errors over the five severities of a corruption, over the same sum of AlexNet's. 100 %: as many errors as AlexNet. AlexNet's errors are those of the paper, on ImageNet.",
+      "Corruption error: the sum of the top-1 errors over the five severities of a corruption, over the same sum for AlexNet. 100 %: as many errors as AlexNet. AlexNet's errors are those published in the paper, on ImageNet.",
       corruptions
     ),
     "relative_ce": (
-      "Relative corruption error: the sum over the five severities of (top-1 error less the clean error), over the same sum of AlexNet's (clean error 43.5 %). It says how much of the clean accuracy a corruption takes.",
+      "Relative corruption error: the sum over the five severities of (top-1 error minus the clean error), over the same sum for AlexNet (clean error 43.5 %). It says how much accuracy a corruption costs relative to clean images.",
       corruptions
     ),
     "mce": ("Mean corruption error: the mean of CE over the standard 15 corruptions.", corruptions),
     "partial_mce": (
-      "The mean of CE over those of the standard 15 corruptions that were run. It is no mCE and not comparable with one.",
+      "The mean of CE over those of the standard 15 corruptions that were run. This is not an mCE and cannot be compared with one.",
       corruptions
     ),
     "relative_mce": ("The mean of relative CE over the standard 15 corruptions.", corruptions),
     "flip_rate": (
-      "How often the answer changes along a sequence of frames that hardly differ: share of the compared frames whose best class is another one, mean over the sequences. Frames of noise are compared with the first, others with the one before.",
+      "How often the answer changes along a sequence of nearly identical frames: share of the compared frames whose best class differs, mean over the sequences. Frames of noise are compared with the first frame, others with the previous one.",
       corruptions
     ),
     "mean_flip_rate": ("The mean of the flip rate over the perturbations.", corruptions),
     "top5_distance": (
-      "How far the five best classes move between compared frames: the sum over the five best classes of how many places each has moved, counted within the first five; mean over the sequences.",
+      "How far the five best classes move between compared frames: the sum over the five best classes of how many places each has moved, counted within the top five; mean over the sequences.",
       corruptions
     ),
     "mean_top5_distance": ("The mean of the top-5 distance over the perturbations.", corruptions),
     "mfr": ("Mean flip rate: the flip rate of each perturbation over that of AlexNet, mean over the ten.", corruptions),
     "mt5d": ("The top-5 distance of each perturbation over that of AlexNet, mean over the ten.", corruptions),
     "aupr": (
-      "Average precision at finding images of no known class, which are the positives; the score is minus the largest softmax probability. The area under the curve of precision over recall, as a sum of steps.",
+      "Average precision at finding images of no known class, which are the positives; the score is the negative of the largest softmax probability. The area under the curve of precision over recall, as a sum of steps.",
       adversarial
     ),
     "auroc": (
@@ -68,28 +68,28 @@ enum Definitions {
       "Liang et al., Enhancing the reliability of out-of-distribution image detection, ICLR 2018, arXiv:1706.02690"
     ),
     "rms_calibration_error": (
-      "Root of the mean square of (accuracy less mean confidence) over bins of 100 images by rising confidence. Confidence is the largest softmax probability.",
+      "Root mean square of (accuracy minus mean confidence) over bins of 100 images by rising confidence. Confidence is the largest softmax probability.",
       adversarial
     ),
     "aurra": (
-      "Area under the curve of accuracy over response rate: the mean, over all shares of images that are answered in the order of falling confidence, of the accuracy of those.",
+      "Area under the curve of accuracy over response rate: the mean, over all shares of images answered in order of decreasing confidence, of the accuracy on them.",
       adversarial
     ),
     "ece": (
-      "Expected calibration error: |accuracy less mean confidence| in 15 bins of confidence of equal width, mean weighted by the images in each.",
+      "Expected calibration error: |accuracy minus mean confidence| in 15 bins of confidence of equal width, mean weighted by the images in each.",
       guo
     ),
-    "nll": ("Mean over the images of minus the natural logarithm of the probability of their class.", guo),
+    "nll": ("Mean over the images of the negative natural logarithm of the probability of their class.", guo),
     "brier": (
-      "Mean over the images of the sum over the classes of (probability less 1 for their class, less 0 for others) squared; 0 to 2.",
+      "Mean over the images of the sum over the classes of (probability minus 1 for their class, minus 0 for others) squared; 0 to 2.",
       "Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78, 1950"
     ),
     "temperature": (
-      "The one number that all logits are divided by to make the NLL of the clean images least; above 1 a network is too sure of itself.",
+      "The number that all logits are divided by to minimise the NLL of the clean images; above 1 the network is overconfident.",
       guo
     ),
     "accuracy_by_confidence": (
-      "Top-1 of the images in each of 15 bins of confidence. Of a calibrated network it is the mean confidence of the bin.",
+      "Top-1 of the images in each of 15 bins of confidence. For a calibrated network it equals the mean confidence of the bin.",
       guo
     ),
     "images_by_confidence": ("How many images are in each of 15 bins of confidence.", guo),
@@ -98,25 +98,25 @@ enum Definitions {
       "Idrissi et al., ImageNet-X: understanding model mistakes with factor of variation annotations, ICLR 2023, arXiv:2211.01866"
     ),
     "bg_gap": (
-      "Top-1 of pictures whose background is from another picture of the same class, less that of pictures whose background is from one of another class.",
+      "Top-1 on pictures whose background comes from another picture of the same class, minus top-1 on pictures whose background comes from a different class.",
       "Xiao et al., Noise or signal: the role of image backgrounds in object recognition, ICLR 2021, arXiv:2006.09994"
     ),
     "val_gap": (
-      "Top-1 of natural images of the same classes, less that of their renditions.",
+      "Top-1 on natural images of the same classes, minus top-1 on their renditions.",
       "Hendrycks et al., The many faces of robustness, ICCV 2021, arXiv:2006.16241"
     ),
     "mean_robust_top1": (
-      "Top-1 of images that were attacked within a budget, mean over the budgets; images as they are do not count.",
+      "Top-1 of images that were attacked within a budget, mean over the budgets; unattacked images do not count.",
       "Madry et al., Towards deep learning models resistant to adversarial attacks, ICLR 2018, arXiv:1706.06083"
     ),
     "transfer_top1": (
-      "Top-1 of another network on the images that were attacked by this network's gradients; the lower, the better the attack carries over.",
+      "Top-1 of another network on the images that were attacked by this network's gradients; the lower, the better the attack transfers.",
       ""
     ),
     "mean_loss": (
-      "Top-1 without noise less that with noise of one band of frequencies, mean over the bands.", ""
+      "Top-1 without noise minus top-1 with noise of one band of frequencies, mean over the bands.", ""
     ),
-    "loss_by_frequency": ("Top-1 without noise less that with noise of one band of frequencies.", ""),
+    "loss_by_frequency": ("Top-1 without noise minus top-1 with noise of one band of frequencies.", ""),
     "mean_error": (
       "Top-1 error of images to which a wave of one frequency was added, mean over the frequencies.",
       "Yin et al., A Fourier perspective on model robustness in computer vision, NeurIPS 2019, arXiv:1906.08988"
@@ -126,7 +126,7 @@ enum Definitions {
       "Yin et al., A Fourier perspective on model robustness in computer vision, NeurIPS 2019, arXiv:1906.08988"
     ),
     "error_map": (
-      "Top-1 error of images to which a wave of one frequency was added, a cell a frequency.",
+      "Top-1 error of images to which a wave of one frequency was added, one cell per frequency.",
       "Yin et al., A Fourier perspective on model robustness in computer vision, NeurIPS 2019, arXiv:1906.08988"
     ),
     "deviation": ("Standard deviation of top-1 over the draws of blocks that were left out.", ""),
@@ -151,7 +151,7 @@ enum Definitions {
       "Park and Kim, How do vision transformers work?, ICLR 2022, arXiv:2202.06709"
     ),
     "high_frequency_amplitude": (
-      "Logarithm of the amplitude of the highest frequency on the diagonal of the Fourier transform of feature maps, less that of frequency 0.",
+      "Logarithm of the amplitude of the highest frequency on the diagonal of the Fourier transform of feature maps, minus that of frequency 0.",
       "Park and Kim, How do vision transformers work?, ICLR 2022, arXiv:2202.06709"
     ),
     "area_of": (

@@ -19,10 +19,10 @@ public enum Temperature: Sendable, Equatable {
   ///   - labels: as many as images; those below 0 are left out.
   public static func fit(logits: [Float], labels: [Int32], classCount: Int) -> Temperature {
     let images = Images(logits, labels, classCount)
-    guard !images.rows.isEmpty else { return .none(reason: "no clean image was evaluated") }
-    guard images.meanBehind < 0 else { return .none(reason: "every clean image is answered right") }
+    guard !images.rows.isEmpty else { return .none(reason: "no clean images were evaluated") }
+    guard images.meanBehind < 0 else { return .none(reason: "every clean image is classified correctly") }
     guard images.slope(at: 0).value < 0 else {
-      return .none(reason: "clean images are answered no better than by chance")
+      return .none(reason: "clean images are classified no better than by chance")
     }
     // The slope rises from below 0 to above 0; where the minimum is known to be.
     var (low, high) = (0.0, Double.infinity)
@@ -36,7 +36,7 @@ public enum Temperature: Sendable, Equatable {
       let isDone = abs(next - inverse) <= 1e-14 * inverse
       inverse = next
       if isDone { break }
-      guard inverse < 1e9 else { return .none(reason: "every clean image is answered right") }
+      guard inverse < 1e9 else { return .none(reason: "every clean image is classified correctly") }
     }
     return .fitted(inverse: inverse)
   }

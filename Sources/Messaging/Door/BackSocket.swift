@@ -32,7 +32,8 @@ final class BackSocket: Sendable {
       reason = KeyFile.systemReason()
     }
     throw .system(
-      call: "mkdtemp", reason: "no folder can be made in TMPDIR, /tmp or /dev/shm (\(reason)); set TMPDIR to one")
+      call: "mkdtemp",
+      reason: "no folder can be created in TMPDIR, /tmp or /dev/shm (\(reason)); set TMPDIR to a writable folder")
   }
 
   /// A new connection's descriptor, or the number of the error: `EAGAIN` where ZeroMQ has not accepted earlier ones yet.

@@ -79,16 +79,16 @@ package enum Refusal: Error, Hashable, CaseIterable {
 
   var reason: String {
     switch self {
-    case .notGauntlet: "it is no gauntlet"
-    case .hungUp: "it hung up before it had shown a key"
-    case .late: "it did not show a key in time"
-    case .crowdedOut: "others came while it had not shown a key"
+    case .notGauntlet: "it does not speak Gauntlet's protocol"
+    case .hungUp: "it disconnected before presenting a key"
+    case .late: "it timed out before presenting a key"
+    case .crowdedOut: "it was displaced by others before presenting a key"
     case .otherCoordinator: "it does not have this coordinator's public key"
     case .unknownKey: "its key is not authorized"
     case .full:
-      "as many workers are connected as there are files for; raise the limit of open files (ulimit -n) and start again"
-    case .noMeans: "the system has no more files or memory for connections"
-    case .endlessMessage: "it sent a message that is larger than one may be"
+      "too many workers are connected for the limit on open files; raise it (ulimit -n) and start again"
+    case .noMeans: "the system is out of files or memory for connections"
+    case .endlessMessage: "it sent a message larger than the limit"
     }
   }
 }

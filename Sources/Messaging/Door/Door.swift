@@ -128,7 +128,7 @@ private struct DoorPlace {
     guard let colon = place.lastIndex(of: ":") else { throw .badAddress(address, reason: "it has no port") }
     let number = place[place.index(after: colon)...]
     guard let port = number == "*" ? 0 : UInt16(number) else {
-      throw .badAddress(address, reason: "its port is no number up to 65535")
+      throw .badAddress(address, reason: "its port is not a number up to 65535")
     }
     var host = place[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }

@@ -167,7 +167,7 @@ final class DoorFloor {
     let revoked = passages.values.filter { $0.admittedKey.map { !keys.contains($0) } ?? false }
     guard !revoked.isEmpty else { return }
     logger.warning(
-      "closed connections whose keys are not authorized any more",
+      "closed connections whose keys are no longer authorized",
       metadata: ["connections": "\(revoked.count)", "keys": "\(Set(revoked.compactMap(\.admittedKey)).count)"])
     for passage in revoked { passage.close() }
   }

@@ -136,7 +136,7 @@
         const ends = [percent(said.low[place]), percent(said.high[place])];
         say(cell.value, percent(said.share[place]));
         say(cell.range, `${ends[0]} to ${ends[1]}`);
-        words.push(`${percent(said.share[place])} % right so far, 95 % interval ${ends[0]} to ${ends[1]}, of ${count(of)} answers`);
+        words.push(`${percent(said.share[place])} % correct so far, 95 % interval ${ends[0]} to ${ends[1]}, of ${count(of)} answers`);
       } else {
         say(cell.value, done > 0 ? `${Math.floor(done / 10)} %` : "");
         say(cell.range, done > 0 ? "done" : "");
@@ -188,7 +188,7 @@
   let isConnected = false;
   const phases = {
     starting: "Starting", running: "Running", paused: "Paused: no worker is connected",
-    ending: "Ending: what workers have finished is being recorded", done: "Done", stopped: "Stopped",
+    ending: "Stopping: recording what workers have finished", done: "Done", stopped: "Stopped",
   };
 
   function showState(text) {
@@ -211,13 +211,13 @@
     const share = images > 0 ? (100 * done) / images : 0;
     byID("bar").firstElementChild.style.width = `${share}%`;
     set(byID("bar"), "aria-valuenow", share.toFixed(0));
-    say(byID("done"), images ? `${count(done)} of ${count(images)} images, ${share.toFixed(1)} %; ${count(state.shardsRecorded)} of ${count(state.shards)} shards` : "Nothing is known yet.");
+    say(byID("done"), images ? `${count(done)} of ${count(images)} images, ${share.toFixed(1)} %; ${count(state.shardsRecorded)} of ${count(state.shards)} shards` : "Nothing to show yet.");
     tile("rate", state.rate === undefined || isOver() ? "-" : rate(state.rate), "images/s, last 5 min");
     tile("left", isOver() || !state.left ? "-" : duration(state.left), state.left && !isOver() ? "at that rate" : "");
     const crowd = state.workers;
     tile("crowd", crowd ? count(crowd.total) : "-", crowd && crowd.total ? crowdWords(crowd.counts) : "");
     tile("lost", count(state.lost || 0), state.shardsLost ? `images; ${count(state.shardsLost)} shards set aside` : "images");
-    say(byID("counting"), state.counted === undefined || isOver() ? "" : `; being counted anew after a restart: ${count(state.counted)} of ${count(state.shardsRecorded)} shards`);
+    say(byID("counting"), state.counted === undefined || isOver() ? "" : `; being recounted after a restart: ${count(state.counted)} of ${count(state.shardsRecorded)} shards`);
     document.title = `${share.toFixed(0)} % - ${run} - Gauntlet`;
   }
 
@@ -251,7 +251,7 @@
     }
     svg.firstChild.setAttribute("points", `0,100 ${points.join(" ")} 1000,100`);
     svg.lastChild.setAttribute("points", points.join(" "));
-    const words = `Images a second since this coordinator began; highest ${rate(highest)}`;
+    const words = `Images per second since this coordinator started; highest ${rate(highest)}`;
     set(svg, "aria-label", words);
     say(place.lastChild, words);
   }
@@ -261,7 +261,7 @@
     const said = state.workers || { total: 0, shown: [] };
     const list = byID("workers");
     const hidden = said.total - said.shown.length;
-    say(byID("workers-note"), isOver() ? "The run has ended." : said.total === 0 ? "None is connected." : hidden > 0 ? `${count(said.shown.length)} of ${count(said.total)} are shown, those that need a look first.` : "");
+    say(byID("workers-note"), isOver() ? "The run has ended." : said.total === 0 ? "None connected." : hidden > 0 ? `${count(said.shown.length)} of ${count(said.total)} shown, those that need attention first.` : "");
     while (list.children.length > said.shown.length) list.lastChild.remove();
     said.shown.forEach((worker, place) => {
       let row = list.children[place];
@@ -273,13 +273,13 @@
       set(row, "data-state", worker.state);
       say(name, worker.name.includes(worker.host) ? worker.name : `${worker.name} on ${worker.host}`);
       const more = worker.held > 1 ? `; ${worker.held - 1} more` : "";
-      const words = { silent: "Silent", resting: "Rests after failures", idle: "Waits for a shard" };
+      const words = { silent: "Silent", resting: "Resting after failures", idle: "Waiting for a shard" };
       say(task, worker.state === "computing" ? `${worker.task || "a shard"}, ${count(worker.images || 0)} images${more}` : words[worker.state]);
       progress.hidden = worker.state !== "computing";
       if (progress.value !== (worker.progress || 0)) progress.value = worker.progress || 0;
       set(progress, "aria-label", `${worker.name}: its shard`);
       say(speed, worker.rate === undefined ? "" : `${rate(worker.rate)} images/s`);
-      say(heard, `heard ${duration(worker.silence)} ago`);
+      say(heard, `last heard ${duration(worker.silence)} ago`);
     });
   }
 
@@ -307,7 +307,7 @@
     set(phase, "data-phase", isConnected || isOver ? state.phase : "lost");
     const words = phases[state.phase] || state.phase;
     const reason = state.reason ? `: ${state.reason}` : "";
-    say(phase, isConnected || isOver ? words + reason : state.phase === "stopped" ? `${words}${reason}` : "Connection lost; trying again");
+    say(phase, isConnected || isOver ? words + reason : state.phase === "stopped" ? `${words}${reason}` : "Connection lost; retrying");
   }
 
   // MARK: Connection
@@ -328,7 +328,7 @@
     stream.addEventListener("error", () => {
       isConnected = false;
       if (!state) {
-        say(byID("phase"), "No connection; trying again");
+        say(byID("phase"), "No connection; retrying");
         set(byID("phase"), "data-phase", "lost");
         byID("phase").hidden = false;
       }

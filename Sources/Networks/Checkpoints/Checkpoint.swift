@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
     var index: [String: Int] = [:]
     for (place, tensor) in self.tensors.enumerated() {
       guard index.updateValue(place, forKey: tensor.name) == nil else {
-        throw .malformed(file: path, reason: "two tensors are called \(tensor.name)")
+        throw .malformed(file: path, reason: "duplicate tensor name \(tensor.name)")
       }
       for part in tensor.joined.isEmpty ? [tensor] : tensor.joined { try Self.check(part, in: files[part.file]) }
     }
@@ -89,14 +89,16 @@ public struct Checkpoint: Sendable {
       let (reach, second) = max(0, extent - 1).multipliedReportingOverflow(by: stride)
       let (end, third) = last.addingReportingOverflow(reach)
       guard extent >= 0, stride >= 0, !first, !second, !third else {
-        throw .malformed(file: file.path, reason: "\(tensor.name) has an impossible shape")
+        throw .malformed(file: file.path, reason: "\(tensor.name) has an invalid shape")
       }
       (count, last) = (product, end)
     }
     let size = tensor.elementType.byteCount
     let available = tensor.packed?.size ?? file.size
     guard count == 0 || (tensor.offset >= 0 && last < (available - tensor.offset) / size), count <= available
-    else { throw .malformed(file: file.path, reason: "\(tensor.name) reaches beyond the file's end; it is cut short") }
+    else {
+      throw .malformed(file: file.path, reason: "\(tensor.name) extends beyond the end of the file, which is truncated")
+    }
   }
 
   /// Whether there is a tensor of that name.

@@ -23,23 +23,23 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
       switch self {
       case .unreadable(let file, let reason): "cannot read the checkpoint \(file): \(reason)"
       case .malformed(let file, let reason) where file.lowercased().hasSuffix(".onnx"):
-        "\(file) is no ONNX model that can be computed: \(reason); see gauntlet inspect \(file), and export it again"
+        "\(file) is not a usable ONNX model: \(reason); see gauntlet inspect \(file), and export it again"
       case .malformed(let file, let reason):
-        "\(file) is no checkpoint that can be read: \(reason); save its tensors as .safetensors, its state dict with "
+        "\(file) is not a readable checkpoint: \(reason); save its tensors as .safetensors, its state dict with "
           + "torch.save, or the network as ONNX"
       case .foreign(let file, let what, let advice): "\(file) is \(what); \(advice)"
       case .notFinite(let name, let what, let file):
-        "\(name) in \(file) holds \(what), so that logits mean nothing: training diverged or a conversion overflowed; "
-          + "take an earlier checkpoint, or convert it again in float32"
+        "\(name) in \(file) holds \(what), so logits would be meaningless: training diverged or a conversion overflowed; "
+          + "use an earlier checkpoint, or convert it again in float32"
       case .missing(let name, let file):
-        "\(file) has no tensor \(name); the manifest's architecture is not the checkpoint's (see gauntlet inspect "
+        "\(file) has no tensor \(name); the manifest's architecture does not match the checkpoint (see gauntlet inspect "
           + "\(file))"
       case .shape(let name, let expected, let found, let file):
-        "\(name) in \(file) has the shape \(Self.text(found)), but the architecture needs \(Self.text(expected))"
+        "\(name) in \(file) has the shape \(Self.text(found)), but the architecture expects \(Self.text(expected))"
       case .unsupported(let file, let problems):
         "\(file) cannot be computed (see gauntlet inspect \(file)): \(Self.some(problems, beside: 2 * file.count))"
       case .unfit(let architecture, let problems, let file):
-        "\(file) does not fit \(architecture) (gauntlet inspect \(file) --architecture \(architecture) lists all): "
+        "\(file) does not match \(architecture) (gauntlet inspect \(file) --architecture \(architecture) lists all mismatches): "
           + Self.some(problems, beside: 2 * file.count)
       }
     return text.count <= Self.longest ? text : text.prefix(Self.longest - 3) + "..."

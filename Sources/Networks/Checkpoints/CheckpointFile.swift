@@ -13,7 +13,7 @@ extension CheckpointFile {
     let needed = count < entry.size ? min(entry.packedSize, count + 1024) : entry.packedSize
     let packed = try read(offset: entry.offset, count: needed)
     guard entry.size <= largestUnpacked else {
-      throw .malformed(file: path, reason: "it claims to unpack to \(entry.size) bytes, more than weights can")
+      throw .malformed(file: path, reason: "it claims to decompress to \(entry.size) bytes, more than weights can")
     }
     var isDamaged = false
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -47,7 +47,7 @@ final class CheckpointFile: Sendable {
   deinit { close(descriptor) }
 
   func read(offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-    guard count >= 0, count <= size else { throw .malformed(file: path, reason: "it is cut short") }
+    guard count >= 0, count <= size else { throw .malformed(file: path, reason: "it is truncated") }
     var problem: CheckpointError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(CheckpointError) {
@@ -66,7 +66,7 @@ final class CheckpointFile: Sendable {
   /// Fills `target`. The file is read, not mapped: one that another program cuts short is then an error and no signal.
   func read(offset: Int, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     guard offset >= 0, target.count <= size, offset <= size - target.count else {
-      throw .malformed(file: path, reason: "it is cut short")
+      throw .malformed(file: path, reason: "it is truncated")
     }
     var done = 0
     while done < target.count {
@@ -74,7 +74,7 @@ final class CheckpointFile: Sendable {
       if got < 0, errno == EINTR { continue }
       guard got > 0 else {
         throw .unreadable(
-          file: path, reason: got < 0 ? String(cString: strerror(errno)) : "it became shorter while it was read")
+          file: path, reason: got < 0 ? String(cString: strerror(errno)) : "it shrank while being read")
       }
       done += got
     }

@@ -10,7 +10,7 @@ public enum CheckpointReader {
     let file = try file(path)
     if let index = try ShardIndex(file) { return try index.checkpoint() }
     if let index = ShardIndex.index(ofShard: path) {
-      throw .foreign(file: path, what: "only a part of a checkpoint in several files", advice: "name \(index) instead")
+      throw .foreign(file: path, what: "only one part of a sharded checkpoint", advice: "name \(index) instead")
     }
     let (tensors, record) = try table(of: file)
     return try Checkpoint(path: path, files: [file], tensors: tensors, record: record)
@@ -37,7 +37,7 @@ public enum CheckpointReader {
       guard ONNXFile.isLikely(start) else { throw error }
       throw .foreign(
         file: file.path, what: "an ONNX model",
-        advice: "leave the architecture out, or name it onnx, for it says what it is")
+        advice: "omit the architecture, or name it onnx, since the file defines its own")
     }
   }
 

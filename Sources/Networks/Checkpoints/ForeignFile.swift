@@ -10,23 +10,23 @@ enum ForeignFile {
     let text = String(decoding: start, as: UTF8.self).drop(while: \.isWhitespace).lowercased()
     if start.isEmpty { return refusal("empty", "fetch or save it again") }
     if text.hasPrefix("version https://git-lfs.github.com/") {
-      return refusal("a pointer of Git LFS, not the file itself", "fetch the file with git lfs pull")
+      return refusal("a Git LFS pointer, not the file itself", "fetch the file with git lfs pull")
     }
     if text.hasPrefix("/annex/objects/") || text.contains(".git/annex/objects/") {
-      return refusal("a pointer of git-annex, not the file itself", "fetch the file with git annex get")
+      return refusal("a git-annex pointer, not the file itself", "fetch the file with git annex get")
     }
     if ["<!doctype", "<html", "<?xml", "<head"].contains(where: text.hasPrefix) {
       return refusal(
-        "a page of the web, not the file itself", "the download went wrong; fetch it again by its direct address")
+        "a web page, not the file itself", "the download failed; fetch it again by its direct URL")
     }
     if start.starts(with: [0x89, 0x48, 0x44, 0x46]) {
-      return refusal("an HDF5 file, as Keras writes them", "export the network to ONNX with tf2onnx")
+      return refusal("an HDF5 file, such as Keras writes", "export the network to ONNX with tf2onnx")
     }
     if start.count >= 8, start[4..<8].elementsEqual("TFL3".utf8) {
       return refusal("a TensorFlow Lite model", "export the network to ONNX with tf2onnx")
     }
     if start.starts(with: "GGUF".utf8) {
-      return refusal("a GGUF file, of a language model", "name a classifier instead")
+      return refusal("a GGUF language model", "name a classifier instead")
     }
     if start.count >= 262, start[257..<262].elementsEqual("ustar".utf8) {
       return refusal("a tar archive", "unpack it, and name a file in it")
@@ -36,15 +36,15 @@ enum ForeignFile {
       ([0x42, 0x5A, 0x68], "bzip2"), ([0x37, 0x7A, 0xBC, 0xAF], "7-Zip"),
     ]
     if let packer = packers.first(where: { start.starts(with: $0.magic) }) {
-      return refusal("packed by \(packer.name)", "unpack it")
+      return refusal("compressed with \(packer.name)", "unpack it")
     }
     if start.count >= 2, start[0] == 0x80, (2...5).contains(start[1]) {
       return refusal(
-        "a pickle, but not one of torch.save",
+        "a pickle, but not one written by torch.save",
         "load it in Python and save its tensors by name with safetensors.torch.save_file")
     }
     if start.count >= 16, start.allSatisfy({ $0 == 0 }) {
-      return refusal("nothing but zeros at its beginning", "it was not written or fetched to its end; fetch it again")
+      return refusal("all zeros at its start", "writing or downloading it was interrupted; fetch it again")
     }
     return nil
   }
@@ -60,7 +60,7 @@ enum ForeignFile {
     }
     if has("models/model.json") || has("serialized_exported_program.json") {
       return .foreign(
-        file: file, what: "a program of torch.export",
+        file: file, what: "a torch.export program",
         advice: "save its weights in Python with torch.save(torch.export.load(FILE).state_dict, \"weights.pth\"), or "
           + "export the network to ONNX")
     }
@@ -78,14 +78,15 @@ enum ForeignFile {
     }
     if names.contains(".metadata") || names.contains(where: { $0.hasSuffix(".distcp") }) {
       return refusal(
-        "a folder of PyTorch's distributed checkpoints (FSDP)",
-        "join it with python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE")
+        "a PyTorch distributed checkpoint (FSDP)",
+        "merge it with python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE")
     }
     if names.contains("zero_to_fp32.py") {
-      return refusal("a folder of DeepSpeed", "join it with the script in it: python zero_to_fp32.py . weights.bin")
+      return refusal(
+        "a DeepSpeed checkpoint folder", "merge it with the script inside: python zero_to_fp32.py . weights.bin")
     }
     if names.contains("saved_model.pb") || names.contains("keras_metadata.pb") {
-      return refusal("TensorFlow's SavedModel", "export it to ONNX with python -m tf2onnx.convert --saved-model FOLDER")
+      return refusal("a TensorFlow SavedModel", "export it to ONNX with python -m tf2onnx.convert --saved-model FOLDER")
     }
     if names.contains(where: { $0.hasSuffix(".ckpt.index") || $0 == "_CHECKPOINT_METADATA" }) {
       return refusal("a checkpoint folder of TensorFlow or JAX", "export the network to ONNX")
@@ -94,10 +95,10 @@ enum ForeignFile {
       "model.safetensors.index.json", "pytorch_model.bin.index.json", "model.safetensors", "pytorch_model.bin",
       "weights.pth", "model.pth",
     ]
-    if let name = weights.first(where: names.contains) { return refusal("a folder", "name \(name) in it") }
+    if let name = weights.first(where: names.contains) { return refusal("a folder", "name \(name) inside it") }
     // `torch.save`'s zip, unpacked.
     if names.contains("data.pkl"), names.contains("version") {
-      return refusal("an unpacked file of torch.save", "name the file itself, as torch.save wrote it")
+      return refusal("an unpacked torch.save file", "name the file itself, as torch.save wrote it")
     }
     return nil
   }

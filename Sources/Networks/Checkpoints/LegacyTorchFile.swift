@@ -18,7 +18,7 @@ enum LegacyTorchFile {
   ) throws(CheckpointError) -> (tensors: [CheckpointTensor], record: CheckpointRecord) {
     let front = try front(of: file)
     guard !front.state.tensors.isEmpty else {
-      throw .malformed(file: file.path, reason: "its pickle describes no tensor")
+      throw .malformed(file: file.path, reason: "its pickle contains no tensors")
     }
     var storages: [String: TorchStorage] = [:]
     var place = front.end
@@ -27,7 +27,8 @@ enum LegacyTorchFile {
       let count = digits.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       place += 8
       guard count <= UInt64((file.size - place) / type.byteCount) else {
-        throw .malformed(file: file.path, reason: "the storage \(key) reaches beyond the file's end; it is cut short")
+        throw .malformed(
+          file: file.path, reason: "the storage \(key) extends beyond the end of the file, which is truncated")
       }
       storages[key] = TorchStorage(offset: place, size: Int(count) * type.byteCount)
       place += Int(count) * type.byteCount

@@ -17,7 +17,7 @@ struct NumPyArchive {
     for (name, entry) in entries where name.hasSuffix(".npy") {
       if let tensor = try tensor(String(name.dropLast(4)), entry) { tensors.append(tensor) }
     }
-    guard !tensors.isEmpty else { throw .malformed(file: file.path, reason: "none of its arrays are of numbers") }
+    guard !tensors.isEmpty else { throw .malformed(file: file.path, reason: "none of its arrays is numeric") }
     if VisionTransformerNames.isUsed(by: tensors) { return VisionTransformerNames.renamed(tensors) }
     return BigTransferNames.isUsed(by: tensors) ? tensors.map(BigTransferNames.renamed) : tensors
   }
@@ -31,12 +31,12 @@ struct NumPyArchive {
     let isLong = start[6] >= 2
     let length = isLong ? Int(bytes.uint32(8)) : Int(bytes.uint16(8))
     let first = isLong ? 12 : 10
-    guard length <= bytes.count - first else { throw damaged("is cut short") }
+    guard length <= bytes.count - first else { throw damaged("is truncated") }
     let header = String(decoding: start[first..<first + length], as: UTF8.self)
     guard let described = NumPyHeader(header) else { throw damaged("has the header \(header.prefix(80))") }
     guard let type = described.elementType else { return nil }
     let (strides, count) = try TensorLayout.rowMajor(described.shape, name: name, file: file.path)
-    guard count <= (entry.size - first - length) / type.byteCount else { throw damaged("is cut short") }
+    guard count <= (entry.size - first - length) / type.byteCount else { throw damaged("is truncated") }
     var steps = strides
     if described.isColumnMajor {
       var step = 1

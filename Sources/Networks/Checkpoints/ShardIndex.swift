@@ -29,7 +29,7 @@ struct ShardIndex {
         advice: "name the file of its weights instead, such as model.safetensors")
     }
     for name in table.values where name.isEmpty || name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") }) {
-      throw .malformed(file: file.path, reason: "it names \"\(name.prefix(80))\", which is no file beside it")
+      throw .malformed(file: file.path, reason: "it names \"\(name.prefix(80))\", which is not a file beside it")
     }
     path = file.path
     fileOfTensor = table
@@ -54,7 +54,7 @@ struct ShardIndex {
       files.append(file)
     }
     if let name = missing.min() {
-      throw .malformed(file: path, reason: "it says that \(fileOfTensor[name] ?? "") holds \(name), which it does not")
+      throw .malformed(file: path, reason: "it says that \(name) is in \(fileOfTensor[name] ?? ""), but it is not")
     }
     return try Checkpoint(path: path, files: files, tensors: tensors)
   }

@@ -24,14 +24,14 @@ struct StateDict {
         ?? Self.names.lazy.compactMap({ root[$0].flatMap(Self.wholeModel) }).first
       {
         throw PickleError(
-          reason: "a whole model of \(className.prefix(80)), which only its own code can open",
-          advice: "load it in Python and save its numbers alone: torch.save(model.state_dict(), \"weights.pth\"); "
+          reason: "a pickled \(className.prefix(80)) object, which only its own code can load",
+          advice: "load it in Python and save only its tensors: torch.save(model.state_dict(), \"weights.pth\"); "
             + "or export it to ONNX")
       }
       return
     }
     if let (name, kind) = found.foreign.first {
-      throw PickleError(reason: "\(name) is \(kind), which is not read")
+      throw PickleError(reason: "\(name) is \(kind), which is not supported")
     }
     tensors = found.tensors
     record.entry = found.entry
@@ -110,13 +110,13 @@ private struct StateDictFinder {
     guard inner.count < 2 else {
       throw PickleError(
         reason: "a file with tensors under several names (\(inner.prefix(4).map(\.name).joined(separator: ", ")))",
-        advice: "save the network's alone: torch.save(torch.load(FILE)[\"\(inner[0].name)\"], \"weights.pth\")")
+        advice: "save only the network's: torch.save(torch.load(FILE)[\"\(inner[0].name)\"], \"weights.pth\")")
     }
     return inner
   }
 
   private mutating func spend(_ count: Int) throws(PickleError) {
     allowance -= count + 1
-    guard allowance >= 0 else { throw PickleError(reason: "its entries hold each other too often") }
+    guard allowance >= 0 else { throw PickleError(reason: "its entries are nested or shared too much") }
   }
 }

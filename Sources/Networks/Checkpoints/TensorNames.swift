@@ -49,7 +49,7 @@ enum TensorNames {
     if holds("_flat_param") {
       return "its tensors are flattened by FSDP: save it with StateDictType.FULL_STATE_DICT"
     }
-    if holds("lora_A.", "lora_B.") { return "it holds adapters (LoRA) alone: merge them, and \(export)" }
+    if holds("lora_A.", "lora_B.") { return "it holds only LoRA adapters: merge them, and \(export)" }
     if holds(".qweight", "_packed_params", ".zero_point") { return "it is quantised: \(export)" }
     if begins("encoder.layers.encoder_layer_0.") || all.contains("features.0.0.weight") {
       return "its names are torchvision's: \(export)"
@@ -64,7 +64,7 @@ enum TensorNames {
     }
     if begins("visual.") { return "its names are CLIP's, which has no classes of its own: \(export) with a head" }
     if begins("backbone.", "teacher.", "student.") {
-      return "its names are those of a backbone within another network: \(export)"
+      return "its names are those of a backbone inside another network: \(export)"
     }
     if holds("ls1.gamma") { return "it scales its layers, as DeiT III and DINOv2 do: \(export)" }
     if begins("Transformer/", "params/") { return "its names are those of JAX: \(export)" }

@@ -11,7 +11,7 @@ struct TorchArchive {
   /// The tensors of the state dict: the pickle's own dictionary, or the one below `model`, `state_dict` or the like.
   func tensors() throws(CheckpointError) -> (tensors: [CheckpointTensor], record: CheckpointRecord) {
     guard let (name, pickle) = entries.first(where: { $0.key.hasSuffix("/data.pkl") || $0.key == "data.pkl" }) else {
-      throw .malformed(file: file.path, reason: "the zip holds no data.pkl")
+      throw .malformed(file: file.path, reason: "the zip has no data.pkl")
     }
     if let compressed = entries.first(where: { $0.value.isCompressed }) {
       throw .malformed(
@@ -26,7 +26,7 @@ struct TorchArchive {
     } catch {
       throw error.error(of: file.path)
     }
-    guard !state.tensors.isEmpty else { throw .malformed(file: file.path, reason: "its pickle describes no tensor") }
+    guard !state.tensors.isEmpty else { throw .malformed(file: file.path, reason: "its pickle contains no tensors") }
     let isBigEndian = try isBigEndian(folder)
     var tensors: [CheckpointTensor] = []
     for (name, tensor) in state.tensors {
@@ -45,7 +45,7 @@ struct TorchArchive {
     guard let entry = entries[folder + "byteorder"] else { return false }
     let word = String(decoding: try file.unpack(entry, first: 16), as: UTF8.self)
     guard ["little", "big"].contains(word) else {
-      throw .malformed(file: file.path, reason: "its order of bytes is \"\(word)\", not little or big")
+      throw .malformed(file: file.path, reason: "its byte order is \"\(word)\", not little or big")
     }
     return word == "big"
   }
@@ -64,17 +64,17 @@ struct TorchStorage {
     var last = tensor.offset
     for (extent, stride) in zip(tensor.shape, tensor.strides) {
       guard stride >= 0, stride <= size, extent <= size || count == 0, last <= size else {
-        throw .malformed(file: file.path, reason: "\(name) has an impossible layout")
+        throw .malformed(file: file.path, reason: "\(name) has an invalid layout")
       }
       let (reach, overflow) = max(0, extent - 1).multipliedReportingOverflow(by: stride)
       guard !overflow, reach <= size else {
-        throw .malformed(file: file.path, reason: "\(name) has an impossible layout")
+        throw .malformed(file: file.path, reason: "\(name) has an invalid layout")
       }
       last += reach
     }
     guard tensor.shape.count == tensor.strides.count, tensor.offset >= 0, count == 0 || last < size / width
     else {
-      throw .malformed(file: file.path, reason: "\(name) reaches beyond its storage")
+      throw .malformed(file: file.path, reason: "\(name) extends beyond its storage")
     }
     return CheckpointTensor(
       name: name, shape: tensor.shape, elementType: tensor.elementType,

@@ -43,7 +43,7 @@ struct Unpickler {
 
   private mutating func legacyFront() throws(PickleError) -> LegacyFront {
     _ = try runAlone()
-    guard case .integer(1001) = try runAlone() else { throw PickleError(reason: "its format has another version") }
+    guard case .integer(1001) = try runAlone() else { throw PickleError(reason: "its format version is unsupported") }
     guard case .dictionary(let machine) = try runAlone() else { throw nonsense }
     for (key, value) in machine.items {
       if case .string("little_endian") = key, case .bool(false) = value {
@@ -56,7 +56,7 @@ struct Unpickler {
     var storages: [(String, ElementType)] = []
     for (_, key) in keys.items {
       guard case .string(let key) = key, let type = types[key] else {
-        throw PickleError(reason: "it has a storage of a type that is not known")
+        throw PickleError(reason: "it has a storage of an unknown type")
       }
       storages.append((key, type))
     }
@@ -184,7 +184,7 @@ struct Unpickler {
     case 0x75:
       let items = try popToMark()
       try setItems(items)
-    default: throw PickleError(reason: "its pickle has the instruction \(code), which no state dict needs")
+    default: throw PickleError(reason: "its pickle has the opcode \(code), which no state dict needs")
     }
   }
 
@@ -202,7 +202,7 @@ struct Unpickler {
       if case .global(let inner) = arguments[0], inner.hasPrefix("torch._tensor ") { return .opaque }
       return reduced(arguments[0], arguments[2])
     case _ where name.hasPrefix("torch._utils _rebuild_"):
-      return .foreignTensor("a tensor that \(name.dropFirst("torch._utils ".count)) makes")
+      return .foreignTensor("a tensor made by \(name.dropFirst("torch._utils ".count))")
     case "copyreg _reconstructor", "copy_reg _reconstructor": return object(of: arguments.first ?? .opaque)
     case "__builtin__ set", "builtins set", "__builtin__ frozenset", "builtins frozenset": return .opaque
     default: return object(of: callable)
@@ -300,7 +300,7 @@ struct Unpickler {
 
   // MARK: The stack
 
-  private var nonsense: PickleError { PickleError(reason: "its pickle does not hold together at byte \(position)") }
+  private var nonsense: PickleError { PickleError(reason: "its pickle is malformed at byte \(position)") }
 
   private mutating func container() -> Container {
     let container = Container()
@@ -374,13 +374,13 @@ struct Unpickler {
   }
 
   private mutating func byte() throws(PickleError) -> UInt8 {
-    guard position < bytes.count else { throw PickleError(reason: "its pickle is cut short") }
+    guard position < bytes.count else { throw PickleError(reason: "its pickle is truncated") }
     defer { position += 1 }
     return bytes[position]
   }
 
   private mutating func take(_ count: Int) throws(PickleError) -> ArraySlice<UInt8> {
-    guard count >= 0, count <= bytes.count - position else { throw PickleError(reason: "its pickle is cut short") }
+    guard count >= 0, count <= bytes.count - position else { throw PickleError(reason: "its pickle is truncated") }
     defer { position += count }
     return bytes[position..<position + count]
   }

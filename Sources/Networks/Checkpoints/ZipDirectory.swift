@@ -25,7 +25,7 @@ struct ZipDirectory {
     let tailStart = file.size - tailSize
     let tail = Bytes(try file.read(offset: tailStart, count: tailSize))
     guard let end = (0...max(0, tailSize - 22)).reversed().first(where: { tail.uint32($0) == 0x0605_4B50 }) else {
-      throw .malformed(file: file.path, reason: "the zip has no end; it is cut short")
+      throw .malformed(file: file.path, reason: "the zip has no end record; it is truncated")
     }
     var count = Int(tail.uint16(end + 10))
     var size = Int(tail.uint32(end + 12))
@@ -55,7 +55,7 @@ struct ZipDirectory {
     let name = String(decoding: directory.slice(place + 46, nameLength), as: UTF8.self)
     let method = directory.uint16(place + 10)
     guard method == 0 || method == 8 else {
-      throw .malformed(file: file.path, reason: "\(name) in the zip is packed by method \(method), not by deflate")
+      throw .malformed(file: file.path, reason: "\(name) in the zip is compressed with method \(method), not deflate")
     }
     // ZIP64: fields that do not fit 32 bits stand in the extra field 1, in this order.
     var wide: [UInt64] = []

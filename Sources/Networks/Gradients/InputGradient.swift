@@ -39,8 +39,8 @@ public enum GradientError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noAdjoint(let layer): "the network has a layer that cannot be differentiated: \(layer)"
-    case .constantLogits: "the network's logits do not depend on the image, so that there is no gradient"
-    case .noMaps: "the network has no mean over pixels and no class token, before which its last maps would be"
+    case .constantLogits: "the network's logits do not depend on the image, so there is no gradient"
+    case .noMaps: "the network has no mean over pixels and no class token, so its last feature maps cannot be found"
     }
   }
 }

@@ -28,7 +28,7 @@ enum ConstantEvaluator {
     case .reduce(let reduction, let axes): return like(inputs[0], try reduce(reduction, inputs[0], axes, shape: shape))
     case .standardise(let axes, let epsilon): return try standardise(inputs[0], axes, epsilon)
     case .convolution, .product, .softmax, .maxPool, .layerNorm, .groupNorm, .attention, .tokens, .pad, .layer:
-      throw TranslationProblem("it works on constants alone")
+      throw TranslationProblem("it has only constant inputs")
     }
   }
 
@@ -81,11 +81,11 @@ enum ConstantEvaluator {
       let (product, overflow) = a.multipliedReportingOverflow(by: b)
       return overflow ? (a < 0) == (b < 0) ? .max : .min : product
     case .divide:
-      guard b != 0 else { throw TranslationProblem("it divides by zero") }
+      guard b != 0 else { throw TranslationProblem("division by zero") }
       return a / b
     case .maximum: return max(a, b)
     case .minimum: return min(a, b)
-    case .power: throw TranslationProblem("it takes powers of whole numbers")
+    case .power: throw TranslationProblem("integer powers are not supported")
     }
   }
 

@@ -104,7 +104,9 @@ extension ProgramLowering {
       }
     }
     let value = add(layer.make(prefix), values, from: from)
-    guard extents[value].count == target.reduce(1, *) else { throw TranslationProblem("it does not give \(target)") }
+    guard extents[value].count == target.reduce(1, *) else {
+      throw TranslationProblem("its output does not have the shape \(target)")
+    }
     switch layer.layout {
     case .map: return TensorView(value: value, shape: target, strides: Self.channelsLast(target), offset: 0)
     case .rows: return dense(value, target, Array(target.indices))
@@ -139,7 +141,9 @@ extension ProgramLowering {
       GroupNorm(name: name, channels: from.channels, groups: groups, epsilon: epsilon, hasReLU: false), [found.value],
       from: from)
     let result = TensorView(value: value, shape: four.shape, strides: Self.channelsLast(four.shape), offset: 0)
-    guard let shaped = result.reshaped(input.shape) else { throw TranslationProblem("it cannot be laid out") }
+    guard let shaped = result.reshaped(input.shape) else {
+      throw TranslationProblem("its memory layout is not supported")
+    }
     return shaped
   }
 
@@ -147,7 +151,7 @@ extension ProgramLowering {
     let name = "\(node.name)#\(node.output)"
     for (input, part) in zip(node.inputs.dropFirst(), [".weight", ".bias"]) {
       guard let constant = program.constant(input), constant.count == count else {
-        throw TranslationProblem("its weights do not fit")
+        throw TranslationProblem("its weights have the wrong shape")
       }
       weights[name + part] = ProgramWeights.Parameter(tensor: constant, shape: [count])
     }

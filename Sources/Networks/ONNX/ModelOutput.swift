@@ -15,9 +15,9 @@ package enum ModelOutput: Sendable, Hashable {
   package var note: String? {
     switch self {
     case .logits: nil
-    case .softmax: "it ends in a softmax, which is left out: the softmax's input are the logits"
-    case .probabilities: "it gives probabilities: their logarithms are the logits, right but for a constant"
-    case .sigmoids: "it ends in a sigmoid: its values from 0 to 1 are taken as logits, so probabilities mean little"
+    case .softmax: "it ends in a softmax, which is dropped: the softmax's inputs are the logits"
+    case .probabilities: "it outputs probabilities: their logarithms are the logits, up to a constant"
+    case .sigmoids: "it ends in a sigmoid: its outputs from 0 to 1 are taken as logits, so probabilities mean little"
     }
   }
 }

@@ -37,7 +37,7 @@ extension ONNXTranslation {
   mutating func attend(_ node: ONNXNode) throws -> TensorProgram.Value {
     guard (4..<max(4, node.inputs.count)).allSatisfy({ node.inputs[$0].isEmpty }),
       node.outputs.dropFirst().allSatisfy(\.isEmpty)
-    else { throw TranslationProblem("it keeps keys and values for later, which a classifier has no use for") }
+    else { throw TranslationProblem("it has a key-value cache, which a classifier does not need") }
     guard node.integer("is_causal", 0) == 0, node.float("softcap", 0) == 0 else {
       throw TranslationProblem("causal attention and capped scores are not supported")
     }
@@ -49,7 +49,7 @@ extension ONNXTranslation {
     }
     let (q, k, v) = (shape(parts[0]), shape(parts[1]), shape(parts[2]))
     guard q.count == 4, k.count == 4, v.count == 4, q[1] == k[1], k[1] == v[1], k[2] == v[2], q[3] == k[3], q[3] > 0
-    else { throw TranslationProblem("queries \(q), keys \(k) and values \(v) do not fit each other") }
+    else { throw TranslationProblem("the shapes of queries \(q), keys \(k) and values \(v) do not match") }
     let turned = try apply(.transpose([0, 1, 3, 2]), [parts[1]], shape: [k[0], k[1], k[3], k[2]], node)
     let scale = node.has("scale") ? node.float("scale", 1) : 1 / Float(q[3]).squareRoot()
     var scores = try multiply(parts[0], turned, node)
@@ -57,7 +57,7 @@ extension ONNXTranslation {
     if let mask = optional(node, 3) {
       if let constant = program.constant(mask), !constant.isFloatingPoint {
         guard try constant.integers().allSatisfy({ $0 != 0 }) else {
-          throw TranslationProblem("it leaves out some keys by a mask of truth values")
+          throw TranslationProblem("boolean attention masks are not supported")
         }
       } else {
         scores = try binary(.add, scores, mask, node: node)

@@ -95,7 +95,7 @@ extension ONNXTranslation {
 
   private func number(_ value: TensorProgram.Value) throws -> Float {
     let constant = try constant(value)
-    guard constant.count == 1 else { throw TranslationProblem("a limit is not one number") }
+    guard constant.count == 1 else { throw TranslationProblem("a limit is not a single number") }
     return try constant.floats()[0]
   }
 
@@ -125,13 +125,13 @@ extension ONNXTranslation {
     }
     guard groups > 0, source[1] == kernel[1].multipliedReportingOverflow(by: groups).partialValue, kernel[0] > 0,
       kernel[0] % groups == 0
-    else { throw TranslationProblem("weights \(kernel) in \(groups) groups do not fit \(source)") }
+    else { throw TranslationProblem("weights \(kernel) in \(groups) groups do not match the input \(source)") }
     let windows = try windows(node, source, kernel: [kernel[2], kernel[3]])
     let target = [1, kernel[0], windows.rows.count(over: source[2]), windows.columns.count(over: source[3])]
     var inputs = [value, weight]
     if let bias = optional(node, 2) {
       guard try constant(bias).shape == [kernel[0]] else {
-        throw TranslationProblem("its bias does not fit its weights")
+        throw TranslationProblem("its bias does not match its weights")
       }
       inputs.append(bias)
     }
@@ -146,7 +146,7 @@ extension ONNXTranslation {
       (kernel + strides + dilations).allSatisfy({ (1...4096).contains($0) }),
       pads.allSatisfy({ (0...4096).contains($0) })
     else {
-      throw TranslationProblem("windows of \(kernel), steps of \(strides), pads of \(pads) are no ones of an image")
+      throw TranslationProblem("kernel \(kernel), strides \(strides) and pads \(pads) are not valid for an image")
     }
     let automatic = node.text("auto_pad") ?? "NOTSET"
     let axes = (0..<2).map { axis in
@@ -182,7 +182,7 @@ extension ONNXTranslation {
       windows.rows = Self.roundedUp(windows.rows, source[2])
       windows.columns = Self.roundedUp(windows.columns, source[3])
       guard isMaximum || !countsPadding || before == windows else {
-        throw TranslationProblem("it counts padding in windows that reach beyond it")
+        throw TranslationProblem("it counts padding in windows that extend beyond it")
       }
     }
     let target = [1, source[1], windows.rows.count(over: source[2]), windows.columns.count(over: source[3])]
@@ -240,7 +240,7 @@ extension ONNXTranslation {
     let (a, b) = (shape(left), shape(right))
     guard a.count >= 2, b.count >= 2, a[a.count - 1] == b[b.count - 2],
       let batch = TensorShape.broadcast(Array(a.dropLast(2)), Array(b.dropLast(2)))
-    else { throw TranslationProblem("\(a) and \(b) have no product") }
+    else { throw TranslationProblem("\(a) and \(b) cannot be multiplied") }
     return try apply(.product, [left, right], shape: batch + [a[a.count - 2], b[b.count - 1]], node)
   }
 
@@ -248,7 +248,7 @@ extension ONNXTranslation {
   private mutating func generalProduct(_ node: ONNXNode) throws -> TensorProgram.Value {
     var (left, right) = (try input(node, 0), try input(node, 1))
     guard shape(left).count == 2, shape(right).count == 2 else {
-      throw TranslationProblem("\(shape(left)) and \(shape(right)) have no product")
+      throw TranslationProblem("\(shape(left)) and \(shape(right)) cannot be multiplied")
     }
     if node.integer("transA", 0) != 0 {
       left = try apply(.transpose([1, 0]), [left], shape: shape(left).reversed(), node)
@@ -287,7 +287,7 @@ extension ONNXTranslation {
     if node.integer("training_mode", 0) != 0 {
       // Statistics of the batch are those of weights that a network standardises; of images they would mix.
       guard program.constant(value) != nil, source[0] == 1 else {
-        throw TranslationProblem("it takes its statistics from the batch: export the model in evaluation mode")
+        throw TranslationProblem("it normalises with batch statistics: export the model in evaluation mode")
       }
       let rows = try apply(
         .standardise(axes: source.count - 2, epsilon: epsilon), [value], shape: source, node)

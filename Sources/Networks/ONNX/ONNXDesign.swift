@@ -34,11 +34,11 @@ struct ONNXDesign: Design {
   func drawn(
     as architecture: Architecture, zeroing zeroed: Set<String>
   ) throws(CheckpointError) -> StoredNetwork {
-    throw .malformed(file: path, reason: "it has weights of its own")
+    throw .malformed(file: path, reason: "it defines its own weights")
   }
 
   func fitted(to checkpoint: Checkpoint, as architecture: Architecture) throws(CheckpointError) -> ONNXDesign {
-    throw .malformed(file: checkpoint.path, reason: "it is no ONNX model")
+    throw .malformed(file: checkpoint.path, reason: "it is not an ONNX model")
   }
 
   func check(_ checkpoint: String, as architecture: Architecture) throws(CheckpointError) {

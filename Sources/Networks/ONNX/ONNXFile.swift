@@ -22,23 +22,23 @@ struct ONNXFile: Sendable {
     folders = [Self.real(Self.folder(of: file.path)), Self.real(file.path).map(Self.folder(of:))]
       .compactMap { $0.map { $0 == "/" ? $0 : $0 + "/" } }
     guard file.size < Self.maximumSize else {
-      throw .malformed(file: path, reason: "it is larger than a protobuf message may be")
+      throw .malformed(file: path, reason: "it is larger than the limit of a protobuf message")
     }
     let bytes = try file.read(offset: 0, count: file.size)
     do {
       model = try Gauntlet_Onnx_ModelProto(serializedBytes: bytes)
     } catch {
-      throw .malformed(file: path, reason: "it is no ONNX model, or one that is cut short")
+      throw .malformed(file: path, reason: "it is not an ONNX model, or is truncated")
     }
     guard model.hasGraph, !model.graph.node.isEmpty else {
-      throw .malformed(file: path, reason: "it is no ONNX model: it has no graph")
+      throw .malformed(file: path, reason: "it is not an ONNX model: it has no graph")
     }
     let standard = model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }
     guard let standard, Self.operatorSets.contains(Int(clamping: standard.version)) else {
       throw .foreign(
         file: path,
         what: "an ONNX model of operator set \(standard.map { "\($0.version)" } ?? "unknown"), and only "
-          + "\(Self.operatorSets.lowerBound) to \(Self.operatorSets.upperBound) are understood",
+          + "\(Self.operatorSets.lowerBound) to \(Self.operatorSets.upperBound) are supported",
         advice: "convert it in Python with onnx.version_converter.convert_version(onnx.load(FILE), 17), or export it "
           + "again with opset_version=17")
     }
@@ -62,7 +62,7 @@ struct ONNXFile: Sendable {
     guard [0, 1, 10, 11, 16].contains(input.type.tensorType.elemType) else {
       throw .malformed(
         file: path,
-        reason: "its input \(input.name) is not of numbers with a fraction: export the network without its "
+        reason: "its input \(input.name) is not floating-point: export the network without its "
           + "own preprocessing")
     }
     let dimensions = input.type.tensorType.shape.dim
@@ -74,7 +74,7 @@ struct ONNXFile: Sendable {
       throw .malformed(
         file: path,
         reason: "its input \(input.name) is [\(text.joined(separator: ", "))]; images are [1 or any batch, 3, side, "
-          + "side] with a side that the file says, so export it with a batch of 1 or a dynamic batch alone")
+          + "side] with a fixed side, so export it with a batch of 1 or only the batch dynamic")
     }
     return (input.name, extents[2], extents[3])
   }
@@ -84,14 +84,14 @@ struct ONNXFile: Sendable {
     let shape = tensor.dims.map { Int(clamping: $0) }
     let (_, count) = try TensorLayout.rowMajor(shape, name: name, file: path)
     guard let type = Self.types[tensor.dataType] else {
-      throw .malformed(file: path, reason: "\(name) has numbers of ONNX's type \(tensor.dataType)")
+      throw .malformed(file: path, reason: "\(name) has the unsupported ONNX type \(tensor.dataType)")
     }
     if tensor.dataLocation == 1 {
       return ConstantTensor(shape: shape, stored: try external(tensor, type, count, name: name))
     }
     if !tensor.rawData.isEmpty || count == 0 {
       guard tensor.rawData.count == count * type.byteCount else {
-        throw .malformed(file: path, reason: "\(name) has as many bytes as another shape would")
+        throw .malformed(file: path, reason: "the size of \(name) in bytes does not match its shape")
       }
       return ConstantTensor(
         shape: shape,
@@ -140,13 +140,14 @@ struct ONNXFile: Sendable {
     let location = tensor.externalData.first { $0.key == "location" }?.value ?? ""
     let parts = location.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard !parts.contains(where: { $0.isEmpty || $0.elementsEqual("..".utf8) }), !location.utf8.contains(0) else {
-      throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it")
+      throw .malformed(file: path, reason: "the external data of \(name) must be in a file beside it")
     }
     let file = Self.folder(of: path) + "/" + location
     // What is not there is told of where it is opened.
     guard let real = Self.real(file) else { return file }
     guard folders.contains(where: { real.utf8.starts(with: $0.utf8) }) else {
-      throw .malformed(file: path, reason: "the numbers of \(name) are in no file beside it: \(location) is a link")
+      throw .malformed(
+        file: path, reason: "the external data of \(name) must be in a file beside it: \(location) is a link")
     }
     return file
   }
@@ -170,7 +171,7 @@ struct ONNXFile: Sendable {
     let file = try CheckpointFile(try externalFile(of: tensor, name: name))
     let offset = Int(tensor.externalData.first { $0.key == "offset" }?.value ?? "0") ?? -1
     guard offset >= 0, count <= file.size, offset <= file.size - count * type.byteCount else {
-      throw .malformed(file: file.path, reason: "\(name) reaches beyond its end; it is cut short")
+      throw .malformed(file: file.path, reason: "\(name) extends beyond its end; it is truncated")
     }
     return StoredNumbers(type: type, count: count, place: .file(file, offset: offset), name: name, origin: path)
   }

@@ -59,7 +59,9 @@ extension ONNXTranslation {
       let value = try me.input(node, 0)
       let shape = me.shape(value)
       let order = node.integers("perm") ?? shape.indices.reversed()
-      guard order.sorted() == Array(shape.indices) else { throw TranslationProblem("\(order) is no order of its axes") }
+      guard order.sorted() == Array(shape.indices) else {
+        throw TranslationProblem("\(order) is not a permutation of its axes")
+      }
       return [try me.apply(.transpose(order), [value], shape: order.map { shape[$0] }, node)]
     },
     "Slice": { me, node in [try me.slice(node)] },
@@ -70,7 +72,7 @@ extension ONNXTranslation {
       let value = try me.input(node, 0)
       let target = try me.integers(node, 1) ?? []
       guard let shape = TensorShape.broadcast(me.shape(value), target) else {
-        throw TranslationProblem("\(me.shape(value)) cannot be repeated to \(target)")
+        throw TranslationProblem("\(me.shape(value)) cannot be broadcast to \(target)")
       }
       return [try me.expand(value, shape, node)]
     },
@@ -100,7 +102,7 @@ extension ONNXTranslation {
       let (left, right) = (try me.input(node, 0), try me.input(node, 1))
       let quotient = try me.binary(.divide, left, right, node: node)
       guard me.program.constant(quotient)?.isFloatingPoint == false else {
-        throw TranslationProblem("it takes remainders of numbers with a fraction")
+        throw TranslationProblem("remainders of floating-point numbers are not supported")
       }
       let rest = try me.binary(.subtract, left, try me.binary(.multiply, quotient, right, node: node), node: node)
       // Quotients are cut off; ONNX's remainder has the divisor's sign.
@@ -132,7 +134,7 @@ extension ONNXTranslation {
     if let integers = node.integers("value_ints") {
       return try add(ConstantTensor(shape: [integers.count], integers: integers))
     }
-    throw TranslationProblem("it holds no numbers")
+    throw TranslationProblem("it has no numeric value")
   }
 
   private mutating func constantOfShape(_ node: ONNXNode) throws -> TensorProgram.Value {
@@ -144,7 +146,7 @@ extension ONNXTranslation {
       return try add(ConstantTensor(shape: shape, floats: [Float](repeating: 0, count: count)))
     }
     let value = try file.constant(tensor, name: node.name)
-    guard value.count == 1 else { throw TranslationProblem("its value is not one number") }
+    guard value.count == 1 else { throw TranslationProblem("its value is not a single number") }
     if value.isFloatingPoint {
       return try add(ConstantTensor(shape: shape, floats: [Float](repeating: try value.floats()[0], count: count)))
     }
@@ -154,7 +156,7 @@ extension ONNXTranslation {
   private mutating func range(_ node: ONNXNode) throws -> TensorProgram.Value {
     let ends = try (0..<3).map { try integers(node, $0) ?? [] }
     guard ends.allSatisfy({ $0.count == 1 }), ends[2][0] != 0, abs((ends[1][0] - ends[0][0]) / ends[2][0]) <= 1 << 20
-    else { throw TranslationProblem("it is no range that is short enough") }
+    else { throw TranslationProblem("its range is too long") }
     let numbers = Array(stride(from: ends[0][0], to: ends[1][0], by: ends[2][0]))
     return try add(ConstantTensor(shape: [numbers.count], integers: numbers))
   }
@@ -164,7 +166,7 @@ extension ONNXTranslation {
   ) throws -> TensorProgram.Value {
     let value = try input(node, 0)
     guard let constant = program.constant(value) else {
-      guard isToFloat else { throw TranslationProblem("it makes whole numbers of what depends on the image") }
+      guard isToFloat else { throw TranslationProblem("it casts data that depend on the image to integers") }
       return value
     }
     if isTruth {
@@ -190,7 +192,7 @@ extension ONNXTranslation {
     if let open = target.firstIndex(of: -1) {
       target[open] = 1
       guard let known = TensorShape.count(target), known > 0, let count = TensorShape.count(source), count % known == 0
-      else { throw TranslationProblem("\(source) does not fit the shape \(target)") }
+      else { throw TranslationProblem("\(source) cannot be reshaped to \(target)") }
       target[open] = count / known
     }
     return try reshape(value, target, node)
@@ -205,7 +207,7 @@ extension ONNXTranslation {
     let axes = try integers(node, 3) ?? node.integers("axes") ?? Array(starts.indices)
     let steps = try integers(node, 4) ?? [Int](repeating: 1, count: starts.count)
     guard axes.count == starts.count, steps.count == starts.count else {
-      throw TranslationProblem("its starts, axes and steps are not as many")
+      throw TranslationProblem("its starts, axes and steps differ in number")
     }
     var (firsts, strides, target) = (
       [Int](repeating: 0, count: source.count), [Int](repeating: 1, count: source.count), source
@@ -215,7 +217,7 @@ extension ONNXTranslation {
       let extent = source[axis]
       let step = steps[place]
       guard step > 0 || (step < 0 && program.constant(value) != nil) else {
-        throw TranslationProblem("it goes backwards")
+        throw TranslationProblem("negative steps are not supported")
       }
       // Backwards, the last index may be one before the first number.
       let limits = step > 0 ? 0...extent : -1...max(-1, extent - 1)
@@ -253,7 +255,7 @@ extension ONNXTranslation {
       sizes = (0..<parts).map { min(each, max(0, extent - $0 * each)) }
     }
     guard sizes.allSatisfy({ $0 >= 0 && $0 <= extent }), sizes.count <= extent + 1, sizes.reduce(0, +) == extent else {
-      throw TranslationProblem("its parts \(sizes) are not \(extent) together")
+      throw TranslationProblem("its parts \(sizes) do not add up to \(extent)")
     }
     var start = 0
     var parts: [TensorProgram.Value] = []
@@ -272,7 +274,7 @@ extension ONNXTranslation {
     let extent = source[axis]
     let places = try indices.integers().map { $0 < 0 ? $0 + extent : $0 }
     guard places.allSatisfy({ (0..<extent).contains($0) }) else {
-      throw TranslationProblem("an index lies outside its \(extent) numbers")
+      throw TranslationProblem("an index is out of range for \(extent) elements")
     }
     let target = source[..<axis] + indices.shape + source[(axis + 1)...]
     guard let count = TensorShape.count(Array(target)) else { throw TranslationProblem("its output is too large") }
@@ -319,11 +321,11 @@ extension ONNXTranslation {
     target[axis] = 0
     for part in parts {
       var other = shape(part)
-      guard other.count == target.count else { throw TranslationProblem("its inputs do not fit each other") }
+      guard other.count == target.count else { throw TranslationProblem("its inputs' shapes do not match") }
       let extent = other[axis]
       other[axis] = target[axis]
       guard other == target, extent <= TensorShape.maximumCount - target[axis] else {
-        throw TranslationProblem("its inputs do not fit each other")
+        throw TranslationProblem("its inputs' shapes do not match")
       }
       target[axis] += extent
     }
@@ -334,7 +336,7 @@ extension ONNXTranslation {
     let value = try input(node, 0)
     let source = shape(value)
     guard node.text("mode") ?? "constant" == "constant" else {
-      throw TranslationProblem("it pads by \(node.text("mode") ?? "")")
+      throw TranslationProblem("the padding mode \(node.text("mode") ?? "") is not supported")
     }
     guard let pads = try integers(node, 1) ?? node.integers("pads") else { throw TranslationProblem("it has no pads") }
     let axes = try integers(node, 3)?.map { try axis($0, rank: source.count) } ?? Array(source.indices)
@@ -356,7 +358,7 @@ extension ONNXTranslation {
     let (yes, no) = (try input(node, 1), try input(node, 2))
     guard
       let target = TensorShape.broadcast(condition.shape, shape(yes)).flatMap({ TensorShape.broadcast($0, shape(no)) })
-    else { throw TranslationProblem("its inputs do not fit each other") }
+    else { throw TranslationProblem("its inputs' shapes do not match") }
     let truths = try condition.integers()
     if truths.allSatisfy({ $0 != 0 }) { return try expand(yes, target, node) }
     if truths.allSatisfy({ $0 == 0 }) { return try expand(no, target, node) }
@@ -376,7 +378,7 @@ extension ONNXTranslation {
   private mutating func compare(_ node: ONNXNode, _ holds: (Float, Float) -> Bool) throws -> TensorProgram.Value {
     let (left, right) = (try constant(try input(node, 0)), try constant(try input(node, 1)))
     guard let target = TensorShape.broadcast(left.shape, right.shape), TensorShape.count(target) != nil else {
-      throw TranslationProblem("its inputs do not fit each other")
+      throw TranslationProblem("its inputs' shapes do not match")
     }
     func numbers(_ tensor: ConstantTensor) throws -> [Float] {
       try ConstantEvaluator.gather(tensor, target, strides: TensorShape.strides(tensor.shape, as: target), offset: 0)

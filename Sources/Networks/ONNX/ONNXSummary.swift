@@ -25,7 +25,7 @@ public struct ONNXSummary: Sendable {
     operators = counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     let writer = [file.model.producerName, file.model.producerVersion].filter { !$0.isEmpty }
     title =
-      "ONNX model of \(writer.isEmpty ? "an unnamed writer" : writer.joined(separator: " ")), operator set "
+      "ONNX model of \(writer.isEmpty ? "an unknown exporter" : writer.joined(separator: " ")), operator set "
       + "\(file.operatorSet), \(file.model.graph.node.count) nodes"
     var problems: [String] = []
     var verdict = ""

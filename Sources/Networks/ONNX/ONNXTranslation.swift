@@ -68,7 +68,7 @@ struct ONNXTranslation {
     guard let translate = Self.operators[node.operation] else { throw problem("it is not supported") }
     do {
       let results = try translate(&self, node)
-      guard results.count >= 1 else { throw TranslationProblem("it gives nothing") }
+      guard results.count >= 1 else { throw TranslationProblem("it has no output") }
       // A value under two names is kept for both.
       isKept.formUnion(results.filter { result in node.inputs.contains { values[$0] == result } })
       for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
@@ -121,7 +121,7 @@ struct ONNXTranslation {
 
   func constant(_ value: TensorProgram.Value) throws -> ConstantTensor {
     guard let constant = program.constant(value) else {
-      throw TranslationProblem("an input that must be known depends on the image")
+      throw TranslationProblem("an input that must be constant depends on the image")
     }
     return constant
   }
@@ -135,7 +135,9 @@ struct ONNXTranslation {
   /// An axis of a tensor of some rank, counted from the end where negative.
   func axis(_ value: Int, rank: Int) throws -> Int {
     let axis = value < 0 ? value + rank : value
-    guard (0..<rank).contains(axis) else { throw TranslationProblem("there is no axis \(value) of \(rank)") }
+    guard (0..<rank).contains(axis) else {
+      throw TranslationProblem("axis \(value) is out of range for \(rank) dimensions")
+    }
     return axis
   }
 
@@ -171,7 +173,7 @@ struct ONNXTranslation {
 
   mutating func reshape(_ value: TensorProgram.Value, _ target: [Int], _ node: ONNXNode) throws -> TensorProgram.Value {
     guard TensorShape.count(target) == TensorShape.count(shape(value)) else {
-      throw TranslationProblem("\(shape(value)) does not fit the shape \(target)")
+      throw TranslationProblem("\(shape(value)) cannot be reshaped to \(target)")
     }
     return try apply(.reshape, [value], shape: target, node)
   }
@@ -180,7 +182,7 @@ struct ONNXTranslation {
     _ function: BinaryFunction, _ left: TensorProgram.Value, _ right: TensorProgram.Value, node: ONNXNode
   ) throws -> TensorProgram.Value {
     guard let result = TensorShape.broadcast(shape(left), shape(right)) else {
-      throw TranslationProblem("\(shape(left)) and \(shape(right)) do not fit each other")
+      throw TranslationProblem("\(shape(left)) and \(shape(right)) cannot be broadcast together")
     }
     return try apply(.binary(function), [left, right], shape: result, node)
   }

@@ -58,7 +58,7 @@ struct ProgramLowering {
     for node in nodes {
       let inputs = node.inputs.compactMap { values[$0] }
       guard inputs.count == node.inputs.count else {
-        throw TranslationProblem("an operation would read what is computed after it")
+        throw TranslationProblem("an operation reads a value that is computed later")
       }
       values[node.output] = graph.append(node.layer, inputs, from: node.from)
     }
@@ -94,7 +94,7 @@ struct ProgramLowering {
       if let view = inputs[0].reshaped(target) { return view }
       let order = Array(inputs[0].shape.indices)
       guard let view = contiguous(inputs[0], order).reshaped(target) else {
-        throw TranslationProblem("it cannot be laid out")
+        throw TranslationProblem("its memory layout is not supported")
       }
       return view
     case .transpose(let order): return inputs[0].transposed(order)

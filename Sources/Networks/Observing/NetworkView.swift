@@ -26,7 +26,7 @@ public enum NetworkViewError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noBlocks: "the network has no blocks: no residual units were found in it"
-    case .noAttention: "the network has no attention of all patches to all"
+    case .noAttention: "the network has no global self-attention"
     case .noClassToken: "the network has no class token that attends to a square of patches"
     case .noGradient(let error): "\(error)"
     }

@@ -23,7 +23,7 @@ extension PageWriter {
     }
     lines += [
       "<a href=\"#definitions\">Definitions</a> of figures, intervals and tests",
-      "<a href=\"#provenance\">Where it came from</a>: checkpoints, data, versions",
+      "<a href=\"#provenance\">Provenance</a>: checkpoints, data, versions",
     ]
     add("<ul>" + lines.map { "<li>\($0)</li>" }.joined() + "</ul></nav>")
   }
@@ -37,7 +37,7 @@ extension PageWriter {
     let models = Self.counted(model.models.count, "model")
     let conditions = benchmarks.reduce(0) { $0 + ($1.columns.map { $0.section.conditions.count }.max() ?? 0) }
     return "\(models) on \(Self.counted(benchmarks.count, "benchmark")): \(Self.grouped(images)) images under "
-      + "\(Self.counted(conditions, "condition")), \(Self.grouped(answers)) results (one a model, image and condition)."
+      + "\(Self.counted(conditions, "condition")), \(Self.grouped(answers)) results (one per model, image and condition)."
   }
 
   /// A sentence a run.

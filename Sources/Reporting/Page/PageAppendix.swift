@@ -12,8 +12,8 @@ extension PageWriter {
     items.append(
       item(
         "95 % interval, [low, high]",
-        "Of shares of one list of images Wilson's score interval; of all else the middle 95 % of 1,000 resamples of the "
-          + "images with all their conditions. It is of the images: other images of the same kind would give other figures.",
+        "For shares of one list of images, Wilson's score interval; otherwise the middle 95 % of 1,000 resamples of the "
+          + "images with all their conditions. It covers the choice of images: other images of the same kind would give other figures.",
         source:
           "Wilson, Probable inference, JASA 22, 1927; Efron and Tibshirani, An introduction to the bootstrap, 1993",
         anchor: "interval"))
@@ -21,13 +21,13 @@ extension PageWriter {
       items += [
         item(
           "Difference of models",
-          "Top-1 of the first less that of the second over the same images, mean over the conditions; its interval is of "
-            + "resamples of the images, the same for both. It may leave out 0 where the models' own intervals overlap.",
+          "Top-1 of the first minus that of the second over the same images, mean over the conditions; its interval is from "
+            + "resamples of the images, the same for both. It may exclude 0 even where the models' own intervals overlap.",
           source: "", anchor: "difference"),
         item(
           "p, p corrected",
-          "Exact, two-sided: how likely images that one answers right under more conditions than the other are to be "
-            + "divided so unevenly if neither were better; of one condition McNemar's test. Corrected after Holm for all "
+          "Exact, two-sided: how likely the images that one model gets right under more conditions than the other are to be "
+            + "split this unevenly if neither were better; for one condition, McNemar's test. Holm-corrected for all "
             + "pairs and benchmarks of a run.",
           source:
             "McNemar, Psychometrika 12, 1947; Holm, A simple sequentially rejective multiple test procedure, Scandinavian "
@@ -35,7 +35,7 @@ extension PageWriter {
           anchor: "p"),
         item(
           "Error consistency",
-          "Cohen's kappa of right and wrong answers, mean over the conditions: 1 where both fail on the same images, 0 where as by chance.",
+          "Cohen's kappa of right and wrong answers, mean over the conditions: 1 if both fail on the same images, 0 if they agree only by chance.",
           source:
             "Geirhos et al., Beyond accuracy: quantifying trial-by-trial behaviour, NeurIPS 2020, arXiv:2006.16736",
           anchor: "consistency"),
@@ -64,7 +64,7 @@ extension PageWriter {
   /// What the archives say of origins: what all have in common, what each model has, and what is of a benchmark.
   mutating func provenance(of model: ReportModel) {
     add("<section id=\"provenance\" aria-labelledby=\"provenance-title\">")
-    heading(2, "Where it came from", anchor: "provenance-title")
+    heading(2, "Provenance", anchor: "provenance-title")
     let common = Self.shared(model.sections, besides: [])
     facts("All models and benchmarks", common)
     var said = Set(common.map { $0.name + "\u{0}" + $0.value })

@@ -16,12 +16,12 @@ extension PageWriter {
       benchmarks.compactMap { benchmark in
         benchmark.figures.first { $0.said.role == .headline && $0.said.unit == .share }
           .map { ModelDots.Group(row: $0, benchmark.columns, title: "\(benchmark.name): \($0.said.title)") }
-      }, isWhole: true, title: "The figure that stands for each benchmark, in percent")
+      }, isWhole: true, title: "The headline figure of each benchmark, in percent")
     if let plots {
       figure(
         [PagePlot(svg: plots)],
-        caption: "The figure that stands for each benchmark, in %, with its 95 % interval, where it is a share. "
-          + "\u{2191}: more is better, \u{2193}: less is better.")
+        caption: "The headline figure of each benchmark, in %, with its 95 % interval, where it is a share. "
+          + "\u{2191}: higher is better, \u{2193}: lower is better.")
     }
     let bodies = rows.map { place, benchmark, row -> PageTable.Row in
       let cells = benchmark.cells(row)
@@ -82,7 +82,7 @@ extension PageWriter {
       let band = curve.hasIntervals ? " Bands are 95 % intervals." : ""
       figure(
         [PagePlot(svg: ModelCurves.draw(curve))],
-        caption: "\(benchmark.name): \(curve.title), one line a model.\(band)")
+        caption: "\(benchmark.name): \(curve.title), one line per model.\(band)")
       return
     }
     let rows = benchmark.figures.filter { [.headline, .compared].contains($0.said.role) }
@@ -117,7 +117,7 @@ extension PageWriter {
     for (words, panels) in plots { figure(panels, caption: "\(benchmark.name): \(words).") }
     figure(
       curves.map { PagePlot(title: $0.title, svg: ModelCurves.draw($0)) },
-      caption: "\(benchmark.name): further figures, one line a model.")
+      caption: "\(benchmark.name): further figures, one line per model.")
     if !tables.isEmpty {
       folded("Further figures as tables") { page in for table in tables { page.table(table) } }
     }

@@ -53,8 +53,8 @@ enum PageScript {
           heading.append(button);
         });
         if (count > 7) {
-          const label = make('label', 'Rows with ');
-          const input = make('input', '', { type: 'search', 'aria-label': 'Show rows with these words of ' + caption });
+          const label = make('label', 'Filter rows: ');
+          const input = make('input', '', { type: 'search', 'aria-label': 'Show only rows of this table with these words: ' + caption });
           input.addEventListener('input', () => filter(table, input.value));
           label.append(input);
           const line = make('p', '', { class: 'controls' });
@@ -82,7 +82,7 @@ enum PageScript {
       };
       if (models.size > 2) {
         const box = make('fieldset', '', { class: 'controls' });
-        box.append(make('legend', 'Models that are shown'));
+        box.append(make('legend', 'Models shown'));
         for (const [place, name] of models) {
           const label = make('label');
           const input = make('input', '', { type: 'checkbox' });

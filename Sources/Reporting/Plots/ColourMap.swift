@@ -2,7 +2,7 @@ import Records
 
 /// Shares over two axes of numbers as a field of colours, the darker the larger; for maps of too many cells to write them down.
 enum ColourMap: SectionPlot {
-  static let caption = "maps of each model, the darker, the larger"
+  static let caption = "maps of each model; darker is larger"
 
   static func draw(_ section: ReportSection) -> String? {
     let maps = section.metrics.compactMap { metric -> String? in

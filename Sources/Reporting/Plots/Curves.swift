@@ -2,7 +2,7 @@ import Records
 
 /// Metrics over two axes as curves: one line a value of the first.
 enum Curves: SectionPlot {
-  static let caption = "curves of each model, one line a row of the grid"
+  static let caption = "curves of each model, one line per row of the grid"
 
   private struct Line {
     let name: String
@@ -23,7 +23,7 @@ enum Curves: SectionPlot {
       }
       return draw(
         metric.said, lines, columns, range: range(metric.said.unit, lines),
-        title: "\(metric.said.title) by \(columns.name), one line a \(rows.name)")
+        title: "\(metric.said.title) by \(columns.name), one line per \(rows.name)")
     }
     return plots.isEmpty ? nil : plots.joined(separator: "\n")
   }

@@ -1,7 +1,7 @@
 /// Shares over a grid: rows of the first axis, columns of the second; the darker, the larger. Beside them their means.
 enum HeatMap: SectionPlot {
   static let caption =
-    "each condition of each model, the darker, the larger; outside the frame means of rows and columns"
+    "each condition of each model; darker is larger; row and column means outside the frame"
 
   private static let (top, width, height, gap) = (34, 56, 26, 8)
 

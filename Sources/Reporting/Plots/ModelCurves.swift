@@ -105,7 +105,7 @@ enum ModelCurves {
     }
     return drawing.svg(
       left + width + 28, top + height + 46,
-      title: "\(curve.title) of \(curve.benchmark), one line a model", description: description(of: curve))
+      title: "\(curve.title) of \(curve.benchmark), one line per model", description: description(of: curve))
   }
 
   /// The outline of intervals; nil where a point has none.

@@ -4,8 +4,8 @@ import Records
 /// confidence.
 enum Reliability: SectionPlot {
   static let caption =
-    "bars are accuracies by confidence with their intervals, dots lie at the mean confidence, and on the diagonal both are the "
-    + "same; below, how many images have which confidence"
+    "bars are accuracies by confidence with their intervals, dots mark the mean confidence, and on the diagonal both are "
+    + "equal; below, how many images have which confidence"
 
   private static let (left, top, side) = (48, 28, 240)
 

@@ -209,9 +209,9 @@ public enum ExportError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .othersFiles(let folder, let names):
-      "\(folder) holds files already (\(names.prefix(3).joined(separator: ", "))\(names.count > 3 ? " and more" : "")); "
+      "\(folder) already holds files (\(names.prefix(3).joined(separator: ", "))\(names.count > 3 ? " and more" : "")); "
         + "choose a new or an empty folder with --output"
-    case .noPictures(let benchmark): "\(benchmark) has no pictures: it observes networks alone"
+    case .noPictures(let benchmark): "\(benchmark) has no pictures: it only examines networks"
     case .amongImages(let folder, let root):
       "\(folder) is in \(root), where the benchmark's own images are; choose another folder with --output"
     }

@@ -53,7 +53,7 @@ struct AnsweredObserver: ImageObserving {
   init(_ task: ShardTask, _ python: PythonModel, _ answerer: any LogitsAnswerer) throws {
     guard task.observed == .logits, !task.condition.asksNetworks, task.condition.lesion == nil,
       let side = task.model.preprocessing.crop
-    else { throw ShardExchangeError.malformed("the task asks a model that Python computes for more than logits") }
+    else { throw ShardExchangeError.malformed("the task asks for more than logits from a model computed by Python") }
     (self.task, self.answerer) = (task, answerer)
     answered = AnsweredShape(height: side, width: side, classes: python.classes)
     shape = .logits(classes: python.classes)

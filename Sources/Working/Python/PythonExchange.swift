@@ -97,7 +97,7 @@ public final class PythonExchange: LogitsAnswerer {
   /// The logits of images, [count, classes], as Python has them.
   public func logits(of images: [Float], count: Int, shape: AnsweredShape) throws -> [Float] {
     guard (1...batch).contains(count), images.count == count * shape.imageSize else {
-      throw AnswerError("\(count) images of \(images.count) values are no batch")
+      throw AnswerError("\(count) images of \(images.count) values are not a valid batch")
     }
     room.wait()
     defer { room.signal() }
@@ -105,7 +105,7 @@ public final class PythonExchange: LogitsAnswerer {
     let (slot, values) = try state.withLock { state in
       guard !state.isGone else { throw Self.gone }
       guard state.shape == nil || state.shape == shape else {
-        throw AnswerError("the model's images or classes are others than before")
+        throw AnswerError("the model's image size or classes changed")
       }
       // Before a slot is taken, which would be lost where there is no memory.
       let values = try state.values ?? WorkerTrouble.telling { try made(for: shape) }
@@ -132,7 +132,7 @@ public final class PythonExchange: LogitsAnswerer {
     try SharedValues(descriptor: memory, count: Self.slots * size(of: shape))
   }
 
-  private static var gone: WorkerTrouble { WorkerTrouble("the Python process that computes is gone") }
+  private static var gone: WorkerTrouble { WorkerTrouble("the Python process that computes has exited") }
 
   /// Values of a slot: images, then logits.
   private func size(of shape: AnsweredShape) -> Int { batch * (shape.imageSize + shape.classes) }

@@ -53,27 +53,27 @@ class Archive(Mapping[str, "Model"]):
         if place.is_dir():
             place = place / "archive.h5"
             if not place.exists():
-                refuse(place.parent, "this folder holds no archive.h5; gauntlet collect FOLDER makes it")
+                refuse(place.parent, "no archive.h5 in this folder; gauntlet collect FOLDER makes it")
         if not place.exists():
-            refuse(place, "there is no such file")
+            refuse(place, "no such file")
         #: The file.
         self.path = place
         try:
             self._file = h5py.File(place, "r")
         except OSError as error:
-            refuse(place, f"it is no HDF5 file, or is damaged ({error})")
+            refuse(place, f"it is not an HDF5 file, or is damaged ({error})")
         #: What the archive says of itself: ``run``, ``run_id``, ``seed``, ``source``, ``manifest``, ...
         self.attributes: dict[str, str] = texts(self._file.attrs)
         if "groups" not in self.attributes:
             self.close()
-            refuse(place, "it is an HDF5 file, but no archive of gauntlet; gauntlet collect makes those")
+            refuse(place, "it is an HDF5 file, but not a Gauntlet archive; gauntlet collect makes those")
         paths = self.attributes["groups"].split("\n") if self.attributes["groups"] else []
         missing = [path for path in paths if path not in self._file]
         if missing:
             self.close()
-            refuse(place, f"it lacks the group {missing[0]}, so it is damaged; gauntlet verify says more")
+            refuse(place, f"it has no group {missing[0]}, so it is damaged; see gauntlet verify")
         if not self._has_seal():
-            warnings.warn(f"{place}: it has no seal at its end; it is cut short, or was not closed", stacklevel=3)
+            warnings.warn(f"{place}: it has no seal at its end; it is truncated, or was not closed", stacklevel=3)
         self._models: dict[str, Model] = {}
         for path in paths:
             model, _, benchmark = path.rpartition("/")
@@ -87,7 +87,7 @@ class Archive(Mapping[str, "Model"]):
         model, _, benchmark = name.rpartition("/")
         if model in self._models:
             return self._models[model][benchmark]
-        raise KeyError(f"{self.path} has no model {name!r}, but {', '.join(self._models)}")
+        raise KeyError(f"{self.path} has no model {name!r}, only {', '.join(self._models)}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
@@ -102,7 +102,7 @@ class Archive(Mapping[str, "Model"]):
         self.close()
 
     def close(self) -> None:
-        """Closes the file; what was read stays."""
+        """Closes the file; data already read stay available."""
         self._file.close()
 
     def __repr__(self) -> str:
@@ -118,7 +118,7 @@ class Archive(Mapping[str, "Model"]):
 
     @property
     def seed(self) -> int:
-        """The run's seed, which resamples are drawn from."""
+        """The run's seed, which also seeds the resampling."""
         return int(self.attributes.get("seed", "0"))
 
     @property
@@ -174,19 +174,19 @@ class Archive(Mapping[str, "Model"]):
         """
         found = [model[name] for model in self._models.values() if name in model]
         if not found:
-            raise KeyError(f"{self.path} has no benchmark {name!r}, but {', '.join(self.benchmarks)}")
+            raise KeyError(f"{self.path} has no benchmark {name!r}, only {', '.join(self.benchmarks)}")
         sets = [evaluation.figures_data().expand_dims(model=[evaluation.model], axis=0).astype("float64") for evaluation in found]
         return xarray.concat(sets, "model", join="outer", data_vars="all", coords="minimal", compat="override")
 
     @cached_property
     def comparisons(self) -> Comparison:
-        """The models in pairs, as the archive has them; empty in archives of one model, or of before 0.7."""
+        """Pairwise comparison of models, as the archive has them; empty in archives of one model, or of before 0.7."""
         return stored(self)
 
     # -- Tables
 
     def rows(self, benchmark: str | None = None, metric: str | None = None) -> list[dict[str, Any]]:
-        """The figures, a dictionary each; as :meth:`frame`, without pandas."""
+        """The figures, one dictionary each; as :meth:`frame`, without pandas."""
         return _frame.rows([self], benchmark=benchmark, metric=metric)
 
     def frame(self, benchmark: str | None = None, metric: str | None = None) -> pandas.DataFrame:
@@ -255,7 +255,7 @@ class Archive(Mapping[str, "Model"]):
                 left -= len(block)
             seal = file.read()
         if seal != _SEAL + digest.hexdigest().encode() + b"\n":
-            raise ArchiveError(f"{self.path}: its bytes are not those that were sealed; fetch it again")
+            raise ArchiveError(f"{self.path}: its contents do not match its seal; fetch it again")
 
 
 class Model(Mapping[str, "Evaluation"]):
@@ -275,7 +275,7 @@ class Model(Mapping[str, "Evaluation"]):
         try:
             return self._evaluations[benchmark]
         except KeyError:
-            raise KeyError(f"{self.name} has no benchmark {benchmark!r}, but {', '.join(self._evaluations)}") from None
+            raise KeyError(f"{self.name} has no benchmark {benchmark!r}, only {', '.join(self._evaluations)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._evaluations)

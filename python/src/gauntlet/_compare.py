@@ -1,4 +1,4 @@
-"""Two models over the same images: how far they are apart, and whether that may be chance."""
+"""Two models over the same images: how far apart they are, and whether that may be chance."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Pair:
     error_consistency: float
     error_consistency_low: float
     error_consistency_high: float
-    #: p after Holm's correction for all pairs that were compared together.
+    #: p after Holm's correction for all pairs compared together.
     p_holm: float = float("nan")
 
 
@@ -74,7 +74,7 @@ class Comparison(Sequence[Pair]):
         return len(self._pairs)
 
     def frame(self) -> pandas.DataFrame:
-        """A row a pair, with the columns of the archive's ``/comparisons``."""
+        """One row per pair, with the columns of the archive's ``/comparisons``."""
         pandas = need("pandas", "pandas", "a data frame")
         return pandas.DataFrame([asdict(pair) for pair in self], columns=[field.name for field in fields(Pair)])
 
@@ -125,7 +125,7 @@ def compare(
         benchmarks: names of benchmarks; None for all that both have.
 
     The difference is ``a`` less ``b``. Resamples are those of ``a``'s run, so that within one archive the figures are the
-    archive's own. p-values are corrected after Holm for all pairs of the call.
+    archive's own. p-values are Holm-corrected for all pairs of the call.
 
     Raises:
         NotComparableError: where nothing can be compared, with the reason; where some can, ``.skipped`` says what cannot.
@@ -175,7 +175,7 @@ def _candidates(a: Any, b: Any, benchmarks: Sequence[str] | None) -> list[_Candi
             models = [(a[name], b[name]) for name in common]
         if not models:
             raise NotComparableError(
-                f"{a.path} and {b.path} have no model of the same name; compare models: compare(a[NAME], b[NAME])"
+                f"{a.path} and {b.path} have no model name in common; compare models: compare(a[NAME], b[NAME])"
             )
         order = a.benchmarks
     else:
@@ -185,7 +185,7 @@ def _candidates(a: Any, b: Any, benchmarks: Sequence[str] | None) -> list[_Candi
             benchmarks = [benchmarks]
         unknown = [name for name in benchmarks if not any(name in one or name in other for one, other in models)]
         if unknown:
-            raise KeyError(f"there is no benchmark {unknown[0]!r}")
+            raise KeyError(f"no such benchmark: {unknown[0]!r}")
         order = list(benchmarks)
     return [
         (_names(one[name], other[name]), one[name], other[name])
@@ -215,24 +215,24 @@ def _refuse_unlike(one: Evaluation, other: Evaluation, names: tuple[str, str]) -
         raise NotComparableError(f"{one.benchmark}: {names[0]} and {names[1]} {reason}")
 
     if one.kind != other.kind:
-        no(f"are of another kind of benchmark, {one.kind} and {other.kind}")
+        no(f"come from different kinds of benchmark, {one.kind} and {other.kind}")
     if one.axes != other.axes:
-        no("have other axes")
+        no("have different axes")
     if not np.array_equal(one.paths, other.paths) or not np.array_equal(one.labels, other.labels):
-        no("are not of the same images; only those of one data set are compared image by image")
+        no("used different images; only results on the same images can be compared")
     is_chosen = "scored_classes" in one.attributes or "scored_classes" in other.attributes
     if is_chosen and _answer_classes(one) != _answer_classes(other):
-        no("answer among other classes")
+        no("choose among different classes")
     if one.archive is not other.archive:
         changed = ("changed" in one.attributes, "changed" in other.attributes)
         if changed[0] != changed[1]:
-            no("have other pictures: made on the fly and published")
+            no("used different pictures: made on the fly and published")
         if changed[0] and one.archive.seed != other.archive.seed:
-            no(f"have other pictures: made from seed {one.archive.seed} and {other.archive.seed}")
+            no(f"used different pictures: made from seed {one.archive.seed} and {other.archive.seed}")
         for line in one.attributes.get("making", "").splitlines():
             name, _, title = line.partition("\t")
             if one.attributes.get(name) != other.attributes.get(name):
-                no(f"have another {title or name}")
+                no(f"differ in {title or name}")
 
 
 def _answer_classes(one: Evaluation) -> set[str]:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 class ArchiveError(ValueError):
-    """A file that is no archive, or one that does not hold together."""
+    """A file that is not an archive, or is inconsistent."""
 
 
 class NotComparableError(ValueError):
@@ -16,7 +16,7 @@ class NotComparableError(ValueError):
 
 
 class WorkError(RuntimeError):
-    """A worker that could not join a run, or not go on with it."""
+    """A worker that could not join a run, or not continue."""
 
 
 class MissingExtraError(ImportError):

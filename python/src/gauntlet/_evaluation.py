@@ -115,7 +115,7 @@ class Evaluation:
 
     @property
     def headline(self) -> Figure:
-        """The figure that stands for the benchmark, such as AUPR for ImageNet-O."""
+        """The benchmark's headline figure, such as AUPR for ImageNet-O."""
         for role in ("headline", "compared", "detail"):
             for figure in self.figures.values():
                 if figure.role == role and not figure.axes:
@@ -177,7 +177,7 @@ class Evaluation:
     def _judged(self) -> tuple[np.ndarray, np.ndarray]:
         """Answers, int64, and which images have a result, bool; both over the grid's axes and ``image``."""
         if "logits" not in self._node:
-            raise ArchiveError(f"{self.group} has no logits: it looks within the network")
+            raise ArchiveError(f"{self.group} has no logits: it looks inside the network")
         node = self._node["logits"]
         scored = self.attributes.get("scored_classes")
         classes = np.array(scored.split(), dtype=np.int64) if scored else None

@@ -24,7 +24,7 @@ _TAIL = ("value", "low", "high", "unit", "less_is_better", "images")
 
 
 def rows(archives: Sequence[Archive], *, benchmark: str | None = None, metric: str | None = None) -> list[dict[str, Any]]:
-    """A dictionary a figure and condition."""
+    """One dictionary per figure and condition."""
     return [
         row
         for archive in archives

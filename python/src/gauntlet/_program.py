@@ -21,7 +21,7 @@ def main() -> None:
     program = path()
     if program is None:
         sys.exit(
-            "gauntlet: this installation has the Python package alone; install the wheel for Linux on x86-64 to have the "
+            "gauntlet: this installation has only the Python package; install the wheel for Linux on x86-64 to have the "
             "program, too, or build it (make build)"
         )
     try:

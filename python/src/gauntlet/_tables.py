@@ -104,7 +104,7 @@ def table(
     for benchmark in order:
         evaluations = [archive[name].get(benchmark) for archive, name in models]
         if not any(evaluations):
-            raise KeyError(f"there is no benchmark {benchmark!r}")
+            raise KeyError(f"no such benchmark: {benchmark!r}")
         measures = list(dict.fromkeys(figure.title for one in evaluations for figure in compared(one)))
         for measure in measures:
             figures = [next((figure for figure in compared(one) if figure.title == measure), None) for one in evaluations]

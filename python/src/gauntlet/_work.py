@@ -84,7 +84,7 @@ def work(
         batch: Images of a call at most.
         streams: Shards whose pictures are prepared at the same time, a thread each; as many as there are processors otherwise.
         layout: ``"NCHW"`` for images [count, 3, height, width], ``"NHWC"`` for [count, height, width, 3].
-        patience: Seconds to wait for a coordinator that is not there yet, or does not answer.
+        patience: Seconds to wait for a coordinator that has not started or does not answer.
         program: The program ``gauntlet``; the wheel's, ``$GAUNTLET_PROGRAM`` or the one on the PATH otherwise.
         summary: What computes, for the archive; made of the callable, its library and its device otherwise.
 
@@ -95,7 +95,7 @@ def work(
         WorkError: where the worker could not join or go on; its messages are on standard error.
     """
     if model is None or not callable(model):
-        raise TypeError("give model=, something that is called with images and gives logits")
+        raise TypeError("give model=, a callable that takes images and returns logits")
     place = _place(run, connect, keys)
     if layout not in ("NCHW", "NHWC"):
         raise ValueError(f'layout is {layout!r}, but must be "NCHW" or "NHWC"')
@@ -125,7 +125,7 @@ def work(
                 raise
             status = worker.wait()
     if status != 0:
-        raise WorkError(f"the worker ended with status {status}; its messages above say why")
+        raise WorkError(f"the worker exited with status {status}; see its messages above")
     return server.summary
 
 
@@ -140,9 +140,9 @@ def _place(run: Any, connect: str | None, keys: Any) -> list[str]:
 def _program_path(program: Any) -> str:
     found = program or _program.path() or os.environ.get("GAUNTLET_PROGRAM") or shutil.which("gauntlet")
     if found is None:
-        raise WorkError("there is no program gauntlet: install the wheel for Linux, or give program=")
+        raise WorkError("the program gauntlet was not found: install the wheel for Linux, or give program=")
     if not Path(found).is_file():
-        raise WorkError(f"{os.fspath(found)} is no program")
+        raise WorkError(f"{os.fspath(found)} is not a program")
     return os.fspath(found)
 
 

@@ -97,7 +97,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
 
 def severity(archive: Archive, benchmark: str = "imagenet-c", models: Sequence[str] | None = None) -> Figure:
-    """Top-1 accuracy by severity, mean over the corruptions, with 95 % bands of resampled images; a line a model.
+    """Top-1 accuracy by severity, mean over the corruptions, with 95 % bands of resampled images; one line per model.
 
     Where the run has results of clean images these are severity 0.
     """
@@ -152,7 +152,7 @@ def bars(archive: Archive, benchmark: str, metric: str, models: Sequence[str] | 
 
 
 def curves(archive: Archive, benchmark: str, metric: str | None = None, models: Sequence[str] | None = None) -> Figure:
-    """A figure over one axis, with its 95 % intervals as a band; a line a model.
+    """A figure over one axis, with its 95 % intervals as a band; one line per model.
 
     Args:
         archive: the archive.
@@ -169,12 +169,12 @@ def curves(archive: Archive, benchmark: str, metric: str | None = None, models: 
 
 
 def occlusion(archive: Archive, models: Sequence[str] | None = None) -> Figure:
-    """Top-1 accuracy over the share of dropped patches: a panel a benchmark of this kind."""
+    """Top-1 accuracy over the share of dropped patches: one panel per benchmark of this kind."""
     return _panels(archive, "occlusion", "top1", models)
 
 
 def attacks(archive: Archive, models: Sequence[str] | None = None) -> Figure:
-    """Top-1 accuracy over the attacks' budgets: a panel an attack."""
+    """Top-1 accuracy over the attacks' budgets: one panel per attack."""
     return _panels(archive, "attack", "top1", models)
 
 
@@ -189,7 +189,7 @@ def frequencies(archive: Archive, models: Sequence[str] | None = None) -> Figure
 
 
 def heat_map(archive: Archive, benchmark: str, metric: str | None = None, models: Sequence[str] | None = None) -> Figure:
-    """A map over two axes, such as errors by frequency or a receptive field: a panel a model, all on one scale."""
+    """A map over two axes, such as errors by frequency or a receptive field: one panel per model, all on one scale."""
     chosen = _evaluations(archive, benchmark, models)
     with style():
         maps = [_map(evaluation, metric) for evaluation in chosen]
@@ -216,7 +216,7 @@ def heat_map(archive: Archive, benchmark: str, metric: str | None = None, models
 
 
 def reliability(archive: Archive, benchmark: str = "imagenet-val", models: Sequence[str] | None = None) -> Figure:
-    """Accuracy by confidence, bars with their intervals, beside the diagonal of a calibrated network: a panel a model."""
+    """Accuracy by confidence, bars with their intervals, beside the diagonal of a calibrated network: one panel per model."""
     chosen = _evaluations(archive, benchmark, models)
     with style():
         side = 1.6
@@ -237,7 +237,7 @@ def reliability(archive: Archive, benchmark: str = "imagenet-val", models: Seque
 
 
 def headlines(archive: Archive, models: Sequence[str] | None = None) -> Figure:
-    """Every benchmark's own figure with its 95 % interval, a dot a model; those in per cent."""
+    """Every benchmark's headline figure with its 95 % interval, one dot per model; only those in percent."""
     with style():
         rows = []
         for name in archive.benchmarks:
@@ -303,10 +303,10 @@ def draw(archive: Archive, folder: str | os.PathLike[str], ending: str = "pdf") 
 def _evaluations(archive: Archive, benchmark: str, models: Sequence[str] | None) -> list[Evaluation]:
     unknown = [name for name in models or [] if name not in archive]
     if unknown:
-        raise KeyError(f"{archive.path} has no model {unknown[0]!r}, but {', '.join(archive.models)}")
+        raise KeyError(f"{archive.path} has no model {unknown[0]!r}, only {', '.join(archive.models)}")
     found = [archive[name][benchmark] for name in models or archive.models if benchmark in archive[name]]
     if not found:
-        raise KeyError(f"{archive.path} has no benchmark {benchmark!r}, but {', '.join(archive.benchmarks)}")
+        raise KeyError(f"{archive.path} has no benchmark {benchmark!r}, only {', '.join(archive.benchmarks)}")
     return found
 
 
@@ -314,7 +314,7 @@ def _figure(evaluation: Evaluation, metric: str) -> ArchiveFigure:
     try:
         return evaluation.figures[metric]
     except KeyError:
-        raise KeyError(f"{evaluation.group} has no figure {metric!r}, but {', '.join(evaluation.figures)}") from None
+        raise KeyError(f"{evaluation.group} has no figure {metric!r}, only {', '.join(evaluation.figures)}") from None
 
 
 def _map(evaluation: Evaluation, metric: str | None) -> ArchiveFigure:
@@ -384,7 +384,7 @@ def _panel(width: float = COLUMN, height: float = 2.3) -> tuple[Figure, Axes]:
 def _panels(archive: Archive, kind: str, metric: str, models: Sequence[str] | None) -> Figure:
     names = [name for name in archive.benchmarks if any(one.kind == kind for one in _evaluations(archive, name, None))]
     if not names:
-        raise KeyError(f"{archive.path} has no benchmark of the kind {kind!r}, but {', '.join(archive.benchmarks)}")
+        raise KeyError(f"{archive.path} has no benchmark of the kind {kind!r}, only {', '.join(archive.benchmarks)}")
     with style():
         width = COLUMN if len(names) == 1 else 2.1 * len(names) + 0.3
         figure, panels = _grid(1, len(names), width, 2.3, sharey=True)
