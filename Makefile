@@ -15,7 +15,7 @@ RUN := runs/miniature
 DATA := runs/data/miniature
 export LC_ALL := C.UTF-8
 
-.PHONY: run study test check-pages dist wheel try-dist test-python docs sbom kubernetes simulate chaos full-disk strangers live-page sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
+.PHONY: run study test recipes check-pages dist wheel try-dist test-python docs sbom kubernetes simulate chaos full-disk strangers live-page sanitize sanitize-quick sanitize-kernels fuzz build setup lint format proto train fixtures parity bench clean
 
 run: build
 	$(GAUNTLET) demo . --run $(RUN)
@@ -28,6 +28,11 @@ study: build
 test: setup
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+# Adds something of each kind to a copy of the tree, by the patches of tools/recipes, to see that it takes the files that
+# docs/extending.md says, and works: ten builds, most of which compile half of the program. No part of the tests.
+recipes: build $(PYTHON)
+	SWIFT=$(SWIFT) tools/recipes.sh
 
 # The program with its libraries as dist/gauntlet-VERSION-linux-ARCH.tar.gz, for machines that have neither Swift nor the
 # libraries: unpack and start it anywhere.

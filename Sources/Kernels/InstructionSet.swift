@@ -27,6 +27,12 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
     return sets
   }()
 
+  /// `scalar, simd128, avx2 or avx512`.
+  public static let choice: String = {
+    let names = allCases.map(\.rawValue)
+    return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+  }()
+
   /// The fastest that this processor can run.
   public static let best: InstructionSet = available.last ?? .scalar
 

@@ -41,7 +41,11 @@ public protocol LaunchEngine: Sendable {
 /// The engines that there are.
 public enum LaunchEngines {
   /// All of them, in the order in which they are named to users.
-  public static let all: [any LaunchEngine.Type] = [LocalEngine.self, SlurmEngine.self, KubernetesEngine.self]
+  public static let all: [any LaunchEngine.Type] = [
+    LocalEngine.self,
+    SlurmEngine.self,
+    KubernetesEngine.self,
+  ]
 
   /// Their names.
   public static var names: [String] { all.map { $0.name } }

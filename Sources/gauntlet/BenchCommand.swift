@@ -20,7 +20,7 @@ struct BenchCommand: ParsableCommand {
       discussion: "Example: gauntlet bench kernels --only depthwise --repeats 3")
 
     @Option(help: "How often each kernel is run; the median is reported.") var repeats = 5
-    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512 [default: the fastest].")
+    @Option(help: "The instruction set: \(InstructionSet.choice) [default: the fastest].")
     var instructionSet: String?
     @Option(help: "Only kernels whose name contains this, such as depthwise.") var only: String?
 
@@ -44,7 +44,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "How often it is run; the median is reported.") var repeats = 5
     @Option(help: "The GEMM: native, or openblas.") var gemm = "native"
     @Option(help: "The arithmetic: fp32, or bf16.") var precision = "fp32"
-    @Option(help: "The instruction set: scalar, simd128, avx2 or avx512 [default: the fastest].")
+    @Option(help: "The instruction set: \(InstructionSet.choice) [default: the fastest].")
     var instructionSet: String?
     @Option(help: "The checkpoint to take weights from [default: random weights].") var checkpoint: String?
     @Flag(help: "Also compute the gradient of each image's cross-entropy.") var gradient = false

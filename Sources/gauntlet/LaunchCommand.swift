@@ -15,7 +15,7 @@ struct LaunchCommand: ParsableCommand {
       """)
 
   @Argument(help: "The manifest; not needed for an existing run.") var manifest: String?
-  @Option(help: "local, slurm or kubernetes.") var engine: String?
+  @Option(help: "\(LaunchEngines.choice).") var engine: String?
   @Option(help: "Worker processes, members of the job array, or pods [default: 1]. 0: only the coordinator.")
   var workers: Int?
   @Option(name: .customLong("run"), help: "The run folder, which every node must see [default: runs/NAME].")

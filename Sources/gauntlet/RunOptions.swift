@@ -18,7 +18,7 @@ struct ComputeArguments: ParsableArguments {
       "Memory of a worker, such as 8G; models are unloaded to stay within it [default: what is allowed, divided among the workers]."
   )
   var memory: String?
-  @Option(help: "The instruction set, for comparisons: scalar, simd128, avx2 or avx512 [default: the fastest].")
+  @Option(help: "The instruction set, for comparisons: \(InstructionSet.choice) [default: the fastest].")
   var instructionSet: String?
 
   /// The options, with their defaults for one of `workers` workers that share what this process is allowed.

@@ -8,7 +8,12 @@ protocol SectionPlot: Sendable {
 
 /// The plots of a page, in their order.
 enum Plots {
-  static let ofSections: [any SectionPlot.Type] = [HeatMap.self, ColourMap.self, Curves.self, Reliability.self]
+  static let ofSections: [any SectionPlot.Type] = [
+    HeatMap.self,
+    ColourMap.self,
+    Curves.self,
+    Reliability.self,
+  ]
 
   /// After Okabe and Ito's palette, told apart with every kind of colour vision, each at least 3 to 1 against white; dashes and
   /// shapes tell repeats apart.
