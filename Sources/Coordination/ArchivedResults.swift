@@ -12,6 +12,7 @@ final class ArchivedResults: CollectedResults {
   private let plans: [Plan]
   /// All of the archives' parts in the merged plan's order, each once.
   private let shards: [Shard]
+  private var known: (archive: Int, group: String, failures: [Int: [ArchiveFailure]])?
 
   /// A part of one archive, or those of its images that no archive before has.
   private struct Shard {
@@ -41,7 +42,7 @@ final class ArchivedResults: CollectedResults {
     private let archives: [ArchiveReader]
     private var found: [Shard] = []
     /// By condition of a group, which archive each image is of; -1 for none.
-    private var owners: [[Int]: [Int8]] = [:]
+    private var owners: [[Int]: [Int16]] = [:]
 
     init(of plan: Plan, _ archives: [ArchiveReader]) { (self.plan, self.archives) = (plan, archives) }
 
@@ -90,7 +91,7 @@ final class ArchivedResults: CollectedResults {
         let end = part.images.suffix(from: first).first { taken[$0] != owner } ?? part.images.upperBound
         if owner < 0 {
           free.append(first..<end)
-          for image in first..<end { taken[image] = Int8(clamping: archive) }
+          for image in first..<end { taken[image] = Int16(clamping: archive) }
         } else {
           try compare(part, first..<end, of: Int(owner), and: archive)
         }
@@ -139,9 +140,7 @@ final class ArchivedResults: CollectedResults {
     }
     let whole = images == part.images
     try archive.check(observations, of: part, isWhole: whole)
-    let failures = try archive.failures(group: part.group).filter {
-      $0.condition == part.condition && images.contains($0.image)
-    }
+    let failures = try failures(of: shard.archive, part).filter { images.contains($0.image) }
     // What tells the bytes of a part's images says nothing of some of them.
     var attributes = part.attributes
     if !whole { attributes["images_sha256"] = nil }
@@ -152,6 +151,15 @@ final class ArchivedResults: CollectedResults {
         ImageFailure(
           offset: $0.image - images.lowerBound, reason: $0.reason, isUnreadable: $0.isUnreadable ?? false)
       }, attributes: attributes)
+  }
+
+  /// Those of a part's condition, kept while parts of its group follow one another.
+  private func failures(of archive: Int, _ part: ArchivePart) throws -> [ArchiveFailure] {
+    if known?.archive != archive || known?.group != part.group {
+      let all = try archives[archive].failures(group: part.group)
+      known = (archive, part.group, Dictionary(grouping: all, by: \.condition))
+    }
+    return known?.failures[part.condition] ?? []
   }
 
   func logits(model: Int, benchmark: Int) throws -> [Float] {

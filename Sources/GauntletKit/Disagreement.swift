@@ -20,6 +20,8 @@ public struct Disagreement: Sendable {
     public var conditions: [String] = []
     /// How many pictures at most, spread over what there is.
     public var count = 12
+    /// How many conditions are looked at, at most, spread over those that there are; nil: all.
+    public var mostConditions: Int?
 
     /// Images of the first benchmark that both models have.
     public init(right: String, wrong: String) { (self.right, self.wrong) = (right, wrong) }
@@ -45,7 +47,7 @@ public struct Disagreement: Sendable {
   public let total: Int
   /// Those that were chosen, by condition and image.
   public let found: [Found]
-  private let models: (right: Int, wrong: Int)
+  let models: (right: Int, wrong: Int)
 
   /// The name of the table below the folder.
   public static let table = "answers.csv"
@@ -63,11 +65,11 @@ public struct Disagreement: Sendable {
     }
     benchmark = try plan.benchmark(named: choice.benchmark, of: models.right, models.wrong)
     let cells = try plan.manifest.benchmarks[benchmark].cells(choice.conditions, option: "--condition")
+      .spread(choice.mostConditions ?? .max)
     var all: [Found] = []
     for cell in cells { all += try plan.disagreements(in: archive, cell, benchmark, models) }
     total = all.count
-    let count = min(choice.count, all.count)
-    found = (0..<count).map { all[$0 * all.count / count] }
+    found = all.spread(choice.count)
   }
 
   /// Whether both models are given pictures of the same size that nothing changes for one of them alone; otherwise the
@@ -164,6 +166,14 @@ extension Plan {
   }
 }
 
+extension Array {
+  /// So many of them at most, from all over, and from other places within each part: the first of each part would all be of
+  /// one severity.
+  fileprivate func spread(_ most: Int) -> [Element] {
+    most >= count ? self : (0..<most).map { self[$0 * count / most + $0 % Swift.max(1, count / most)] }
+  }
+}
+
 extension Scoring {
   /// What classes are called: an output by its own name; where outputs are mapped to a benchmark's classes, by the folder
   /// of that class's images.
@@ -176,8 +186,9 @@ extension Scoring {
     }
     let (isMapped, classNames) = (map != nil, classNames)
     return { answer in
-      if isMapped { return folders[answer] ?? "none of the classes" }
-      return classNames.indices.contains(Int(answer)) ? classNames[Int(answer)] : "class \(answer)"
+      if isMapped { return folders[answer].map(ImageNetClasses.said) ?? "none of the classes" }
+      return classNames.indices.contains(Int(answer))
+        ? ImageNetClasses.said(classNames[Int(answer)]) : "class \(answer)"
     }
   }
 }

@@ -52,7 +52,7 @@ public struct Launch: Sendable {
     order = LaunchOrder(
       name: try reader.runName(), folder: folder, manifest: manifest, settings: settings, executable: executable,
       passed: passed)
-    isForNewCoordinator = passed.takesUpFailed || passed.listen != nil
+    isForNewCoordinator = passed.takesUpFailed || passed.listen != nil || passed.live != nil
     do { engine = try kind.init(order) } catch let misuse as any LaunchMisuse { throw Misuse(misuse.description) }
   }
 
@@ -98,7 +98,7 @@ public struct Launch: Sendable {
     // A coordinator on another machine has the ledger to itself: SQLite's journal is coherent on one machine only.
     let isCoordinated = try isCoordinatedHere(tell) || engine.isCoordinated()
     guard !isCoordinated || !isForNewCoordinator else {
-      throw Misuse("the run already has a coordinator; --failed and --listen only apply when one is launched")
+      throw Misuse("the run already has a coordinator; --failed, --listen and --live only apply when one is launched")
     }
     guard try isCoordinated || hasWork(planned, tell) || order.passed.takesUpFailed else {
       return tell(.nothingLeft(folder: folder.path))

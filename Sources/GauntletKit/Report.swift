@@ -1,4 +1,5 @@
 import Archives
+import Durable
 import Foundation
 import Planning
 import Reporting
@@ -6,13 +7,36 @@ import Reporting
 /// What archives hold, as table, page and tables of numbers.
 public struct Report: Sendable {
   /// What is shown.
-  public let model: ReportModel
+  public private(set) var model: ReportModel
+
+  /// What tells the archives' runs apart.
+  private let labels: [String]
 
   /// Of several archives, side by side.
   ///
   /// - Throws: `ArchiveError` where one cannot be read.
   public init(archives: [String]) throws {
-    model = try ReportModel(archives: archives.map { try ArchiveReader(path: $0) })
+    let archives = try archives.map { try ArchiveReader(path: $0) }
+    labels = ReportModel.runLabels(archives)
+    model = try ReportModel(archives: archives)
+  }
+
+  /// Puts pictures into the page that one model answers right and another wrong: of each benchmark those of the two models that
+  /// differ most, spread over its conditions.
+  ///
+  /// - Parameters:
+  ///   - runs: the folders of the archives' runs, in their order; their data must lie where they were read.
+  ///   - count: of each benchmark, at most.
+  ///   - note: told why pictures are missing.
+  ///   - progress: told the share that is done, 0...1.
+  public mutating func addExamples(
+    of runs: [String], count: Int, note: (String) -> Void, progress: (Double) -> Void = { _ in }
+  ) throws {
+    for (place, (run, label)) in zip(runs, labels).enumerated() {
+      model.examples += try ReportExamples(of: run, count: count).made(label: label, note: note) {
+        progress((Double(place) + $0) / Double(runs.count))
+      }
+    }
   }
 
   /// The table of accuracies as text.
@@ -24,9 +48,12 @@ public struct Report: Sendable {
     ReportTable.render(model, colour: colour, width: width)
   }
 
+  /// A report is for others as the archive is; the run's folder says who gets to it.
+  private static let mode: mode_t = 0o644
+
   /// Writes the HTML page, one file that needs no network.
   public func writePage(to path: String) throws {
-    try RunFolder.writeAtomically(Data(HTMLReport.render(model).utf8), to: path)
+    try DurableFile.write(Data(HTMLReport.render(model).utf8), to: path, mode: Self.mode)
   }
 
   /// The names of the tables that `writeTables` writes.
@@ -34,8 +61,9 @@ public struct Report: Sendable {
 
   /// Writes the tables as CSV files into a folder.
   public func writeTables(to folder: String) throws {
+    try DurableFile.makeFolder(folder, mode: 0o755)
     for (name, text) in CSVReport.render(model).files {
-      try RunFolder.writeAtomically(Data(text.utf8), to: folder + "/" + name)
+      try DurableFile.write(Data(text.utf8), to: folder + "/" + name, mode: Self.mode)
     }
   }
 }

@@ -142,7 +142,7 @@ public struct KubernetesEngine: LaunchEngine {
         [
           "coordinate", "/manifest/manifest.yaml", "--run", runFolder, "--keys", "/keys", "--keep-workers", "--listen",
           "tcp://0.0.0.0:5757",
-        ] + (passed.takesUpFailed ? ["--failed"] : [])),
+        ] + passed.ofCoordinator),
       "workerArguments": try json([
         "work", "--connect", "tcp://\(name)-coordinator:5757", "--keys", "/keys/worker.bundle", "--streams", "\(cpus)",
         "--patience", "\(passed.patience ?? 3600)",

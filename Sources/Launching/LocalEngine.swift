@@ -40,6 +40,8 @@ public struct LocalEngine: LaunchEngine {
   /// The command of the coordinator.
   var coordinatorCommand: [String] {
     [executable, "coordinate", "--run", folder.path, "--keep-workers"] + passed.ofCoordinator
+      // For whoever is at this machine, as gauntlet run has it.
+      + (passed.live == nil ? ["--live", "127.0.0.1:0"] : [])
   }
 
   /// The command of each of `count` workers; without a number of cores or a memory each has its share of what this process

@@ -4,6 +4,8 @@ public struct PassedOptions: Sendable, Equatable {
   public var listen: String?
   /// Whether the coordinator takes up what was set aside.
   public var takesUpFailed = false
+  /// Where the coordinator serves the run's live page: ADDRESS:PORT, or none.
+  public var live: String?
   /// Seconds that workers wait for a coordinator that does not answer.
   public var patience: Int?
 
@@ -13,6 +15,7 @@ public struct PassedOptions: Sendable, Equatable {
   /// The coordinator's.
   var ofCoordinator: [String] {
     (listen.map { ["--listen", $0] } ?? []) + (takesUpFailed ? ["--failed"] : [])
+      + (live.map { ["--live", $0] } ?? [])
   }
 
   /// Each worker's.

@@ -13,7 +13,10 @@ public enum HTMLReport {
     page.abstract(of: model, benchmarks)
     page.contents(benchmarks, hasOverview: benchmarks.count > 1)
     if benchmarks.count > 1 { page.overview(benchmarks) }
-    for (place, benchmark) in benchmarks.enumerated() { page.benchmark(benchmark, place: place, pairs: pairs) }
+    for (place, benchmark) in benchmarks.enumerated() {
+      let examples = model.examples.filter { $0.benchmark == benchmark.name }
+      page.benchmark(benchmark, place: place, pairs: pairs, examples: examples)
+    }
     page.definitions(pairs: pairs)
     page.provenance(of: model)
     return """
@@ -21,7 +24,7 @@ public enum HTMLReport {
       <html lang="en">
       <head>
       <meta charset="utf-8">
-      <meta http-equiv="Content-Security-Policy" content="\(policy)">
+      <meta http-equiv="Content-Security-Policy" content="\(policy(hasPictures: !model.examples.isEmpty))">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <title>\(escaped(model.title))</title>
       <style>\(PageStyle.text)</style>
@@ -41,10 +44,10 @@ public enum HTMLReport {
 
   /// What a browser lets the page do: show itself, and run the one script whose digest this is. Whatever else got into it, no
   /// other script runs and nothing is fetched or sent.
-  private static var policy: String {
+  private static func policy(hasPictures: Bool) -> String {
     let digest = Data(SHA256.hash(data: Data(PageScript.text.utf8))).base64EncodedString()
-    return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-\(digest)'; base-uri 'none'; "
-      + "form-action 'none'"
+    return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-\(digest)'; "
+      + (hasPictures ? "img-src data:; " : "") + "base-uri 'none'; form-action 'none'"
   }
 
   /// Text as HTML shows it, in elements and attributes.

@@ -70,7 +70,7 @@ extension ReportModel {
 
   /// What tells archives' runs apart: the run's name; where several have it, with the start of the run's id; for an
   /// archive that is there twice, with its place.
-  private static func runLabels(_ archives: [ArchiveReader]) -> [String] {
+  package static func runLabels(_ archives: [ArchiveReader]) -> [String] {
     func isUnique(_ label: String, _ labels: [String]) -> Bool { labels.count { $0 == label } == 1 }
     let names = archives.map { $0.attributes["run"] ?? $0.path }
     let withIDs = zip(archives, names).map { archive, name in

@@ -9,6 +9,8 @@ public struct ReportModel: Sendable {
   public let sections: [ReportSection]
   /// Models compared in pairs, within their runs.
   public let pairs: [ReportedPair]
+  /// Pictures that models answer otherwise than others; none unless somebody wants them in the page.
+  public var examples: [ReportExample] = []
   /// Names of models that several runs have, which therefore say their run.
   private let repeated: Set<String>
 

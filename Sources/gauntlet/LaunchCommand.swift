@@ -40,6 +40,12 @@ struct LaunchCommand: ParsableCommand {
       Slurm: every interface].
       """)
   var listen: String?
+  @Option(
+    help: """
+      Where the coordinator serves the run's live page: ADDRESS:PORT, with a token unless only its own machine can reach it, or \
+      none; gauntlet status prints the address [default: local: a free port on this machine, else none].
+      """)
+  var live: String?
   @Flag(help: "The coordinator also retries shards that were set aside.") var failed = false
   @Option(help: "Seconds that workers wait for a coordinator that does not answer [default: local: 600, else 3600].")
   var patience: Int?
@@ -78,6 +84,8 @@ struct LaunchCommand: ParsableCommand {
     passed.listen = listen
     passed.takesUpFailed = failed
     passed.patience = patience
+    if let live, live != "none" { _ = try Usage.place(live, option: "--live") }
+    passed.live = live
     return passed
   }
 

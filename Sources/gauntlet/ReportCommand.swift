@@ -2,6 +2,7 @@ import ArgumentParser
 import Durable
 import Foundation
 import GauntletKit
+import Planning
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,10 +19,16 @@ struct ReportCommand: ParsableCommand {
   @Option(help: "Also write conditions.csv, series.csv, summary.csv and comparisons.csv into this folder.") var csv:
     String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Add up to this many pictures per benchmark that one model classifies correctly and another does not, clean and changed; the data must be where the run read it [default: none].",
+      valueName: "count")) var examples: Int?
+
   func run() throws {
+    if let examples { try Usage.check(examples, in: 1...100, option: "--examples") }
     let archives = try files.map(Usage.archive)
     for archive in archives { try Usage.warn(ofSealOf: archive) }
-    let report = try Report(archives: archives)
+    var report = try Report(archives: archives)
     let page = try Usage.output(
       output ?? DurableFile.folder(of: archives[0]) + "/report.html", option: "--output", besides: archives)
     if let csv {
@@ -30,6 +37,7 @@ struct ReportCommand: ParsableCommand {
       }
     }
     Terminal.printTable(of: report)
+    if let examples { try addExamples(examples, to: &report, archives) }
     do {
       try report.writePage(to: page)
       if let csv { try report.writeTables(to: csv) }
@@ -43,6 +51,19 @@ struct ReportCommand: ParsableCommand {
 }
 
 extension ReportCommand {
+  private func addExamples(_ count: Int, to report: inout Report, _ archives: [String]) throws {
+    let runs = archives.map { DurableFile.folder(of: $0) }
+    for (file, run) in zip(files, runs) where try !RunFolder(run).hasPlan() {
+      throw UsageError(
+        "\(file) is not in a run folder, which --examples needs: an archive does not know where its images are")
+    }
+    let progress = ProgressLine("drawing")
+    try report.addExamples(of: runs, count: count, note: { Terminal.complain("gauntlet: \($0)") }) {
+      progress.report(fraction: $0, remark: "examples")
+    }
+    progress.finish()
+  }
+
   private static func mayNotBeWritten(_ error: FileError) -> Bool { [EACCES, EPERM, EROFS].contains(error.code) }
 }
 

@@ -49,6 +49,27 @@ import Testing
     #expect(report.status == 0, "\(report.errors)")
     let file = try String(contentsOfFile: scratch.path + "/tables/comparisons.csv", encoding: .utf8)
     #expect(file.contains("pairs,vit-nano,imagenet-a,resnet-nano,1,40,"))
+
+    // No picture leaves the data set unless somebody says so.
+    #expect(try !String(contentsOfFile: run + "/report.html", encoding: .utf8).contains("data:image"))
+    let shown = try CommandLineTool.run(["report", run, "--examples", "3", "-o", scratch.path + "/shown.html"])
+    #expect(shown.status == 0, "\(shown.errors)")
+    let page = try String(contentsOfFile: scratch.path + "/shown.html", encoding: .utf8)
+    // Clean pictures of imagenet-c are those of imagenet-val; imagenet-a's are changed by nothing.
+    let pictures = page.matches(of: #/<figure class="example"><div>(.*?)<\/div><figcaption>(.*?)<\/figcaption>/#)
+    #expect((1...6).contains(pictures.count) && page.contains("img-src data:"))
+    for picture in pictures {
+      let (said, count) = (picture.output.2, picture.output.1.split(separator: "<img ").count)
+      #expect(count == (said.contains("corruption contrast, severity") ? 2 : 1), "\(said)")
+      #expect(picture.output.1.contains("alt=\"") && said.contains("-nano says "))
+    }
+    let moved = try CommandLineTool.run([
+      "report", run + "/archive.h5", "--examples", "1", "-o", scratch.path + "/own.html",
+    ])
+    #expect(moved.status == 0, "\(moved.errors)")
+    try FileManager.default.copyItem(atPath: run + "/archive.h5", toPath: scratch.path + "/alone.h5")
+    let alone = try CommandLineTool.run(["report", scratch.path + "/alone.h5", "--examples", "1"])
+    #expect(alone.status == 2 && alone.errors.contains("is not in a run folder"), "\(alone.errors)")
   }
 
   private struct Compared: Decodable {

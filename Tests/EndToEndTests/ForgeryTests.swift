@@ -145,5 +145,14 @@ import Testing
     try tell(
       Forgery(values: { $0.map { $0 == $0 ? -$0 : $0 } }),
       "sealed, but inconsistent: not what gauntlet collected")
+
+    let merged = try CommandLineTool.run(["merge", honest, forged, "-o", scratch.path + "/merged.h5"])
+    #expect(merged.status == 3 && merged.errors.contains("but with different values"), "\(merged.errors)")
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/merged.h5"))
+    try? FileManager.default.removeItem(atPath: forged)
+    try Self.write(Forgery(keepsPlan: false), of: honest, to: forged)
+    let unplanned = try CommandLineTool.run(["merge", honest, forged, "-o", scratch.path + "/merged.h5"])
+    #expect(
+      unplanned.status == 3 && unplanned.errors.contains("does not record its plan"), "\(unplanned.errors)")
   }
 }

@@ -45,7 +45,9 @@ extension PageWriter {
     add("</section>")
   }
 
-  mutating func benchmark(_ benchmark: BenchmarkComparison, place: Int, pairs: ModelPairs?) {
+  mutating func benchmark(
+    _ benchmark: BenchmarkComparison, place: Int, pairs: ModelPairs?, examples: [ReportExample]
+  ) {
     add("<section class=\"benchmark\" id=\"b\(place)\" aria-labelledby=\"b\(place)-title\">")
     heading(2, benchmark.name, anchor: "b\(place)-title")
     let sizes = benchmark.columns.map(\.section.size).firstOccurrences.joined(separator: "; ")
@@ -69,6 +71,7 @@ extension PageWriter {
       if let sentence = benchmark.pairSentence { paragraph(sentence, kind: "finding") }
       table(found)
     }
+    self.examples(examples)
     details(benchmark)
     add("<p class=\"back\"><a href=\"#contents\">Contents</a></p></section>")
   }

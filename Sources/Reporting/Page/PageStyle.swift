@@ -38,6 +38,8 @@ enum PageStyle {
     @media (max-width: 40rem) { .single { overflow-x: auto; } .single svg { max-width: none; min-width: 30rem; } }
     @media (min-width: 60rem) { .panels .panel { max-width: calc(50% - .5rem); } }
     .panel-title { font-weight: 600; font-size: .9rem; margin: 0 0 .25rem; }
+    .examples { display: flex; flex-wrap: wrap; gap: 1rem; } .example { margin: .5rem 0; width: 19rem; max-width: 100%; }
+    .example div { display: flex; gap: .5rem; } .example img { width: 9rem; max-width: 48%; height: auto; image-rendering: auto; }
     svg { max-width: 100%; height: auto; display: block; }
     svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
     svg .quiet { fill: var(--quiet); } svg .rule { stroke: var(--rule); fill: none; }
