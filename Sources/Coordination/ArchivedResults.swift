@@ -12,7 +12,8 @@ final class ArchivedResults: CollectedResults {
   private let plans: [Plan]
   /// All of the archives' parts in the merged plan's order, each once.
   private let shards: [Shard]
-  private var known: (archive: Int, group: String, failures: [Int: [ArchiveFailure]])?
+  /// Of each archive those of one group, by condition.
+  private var known: [Int: (group: String, failures: [Int: [ArchiveFailure]])] = [:]
 
   /// A part of one archive, or those of its images that no archive before has.
   private struct Shard {
@@ -43,6 +44,10 @@ final class ArchivedResults: CollectedResults {
     private var found: [Shard] = []
     /// By condition of a group, which archive each image is of; -1 for none.
     private var owners: [[Int]: [Int16]] = [:]
+    /// The digests of images' files, by benchmark, condition and range.
+    private var bytes: [[Int]: String] = [:]
+    /// Of each archive those of one group, by condition.
+    private var failures: [Int: (group: String, images: [Int: Set<Int>])] = [:]
 
     init(of plan: Plan, _ archives: [ArchiveReader]) { (self.plan, self.archives) = (plan, archives) }
 
@@ -62,12 +67,14 @@ final class ArchivedResults: CollectedResults {
           plan.manifest.benchmarks.indices.map { (plan.group(model: model, benchmark: $0), (model, $0)) }
         }, uniquingKeysWith: { first, _ in first })
       for part in try archives[archive].parts() {
-        guard let (model, benchmark) = groups[part.group],
-          part.images.upperBound <= plan.listings[benchmark].paths.count
+        guard let (model, benchmark) = groups[part.group], !part.images.isEmpty,
+          part.images.upperBound <= plan.listings[benchmark].paths.count,
+          plan.manifest.benchmarks[benchmark].condition(at: part.condition) != nil
         else {
           throw ArchiveError.unreadable(
             path: archives[archive].path, reason: "it has a part of \(part.group), which is not in its plan")
         }
+        try checkBytes(of: part, benchmark, archive)
         for images in try free(part, [model, benchmark, part.condition], archive) {
           found.append(
             Shard(
@@ -100,7 +107,46 @@ final class ArchivedResults: CollectedResults {
       return free
     }
 
-    private func compare(_ part: ArchivePart, _ images: Range<Int>, of one: Int, and other: Int) throws {
+    /// Refuses a part whose images' files had other bytes than those of another part of just these images. An image that failed
+    /// may not have been read.
+    private mutating func checkBytes(of part: ArchivePart, _ benchmark: Int, _ archive: Int) throws {
+      guard let digest = part.imagesSHA256, !digest.isEmpty,
+        try failed(part, in: archive).isDisjoint(with: part.images)
+      else { return }
+      let key = [benchmark, part.condition, part.images.lowerBound, part.images.upperBound]
+      guard let known = bytes.updateValue(digest, forKey: key), known != digest else { return }
+      throw MergeError.differing(
+        what: "benchmark", name: plan.manifest.benchmarks[benchmark].name,
+        differences: [
+          "the files of its images \(part.images.lowerBound) to \(part.images.upperBound - 1) had different bytes"
+        ])
+    }
+
+    /// Images of a part's condition that have no result, with a reason.
+    private mutating func failed(_ part: ArchivePart, in archive: Int) throws -> Set<Int> {
+      if failures[archive]?.group != part.group {
+        let all = try archives[archive].failures(group: part.group)
+        failures[archive] = (
+          part.group, Dictionary(grouping: all, by: \.condition).mapValues { Set($0.map(\.image)) }
+        )
+      }
+      return failures[archive]?.images[part.condition] ?? []
+    }
+
+    private mutating func compare(_ part: ArchivePart, _ images: Range<Int>, of one: Int, and other: Int) throws {
+      let (lacking, alsoLacking) = (try failed(part, in: one), try failed(part, in: other))
+      if let image = images.first(where: { lacking.contains($0) && !alsoLacking.contains($0) }) {
+        throw MergeError.lacking(
+          group: part.group, condition: part.condition, image: image, first: archives[one].path,
+          second: archives[other].path)
+      }
+      // Those that both have.
+      for run in images.split(whereSeparator: alsoLacking.contains) {
+        try compareValues(part, run.startIndex..<run.endIndex, of: one, and: other)
+      }
+    }
+
+    private func compareValues(_ part: ArchivePart, _ images: Range<Int>, of one: Int, and other: Int) throws {
       func values(_ archive: Int, _ name: String) throws -> [UInt32] {
         try archives[archive].values(of: name, group: part.group, conditionIndex: part.condition, images: images)
           .map { $0.isNaN ? Float.nan.bitPattern : $0.bitPattern }
@@ -155,11 +201,11 @@ final class ArchivedResults: CollectedResults {
 
   /// Those of a part's condition, kept while parts of its group follow one another.
   private func failures(of archive: Int, _ part: ArchivePart) throws -> [ArchiveFailure] {
-    if known?.archive != archive || known?.group != part.group {
+    if known[archive]?.group != part.group {
       let all = try archives[archive].failures(group: part.group)
-      known = (archive, part.group, Dictionary(grouping: all, by: \.condition))
+      known[archive] = (part.group, Dictionary(grouping: all, by: \.condition))
     }
-    return known?.failures[part.condition] ?? []
+    return known[archive]?.failures[part.condition] ?? []
   }
 
   func logits(model: Int, benchmark: Int) throws -> [Float] {
@@ -170,6 +216,7 @@ final class ArchivedResults: CollectedResults {
       let found = try archives[shard.archive].logits(
         group: shard.part.group, conditionIndex: shard.part.condition,
         images: first..<first + shard.definition.imageCount)
+      guard first * classCount + found.count <= logits.count else { continue }
       logits.replaceSubrange(first * classCount..<first * classCount + found.count, with: found)
     }
     return logits

@@ -1,4 +1,5 @@
 import Archives
+import Benchmarks
 import Foundation
 import Planning
 import Records
@@ -70,11 +71,17 @@ private struct TakeOver {
   /// The other run's cell that asks for the same as one of this run; nil where none does.
   private var twins: [Cell: Cell?] = [:]
   private var entries: [LedgerEntry] = []
+  /// Parts of this run that lack images, which the ledger names until it has the new ones.
+  private let former: [Int64: StoredPart]
+  private var replaced: [StoredPart] = []
+  /// Attempts at this run's shards, by number.
+  private var attempts: [Int64: Int] = [:]
   private var nextPiece: Int64
 
   init(of own: PlannedRun, from other: PlannedRun) throws {
     (self.own, self.other) = (own, other)
     source = RunWorkSource(plan: own.plan, folder: own.folder)
+    former = try own.ledger.formerParts()
     nextPiece = Int64(own.ledger.shards.count + own.ledger.pieceCount)
     var rows: [Cell: [PartRow]] = [:]
     try other.ledger.forEachPart { row in
@@ -86,13 +93,17 @@ private struct TakeOver {
 
   mutating func perform(progress: (Double) -> Void) throws -> TakeOverSummary {
     let standing = try own.ledger.standing()
-    let done = Set(standing.recorded + standing.others.filter { $0.state != .pending }.map(\.id))
+    // A result of a shard that was set aside counts, too.
+    let done = Set(standing.recorded + standing.others.filter { $0.state == .split }.map(\.id))
+    let setAside = Set(standing.others.filter { $0.state == .setAside }.map(\.id))
+    attempts = Dictionary(standing.others.map { ($0.id, $0.attempts) }) { first, _ in first }
     let planned = own.ledger.shards.count
     let all = planned + own.ledger.pieceCount
     for id in 0..<Int64(all) where !done.contains(id) {
       progress(Double(id) / Double(max(1, all)))
       guard let shard = own.ledger.definition(of: id), let twin = try twin(of: shard) else { continue }
-      try take(shard, from: rows[twin] ?? [], maySplit: id < Int64(planned))
+      try take(
+        shard, from: rows[twin] ?? [], maySplit: id < Int64(planned) && !setAside.contains(id) && former[id] == nil)
     }
     try commit()
     return summary
@@ -133,6 +144,13 @@ private struct TakeOver {
       return "it is computed by Python, which may have changed"
     }
     let listings = (own.plan.listings[shard.benchmark], other.plan.listings[theirs.benchmark])
+    let definition = own.plan.manifest.benchmarks[shard.benchmark]
+    if definition.observed.needsLabels || definition.conditions.contains(where: \.needsLabels),
+      own.plan.labels(model: shard.model, benchmark: shard.benchmark)
+        != other.plan.labels(model: theirs.model, benchmark: theirs.benchmark)
+    {
+      return "its classes are other outputs of the network"
+    }
     guard listings.0.hasSameImages(as: listings.1) else {
       return "its images or classes differ (\(listings.0.paths.count) instead of \(listings.1.paths.count))"
     }
@@ -157,6 +175,8 @@ private struct TakeOver {
     var reason: String?
     do { try other.compareRecorded(other.plan.compareData(ofBenchmark: benchmark)) } catch let error as RunFolderError {
       reason = "\(error)"
+    } catch let error as ListingError {
+      reason = "\(error)"
     }
     dataDiffer[benchmark] = .some(reason)
     return reason
@@ -167,8 +187,9 @@ private struct TakeOver {
   /// Takes a shard's result, or those of pieces that the other run split it into.
   private mutating func take(_ shard: ShardDefinition, from rows: [PartRow], maySplit: Bool) throws {
     let images = shard.images
-    let within = rows.filter { images.contains($0.definition.images) }
-    if rows.contains(where: { !images.contains($0.definition.images) && images.overlaps($0.definition.images) }) {
+    let near = rows.overlapping(images)
+    let within = near.filter { images.contains($0.definition.images) }
+    if within.count < near.count {
       summary.note(
         obstacle:
           "\(own.plan.group(model: shard.model, benchmark: shard.benchmark)) is split into different shards than there; "
@@ -212,18 +233,23 @@ private struct TakeOver {
       failures: contents.failures,
       provenance: contents.attributes.filter { ResultCheck.provenance.contains($0.key) })
     let part: StoredPart?
+    let attempt = (attempts[shard.id] ?? 0) + 1
     do {
       part = try source.store(
-        output.encoded(), for: shard, attempt: 1, worker: row.worker,
+        output.encoded(), for: shard, attempt: attempt, worker: row.worker, former: former[shard.id],
         further: [Self.origin: contents.attributes[Self.origin] ?? other.plan.runID])
     } catch let error as InvalidResult {
       return summary.note(obstacle: "\(stored.path): \(error.reason)")
+    }
+    if let former = former[shard.id] {
+      guard part?.path != former.path else { return }
+      replaced.append(former)
     }
     summary.shards += 1
     summary.images += shard.imageCount
     entries.append(
       .recorded(
-        shard: shard.id, attempt: 1, worker: row.worker, part: part, computeNanoseconds: row.computeNanoseconds,
+        shard: shard.id, attempt: attempt, worker: row.worker, part: part, computeNanoseconds: row.computeNanoseconds,
         time: row.recordedAt))
     if entries.count >= Self.batch { try commit() }
   }
@@ -233,12 +259,25 @@ private struct TakeOver {
 
   private mutating func commit() throws {
     try own.ledger.commit(entries)
-    entries = []
+    for part in replaced { source.remove(part) }
+    (entries, replaced) = ([], [])
   }
 }
 
 extension ShardDefinition {
   fileprivate var images: Range<Int> { firstImage..<firstImage + imageCount }
+}
+
+extension [PartRow] {
+  /// Those with images of a range; they are in the images' order, and no two have the same image.
+  fileprivate func overlapping(_ images: Range<Int>) -> ArraySlice<PartRow> {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].definition.images.upperBound <= images.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    return self[low...].prefix { $0.definition.images.lowerBound < images.upperBound }
+  }
 }
 
 extension Range {

@@ -67,14 +67,13 @@ struct ReportExamples {
     }
   }
 
-  /// The same picture unchanged, where the run has it: a benchmark of one condition that changes nothing.
+  /// The same picture unchanged, where the run has it: clean images.
   private func clean(_ path: String, of disagreement: Disagreement, _ note: (String) -> Void) throws -> Data? {
     let model = disagreement.models.wrong
     for (place, benchmark) in plan.manifest.benchmarks.enumerated()
-    where place != disagreement.benchmark && benchmark.grid.axes.isEmpty && !benchmark.isDrawn
-      && benchmark.observed.isOfImages
-    {
-      guard let image = plan.listings[place].paths.firstIndex(of: path), let cell = benchmark.conditions.first?.cell
+    where place != disagreement.benchmark && benchmark.kind.benchmark.isClean && !benchmark.isDrawn {
+      guard let image = plan.listings[place].paths.firstIndex(where: { $0.utf8.elementsEqual(path.utf8) }),
+        let cell = benchmark.conditions.first?.cell
       else { continue }
       return try pictures(.init(model: model, benchmark: place, places: [(cell, image)]), note).first ?? nil
     }

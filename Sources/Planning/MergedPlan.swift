@@ -7,6 +7,8 @@ public enum MergeError: Error, Equatable, CustomStringConvertible {
   case seeds(UInt64, UInt64)
   /// A model or benchmark of one name is another one in two archives, which differ so.
   case differing(what: String, name: String, differences: [String])
+  /// Images have no result in an archive that is named before one which has it.
+  case lacking(group: String, condition: Int, image: Int, first: String, second: String)
   /// Two archives hold different values of the same.
   case otherValues(group: String, condition: Int, images: Range<Int>, first: String, second: String)
 
@@ -20,6 +22,9 @@ public enum MergeError: Error, Equatable, CustomStringConvertible {
       "the \(what) \(name) differs between them: \(differences.prefix(3).joined(separator: "; "))"
         + (differences.count > 3 ? "; and \(differences.count - 3) more differences" : "")
         + "; rename one of the two in its manifest"
+    case .lacking(let group, let condition, let image, let first, let second):
+      "\(first) has no result of image \(image) of \(group), condition \(condition), but \(second) has; name \(second) before "
+        + "\(first)"
     case .otherValues(let group, let condition, let images, let first, let second):
       "\(first) and \(second) both hold \(group), condition \(condition), images \(images.lowerBound) to "
         + "\(images.upperBound - 1), but with different values; gauntlet verify tells whether one is damaged"
@@ -52,24 +57,40 @@ extension Plan {
 
     mutating func add(_ plan: Plan) throws {
       let isDrawn = plan.manifest.benchmarks.contains(where: \.isDrawn)
-      if let seed, seed != plan.manifest.seed, isDrawn || self.isDrawn {
+      if let seed, seed != plan.manifest.seed, isDrawn && self.isDrawn {
         throw MergeError.seeds(seed, plan.manifest.seed)
       }
-      seed = seed ?? plan.manifest.seed
+      // Where nothing is drawn, only the resamples of intervals rest on it.
+      if seed == nil || isDrawn { seed = plan.manifest.seed }
       self.isDrawn = self.isDrawn || isDrawn
       for (model, input) in zip(plan.manifest.models, plan.inputs) { try add(model, input) }
       for (place, definition) in plan.manifest.benchmarks.enumerated() {
         try add(definition, plan.listings[place], plan.pictures[place])
         for (model, specification) in plan.manifest.models.enumerated()
         where plan.isEvaluated(model: model, benchmark: place) {
-          shapes[[specification.name, definition.name]] = plan.shape(model: model, benchmark: place)
+          try add(plan.shape(model: model, benchmark: place), of: [specification.name, definition.name])
         }
       }
+    }
+
+    /// Logits that were transferred are also of the other models of their run.
+    private mutating func add(_ shape: ObservedShape, of group: [String]) throws {
+      if let known = shapes[group], known != shape {
+        func names(_ shape: ObservedShape) -> String { shape.variables.map(\.shape).joined(separator: " ") }
+        throw MergeError.differing(
+          what: "group", name: group.joined(separator: "/"),
+          differences: ["it holds \(names(shape)) instead of \(names(known))"])
+      }
+      shapes[group] = shape
     }
 
     private mutating func add(_ model: ModelSpecification, _ input: PictureSize) throws {
       guard let known = models.first(where: { $0.specification.name == model.name })?.specification else {
         return models.append((model, input))
+      }
+      guard model.python == nil else {
+        throw MergeError.differing(
+          what: "model", name: model.name, differences: ["it is computed by Python, which may have changed in between"])
       }
       guard known.asked == model.asked else {
         throw MergeError.differing(
@@ -88,10 +109,16 @@ extension Plan {
           what: "benchmark", name: definition.name,
           differences: ["its images or classes (\(listing.paths.count) and \(known.listing.paths.count) images)"])
       }
-      // For which models it is makes no difference, nor where its files lie.
+      guard known.pictures == pictures, known.listing.annotations.map(\.sha256) == listing.annotations.map(\.sha256)
+      else {
+        throw MergeError.differing(
+          what: "benchmark", name: definition.name, differences: ["its pictures have other sizes, or other annotations"]
+        )
+      }
+      // For which models it is makes no difference, nor where its files lie: digests beside the paths say what they are.
       let differences = try Places.differences(
         of: definition.of(models: []), from: known.definition.of(models: [])
-      ).filter { !$0.hasPrefix("layout.") }
+      ).filter { !$0.hasPrefix("layout.") && !$0.prefix { $0 != " " }.hasSuffix(".path") }
       guard differences.isEmpty else {
         throw MergeError.differing(what: "benchmark", name: definition.name, differences: differences)
       }

@@ -132,7 +132,12 @@ extension Plan {
       return listingDigests.count == benchmarks && pictures.count == benchmarks
         && inputs.count == manifest.models.count && shapes.count == manifest.models.count
         && shapes.allSatisfy { $0.count == benchmarks }
-        && manifest.models.allSatisfy { (1...1 << 24).contains($0.classCount) }
+        && zip(manifest.models, shapes).allSatisfy { model, shapes in
+          (1...1 << 24).contains(model.classCount)
+            && shapes.flatMap(\.variables).allSatisfy {
+              $0.name != "logits" || $0.dimensions.map(\.length) == [model.classCount]
+            }
+        }
     }
   }
 

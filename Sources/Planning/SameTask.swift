@@ -7,7 +7,9 @@ extension ShardTask {
   /// disk make no difference.
   package func differences(from other: ShardTask) throws -> [String] {
     let (own, theirs) = (asked, other.asked)
-    return own == theirs ? [] : try Places.differences(of: own, from: theirs)
+    guard own != theirs else { return [] }
+    let found = try Places.differences(of: own, from: theirs)
+    return found.isEmpty ? ["what decides its numbers differs"] : found
   }
 
   /// What decides the numbers.

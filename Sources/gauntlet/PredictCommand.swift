@@ -152,7 +152,7 @@ struct PredictCommand: ParsableCommand {
     for guess in report.guesses {
       print(
         String(format: "  %5.1f %%  class %d", 100 * guess.probability, guess.index)
-          + (guess.name.map { "  " + $0 } ?? ""))
+          + (guess.name.map { "  " + ImageNetClasses.said($0) } ?? ""))
     }
   }
 }

@@ -16,7 +16,7 @@ enum Usage {
   static func isMistake(_ error: Error) -> Bool {
     switch error {
     case RunFolderError.notARun, RunFolderError.otherManifest, RunFolderError.othersFiles,
-      RunFolderError.sameRun, MergeError.seeds, MergeError.differing,
+      RunFolderError.sameRun, MergeError.seeds, MergeError.differing, MergeError.lacking,
       RunFolderError.openToOthers, CheckpointError.unfit,
       CheckpointError.missing, CheckpointError.shape:
       return true

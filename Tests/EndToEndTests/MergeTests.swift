@@ -133,6 +133,31 @@ import Testing
     #expect(itself.status == 2, "\(itself.errors)")
   }
 
+  @Test("An image that failed in one archive is taken from another, which has to be named first", .hangLimit)
+  func failed() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let picture = try #require(
+      FileManager.default.enumerator(atPath: scratch.path + "/data/val")?.compactMap { $0 as? String }.sorted()
+        .last { $0.hasSuffix(".JPEG") })
+    let file = URL(fileURLWithPath: scratch.path + "/data/val/" + picture)
+    let whole = try Data(contentsOf: file)
+    try Data("no picture".utf8).write(to: file)
+    let broken = try manifest("broken", ["vit-nano"])
+    #expect(try CommandLineTool.run(["run", broken, "--run", scratch.path + "/broken"]).status == 1)
+    try whole.write(to: file)
+    let healed = try run(manifest("healed", ["vit-nano"]))
+    let merged = scratch.path + "/merged.h5"
+    let refused = try CommandLineTool.run(["merge", scratch.path + "/broken", healed, "-o", merged])
+    #expect(refused.status == 2 && refused.errors.contains("has no result of image 29"), "\(refused.errors)")
+    #expect(try CommandLineTool.run(["merge", healed, scratch.path + "/broken", "-o", merged]).status == 0)
+    try expectSame(healed + "/archive.h5", merged)
+    // Other bytes of a picture, by another model.
+    try (whole + [0]).write(to: file)
+    let other = try run(manifest("other", ["resnet-nano"]))
+    let changed = try CommandLineTool.run(["merge", healed, other, "-o", scratch.path + "/changed.h5"])
+    #expect(changed.status == 2 && changed.errors.contains("had different bytes"), "\(changed.errors)")
+  }
+
   @Test("A run that is asked for a model, a condition and a benchmark more computes only these", .hangLimit)
   func add() throws {
     defer { withExtendedLifetime(scratch) {} }
