@@ -57,6 +57,7 @@ enum PageStyle {
     fieldset { border: 1px solid var(--rule); border-radius: 3px; margin: 1rem 0; } .back { font-size: .88rem; }
     @media (min-width: 40rem) { tbody th[scope=row], thead th[data-c="0"] { position: sticky; left: 0;
       background: var(--page); } }
+    @page { margin: 15mm; }
     @media print {
       :root { color-scheme: light; \(variables(Plots.palette, dark: false)) }
       body { font-size: 10pt; max-width: none; padding: 0; } a { color: inherit; text-decoration: none; }
@@ -65,7 +66,7 @@ enum PageStyle {
       table { break-inside: avoid; page-break-inside: avoid; } thead { display: table-header-group; }
       .facts { break-inside: auto; page-break-inside: auto; } p { orphans: 3; widows: 3; }
       .scroll, pre { overflow: visible; white-space: pre-wrap; } .scroll { white-space: normal; }
-      .controls, .copy, .skip, .back, button { display: none; }
+      .controls, .copy, .skip, .back, .paste, button { display: none; } h3 + p { break-after: avoid; }
       details::details-content { content-visibility: visible; display: block; height: auto; }
     }
     """
