@@ -14,9 +14,9 @@ public struct ArchivePart: Sendable, Equatable {
   public let imagesSHA256: String?
   /// The SHA-256 of the part's file, hexadecimal.
   public let fileSHA256: String
-  /// Of each variable's values, by the variables' names; empty for those that it has not.
+  /// Of each variable's values, by the variables' names; empty for those that it has not, and where no provenance was asked for.
   let valuesSHA256: [String: String]
-  /// Who computed it and how.
+  /// Who computed it and how; empty where no provenance was asked for.
   public let attributes: [String: String]
 }
 
@@ -39,15 +39,18 @@ public struct ArchiveAttempt: Sendable, Equatable {
 extension ArchiveReader {
   /// What parts say of who computed them, as far as there are archives that do.
   private static let partAttributes = [
-    "answered_by", "attempt", "computed_by_run", "engine", "gemm", "host", "images_sha256", "instruction_set",
+    "answered_by", "attempt", "computed_by_run", "engine", "gemm", "host", imagesAttribute, "instruction_set",
     "left_out",
     "process", "run_id", "version", "worker",
   ]
 
+  private static let imagesAttribute = "images_sha256"
+
   /// The parts, in the order of their shards.
   ///
+  /// - Parameter withProvenance: whether they say who computed them, too, which takes a kilobyte a part.
   /// - Throws: `ArchiveError` for a table that is inconsistent.
-  public func parts() throws -> [ArchivePart] {
+  public func parts(withProvenance: Bool = false) throws -> [ArchivePart] {
     let root = "/provenance/parts/"
     let groups = try stored.strings(root + "group")
     let shards = try stored.integers(root + "shard")
@@ -55,8 +58,9 @@ extension ArchiveReader {
     let first = try stored.integers(root + "first_image")
     let counts = try stored.integers(root + "image_count")
     let files = try stored.strings(root + "file_sha256")
-    let values = try texts(Set(self.groups.flatMap { $0.variables.map(\.name) }).sorted(), root, suffix: "_sha256")
-    let attributes = try texts(Self.partAttributes, root)
+    let variables = withProvenance ? Set(self.groups.flatMap { $0.variables.map(\.name) }).sorted() : []
+    let values = try texts(variables, root, suffix: "_sha256")
+    let attributes = try texts(withProvenance ? Self.partAttributes : [Self.imagesAttribute], root)
     let texts = values.map(\.texts) + attributes.map(\.texts)
     guard [shards.count, conditions.count, first.count, counts.count, files.count].allSatisfy({ $0 == groups.count }),
       texts.allSatisfy({ $0.count == groups.count })
@@ -71,8 +75,9 @@ extension ArchiveReader {
       }
       return ArchivePart(
         shard: shards[row], group: groups[row], condition: Int(clamping: conditions[row]),
-        images: Int(first[row])..<Int(end), imagesSHA256: known["images_sha256"], fileSHA256: files[row],
-        valuesSHA256: values.reduce(into: [:]) { $0[$1.name] = $1.texts[row] }, attributes: known)
+        images: Int(first[row])..<Int(end), imagesSHA256: known[Self.imagesAttribute], fileSHA256: files[row],
+        valuesSHA256: values.reduce(into: [:]) { $0[$1.name] = $1.texts[row] },
+        attributes: withProvenance ? known : [:])
     }
     guard !Self.overlap(parts) else { throw stored.failure("two of its parts hold the same images") }
     return parts

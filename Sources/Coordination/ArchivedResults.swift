@@ -9,7 +9,6 @@ import Shards
 final class ArchivedResults: CollectedResults {
   let plan: Plan
   private let archives: [ArchiveReader]
-  private let plans: [Plan]
   /// All of the archives' parts in the merged plan's order, each once.
   private let shards: [Shard]
   /// Of each archive those of one group, by condition.
@@ -25,13 +24,13 @@ final class ArchivedResults: CollectedResults {
 
   init(_ archives: [ArchiveReader]) throws {
     self.archives = archives
-    plans = try archives.map { try Plan(of: $0) }
+    let plans = try archives.map { try Plan(of: $0) }
     let text = zip(archives, plans).map { archive, plan in
       "# \(plan.manifest.run), planned \(plan.created)\n\(archive.attributes["manifest"] ?? "")"
     }
     plan = try Plan.merged(plans, manifestText: text.joined(separator: "\n---\n"))
     var places = Places(of: plan, archives)
-    for archive in archives.indices { try places.add(archive, plans[archive]) }
+    for archive in archives.indices { try places.add(archive) }
     shards = places.numbered
   }
 
@@ -61,12 +60,12 @@ final class ArchivedResults: CollectedResults {
       }
     }
 
-    mutating func add(_ archive: Int, _ source: Plan) throws {
+    mutating func add(_ archive: Int) throws {
       let groups = Dictionary(
         plan.manifest.models.indices.flatMap { model in
           plan.manifest.benchmarks.indices.map { (plan.group(model: model, benchmark: $0), (model, $0)) }
         }, uniquingKeysWith: { first, _ in first })
-      for part in try archives[archive].parts() {
+      for part in try archives[archive].parts(withProvenance: true) {
         guard let (model, benchmark) = groups[part.group], !part.images.isEmpty,
           part.images.upperBound <= plan.listings[benchmark].paths.count,
           plan.manifest.benchmarks[benchmark].condition(at: part.condition) != nil

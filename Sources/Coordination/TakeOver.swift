@@ -144,15 +144,15 @@ private struct TakeOver {
       return "it is computed by Python, which may have changed"
     }
     let listings = (own.plan.listings[shard.benchmark], other.plan.listings[theirs.benchmark])
+    guard listings.0.hasSameImages(as: listings.1) else {
+      return "its images or classes differ (\(listings.0.paths.count) instead of \(listings.1.paths.count))"
+    }
     let definition = own.plan.manifest.benchmarks[shard.benchmark]
     if definition.observed.needsLabels || definition.conditions.contains(where: \.needsLabels),
       own.plan.labels(model: shard.model, benchmark: shard.benchmark)
         != other.plan.labels(model: theirs.model, benchmark: theirs.benchmark)
     {
       return "its classes are other outputs of the network"
-    }
-    guard listings.0.hasSameImages(as: listings.1) else {
-      return "its images or classes differ (\(listings.0.paths.count) instead of \(listings.1.paths.count))"
     }
     func first(_ shard: ShardDefinition) -> ShardDefinition {
       ShardDefinition(
@@ -189,14 +189,15 @@ private struct TakeOver {
     let images = shard.images
     let near = rows.overlapping(images)
     let within = near.filter { images.contains($0.definition.images) }
-    if within.count < near.count {
+    let isWhole = within.first?.definition.images == images
+    if within.count < near.count || !(within.isEmpty || isWhole || maySplit) {
       summary.note(
         obstacle:
           "\(own.plan.group(model: shard.model, benchmark: shard.benchmark)) is split into different shards than there; "
           + "with the other run's sharding.images more can be taken over")
     }
     guard let first = within.first else { return }
-    if first.definition.images == images { return try record(first, as: shard) }
+    if isWhole { return try record(first, as: shard) }
     guard maySplit else { return }
     let pieces = pieces(of: shard, along: within.map(\.definition.images))
     // At once, so that the pieces' numbers are known to the ledger before their results are.
@@ -228,8 +229,16 @@ private struct TakeOver {
     } catch let error as ArchiveError {
       return summary.note(obstacle: "\(error)")
     }
+    // As this plan describes them, which programs may word otherwise; that they are the same is checked when they are stored.
+    let variables = own.plan.variables(model: shard.model, benchmark: shard.benchmark)
+    let observations = contents.observations.map { observation in
+      let own = variables.first {
+        $0.name == observation.variable.name && $0.dimensions == observation.variable.dimensions
+      }
+      return Observation(own ?? observation.variable, observation.values)
+    }
     let output = ShardOutput(
-      shard: shard.id, subject: ShardSubject(shard, of: own.plan), observations: contents.observations,
+      shard: shard.id, subject: ShardSubject(shard, of: own.plan), observations: observations,
       failures: contents.failures,
       provenance: contents.attributes.filter { ResultCheck.provenance.contains($0.key) })
     let part: StoredPart?

@@ -1,5 +1,6 @@
 import Archives
 import Benchmarks
+import Durable
 import Foundation
 import Planning
 import Reporting
@@ -82,8 +83,11 @@ struct ReportExamples {
 
   /// Pictures as PNG files in memory; nil for one that cannot be made.
   private func pictures(_ selection: PictureExport.Selection, _ note: (String) -> Void) throws -> [Data?] {
-    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("gauntlet-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    // Its owner's alone: the data may be nobody else's to see.
+    let owned = FileManager.default.temporaryDirectory.appendingPathComponent("gauntlet-\(UUID().uuidString)").path
+    try DurableFile.makeFolder(owned, mode: 0o700)
+    defer { try? FileManager.default.removeItem(atPath: owned) }
+    let scratch = owned + "/pictures"
     let computation = Computation()
     let written = try PictureExport(of: plan, selection, to: scratch).write(
       memory: WorkerMemory.ofModels(of: computation.memory), batch: computation.batch, threads: computation.streams)

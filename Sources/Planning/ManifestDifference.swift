@@ -9,6 +9,7 @@ extension Manifest {
         var model = model
         model.checkpointDigest = ""
         model.classCount = 0
+        model.outputNote = nil
         return model
       }, benchmarks: benchmarks, sharding: sharding, output: output)
   }

@@ -75,7 +75,12 @@ extension Plan {
 
     /// Logits that were transferred are also of the other models of their run.
     private mutating func add(_ shape: ObservedShape, of group: [String]) throws {
-      if let known = shapes[group], known != shape {
+      // Descriptions are for people.
+      if let known = shapes[group],
+        known.variables.map(\.name) != shape.variables.map(\.name)
+          || known.variables.map(\.dimensions) != shape.variables.map(\.dimensions)
+          || known.coordinates != shape.coordinates
+      {
         func names(_ shape: ObservedShape) -> String { shape.variables.map(\.shape).joined(separator: " ") }
         throw MergeError.differing(
           what: "group", name: group.joined(separator: "/"),

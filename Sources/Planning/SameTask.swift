@@ -35,11 +35,11 @@ private struct AskedNumbers: Hashable, Encodable {
 }
 
 extension ModelSpecification {
-  /// Its digest says what its checkpoint is, wherever that lies.
+  /// Its digest says what its checkpoint is, wherever that lies, and so what becomes of its output, however a program words it.
   package var asked: ModelSpecification {
     ModelSpecification(
       name: name, architecture: architecture, checkpoint: "", checkpointDigest: checkpointDigest,
-      classCount: classCount, gemm: gemm, precision: precision, preprocessing: preprocessing, outputNote: outputNote,
+      classCount: classCount, gemm: gemm, precision: precision, preprocessing: preprocessing,
       python: python)
   }
 }

@@ -72,7 +72,7 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.errors)")
     try expectSame(both + "/archive.h5", merged)
     // Provenance says who computed what in which run.
-    let parts = try ArchiveReader(path: merged).parts()
+    let parts = try ArchiveReader(path: merged).parts(withProvenance: true)
     let runs = try [one, other].map { try Plan.read(from: RunFolder($0)).runID }
     #expect(Set(parts.compactMap { $0.attributes["run_id"] }) == Set(runs))
     #expect(parts.map(\.shard) == (0..<Int64(parts.count)).map { $0 })
@@ -104,6 +104,18 @@ import Testing
     let healed = try CommandLineTool.run(["merge", half, whole, "-o", merged])
     #expect(healed.status == 0, "\(healed.errors)")
     try expectSame(whole + "/archive.h5", merged)
+  }
+
+  @Test("Images that were transferred to other models are none that a merge could drop", .hangLimit)
+  func transferred() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let attack = "{kind: attack, method: fgsm, root: data/val, budgets: [4/255], images: 6, transfer: true}"
+    let two = try run(manifest("two", ["vit-nano", "resnet-nano"], [attack]))
+    let three = try run(manifest("three", ["vit-nano", "resnet-nano", "replknet-nano"], [attack]))
+    for order in [[two, three], [three, two]] {
+      let outcome = try CommandLineTool.run(["merge"] + order + ["-o", scratch.path + "/merged.h5"])
+      #expect(outcome.status == 2 && outcome.errors.contains("differs between them: it holds"), "\(outcome.errors)")
+    }
   }
 
   @Test("Archives that are not of the same pictures, models or values are refused by name", .hangLimit)
@@ -179,7 +191,7 @@ import Testing
     #expect(resumed.status == 0, "\(resumed.errors)")
     let whole = try run(manifest("whole", ["resnet-nano", "vit-nano"], wider))
     try expectSame(whole + "/archive.h5", folder + "/archive.h5")
-    let parts = try ArchiveReader(path: folder + "/archive.h5").parts()
+    let parts = try ArchiveReader(path: folder + "/archive.h5").parts(withProvenance: true)
     let former = try Plan.read(from: RunFolder(first)).runID
     #expect(parts.count { $0.attributes["computed_by_run"] == former } == 20)
     let taken = parts.filter { $0.attributes["computed_by_run"] != nil }
