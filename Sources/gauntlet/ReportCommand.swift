@@ -27,6 +27,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     if let examples { try Usage.check(examples, in: 1...100, option: "--examples") }
     let archives = try files.map(Usage.archive)
+    if examples != nil { try checkRuns(archives) }
     for archive in archives { try Usage.warn(ofSealOf: archive) }
     var report = try Report(archives: archives)
     let page = try Usage.output(
@@ -37,7 +38,7 @@ struct ReportCommand: ParsableCommand {
       }
     }
     Terminal.printTable(of: report)
-    if let examples { try addExamples(examples, to: &report, archives) }
+    let hasAll = try examples.map { try addExamples($0, to: &report, archives) } ?? true
     do {
       try report.writePage(to: page)
       if let csv { try report.writeTables(to: csv) }
@@ -47,21 +48,34 @@ struct ReportCommand: ParsableCommand {
       Terminal.complain("gauntlet: \(error.sentence); name another page with -o")
     }
     if let csv { print("tables: \(csv)") }
+    if !hasAll { throw ExitStatus.setAside }
   }
 }
 
 extension ReportCommand {
-  private func addExamples(_ count: Int, to report: inout Report, _ archives: [String]) throws {
-    let runs = archives.map { DurableFile.folder(of: $0) }
-    for (file, run) in zip(files, runs) where try !RunFolder(run).hasPlan() {
+  private func checkRuns(_ archives: [String]) throws {
+    for (file, archive) in zip(files, archives) {
+      let run = RunFolder(DurableFile.folder(of: archive))
+      if try run.hasPlan(), try FileIdentity(of: run.archive) == FileIdentity(of: archive) { continue }
       throw UsageError(
         "\(file) is not in a run folder, which --examples needs: an archive does not know where its images are")
     }
+  }
+
+  /// - Returns: whether every picture that was to be shown could be made.
+  private func addExamples(_ count: Int, to report: inout Report, _ archives: [String]) throws -> Bool {
     let progress = ProgressLine("drawing")
-    try report.addExamples(of: runs, count: count, note: { Terminal.complain("gauntlet: \($0)") }) {
+    var problems: [String] = []
+    try report.addExamples(of: archives.map { DurableFile.folder(of: $0) }, count: count, note: { problems.append($0) })
+    {
       progress.report(fraction: $0, remark: "examples")
     }
     progress.finish()
+    for problem in problems { Terminal.complain("gauntlet: \(problem)") }
+    if report.model.examples.isEmpty, problems.isEmpty {
+      Terminal.complain("no examples: no two models of a run differ on a benchmark of images")
+    }
+    return problems.isEmpty
   }
 
   private static func mayNotBeWritten(_ error: FileError) -> Bool { [EACCES, EPERM, EROFS].contains(error.code) }

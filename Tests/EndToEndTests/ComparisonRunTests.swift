@@ -67,6 +67,11 @@ import Testing
       "report", run + "/archive.h5", "--examples", "1", "-o", scratch.path + "/own.html",
     ])
     #expect(moved.status == 0, "\(moved.errors)")
+    // The page is there, and the status says that pictures are not.
+    try FileManager.default.moveItem(atPath: scratch.path + "/data/imagenet-a", toPath: scratch.path + "/away")
+    let lacking = try CommandLineTool.run(["report", run, "--examples", "2", "-o", scratch.path + "/lacking.html"])
+    #expect(lacking.status == 1 && lacking.errors.contains("imagenet-a"), "\(lacking.errors)")
+    #expect(FileManager.default.fileExists(atPath: scratch.path + "/lacking.html"))
     try FileManager.default.copyItem(atPath: run + "/archive.h5", toPath: scratch.path + "/alone.h5")
     let alone = try CommandLineTool.run(["report", scratch.path + "/alone.h5", "--examples", "1"])
     #expect(alone.status == 2 && alone.errors.contains("is not in a run folder"), "\(alone.errors)")
